@@ -1,0 +1,177 @@
+"""Every error of the registry.
+
+    StrongroomError
+    ├── InvalidReference (ValueError)       a name, version, label or reference that is none
+    ├── RegistryRefusal                     the registry is healthy and says no
+    │   ├── UnknownDocument (LookupError)
+    │   ├── UnknownVersion (LookupError)
+    │   ├── UnknownLabel (LookupError)
+    │   ├── DocumentDeleted (LookupError)
+    │   ├── VersionDestroyed (LookupError)
+    │   ├── NameTaken (ValueError)
+    │   ├── StaleExpectation (ValueError)   a compare-and-set that lost
+    │   ├── TypeMismatch (ValueError)
+    │   └── TooLarge (ValueError)
+    ├── KeyProblem
+    │   ├── InvalidKeyUri (ValueError)
+    │   ├── KeyUnavailable                  the provider cannot hand the key out now
+    │   ├── KeyMalformed
+    │   ├── KeyExposed                      a key file that others may read
+    │   └── WrongKey
+    ├── IntegrityError                      somebody or something changed the data
+    │   ├── EnvelopeMalformed
+    │   ├── EnvelopeUnsupported             a newer format, suite or flag
+    │   ├── SealBroken                      the authentication tag or the commitment does not fit
+    │   ├── PublicFieldsTampered
+    │   ├── HeadTampered
+    │   ├── HiddenVersion                   a version that the head names is gone, or the reverse
+    │   ├── RollbackDetected                old rows were put back
+    │   └── AuditChainBroken
+    └── StoreProblem
+        ├── StoreUnavailable                cannot be opened, read or written now (full, read-only, locked)
+        ├── StoreForeign                    not a Strongroom store, or a corrupt file
+        ├── StoreNewer                      written by a newer version
+        └── AuditUnavailable                the audit cannot be written, so nothing is changed or revealed
+"""
+
+from __future__ import annotations
+
+
+class StrongroomError(Exception):
+    """The root of all errors of Strongroom: one sentence that says what and which, then the remedy.
+
+    :param problem: what is wrong, and with which thing; never a secret.
+    :param remedy: what the reader can do about it.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem} {remedy}".strip())
+        self.problem = problem
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[StrongroomError], tuple[str, str]]:
+        return type(self), (self.problem, self.remedy)
+
+
+class InvalidReference(StrongroomError, ValueError):
+    """A text that is no name, version, label or reference."""
+
+
+class RegistryRefusal(StrongroomError):
+    """The registry is healthy and says no."""
+
+
+class UnknownDocument(RegistryRefusal, LookupError):
+    """No document has this name."""
+
+
+class UnknownVersion(RegistryRefusal, LookupError):
+    """The document has no such version."""
+
+
+class UnknownLabel(RegistryRefusal, LookupError):
+    """The document has no such label."""
+
+
+class DocumentDeleted(RegistryRefusal, LookupError):
+    """The document was deleted; it can be brought back."""
+
+
+class VersionDestroyed(RegistryRefusal, LookupError):
+    """The version's data key was destroyed; nothing brings it back."""
+
+
+class NameTaken(RegistryRefusal, ValueError):
+    """A document of this name exists."""
+
+
+class StaleExpectation(RegistryRefusal, ValueError):
+    """A compare-and-set whose expected version is not the current one."""
+
+
+class TypeMismatch(RegistryRefusal, ValueError):
+    """The document is of another type."""
+
+
+class TooLarge(RegistryRefusal, ValueError):
+    """A payload, message or projection beyond its cap."""
+
+
+class KeyProblem(StrongroomError):
+    """Something is wrong with a key or with the one who keeps it."""
+
+
+class InvalidKeyUri(KeyProblem, ValueError):
+    """A key URI that no provider understands."""
+
+
+class KeyUnavailable(KeyProblem):
+    """The key provider cannot hand the key out now."""
+
+
+class KeyMalformed(KeyProblem):
+    """A key of the wrong shape."""
+
+
+class KeyExposed(KeyProblem):
+    """A key file that somebody else may read or write."""
+
+
+class WrongKey(KeyProblem):
+    """The key is not the one that this store was sealed with."""
+
+
+class IntegrityError(StrongroomError):
+    """Somebody or something changed the data."""
+
+
+class EnvelopeMalformed(IntegrityError):
+    """Bytes that are no envelope: a size, magic or padding that the format does not allow."""
+
+
+class EnvelopeUnsupported(IntegrityError):
+    """An envelope of a format version, suite or flag that this version does not know."""
+
+
+class SealBroken(IntegrityError):
+    """The commitment or the authentication tag does not fit: another key, other data or another place."""
+
+
+class PublicFieldsTampered(IntegrityError):
+    """The public projection is not the one that was sealed."""
+
+
+class HeadTampered(IntegrityError):
+    """A head, or the state of its workspace, whose MAC does not fit."""
+
+
+class HiddenVersion(IntegrityError):
+    """A version that the head names is gone, or one stands there that it does not name."""
+
+
+class RollbackDetected(IntegrityError):
+    """Old rows were put back."""
+
+
+class AuditChainBroken(IntegrityError):
+    """An audit entry was changed, removed, inserted or moved."""
+
+
+class StoreProblem(StrongroomError):
+    """The place where documents live does not work as it should."""
+
+
+class StoreUnavailable(StoreProblem):
+    """The store cannot be opened, read or written now: it is full, read-only, locked or away."""
+
+
+class StoreForeign(StoreProblem):
+    """Not a store of Strongroom, or a corrupt file."""
+
+
+class StoreNewer(StoreProblem):
+    """The store was written by a newer version of Strongroom."""
+
+
+class AuditUnavailable(StoreProblem):
+    """The audit cannot be written, so nothing is changed and nothing revealed."""
