@@ -1,0 +1,71 @@
+"""Strongroom: blocks that keep credentials and connections, and the flows that load them by name.
+
+Every public name is loaded when it is first asked for, so that ``import strongroom`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from strongroom_blocks import JSON as JSON
+    from strongroom_blocks import Block as Block
+    from strongroom_blocks import Database as Database
+    from strongroom_blocks import DuckDB as DuckDB
+    from strongroom_blocks import LocalFileSystem as LocalFileSystem
+    from strongroom_blocks import LocalFolder as LocalFolder
+    from strongroom_blocks import ObjectStore as ObjectStore
+    from strongroom_blocks import Secret as Secret
+    from strongroom_blocks import SecretDict as SecretDict
+    from strongroom_blocks import StoredObject as StoredObject
+    from strongroom_blocks import reference_of as reference_of
+    from strongroom_blocks import require_extra as require_extra
+    from strongroom_registry.current import using as using_registry
+    from strongroom_registry.errors import StrongroomError as StrongroomError
+
+    from strongroom.annotations import allow_failure as allow_failure
+    from strongroom.annotations import opaque as opaque
+    from strongroom.annotations import quote as quote
+    from strongroom.annotations import unmapped as unmapped
+    from strongroom.context import get_run_context as get_run_context
+    from strongroom.context import tags as tags
+    from strongroom.flows import Flow as Flow
+    from strongroom.flows import flow as flow
+    from strongroom.logging import disable_run_logger as disable_run_logger
+    from strongroom.logging import get_run_logger as get_run_logger
+    from strongroom.states import State as State
+    from strongroom.tasks import Task as Task
+    from strongroom.tasks import task as task
+
+_HOMES = {
+    "strongroom_blocks": (
+        "JSON", "Block", "Database", "DuckDB", "LocalFileSystem", "LocalFolder", "ObjectStore", "Secret", "SecretDict",
+        "StoredObject", "reference_of", "require_extra",
+    ),
+    "strongroom_registry.errors": ("StrongroomError",),
+    "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),
+    "strongroom.context": ("get_run_context", "tags"),
+    "strongroom.flows": ("Flow", "flow"),
+    "strongroom.logging": ("disable_run_logger", "get_run_logger"),
+    "strongroom.states": ("State",),
+    "strongroom.tasks": ("Task", "task"),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "using_registry", *_HOME_OF]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name == "using_registry":
+        return import_module("strongroom_registry.current").using
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'strongroom' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
