@@ -1,0 +1,63 @@
+"""Which journal this process writes to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from strongroom.journal.journal import Journal
+
+_used: ContextVar[Journal | None] = ContextVar("strongroom_journal", default=None)
+_opened: dict[str, Journal] = {}
+_lock = threading.Lock()
+
+
+def open_journal(url: str) -> Journal:
+    """The journal at ``url``: ``sqlite:///path/runs.db``, or ``memory:`` for one that ends with the process.
+
+    Raises :class:`~strongroom.errors.InvalidJournalUrl` for anything else. Nothing is created before the first write.
+    """
+    from strongroom.errors import InvalidJournalUrl
+
+    if url == "memory:":
+        from strongroom.journal.memory import MemoryJournal
+
+        return MemoryJournal()
+    scheme, separator, path = url.partition(":///")
+    if scheme == "sqlite" and separator and path:
+        from strongroom.journal.sqlite import SqliteJournal
+
+        return SqliteJournal(path)
+    raise InvalidJournalUrl(f"{url!r} names no journal.", 'Use "sqlite:///path/to/runs.db" or "memory:".')
+
+
+def current_journal() -> Journal:
+    """The journal in use: that of ``using_journal``, else the one that the settings name, opened once per process."""
+    used = _used.get()
+    if used is not None:
+        return used
+    from strongroom.settings import get_settings
+
+    url = get_settings().journal_url
+    journal = _opened.get(url)
+    if journal is None:
+        with _lock:
+            journal = _opened.setdefault(url, _opened.get(url) or open_journal(url))
+    return journal
+
+
+@contextmanager
+def using_journal(journal: Journal) -> Iterator[Journal]:
+    """Use ``journal`` in this context and the tasks started from it; does not close it."""
+    token = _used.set(journal)
+    try:
+        yield journal
+    finally:
+        _used.reset(token)
+
+
+def set_current_journal(journal: Journal | None) -> None:
+    """Use ``journal`` in the present context from now on; None goes back to the one that the settings name."""
+    _used.set(journal)

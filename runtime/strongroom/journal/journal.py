@@ -1,0 +1,69 @@
+"""The one interface of run history. The engine, the command line and resumption know nothing more of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from strongroom.journal.records import FlowRun, LogEntry, TaskRun
+
+if TYPE_CHECKING:
+    from strongroom.states import State, StateType
+
+
+class Journal(Protocol):
+    """Keeps runs and their logs.
+
+    Writing never waits for a disk and never raises because of one. The ``save_*`` methods take a snapshot, so the caller
+    goes on changing its record and saves it again. A journal that cannot be written says so once and drops what it can no
+    longer hold. Reading sees all that this process wrote before, and raises
+    :class:`~strongroom.errors.JournalUnavailable` where there is nothing readable.
+    """
+
+    def save_flow_run(self, run: FlowRun) -> None:
+        """Keep the run as it is now; a run of the same id is replaced."""
+
+    def save_task_run(self, run: TaskRun) -> None:
+        """Keep the run as it is now; a run of the same id is replaced."""
+
+    def log(self, entry: LogEntry) -> None:
+        """Keep a line. Its message is redacted already; one beyond 64 KiB is cut, with a note that says so."""
+
+    def flush(self) -> bool:
+        """Wait until everything saved before is on the disk; False where that is not to be had."""
+
+    def close(self) -> None:
+        """Flush and let go of threads and files. A journal that is closed opens again when it is used again."""
+
+    def claim(self, run: FlowRun, state: State) -> bool:
+        """Give ``run`` the ``state`` at once, and this process as its owner, unless somebody changed it since it was read.
+
+        A compare-and-set on the run's state, process and host: of several processes that want to resume a run, one gets
+        it. Updates ``run`` where it returns True.
+        """
+
+    def flow_runs(
+        self,
+        *,
+        states: Iterable[StateType] | None = None,
+        flow: str | None = None,
+        subflows: bool = False,
+        limit: int = 100,
+    ) -> list[FlowRun]:
+        """Runs, newest first: of some states, of the flow of this name; with the runs of subflows or without."""
+
+    def flow_run(self, id_or_prefix: str) -> FlowRun:
+        """The run of this id, or of the id that starts like this; raises UnknownRun or AmbiguousRun."""
+
+    def task_runs(self, flow_run_id: UUID) -> list[TaskRun]:
+        """All task runs of a flow run, those of nested tasks included and those of subflows not, oldest first."""
+
+    def subflow_runs(self, flow_run_id: UUID) -> list[FlowRun]:
+        """The runs of the flows that this run called directly, oldest first."""
+
+    def completed(self, flow_run_id: UUID) -> dict[tuple[UUID, str], TaskRun]:
+        """The completed task runs of a flow run whose result is known, by parent and dynamic key, for resumption."""
+
+    def logs(self, flow_run_id: UUID, after: int = 0, limit: int | None = None) -> list[LogEntry]:
+        """Lines of a flow run and its tasks, in order, from the one behind the line of id ``after``."""

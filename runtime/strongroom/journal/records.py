@@ -1,0 +1,119 @@
+"""What the journal speaks of: flow runs, task runs, the states they went through, their results and their log lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from strongroom.states import State, StateType
+
+
+def now() -> datetime:
+    """The current time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+class StateEvent(NamedTuple):
+    """One step of a run's history: the state that it entered, and when."""
+
+    type: StateType
+    name: str
+    message: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """Where a result lies and how to read it back.
+
+    Exactly one of ``inline`` (the record itself) and ``key`` (its name in the storage) is set. ``storage`` is the
+    reference of the block that holds it, None for the local folder; ``size`` counts the record's bytes as stored.
+    """
+
+    inline: bytes | None = field(default=None, repr=False)
+    key: str | None = None
+    storage: str | None = None
+    serializer: str = "pickle"
+    size: int = 0
+    expires: datetime | None = None
+
+
+@dataclass(slots=True)
+class FlowRun:
+    """One run of a flow.
+
+    ``parameters`` is a sealed record that a resumption reads back (:mod:`strongroom.results`), None where they cannot be
+    kept; ``parameters_shown`` is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
+    ``module:qualified.name``; ``source_hash`` is the SHA-256 of that file when the run began. ``dynamic_key`` tells a
+    subflow's run from its siblings (``"<flow name>-<n>"``, counted per parent at call time), and is empty for others.
+    ``blocks`` names the versions of blocks that were loaded (``"name@3"``).
+    """
+
+    id: UUID
+    name: str
+    flow_name: str
+    state: State
+    flow_version: str | None = None
+    parameters: bytes | None = field(default=None, repr=False)
+    parameters_shown: dict[str, Any] = field(default_factory=dict)
+    parent_flow_run_id: UUID | None = None
+    parent_task_run_id: UUID | None = None
+    dynamic_key: str = ""
+    tags: frozenset[str] = frozenset()
+    history: list[StateEvent] = field(default_factory=list)
+    run_count: int = 0
+    created: datetime = field(default_factory=now)
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    entrypoint: str | None = None
+    source_hash: bytes | None = None
+    pid: int = 0
+    host: str = ""
+    heartbeat: datetime | None = None
+    result: StoredResult | None = None
+    blocks: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class TaskRun:
+    """One run of a task, or of an external node (``kind="node"``: a dbt model, for instance) below one.
+
+    ``parent_id`` is the task or flow run that called it, ``dynamic_key`` its name among its siblings
+    (``"<task_key>-<n>"``, counted per parent at call time); ``inputs_fingerprint`` tells a resumption whether it was
+    called with the same inputs; ``upstream`` names the task runs whose results it took.
+    """
+
+    id: UUID
+    name: str
+    task_name: str
+    task_key: str
+    dynamic_key: str
+    state: State
+    flow_run_id: UUID | None = None
+    parent_id: UUID | None = None
+    history: list[StateEvent] = field(default_factory=list)
+    run_count: int = 0
+    tags: frozenset[str] = frozenset()
+    created: datetime = field(default_factory=now)
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    inputs_fingerprint: bytes | None = None
+    upstream: tuple[UUID, ...] = ()
+    cache_key: str | None = None
+    result: StoredResult | None = None
+    kind: Literal["task", "node"] = "task"
+
+
+class LogEntry(NamedTuple):
+    """One line that a run said. ``id`` grows with each line of a journal and is 0 until the journal has it."""
+
+    flow_run_id: UUID | None
+    task_run_id: UUID | None
+    timestamp: datetime
+    level: int
+    logger: str
+    message: str
+    id: int = 0

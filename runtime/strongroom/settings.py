@@ -1,0 +1,90 @@
+"""What can be set from outside: environment variables that start with ``STRONGROOM_``.
+
+This module loads pydantic-settings, some 200 modules: import it inside the function that asks.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from strongroom.errors import InvalidSettings
+
+PREFIX = "STRONGROOM_"
+
+
+class Settings(BaseSettings):
+    """The runtime's settings; the registry has its own. Each field is read from ``STRONGROOM_<FIELD>``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(Path("~/.strongroom"), description="Where data lie: runs.db, storage/, registry.db.")
+    journal: str | None = Field(
+        None, description='Where runs are kept: "sqlite:///path/runs.db" or "memory:"; runs.db in the home if not set.'
+    )
+    journal_keep_days: PositiveInt | None = Field(
+        None, description="Runs that ended longer ago are removed when a process that wrote runs ends; kept if not set."
+    )
+    logging_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="From which level on the lines of runs are shown and kept."
+    )
+    logging_log_prints: bool = Field(False, description="Whether flows and tasks that do not say so log their prints.")
+    results_sealed: bool = Field(
+        True, description="Whether results and parameters are encrypted at rest; switch off only what holds no secrets."
+    )
+    results_persist_by_default: bool = Field(False, description="Whether results of tasks that do not say so persist.")
+    results_default_serializer: str = Field("pickle", description="pickle, json, compressed/pickle or compressed/json.")
+    results_default_storage_block: str | None = Field(
+        None, description="The block that keeps results; storage/ in the home if not set."
+    )
+    results_auto_max_bytes: NonNegativeInt = Field(
+        64 * 1024 * 1024, description="The largest result that is kept by itself, so that a killed flow can be resumed."
+    )
+    task_runner_max_workers: PositiveInt | None = Field(
+        None, description="How many submitted tasks run at once; a number that fits the machine if not set."
+    )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("logging_level", mode="before")
+    @classmethod
+    def _upper(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @property
+    def journal_url(self) -> str:
+        """The journal's URL, with its default filled in."""
+        return self.journal or f"sqlite:///{self.home / 'runs.db'}"
+
+    @property
+    def storage_path(self) -> Path:
+        """The folder of results that no block keeps."""
+        return self.home / "storage"
+
+
+def get_settings() -> Settings:
+    """The settings as the environment has them now: read anew only when a variable changed, some 20 µs otherwise.
+
+    Raises :class:`~strongroom.errors.InvalidSettings`, which names the variable.
+    """
+    return _read(tuple(item for item in os.environ.items() if item[0].startswith(PREFIX)))
+
+
+@lru_cache(maxsize=16)
+def _read(environment: tuple[tuple[str, str], ...]) -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = f"{PREFIX}{'_'.join(str(part) for part in first['loc'])}".upper()
+        raise InvalidSettings(
+            f"The variable {name} does not fit: {first['msg']}.", "Set it anew, or unset it."
+        ) from None
