@@ -1,7 +1,7 @@
 """``uv run python -m benchmarks [NAME …]``: measures, prints a table, writes ``benchmarks/results/NAME.json``.
 
-Each module beside this one that has a ``run(quick: bool) -> list[Row]`` is a benchmark. Ratios are taken within one run, ours and
-the peer's in turn, so that they hold on a busy machine; absolute figures do not travel.
+Each module beside this one that has a ``run(quick: bool) -> list[Row]`` is a benchmark. Ratios are taken within one
+run, ours and the peer's in turn, so that they hold on a busy machine; absolute figures do not travel.
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ def names() -> list[str]:
 def show(title: str, rows: Sequence[Row]) -> Table:
     """The rows as people read them."""
     table = Table(title=title, title_justify="left", caption_justify="left")
-    for column, justify in [("what", "left"), ("ours", "right"), ("peer", "right"), ("ratio", "right"), ("target", "right")]:
+    for column, justify in [
+        ("what", "left"),
+        ("ours", "right"),
+        ("peer", "right"),
+        ("ratio", "right"),
+        ("target", "right"),
+    ]:
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     table.add_column("", justify="center")
     table.add_column("note", overflow="fold")

@@ -13,7 +13,8 @@ class Row:
     :param ours: our median, in ``unit``.
     :param peer: the peer's median, in ``unit``; ``None`` where the figure stands alone.
     :param unit: ``"us"``, ``"ms"``, ``"s"``, ``"MiB"`` or ``"modules"``.
-    :param target: the highest ratio (with a peer) or figure (without) that we promise; ``None`` for a figure that is only shown.
+    :param target: the highest ratio (with a peer) or figure (without) that we promise; ``None`` for one
+        that is only shown.
     :param note: who the peer is, and what else a reader has to know.
     """
 

@@ -23,7 +23,7 @@ _reports = pytest.StashKey[list[str]]()
 
 
 def encodings(secret: str) -> dict[str, bytes]:
-    """The forms in which a secret would give itself away; base64 without the characters that depend on its neighbours."""
+    """The forms in which a secret gives itself away; base64 without the characters that depend on its neighbours."""
     raw = secret.encode()
     forms = {
         "clear": raw,
@@ -57,7 +57,9 @@ def canary(request: pytest.FixtureRequest) -> Plant:
 
 
 @pytest.fixture(autouse=True)
-def _search_for_canaries(request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _search_for_canaries(
+    request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
     yield
     planted = request.node.stash.get(_planted, [])
     if not planted:

@@ -30,7 +30,11 @@ def bare() -> int:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import strongroom", "from strongroom import flow, task", "from strongroom import Block, Secret, flow, get_run_logger, task"],
+    [
+        "import strongroom",
+        "from strongroom import flow, task",
+        "from strongroom import Block, Secret, flow, get_run_logger, task",
+    ],
 )
 def test_an_import_stays_small(statement: str) -> None:
     names = loaded(statement)

@@ -13,7 +13,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOURCE_ROOTS = ["registry", "blocks", "runtime", "collections", "service"]
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "tools"}
-pytestmark = pytest.mark.skipif(not (ROOT / "registry").is_dir(), reason="runs on the sources, which are out of the way here")
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "registry").is_dir(), reason="runs on the sources, which are out of the way here"
+)
 
 
 def modules() -> Iterator[Path]:
@@ -57,7 +59,9 @@ def test_packages_re_export_and_nothing_else() -> None:
     for root in SOURCE_ROOTS:
         for path in (ROOT / root).rglob("__init__.py"):
             tree = ast.parse(path.read_text())
-            functions = [n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)]
+            functions = [
+                n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
+            ]
             assert set(functions) <= {"__getattr__", "__dir__"}, f"{path.relative_to(ROOT)} defines {functions}"
 
 

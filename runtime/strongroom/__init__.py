@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from strongroom_blocks import StoredObject as StoredObject
     from strongroom_blocks import reference_of as reference_of
     from strongroom_blocks import require_extra as require_extra
-    from strongroom_registry.current import using as using_registry
     from strongroom_registry.errors import StrongroomError as StrongroomError
 
     from strongroom.annotations import allow_failure as allow_failure
@@ -54,12 +53,10 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "using_registry", *_HOME_OF]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME_OF]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "using_registry":
-        return import_module("strongroom_registry.current").using
     if name not in _HOME_OF:
         raise AttributeError(f"module 'strongroom' has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)

@@ -1,8 +1,8 @@
 """Runs the test suite against the built wheel, with the sources out of the way.
 
-``uv run python tests/packaging/on_the_wheel.py [pytest arguments]``: builds the wheel, installs it with the test dependencies into
-a fresh environment in a temporary folder, copies only the tests, the docs and the README there, and runs pytest in that folder. What the
-wheel forgot to take along is missing then, as it would be for a user.
+``uv run python tests/packaging/on_the_wheel.py [pytest arguments]``: builds the wheel, installs it with the test
+dependencies into a fresh environment in a temporary folder, copies only the tests, the docs and the README there, and
+runs pytest in that folder. What the wheel forgot to take along is missing then, as it would be for a user.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ TAKEN = ["tests", "docs", "README.md", "pyproject.toml"]
 def run(*command: str, cwd: Path) -> None:
     """Run a command, shown first; the script ends with its code if it fails."""
     print("$", *command, flush=True)
-    environment = {k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT"}}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT"}
+    }
     code = subprocess.run(command, cwd=cwd, env=environment, check=False).returncode
     if code:
         sys.exit(code)
