@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["canaries"]
+pytest_plugins = ["canaries", "servers.rclone", "servers.aws"]
 
 
 @pytest.fixture(autouse=True)
