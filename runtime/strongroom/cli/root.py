@@ -1,0 +1,79 @@
+"""The command ``strongroom``: what there is, found without loading it, and how every command ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from strongroom import __version__
+from strongroom.cli.outcome import Exit, exit_code, is_broken_pipe, silence_broken_pipe, tell
+from strongroom.cli.teaching import Entry, LazyGroup
+
+START, BLOCKS, FLOWS, REGISTRY = "Start here", "Blocks", "Flows", "Registry"
+
+ENTRIES = {
+    "demo": Entry("strongroom.cli.demo", "demo", START, "See it all at work in a minute, without setting anything up."),
+    "init": Entry("strongroom.cli.init", "init", START, "Create the registry and its key, and say what to back up."),
+    "block": Entry("strongroom.cli.block", "block", BLOCKS, "Create, show, compare, label and delete blocks."),
+    "labels": Entry("strongroom.cli.block", "labels", BLOCKS, "List the labels of all blocks, or of one."),
+    "exec": Entry("strongroom.cli.exec", "exec_", BLOCKS, "Run a command with blocks in its environment."),
+    "run": Entry("strongroom.cli.run", "run", FLOWS, "Run a flow."),
+    "runs": Entry("strongroom.cli.runs", "runs", FLOWS, "See what flows did, follow them, resume them."),
+    "audit": Entry("strongroom.cli.audit", "audit", REGISTRY, "Read the audit trail and prove it whole."),
+    "verify": Entry("strongroom.cli.verify", "verify", REGISTRY, "Open every version there is and name what is wrong."),
+}
+ALIASES = {"blocks": "block", "label": "labels", "flow-run": "runs", "flow-runs": "runs", "audits": "audit"}
+
+
+class Root(LazyGroup):
+    """The group that turns every error into one sentence and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
+        extra.pop("standalone_mode", None)
+        given = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(args=given, prog_name=prog_name or "strongroom", standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except BaseException as error:
+            code = _end(error, given)
+        sys.exit(code if isinstance(code, int) else Exit.DONE)
+
+
+def _end(error: BaseException, args: list[str]) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(bool(error.code))
+    if isinstance(error, GeneratorExit):
+        raise error
+    if is_broken_pipe(error):
+        silence_broken_pipe()
+        return Exit.BROKEN_PIPE
+    own, _, _ = "\0".join(args).partition("\0--\0")
+    tell(error, debug="--debug" in own.split("\0"))
+    return exit_code(error)
+
+
+@click.command(
+    "strongroom",
+    cls=Root,
+    entries=ENTRIES,
+    aliases=ALIASES,
+    examples="""
+        strongroom demo                             # blocks, a flow and dbt at work
+        strongroom init                             # your own registry
+        strongroom block new secret api-token       # asks, and hides what is secret
+        strongroom run flow.py:nightly -p day=2026-01-01
+        strongroom exec api-token -- ./deploy.sh    # fields as environment variables
+
+        # complete commands and names in bash; zsh_source and fish_source exist too
+        eval "$(_STRONGROOM_COMPLETE=bash_source strongroom)"
+    """,
+)
+@click.version_option(__version__, message="strongroom %(version)s")
+def main() -> None:
+    """Credentials and connections as typed, encrypted, versioned blocks, and the flows that load them by name.
+
+    Data lies in $STRONGROOM_HOME (default ~/.strongroom), the key elsewhere. Every listing takes --json.
+    """
