@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from servers.rclone import S3Server
+from servers.s3 import S3Server
 
 
 @pytest.fixture(scope="session")
@@ -21,20 +20,3 @@ def moto() -> Iterator[S3Server]:
     host, port = server.get_host_and_port()
     yield S3Server(f"http://{host}:{port}", f"TEST{secrets.token_hex(8)}".upper(), secrets.token_hex(20))
     server.stop()
-
-
-@pytest.fixture
-def moto_bucket(moto: S3Server) -> str:
-    """The name of a new bucket in moto."""
-    import boto3
-
-    name = f"bucket-{uuid.uuid4().hex[:12]}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=moto.endpoint_url,
-        aws_access_key_id=moto.access_key,
-        aws_secret_access_key=moto.secret_key,
-        region_name="us-east-1",
-    )
-    client.create_bucket(Bucket=name)
-    return name

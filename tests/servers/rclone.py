@@ -7,33 +7,13 @@ import secrets
 import shutil
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-
-@dataclass(frozen=True, slots=True)
-class S3Server:
-    """Where a server answers and who may use it.
-
-    :param root: the folder whose subfolders are the buckets; ``None`` where the server keeps them elsewhere.
-    """
-
-    endpoint_url: str
-    access_key: str
-    secret_key: str
-    root: Path | None = None
-
-    def bucket(self) -> str:
-        """The name of a new, empty bucket."""
-        assert self.root is not None
-        name = f"bucket-{uuid.uuid4().hex[:12]}"
-        (self.root / name).mkdir()
-        return name
+from servers.s3 import S3Server
 
 
 @contextmanager
@@ -50,7 +30,7 @@ def rclone_server(root: Path) -> Iterator[S3Server]:
         text=True,
     )
     try:
-        yield S3Server(_announced_address(process), access_key, secret_key, root)
+        yield S3Server(_announced_address(process), access_key, secret_key)
     finally:
         process.terminate()
         process.communicate(timeout=10)
