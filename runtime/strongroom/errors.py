@@ -3,6 +3,23 @@
 StrongroomError (strongroom_registry.errors)
 ├── InvalidSettings (ValueError)            an environment variable that does not fit
 ├── MissingContextError (RuntimeError)      something that only a run has was asked for outside of one
+├── RunProblem                              how a run ended, where it has no result to hand out
+│   ├── FailedRun
+│   ├── CrashedRun
+│   ├── CancelledRun                        raised inside a run, it cancels the run
+│   ├── UnfinishedRun
+│   │   ├── PausedRun
+│   │   └── UpstreamTaskError               an input comes from a run that did not complete
+│   └── RunTimeout (TimeoutError)
+│       ├── FlowRunTimeoutError
+│       └── TaskRunTimeoutError
+├── InvalidDefinition (ValueError)          options of a flow or task that do not fit
+├── ParameterProblem (TypeError)            arguments of a flow or task that do not fit
+│   ├── ParameterTypeError (ValueError)
+│   ├── ParameterBindError
+│   ├── MappingLengthMismatch
+│   └── MappingMissingIterable
+├── CacheKeyProblem                         inputs that give no safe cache key
 ├── JournalProblem                          run history
 │   ├── InvalidJournalUrl (ValueError)
 │   ├── JournalUnavailable                  cannot be opened or read now
@@ -30,6 +47,74 @@ class InvalidSettings(StrongroomError, ValueError):
 
 class MissingContextError(StrongroomError, RuntimeError):
     """Something that only a run has was asked for outside of one."""
+
+
+class RunProblem(StrongroomError):
+    """How a run ended, where it has no result to hand out."""
+
+
+class FailedRun(RunProblem):
+    """The run failed, and left no exception of its own."""
+
+
+class CrashedRun(RunProblem):
+    """Something other than the run's own code ended it."""
+
+
+class CancelledRun(RunProblem):
+    """The run was cancelled. Raised inside a run, it cancels the run."""
+
+
+class UnfinishedRun(RunProblem):
+    """The run is not over."""
+
+
+class PausedRun(UnfinishedRun):
+    """The run waits for somebody."""
+
+
+class UpstreamTaskError(UnfinishedRun):
+    """A run never began, because an input comes from a run that did not complete."""
+
+
+class RunTimeout(RunProblem, TimeoutError):
+    """A run took longer than its ``timeout_seconds``."""
+
+
+class FlowRunTimeoutError(RunTimeout):
+    """A flow run took longer than its ``timeout_seconds``."""
+
+
+class TaskRunTimeoutError(RunTimeout):
+    """A task run took longer than its ``timeout_seconds``."""
+
+
+class InvalidDefinition(StrongroomError, ValueError):
+    """Options of a flow or task that do not fit together, or do not fit its function."""
+
+
+class ParameterProblem(StrongroomError, TypeError):
+    """Arguments of a flow or task that do not fit."""
+
+
+class ParameterTypeError(ParameterProblem, ValueError):
+    """Arguments that fail validation. Says which and why, and never shows a value."""
+
+
+class ParameterBindError(ParameterProblem):
+    """Arguments that the function does not take, or that are missing."""
+
+
+class MappingLengthMismatch(ParameterProblem):
+    """``map`` over inputs of different lengths."""
+
+
+class MappingMissingIterable(ParameterProblem):
+    """``map`` without any input that can be iterated over."""
+
+
+class CacheKeyProblem(StrongroomError):
+    """Inputs that give no safe cache key, so that nothing is cached."""
 
 
 class JournalProblem(StrongroomError):

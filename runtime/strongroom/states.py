@@ -1,0 +1,279 @@
+"""What a run is in: a type that rules act on, a name that people read, and what came out of it.
+
+Names and types are those that Prefect 3 documents under "States"::
+
+    SCHEDULED   Scheduled, AwaitingRetry
+    PENDING     Pending, NotReady
+    RUNNING     Running, Retrying
+    PAUSED      Paused, Suspended
+    CANCELLING  Cancelling
+    COMPLETED   Completed, Cached
+    FAILED      Failed, TimedOut
+    CRASHED     Crashed
+    CANCELLED   Cancelled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+from strongroom.errors import CancelledRun, CrashedRun, FailedRun, MissingResult, PausedRun, UnfinishedRun
+
+R = TypeVar("R")
+
+
+class StateType(StrEnum):
+    """The kinds of states; rules look at nothing else."""
+
+    SCHEDULED = "SCHEDULED"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    CANCELLING = "CANCELLING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CRASHED = "CRASHED"
+    CANCELLED = "CANCELLED"
+
+
+TERMINAL_STATES = frozenset({StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED})
+_UNSUCCESSFUL = frozenset({StateType.FAILED, StateType.CRASHED, StateType.CANCELLED})
+
+
+class Fetch:
+    """A result that lies in storage: the data of a state whose value is not held in memory."""
+
+    __slots__ = ("read",)
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self.read = read
+
+
+class NotKept:
+    """The data of a completed state whose value was neither held in memory nor stored."""
+
+    __slots__ = ()
+
+
+class State(Generic[R]):
+    """One state of one run. A value: nothing changes it after it was entered.
+
+    :param type: decides what the state means.
+    :param name: what people read; the type's own name in title case where none is given.
+    :param message: why, in a sentence; None where the name says it all.
+    :param data: what came out: the returned value, or the exception of a run that failed. Read it by :meth:`result`.
+    :param scheduled_time: when a scheduled state is due.
+    """
+
+    __slots__ = ("_id", "data", "message", "name", "scheduled_time", "timestamp", "type")
+
+    def __init__(
+        self,
+        type: StateType,
+        name: str | None = None,
+        message: str | None = None,
+        data: Any = None,
+        *,
+        timestamp: datetime | None = None,
+        scheduled_time: datetime | None = None,
+        id: UUID | None = None,
+    ) -> None:
+        self.type = type
+        self.name = name if name is not None else _NAMES[type]
+        self.message = message
+        self.data = data
+        self.timestamp = timestamp if timestamp is not None else datetime.now(UTC)
+        self.scheduled_time = scheduled_time
+        self._id = id
+
+    @property
+    def id(self) -> UUID:
+        """Tells this state from every other one."""
+        if self._id is None:
+            self._id = uuid4()
+        return self._id
+
+    def is_scheduled(self) -> bool:
+        """Whether it will run later."""
+        return self.type is StateType.SCHEDULED
+
+    def is_pending(self) -> bool:
+        """Whether it is about to run, or waits for something before it can."""
+        return self.type is StateType.PENDING
+
+    def is_running(self) -> bool:
+        """Whether its code runs now."""
+        return self.type is StateType.RUNNING
+
+    def is_completed(self) -> bool:
+        """Whether it ended well."""
+        return self.type is StateType.COMPLETED
+
+    def is_failed(self) -> bool:
+        """Whether it ended by an exception, a timeout, or because it said so."""
+        return self.type is StateType.FAILED
+
+    def is_crashed(self) -> bool:
+        """Whether something other than its own code ended it."""
+        return self.type is StateType.CRASHED
+
+    def is_cancelled(self) -> bool:
+        """Whether somebody ended it, or it never began because of that."""
+        return self.type is StateType.CANCELLED
+
+    def is_cancelling(self) -> bool:
+        """Whether it is being ended."""
+        return self.type is StateType.CANCELLING
+
+    def is_paused(self) -> bool:
+        """Whether it waits for somebody."""
+        return self.type is StateType.PAUSED
+
+    def is_final(self) -> bool:
+        """Whether nothing comes after it."""
+        return self.type in TERMINAL_STATES
+
+    def result(self, raise_on_failure: bool = True) -> R | Any:
+        """What came out of the run.
+
+        With ``raise_on_failure`` the exception of a run that failed is raised, otherwise it is returned. Raises
+        :class:`~strongroom.errors.UnfinishedRun` for a run that is not over and
+        :class:`~strongroom.errors.MissingResult` where the value was not kept.
+        """
+        if self.type is StateType.COMPLETED:
+            return self._value()
+        if self.type in _UNSUCCESSFUL:
+            failure = self.exception()
+            if raise_on_failure:
+                raise failure
+            return self.data if is_state_iterable(self.data) or isinstance(self.data, State) else failure
+        if isinstance(self.data, UnfinishedRun):
+            raise self.data
+        if self.type is StateType.PAUSED:
+            raise PausedRun("The run is paused, so it has no result yet.", "Resume it first.")
+        raise UnfinishedRun(
+            f"The run is {self.name}, so it has no result yet.", "Wait for it first: future.wait() or future.result()."
+        )
+
+    async def aresult(self, raise_on_failure: bool = True) -> R | Any:
+        """Like :meth:`result`, without blocking the event loop while a result is fetched from storage."""
+        if isinstance(self.data, Fetch):
+            import asyncio
+
+            return await asyncio.to_thread(self.result, raise_on_failure)
+        return self.result(raise_on_failure)
+
+    def exception(self) -> BaseException:
+        """Why the run did not succeed: its own exception, that of a state it returned, or one made of the message."""
+        if isinstance(self.data, BaseException):
+            return self.data
+        inner = [self.data] if isinstance(self.data, State) else self.data if is_state_iterable(self.data) else ()
+        for state in inner:
+            if state is not self and state.type in _UNSUCCESSFUL:
+                return state.exception()
+        text = self.data if isinstance(self.data, str) else self.message or f"The run is {self.name}."
+        kind = {StateType.CRASHED: CrashedRun, StateType.CANCELLED: CancelledRun}.get(self.type, FailedRun)
+        return kind(text)
+
+    def _value(self) -> Any:
+        if type(self.data) is Fetch:
+            return self.data.read()
+        if type(self.data) is NotKept:
+            raise MissingResult(
+                "The result was not kept in memory, nor stored.",
+                "Give the task persist_result=True, or leave cache_result_in_memory on.",
+            )
+        return self.data
+
+    def __str__(self) -> str:
+        return f"{self.name}({'' if self.message is None else repr(self.message)})"
+
+    def __repr__(self) -> str:
+        return f"{self.name}(message={self.message!r}, type={self.type.value})"
+
+    def __reduce__(self) -> tuple[Callable[..., State[Any]], tuple[Any, ...]]:
+        data = None if isinstance(self.data, Fetch | NotKept) else self.data
+        return _rebuild, (self.type, self.name, self.message, data, self.timestamp, self.scheduled_time, self.id)
+
+
+def _rebuild(
+    type: StateType,
+    name: str,
+    message: str | None,
+    data: Any,
+    timestamp: datetime,
+    scheduled_time: datetime | None,
+    id: UUID,
+) -> State[Any]:
+    return State(type, name, message, data, timestamp=timestamp, scheduled_time=scheduled_time, id=id)
+
+
+_NAMES = {kind: kind.value.title() for kind in StateType}
+
+
+def _factory(kind: StateType, default: str | None = None) -> Callable[..., State[Any]]:
+    def make(
+        name: str | None = default,
+        message: str | None = None,
+        data: Any = None,
+        *,
+        timestamp: datetime | None = None,
+        scheduled_time: datetime | None = None,
+    ) -> State[Any]:
+        return State(kind, name, message, data, timestamp=timestamp, scheduled_time=scheduled_time)
+
+    make.__name__ = make.__qualname__ = default or _NAMES[kind]
+    make.__doc__ = f"A state of type {kind.value}, named {make.__name__} where no other name is given."
+    return make
+
+
+Scheduled = _factory(StateType.SCHEDULED)
+AwaitingRetry = _factory(StateType.SCHEDULED, "AwaitingRetry")
+Pending = _factory(StateType.PENDING)
+NotReady = _factory(StateType.PENDING, "NotReady")
+Running = _factory(StateType.RUNNING)
+Retrying = _factory(StateType.RUNNING, "Retrying")
+Paused = _factory(StateType.PAUSED)
+Suspended = _factory(StateType.PAUSED, "Suspended")
+Cancelling = _factory(StateType.CANCELLING)
+Cancelled = _factory(StateType.CANCELLED)
+Completed = _factory(StateType.COMPLETED)
+Cached = _factory(StateType.COMPLETED, "Cached")
+Failed = _factory(StateType.FAILED)
+TimedOut = _factory(StateType.FAILED, "TimedOut")
+Crashed = _factory(StateType.CRASHED)
+
+
+def is_state_iterable(value: Any) -> bool:
+    """Whether ``value`` is a list, tuple or set of one or more states, and of nothing else."""
+    return type(value) in (list, tuple, set) and len(value) > 0 and all(isinstance(item, State) for item in value)
+
+
+def aggregate(states: Iterable[State[Any]], data: Any = None) -> State[Any]:
+    """The state of something whose parts have these ``states``: completed where all of them are.
+
+    One that was cancelled or paused decides before one that failed; ``data`` becomes the data of the answer.
+    """
+    states = list(states)
+    count = len(states)
+
+    def saying(what: str, test: Callable[[State[Any]], bool]) -> str:
+        return f"{sum(test(state) for state in states)}/{count} states {what}."
+
+    if all(state.is_completed() for state in states):
+        return Completed(message="All states completed.", data=data)
+    if any(state.is_cancelled() for state in states):
+        return Cancelled(message=saying("cancelled", State.is_cancelled), data=data)
+    if any(state.is_paused() for state in states):
+        return Paused(message=saying("paused", State.is_paused), data=data)
+    failed = any(state.type in _UNSUCCESSFUL for state in states)
+    what = (
+        saying("failed", lambda s: s.type in _UNSUCCESSFUL)
+        if failed
+        else saying("are not final", lambda s: not s.is_final())
+    )
+    return Failed(message=what, data=data)
