@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class Journal(Protocol):
     """Keeps runs and their logs.
 
-    Writing never waits for a disk and never raises because of one. The ``save_*`` methods take a snapshot, so the caller
-    goes on changing its record and saves it again. A journal that cannot be written says so once and drops what it can no
-    longer hold. Reading sees all that this process wrote before, and raises
-    :class:`~strongroom.errors.JournalUnavailable` where there is nothing readable.
+    Writing does not wait for a disk and never raises because of one. The ``save_*`` methods take a snapshot, so the
+    caller goes on changing its record and saves it again. A journal that cannot be written says so once and drops what
+    it can no longer hold. Reading sees all that this process wrote before, and raises a
+    :class:`~strongroom.errors.JournalProblem` where there is nothing readable.
     """
 
     def save_flow_run(self, run: FlowRun) -> None:
@@ -36,11 +36,11 @@ class Journal(Protocol):
     def close(self) -> None:
         """Flush and let go of threads and files. A journal that is closed opens again when it is used again."""
 
-    def claim(self, run: FlowRun, state: State) -> bool:
-        """Give ``run`` the ``state`` at once, and this process as its owner, unless somebody changed it since it was read.
+    def claim(self, run: FlowRun, state: State[Any]) -> bool:
+        """Give ``run`` the ``state`` and this process as its owner, unless somebody changed it since it was read.
 
-        A compare-and-set on the run's state, process and host: of several processes that want to resume a run, one gets
-        it. Updates ``run`` where it returns True.
+        A compare-and-set on the run's state and process, written at once: of several processes that want to resume a
+        run, one gets it. Updates ``run`` where it returns True. Raises JournalUnavailable where it cannot be written.
         """
 
     def flow_runs(

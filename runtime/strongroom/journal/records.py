@@ -21,7 +21,7 @@ class StateEvent(NamedTuple):
 
     type: StateType
     name: str
-    message: str
+    message: str | None
     timestamp: datetime
 
 
@@ -45,8 +45,8 @@ class StoredResult:
 class FlowRun:
     """One run of a flow.
 
-    ``parameters`` is a sealed record that a resumption reads back (:mod:`strongroom.results`), None where they cannot be
-    kept; ``parameters_shown`` is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
+    ``parameters`` is a sealed record that a resumption reads back (:mod:`strongroom.results`), None where they cannot
+    be kept; ``parameters_shown`` is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
     ``module:qualified.name``; ``source_hash`` is the SHA-256 of that file when the run began. ``dynamic_key`` tells a
     subflow's run from its siblings (``"<flow name>-<n>"``, counted per parent at call time), and is empty for others.
     ``blocks`` names the versions of blocks that were loaded (``"name@3"``).
@@ -55,7 +55,7 @@ class FlowRun:
     id: UUID
     name: str
     flow_name: str
-    state: State
+    state: State[Any]
     flow_version: str | None = None
     parameters: bytes | None = field(default=None, repr=False)
     parameters_shown: dict[str, Any] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class TaskRun:
     task_name: str
     task_key: str
     dynamic_key: str
-    state: State
+    state: State[Any]
     flow_run_id: UUID | None = None
     parent_id: UUID | None = None
     history: list[StateEvent] = field(default_factory=list)

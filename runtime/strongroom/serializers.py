@@ -1,0 +1,210 @@
+"""How results become bytes: ``pickle``, ``json``, and either of them compressed."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import pickle
+import sys
+import zlib
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import lru_cache
+from types import ModuleType
+from typing import Any, ClassVar, Protocol
+
+from strongroom.errors import InvalidSerializer, UnserializableResult
+
+_script: ModuleType | None = None
+
+
+class Serializer(Protocol):
+    """Turns a value into bytes and back. ``name`` is kept beside the bytes and finds the serializer again."""
+
+    @property
+    def name(self) -> str: ...
+    def dumps(self, value: Any) -> bytes: ...
+    def loads(self, blob: bytes) -> Any: ...
+
+
+def resolve(serializer: str | Serializer) -> Serializer:
+    """The serializer of this name; raises :class:`~strongroom.errors.InvalidSerializer` for a name that none has."""
+    return _named(serializer) if isinstance(serializer, str) else serializer
+
+
+@lru_cache(maxsize=32)
+def _named(name: str) -> Serializer:
+    if name.startswith("compressed/"):
+        return CompressedSerializer(_named(name.removeprefix("compressed/")))
+    if name == "pickle":
+        return PickleSerializer()
+    if name == "json":
+        return JSONSerializer()
+    raise InvalidSerializer(
+        f"{name!r:.80} is no serializer.", 'Use "pickle", "json", "compressed/pickle" or "compressed/json".'
+    )
+
+
+def use_script(module: ModuleType) -> None:
+    """Let pickles that speak of ``__main__`` find their classes in ``module``.
+
+    A flow that ran as a script pickled its classes as ``__main__.Row``; where its file is loaded as a module, to
+    resume a run, they are found there.
+    """
+    global _script
+    _script = module
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "__main__" and _script is not None and not hasattr(sys.modules["__main__"], name.split(".")[0]):
+            module = _script.__name__
+        return super().find_class(module, name)
+
+
+@dataclass(frozen=True, slots=True)
+class PickleSerializer:
+    """Python's pickle; what it cannot write (lambdas, local classes) goes through cloudpickle."""
+
+    name: ClassVar[str] = "pickle"
+
+    def dumps(self, value: Any, limit: int | None = None) -> bytes:
+        """The pickle of ``value``; raises :class:`~strongroom.errors.UnserializableResult`, also beyond ``limit``."""
+        try:
+            return _bounded_pickle(pickle.Pickler, value, limit)
+        except _TooLong:
+            raise UnserializableResult(
+                f"The pickle is longer than {limit} bytes.", "Return less, or persist it."
+            ) from None
+        except Exception:
+            return _cloudpickle(value, limit)
+
+    def loads(self, blob: bytes) -> Any:
+        """The value of a pickle. Only for bytes whose seal was checked: a forged pickle runs code."""
+        return _Unpickler(io.BytesIO(blob)).load()
+
+
+class _TooLong(Exception):
+    """The pickle passed its limit."""
+
+
+class _Buffer:
+    """Collects what a pickler writes, up to a limit."""
+
+    __slots__ = ("left", "parts")
+
+    def __init__(self, limit: int | None) -> None:
+        self.parts: list[bytes] = []
+        self.left = sys.maxsize if limit is None else limit
+
+    def write(self, part: Any) -> int:
+        size = part.nbytes if isinstance(part, memoryview) else len(part)
+        self.left -= size
+        if self.left < 0:
+            raise _TooLong
+        self.parts.append(bytes(part))
+        return size
+
+
+def _bounded_pickle(pickler: Any, value: Any, limit: int | None) -> bytes:
+    buffer = _Buffer(limit)
+    pickler(buffer, protocol=5).dump(value)
+    return buffer.parts[0] if len(buffer.parts) == 1 else b"".join(buffer.parts)
+
+
+def _cloudpickle(value: Any, limit: int | None) -> bytes:
+    import cloudpickle
+
+    try:
+        return _bounded_pickle(cloudpickle.Pickler, value, limit)
+    except _TooLong:
+        raise UnserializableResult(f"The pickle is longer than {limit} bytes.", "Return less, or persist it.") from None
+    except Exception as error:
+        # Neither chained nor quoted: what a pickler says of an object may carry its values.
+        raise UnserializableResult(
+            f"A {type(value).__qualname__} cannot be pickled ({type(error).__name__}).",
+            "Return data rather than open connections, locks or generators.",
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class JSONSerializer:
+    """JSON text, for results that other programs read.
+
+    Lists, mappings, texts, numbers, booleans and None are written as such: tuples come back as lists, keys as texts.
+    Anything else that pydantic knows (datetime, UUID, Decimal, Path, set, dataclasses, models) is written as
+    ``{"__class__": "module:name", "data": …}`` and comes back as what it was. Secrets are refused.
+    """
+
+    name: ClassVar[str] = "json"
+
+    def dumps(self, value: Any) -> bytes:
+        """The JSON of ``value``; raises :class:`~strongroom.errors.UnserializableResult`."""
+        try:
+            return json.dumps(value, default=_tagged, ensure_ascii=False, allow_nan=True).encode()
+        except UnserializableResult:
+            raise
+        except Exception as error:
+            raise UnserializableResult(
+                f"A {type(value).__qualname__} cannot be written as JSON ({type(error).__name__}).",
+                'Use the serializer "pickle".',
+            ) from None
+
+    def loads(self, blob: bytes) -> Any:
+        return json.loads(blob, object_hook=_untagged)
+
+
+def _tagged(value: Any) -> dict[str, Any]:
+    from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+    from pydantic_core import to_jsonable_python
+
+    kind = type(value)
+    if isinstance(value, Secret | SecretStr | SecretBytes):
+        raise UnserializableResult("A secret is not written as JSON.", 'Use the serializer "pickle", which is sealed.')
+    if "<locals>" in kind.__qualname__:
+        raise UnserializableResult(
+            f"{kind.__qualname__} is local to a function, so it cannot be found again.", "Define it in a module."
+        )
+    if isinstance(value, BaseModel):
+        data: Any = dict(value)  # members as they are, so that a secret among them is met by this function
+    elif is_dataclass(value):
+        data = {member.name: getattr(value, member.name) for member in fields(value)}
+    elif isinstance(value, set | frozenset):
+        data = list(value)
+    elif isinstance(value, bytes | bytearray):
+        data = value.hex()
+    else:
+        data = to_jsonable_python(value)
+    return {"__class__": f"{kind.__module__}:{kind.__qualname__}", "data": data}
+
+
+def _untagged(mapping: dict[str, Any]) -> Any:
+    if mapping.keys() != {"__class__", "data"}:
+        return mapping
+    module, _, name = mapping["__class__"].partition(":")
+    found: Any = _script if module == "__main__" and _script is not None else importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    if found in (bytes, bytearray):
+        return found.fromhex(mapping["data"])
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(found).validate_python(mapping["data"])
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedSerializer:
+    """Another serializer's bytes, compressed with zlib."""
+
+    serializer: Serializer = field(default_factory=PickleSerializer)
+    level: int = 6
+
+    @property
+    def name(self) -> str:
+        return f"compressed/{self.serializer.name}"
+
+    def dumps(self, value: Any) -> bytes:
+        return zlib.compress(self.serializer.dumps(value), self.level)
+
+    def loads(self, blob: bytes) -> Any:
+        return self.serializer.loads(zlib.decompress(blob))
