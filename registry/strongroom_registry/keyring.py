@@ -1,0 +1,229 @@
+"""Workspace keys: one per workspace and epoch, stored only wrapped by a key provider, unwrapped once per process."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from threading import RLock
+from typing import NoReturn
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
+from strongroom_registry.derivation import CANARY, KEY_ID, KEY_SIZE, MAC, WORKSPACE_KEY, derive, framed
+from strongroom_registry.errors import EnvelopeMalformed, KeyMalformed, KeyUnavailable, SealBroken, WrongKey
+from strongroom_registry.keys.provider import KeyProvider
+
+_SHA256 = SHA256()
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class WorkspaceKey:
+    """The key of one workspace and epoch. It hands out MACs and derived keys, and itself to nobody.
+
+    :param epoch: counts from 1.
+    :param material: 32 bytes.
+    """
+
+    __slots__ = ("__material", "_macs", "epoch", "key_id")
+
+    epoch: int
+    key_id: bytes
+    """16 bytes derived from the key, which name it in every wrap; safe to show."""
+
+    def __init__(self, epoch: int, material: bytes) -> None:
+        if len(material) != KEY_SIZE:
+            raise KeyMalformed(f"A workspace key has {KEY_SIZE} bytes; the one of epoch {epoch} has {len(material)}.")
+        self.epoch = epoch
+        self.__material = material
+        self.key_id = derive(material, framed(KEY_ID), length=16)
+        self._macs: dict[bytes, HMAC] = {}
+
+    def derive(self, label: bytes, *context: bytes, salt: bytes | None = None) -> bytes:
+        """A 32-byte key for one purpose: HKDF-SHA512 over this key, ``info`` being the framed label and context."""
+        return derive(self.__material, framed(label, *context), salt=salt)
+
+    def mac(self, purpose: bytes, data: bytes) -> bytes:
+        """HMAC-SHA256 (32 bytes) of ``data`` under the key derived for ``purpose``."""
+        mac = self._mac_for(purpose)
+        mac.update(data)
+        return mac.finalize()
+
+    def verify(self, purpose: bytes, data: bytes, mac: bytes) -> bool:
+        """Whether ``mac`` is that of ``data``; takes the same time wherever they differ."""
+        expected = self._mac_for(purpose)
+        expected.update(data)
+        try:
+            expected.verify(mac)
+        except (InvalidSignature, TypeError):  # TypeError: a column that holds no bytes
+            return False
+        return True
+
+    def wrap(self, provider: KeyProvider, context: bytes) -> bytes:
+        """This key, wrapped by ``provider``."""
+        return provider.wrap(self.__material, context)
+
+    def _mac_for(self, purpose: bytes) -> HMAC:
+        keyed = self._macs.get(purpose)
+        if keyed is None:  # two threads may both derive it: they derive the same
+            keyed = self._macs[purpose] = HMAC(self.derive(MAC, purpose), _SHA256)
+        return keyed.copy()
+
+    def __repr__(self) -> str:
+        return f"WorkspaceKey(epoch={self.epoch}, key_id={self.key_id.hex()})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A workspace key cannot be pickled or copied: open the keyring again where it is needed.")
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A workspace key as the store holds it; nothing in it is secret, all of it is proved by the canary.
+
+    ``provider`` is the URI of the one who wrapped it, ``fingerprint`` names the key it was wrapped with.
+    """
+
+    epoch: int
+    provider: str
+    fingerprint: str
+    wrapped: bytes
+    canary: bytes
+    created_at: datetime
+
+
+class Keyring:
+    """All epochs of one workspace. Safe to share between threads; each epoch is unwrapped once.
+
+    The key of the current epoch is unwrapped and proved when the keyring is opened, so that a wrong key is refused
+    before anything is read; older ones when they are first needed.
+    """
+
+    def __init__(
+        self, records: Sequence[WrappedKey], provider: KeyProvider, store_id: bytes, workspace_id: bytes
+    ) -> None:
+        self._records = {record.epoch: record for record in records}
+        self._provider = provider
+        self.store_id = store_id
+        self.workspace_id = workspace_id
+        self._keys: dict[int, WorkspaceKey] = {}
+        self._lock = RLock()
+
+    @classmethod
+    def create(cls, provider: KeyProvider, *, store_id: bytes, workspace_id: bytes) -> tuple[Keyring, WrappedKey]:
+        """Make the first key of a new workspace. Only for a workspace that has none: the caller has to store the record
+        before it seals anything.
+
+        :raises KeyProblem: the provider cannot wrap.
+        """
+        key = WorkspaceKey(1, secrets.token_bytes(KEY_SIZE))
+        record = _wrapped_by(provider, key, store_id, workspace_id)
+        keyring = cls([record], provider, store_id, workspace_id)
+        keyring._keys[1] = key
+        return keyring, record
+
+    @classmethod
+    def open(
+        cls, wrapped: Sequence[WrappedKey], provider: KeyProvider, *, store_id: bytes, workspace_id: bytes
+    ) -> Keyring:
+        """Open the keyring of a workspace from its stored records, one an epoch, and prove the current key.
+
+        :raises WrongKey: the provider holds another key than the one that wrapped; the message names both.
+        :raises KeyProblem: the provider cannot hand out its key.
+        :raises IntegrityError: a record was changed.
+        """
+        if not wrapped:
+            raise KeyUnavailable("The workspace has no key of its own.", "Restore the registry from a backup.")
+        keyring = cls(wrapped, provider, store_id, workspace_id)
+        if len(keyring._records) != len(wrapped):
+            raise EnvelopeMalformed("Two records claim the same key epoch.", "Restore the registry from a backup.")
+        keyring.epoch(max(keyring._records))
+        return keyring
+
+    @property
+    def current(self) -> WorkspaceKey:
+        """The key of the highest epoch: the one that new documents are sealed with."""
+        return self.epoch(max(self._records))
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """The epochs that this keyring knows, in order."""
+        return tuple(sorted(self._records))
+
+    def epoch(self, number: int) -> WorkspaceKey:
+        """The key of one epoch.
+
+        :raises SealBroken: the workspace has no such epoch: what named it was changed, or is newer than this keyring.
+        :raises WrongKey, KeyProblem, IntegrityError: as :meth:`open`, when the epoch is first needed.
+        """
+        key = self._keys.get(number)
+        return key if key is not None else self._unwrap(number)
+
+    def _unwrap(self, number: int) -> WorkspaceKey:
+        with self._lock:
+            if number in self._keys:
+                return self._keys[number]
+            record = self._records.get(number)
+            if record is None:
+                raise SealBroken(
+                    f"Key epoch {number} is asked for, and this workspace has {', '.join(map(str, self.epochs))}.",
+                    "Open the registry again if its key was rotated meanwhile, else restore from a backup.",
+                )
+            key = _unwrapped_by(self._provider, record, self.store_id, self.workspace_id)
+            self._keys[number] = key
+            return key
+
+    def __repr__(self) -> str:
+        return f"Keyring(epochs={self.epochs}, provider={self._provider.uri!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A keyring cannot be pickled or copied: open it again where it is needed.")
+
+
+def _wrapped_by(provider: KeyProvider, key: WorkspaceKey, store_id: bytes, workspace_id: bytes) -> WrappedKey:
+    wrapped = key.wrap(provider, _context(store_id, workspace_id, key.epoch))
+    record = WrappedKey(key.epoch, provider.uri, provider.fingerprint_for(wrapped), wrapped, b"", datetime.now(UTC))
+    return replace(record, canary=key.mac(CANARY, _proved(record, store_id, workspace_id)))
+
+
+def _unwrapped_by(provider: KeyProvider, record: WrappedKey, store_id: bytes, workspace_id: bytes) -> WorkspaceKey:
+    proved = _proved(record, store_id, workspace_id)
+    here = provider.fingerprint_for(record.wrapped)
+    if here != record.fingerprint:
+        raise WrongKey(
+            f"The key at {provider.uri} has the fingerprint {here}, and this registry was sealed with "
+            f"{record.fingerprint} (at {record.provider}).",
+            "Point STRONGROOM_KEY at that key. Nothing was changed.",
+        )
+    key = WorkspaceKey(record.epoch, provider.unwrap(record.wrapped, _context(store_id, workspace_id, record.epoch)))
+    if not key.verify(CANARY, proved, record.canary):
+        raise SealBroken(
+            f"The record of key epoch {record.epoch} does not fit its canary: it was changed, or belongs elsewhere.",
+            "Restore the registry from a backup.",
+        )
+    return key
+
+
+def _context(store_id: bytes, workspace_id: bytes, epoch: int) -> bytes:
+    return framed(WORKSPACE_KEY, store_id, workspace_id, epoch.to_bytes(4, "big"))
+
+
+def _proved(record: WrappedKey, store_id: bytes, workspace_id: bytes) -> bytes:
+    """What the canary is computed over: every column of the record but the canary."""
+    try:
+        return framed(
+            CANARY,
+            store_id,
+            workspace_id,
+            record.epoch.to_bytes(4, "big"),
+            record.provider.encode(),
+            record.fingerprint.encode(),
+            record.wrapped,
+            ((record.created_at - _UNIX) // timedelta(microseconds=1)).to_bytes(8, "big"),
+        )
+    except (AttributeError, TypeError, ValueError, OverflowError):  # what a changed row can hold
+        raise EnvelopeMalformed(
+            f"The record of key epoch {record.epoch!r:.20} is none.", "Restore the registry from a backup."
+        ) from None

@@ -1,0 +1,93 @@
+"""``file:/path``: a key in a file of its own, outside of the folder that holds the data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import UUID
+
+from strongroom_registry.errors import InvalidKeyUri, KeyUnavailable
+from strongroom_registry.keys.local import LocalKey, RawKeyProvider
+from strongroom_registry.keys.material import TEXT_LENGTH, key_from_text, new_key_text
+from strongroom_registry.keys.private_file import read_private
+
+
+class FileKey(RawKeyProvider):
+    """A key in a file that only its owner can use; see :func:`generate_key_file` for one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path.expanduser()))
+        super().__init__(f"file:{self.path}")
+
+    @classmethod
+    def from_uri(cls, uri: str) -> FileKey:
+        """``file:/path``, ``file:///path``, ``file:~/path`` or ``file:relative/path``; nothing is unquoted."""
+        path = path_of(uri.removeprefix("file:"))
+        if path is None:
+            raise InvalidKeyUri("A key URI that starts with 'file:' names no file.", "Write file:/path/to/the.key")
+        return cls(path)
+
+    def _read(self) -> LocalKey:
+        return LocalKey(key_from_text(read_private(self.path, TEXT_LENGTH + 1), str(self.path)))
+
+
+def path_of(text: str) -> Path | None:
+    """The path in what stands after ``file:`` or ``file=``, or None where it names none."""
+    if text.startswith("//") and not text.startswith("///"):
+        return None  # a host
+    text = text.removeprefix("//")
+    return Path(text) if text and "\0" not in text else None
+
+
+def default_key_path(store_id: UUID) -> Path:
+    """Where the key of a registry lies unless told otherwise: ``~/.config/strongroom/keys/<store-id>.key``.
+
+    ``$XDG_CONFIG_HOME`` stands for ``~/.config`` where it is set to an absolute path.
+    """
+    configured = os.environ.get("XDG_CONFIG_HOME", "")
+    config = Path(configured) if os.path.isabs(configured) else Path.home() / ".config"
+    return config / "strongroom" / "keys" / f"{store_id}.key"
+
+
+def generate_key_file(path: Path) -> FileKey:
+    """Write a new random key to ``path`` (mode 0600, its folder made with 0700) and return its provider.
+
+    :raises KeyUnavailable: something is there already, which is never overwritten, or it cannot be written.
+    """
+    key = FileKey(path)
+    try:
+        _make_folder(key.path.parent)
+        _write_new(key.path, new_key_text().encode() + b"\n")
+    except FileExistsError:
+        raise KeyUnavailable(
+            f"{key.path} exists, and a key is never overwritten.", "Use it with --key, or name another place."
+        ) from None
+    except OSError as error:
+        raise KeyUnavailable(
+            f"No key can be written to {key.path}: {error.strerror}.", "Name another place in STRONGROOM_KEY."
+        ) from None
+    return key
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir(mode=0o700, exist_ok=True)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError:
+        path.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,175 @@
+"""``passphrase:``: a key stretched from a passphrase by Argon2id (RFC 9106).
+
+The salt and the costs stand in what was wrapped, in clear, and are bound into it. Costs are capped when they are read,
+so that a changed row cannot make a process eat all memory or time.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import struct
+import sys
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from strongroom_registry.derivation import KEY_SIZE
+from strongroom_registry.errors import EnvelopeUnsupported, InvalidKeyUri, KeyMalformed, KeyUnavailable
+from strongroom_registry.keys.file import path_of
+from strongroom_registry.keys.local import METHOD_ARGON2ID, LocalKey, parameters_of, prefix_for
+from strongroom_registry.keys.private_file import read_private
+
+VARIABLE = "STRONGROOM_PASSPHRASE"
+SHORTEST = 8
+LONGEST = 1024
+
+_PARAMETERS = struct.Struct(">16sIII")
+
+
+class Cost(NamedTuple):
+    """What one guess costs: memory in KiB, passes over it, lanes."""
+
+    memory_kib: int
+    iterations: int
+    lanes: int
+
+
+DEFAULT_COST = Cost(64 * 1024, 3, 4)
+"""The second recommendation of RFC 9106, section 4."""
+LOWEST_COST = Cost(8 * 1024, 1, 1)
+HIGHEST_COST = Cost(512 * 1024, 8, 16)
+
+
+class PassphraseKey:
+    """A key stretched from a passphrase: that of ``$STRONGROOM_PASSPHRASE``, of a file, or typed on a terminal.
+
+    It is asked for once in the provider's life, when it is first needed, and typed twice where it wraps something new.
+
+    :param file: where the passphrase lies, instead of the variable or the prompt.
+    :param cost: what the next :meth:`wrap` asks of Argon2id; what was wrapped before keeps its own.
+    """
+
+    def __init__(self, file: Path | None = None, *, cost: Cost = DEFAULT_COST) -> None:
+        self._file = Path(os.path.abspath(file.expanduser())) if file else None
+        self._cost = cost
+        self._secret: _Passphrase | None = None
+        self._stretched: dict[bytes, LocalKey] = {}
+
+    @classmethod
+    def from_uri(cls, uri: str) -> PassphraseKey:
+        """``passphrase:`` or ``passphrase:file=/path``. The error does not repeat what stands there."""
+        rest = uri.removeprefix("passphrase:")
+        if not rest:
+            return cls()
+        path = path_of(rest.removeprefix("file=")) if rest.startswith("file=") else None
+        if path is None:
+            raise InvalidKeyUri(
+                "A key URI that starts with 'passphrase:' never holds the passphrase itself.",
+                f"Write passphrase: and set {VARIABLE} or type it when asked, or write passphrase:file=/path",
+            )
+        return cls(path)
+
+    @property
+    def uri(self) -> str:
+        return f"passphrase:file={self._file}" if self._file else "passphrase:"
+
+    def fingerprint_for(self, wrapped: bytes) -> str:
+        return self._key_of(wrapped).fingerprint
+
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        parameters = _PARAMETERS.pack(secrets.token_bytes(16), *self._cost)
+        return self._key(parameters, new=True).wrap(prefix_for(METHOD_ARGON2ID, parameters), key, context)
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        return self._key_of(wrapped).unwrap(wrapped, context)
+
+    def _key_of(self, wrapped: bytes) -> LocalKey:
+        return self._key(_checked(parameters_of(wrapped, METHOD_ARGON2ID, _PARAMETERS.size)))
+
+    def _key(self, parameters: bytes, *, new: bool = False) -> LocalKey:
+        if self._secret is None:
+            self._secret = _Passphrase(self._read(new))
+        if parameters not in self._stretched:
+            self._stretched[parameters] = self._secret.stretched(parameters)
+        return self._stretched[parameters]
+
+    def _read(self, new: bool) -> bytes:
+        if self._file:
+            return _line(read_private(self._file, LONGEST + 1))
+        text = os.environ.get(VARIABLE)
+        return os.fsencode(text) if text is not None else _asked(new).encode()
+
+    def __repr__(self) -> str:
+        return f"PassphraseKey({self.uri!r})"
+
+
+class _Passphrase:
+    """A passphrase that never shows."""
+
+    __slots__ = ("__secret",)
+
+    def __init__(self, raw: bytes) -> None:
+        self.__secret = _normal(raw)
+
+    def stretched(self, parameters: bytes) -> LocalKey:
+        from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+        salt, memory_kib, iterations, lanes = _PARAMETERS.unpack(parameters)
+        argon2 = Argon2id(salt=salt, length=KEY_SIZE, iterations=iterations, lanes=lanes, memory_cost=memory_kib)
+        return LocalKey(argon2.derive(self.__secret))
+
+    def __repr__(self) -> str:
+        return "_Passphrase(…)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A passphrase cannot be pickled or copied.")
+
+
+def _checked(parameters: bytes) -> bytes:
+    """Refuse costs outside of the caps before anything is computed."""
+    cost = Cost(*_PARAMETERS.unpack(parameters)[1:])
+    inside = all(low <= it <= high for low, it, high in zip(LOWEST_COST, cost, HIGHEST_COST, strict=True))
+    if not inside:
+        raise EnvelopeUnsupported(
+            f"The wrapped workspace key asks Argon2id for {cost.memory_kib} KiB, {cost.iterations} passes and "
+            f"{cost.lanes} lanes, outside of what is allowed.",
+            "It was changed: restore the registry from a backup.",
+        )
+    return parameters
+
+
+def _line(content: bytes) -> bytes:
+    return content[:-1] if content.endswith(b"\n") else content
+
+
+def _normal(raw: bytes) -> bytes:
+    """Unicode NFC in UTF-8, so that two keyboards type the same passphrase."""
+    length = len(raw)
+    try:
+        normal = unicodedata.normalize("NFC", raw.decode()).encode()
+    except UnicodeError:
+        normal = b""
+    del raw
+    if not SHORTEST <= len(normal) <= LONGEST:
+        length = len(normal)
+        del normal
+        raise KeyMalformed(
+            f"The passphrase has {length} bytes, or is not UTF-8.",
+            f"Use one of {SHORTEST} to {LONGEST} bytes; six random words are a good one.",
+        )
+    return normal
+
+
+def _asked(new: bool) -> str:
+    if not sys.stdin.isatty():
+        raise KeyUnavailable(
+            "The passphrase of the registry is needed, and there is no terminal to ask for it.",
+            f"Set {VARIABLE}, or use passphrase:file=/path",
+        )
+    text = getpass.getpass("Passphrase of the Strongroom registry: ")
+    if new and not secrets.compare_digest(text.encode(), getpass.getpass("Once more: ").encode()):
+        del text
+        raise KeyMalformed("The two passphrases differ.", "Nothing was changed; try again.")
+    return text

@@ -1,0 +1,37 @@
+"""What keeps the outermost key: a key provider, named by a URI."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class KeyProvider(Protocol):
+    """Wraps and unwraps 32-byte workspace keys under a key that it never hands out.
+
+    Third parties register one under the entry point group ``strongroom.key_providers``: the name is the URI's scheme,
+    the object is called with the whole URI and returns the provider. The suite that it has to pass is
+    ``strongroom_registry.testing.KeyProviderContract``.
+    """
+
+    @property
+    def uri(self) -> str:
+        """Where the key lies, as it is stored beside what it wrapped; holds no secret."""
+
+    def fingerprint_for(self, wrapped: bytes) -> str:
+        """The name of the key that this provider would open ``wrapped`` with; safe to show, different for each key.
+
+        :raises KeyProblem, IntegrityError: as :meth:`unwrap`.
+        """
+
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        """Encrypt ``key`` (32 bytes), bound to ``context`` (ids alone, at most 1 KiB).
+
+        :raises KeyProblem: the provider cannot use its key now.
+        """
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """Return the key that :meth:`wrap` was given with the same context.
+
+        :raises KeyProblem: the provider cannot use its key now, or it is another one.
+        :raises IntegrityError: ``wrapped`` is malformed, was changed, or was wrapped with another context or key.
+        """

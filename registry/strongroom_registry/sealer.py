@@ -1,0 +1,150 @@
+"""Sealing what is not a document: results, cached values, parameters of runs.
+
+Made for many small values: one key is derived per sealer and process, so that a value costs one AES-GCM call. Each
+value is bound to its purpose, its workspace and a context, so that none is accepted in the place of another.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from threading import Lock
+from typing import NamedTuple, NoReturn
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from strongroom_registry.derivation import SEALER, framed
+from strongroom_registry.errors import EnvelopeMalformed, EnvelopeUnsupported, SealBroken, TooLarge
+from strongroom_registry.keyring import Keyring, WorkspaceKey
+
+VERSION = 1
+SUITE_AES256GCM_HKDFSHA512 = 1
+
+DATA_MAX = 1024 * 1024 * 1024
+"""The most that one call seals, in bytes."""
+MESSAGES_PER_KEY = 2**24
+"""A new key is derived after so many values: with random nonces, two alike are then less likely than 2**-48."""
+
+_START = b"SRSL" + bytes([VERSION, SUITE_AES256GCM_HKDFSHA512, 0, 0])
+_KEY_NAME = 4 + 16
+_SALT = 32
+_NONCE = 12
+_SESSION = len(_START) + _KEY_NAME + _SALT
+_HEADER = _SESSION + _NONCE
+_TAG = 16
+_CIPHERS_KEPT = 256
+
+
+class _Session(NamedTuple):
+    """What this process seals with until that is used up: the header's start, its cipher, a counter of uses."""
+
+    start: bytes
+    cipher: AESGCM
+    uses: count[int]
+
+
+class Sealer:
+    """Seals and opens values for one purpose within one workspace. Safe to share between threads, and after a fork.
+
+    Nonces are random rather than counted, so that a copied process (a fork, a restored machine) never uses one twice.
+
+    :param keyring: the workspace's keys; values sealed under an older epoch still open.
+    :param purpose: what the values are, such as ``"results"``.
+    """
+
+    def __init__(self, keyring: Keyring, purpose: str) -> None:
+        self._keyring = keyring
+        self._purpose = purpose.encode()
+        self._bound = framed(SEALER, self._purpose, keyring.store_id, keyring.workspace_id)
+        self._ciphers: dict[bytes, AESGCM] = {}
+        self._lock = Lock()
+        self._session = self._new_session()
+
+    def seal(self, data: bytes, context: bytes) -> bytes:
+        """Encrypt ``data``; it opens again only with the same ``context``, which is stored nowhere.
+
+        :raises TooLarge: more than :data:`DATA_MAX` bytes.
+        """
+        if len(data) > DATA_MAX:
+            raise TooLarge(f"{len(data)} bytes are too many to seal at once.", f"At most {DATA_MAX} are possible.")
+        start, cipher, uses = self._session
+        if next(uses) >= MESSAGES_PER_KEY:
+            start, cipher, _ = self._renewed(start)
+        nonce = os.urandom(_NONCE)
+        header = start + nonce
+        return header + cipher.encrypt(nonce, data, self._associated(header, context))
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        """Decrypt what :meth:`seal` returned.
+
+        :raises EnvelopeMalformed: no sealed value.
+        :raises EnvelopeUnsupported: a newer format, another suite or an unknown flag.
+        :raises SealBroken: another context, purpose, workspace or key, or something was changed.
+        """
+        _check(sealed)
+        cipher = self._cipher(sealed[:_SESSION])
+        header, ciphertext = sealed[:_HEADER], memoryview(sealed)[_HEADER:]
+        try:
+            return cipher.decrypt(header[_SESSION:], ciphertext, self._associated(header, context))
+        except InvalidTag:
+            raise SealBroken(
+                f"A sealed value of {self._purpose.decode()} was changed, or stands in the place of another.",
+                "Remove it, and let what made it run again.",
+            ) from None
+
+    def _associated(self, header: bytes, context: bytes) -> bytes:
+        return self._bound + framed(header, context)
+
+    def _new_session(self) -> _Session:
+        key = self._keyring.current
+        start = b"".join((_START, key.epoch.to_bytes(4, "big"), key.key_id, os.urandom(_SALT)))
+        return _Session(start, self._cipher(start), count())
+
+    def _renewed(self, used_up: bytes) -> _Session:
+        with self._lock:
+            if self._session.start == used_up:
+                self._session = self._new_session()
+            return self._session
+
+    def _cipher(self, start: bytes) -> AESGCM:
+        cipher = self._ciphers.get(start)
+        if cipher is None:
+            cipher = self._derived(start)
+            if len(self._ciphers) >= _CIPHERS_KEPT:
+                self._ciphers = {}
+            self._ciphers[start] = cipher
+        return cipher
+
+    def _derived(self, start: bytes) -> AESGCM:
+        key = self._keyring.epoch(int.from_bytes(start[8:12], "big"))
+        _check_key_id(key, start)
+        return AESGCM(key.derive(SEALER, self._purpose, salt=start[-_SALT:]))
+
+    def __repr__(self) -> str:
+        return f"Sealer({self._purpose.decode()!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A sealer cannot be pickled or copied: ask the registry for one where it is needed.")
+
+
+def _check(sealed: bytes) -> None:
+    if type(sealed) is not bytes or len(sealed) < len(_START) or sealed[:4] != _START[:4]:
+        raise EnvelopeMalformed("What stands for a sealed value is none.", "Remove it, and let what made it run again.")
+    if sealed[: len(_START)] != _START:
+        raise EnvelopeUnsupported(
+            f"A sealed value has the format {sealed[4]}, suite {sealed[5]} and flags {sealed[6:8].hex()}.",
+            "Use the version of Strongroom that wrote it.",
+        )
+    if not _HEADER + _TAG <= len(sealed) <= _HEADER + DATA_MAX + _TAG:
+        raise EnvelopeMalformed(
+            f"A sealed value has {len(sealed)} bytes.", "Remove it, and let what made it run again."
+        )
+
+
+def _check_key_id(key: WorkspaceKey, start: bytes) -> None:
+    if start[12:28] != key.key_id:
+        raise SealBroken(
+            f"A value was sealed with the workspace key {start[12:28].hex()}, not with {key.key_id.hex()}.",
+            "Remove it, and let what made it run again.",
+        )
