@@ -1,0 +1,130 @@
+"""What a resumption needs of a flow run: its parameters, and the results of its tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid4
+
+from strongroom_registry.errors import StrongroomError
+
+from strongroom.errors import CorruptResult, MissingResult, UnserializableResult
+from strongroom.journal.records import StoredResult
+from strongroom.results import LocalStorage
+from strongroom.sealed_records import Sealer, current_sealer, load_value, read_record, write_record
+from strongroom.serializers import PickleSerializer
+
+_log = logging.getLogger("strongroom.results")
+
+INLINE_BYTES = 16 * 1024
+_pickle = PickleSerializer()
+
+
+class Captures:
+    """Keeps what a resumption needs: the parameters of flow runs and the results of tasks, bound to their runs.
+
+    Small records stand in the journal itself, larger ones in a folder per flow run, which is removed when the flow has
+    completed. Nothing here raises on the way in: what cannot be kept is simply run again.
+    """
+
+    def __init__(self, storage: LocalStorage, sealer: Sealer | None, max_bytes: int) -> None:
+        self._storage = storage
+        self._sealer = sealer
+        self._max_bytes = max_bytes
+
+    def capture(self, value: Any, run_id: UUID, flow_run_id: UUID | None = None) -> StoredResult | None:
+        """A record of ``value`` for the run of this id; None for one that cannot be pickled, or is too large.
+
+        ``flow_run_id`` is the flow run whose folder takes a record beyond 16 KiB; without one such a value is not kept.
+        """
+        limit = self._max_bytes if flow_run_id is not None else min(self._max_bytes, INLINE_BYTES)
+        try:
+            body = _pickle.dumps(value, limit)
+        except UnserializableResult:
+            return None
+        try:
+            record = write_record(body, _pickle.name, None, self._sealer, _run_context(run_id))
+            if len(body) <= INLINE_BYTES or flow_run_id is None:
+                return StoredResult(record, None, None, _pickle.name, len(record))
+            key = f"{_folder(flow_run_id)}/{run_id}.{uuid4().hex[:8]}"
+            self._storage.write_path(key, record)
+            return StoredResult(None, key, None, _pickle.name, len(record))
+        except (OSError, StrongroomError) as error:
+            _say_once(f"Results are not kept for a resumption: {_short(error)}")
+            return None
+
+    def restore(self, stored: StoredResult, run_id: UUID) -> Any:
+        """The value that was captured for the run of this id; raises a ResultProblem where it cannot be had."""
+        record = stored.inline
+        if record is None:
+            if stored.key is None or not stored.key.startswith("captured/"):
+                raise MissingResult(f"Run {run_id} has no captured result.", "Run the task again.")
+            try:
+                record = self._storage.read_path(stored.key)
+            except OSError as error:
+                raise MissingResult(f"The result of run {run_id} is gone ({type(error).__name__}).") from None
+        return load_value(read_record(record, self._sealer, _run_context(run_id)), _pickle, str(run_id))
+
+    def seal_parameters(self, parameters: dict[str, Any], run_id: UUID) -> bytes | None:
+        """A record of a flow run's parameters; None where they cannot be kept."""
+        try:
+            body = _pickle.dumps(parameters, self._max_bytes)
+            return write_record(body, _pickle.name, None, self._sealer, _parameters_context(run_id))
+        except UnserializableResult:
+            return None
+        except StrongroomError as error:
+            _say_once(f"Parameters are not kept for a resumption: {_short(error)}")
+            return None
+
+    def open_parameters(self, record: bytes, run_id: UUID) -> dict[str, Any]:
+        """The parameters of a flow run; raises a ResultProblem where they cannot be read."""
+        parameters = load_value(read_record(record, self._sealer, _parameters_context(run_id)), _pickle, str(run_id))
+        if not isinstance(parameters, dict):
+            raise CorruptResult(f"What is stored as the parameters of run {run_id} is a {type(parameters).__name__}.")
+        return parameters
+
+    def discard(self, flow_run_ids: Iterable[UUID]) -> None:
+        """Remove the folders of flow runs that will not be resumed."""
+        for flow_run_id in flow_run_ids:
+            self._storage.remove_folder(_folder(flow_run_id))
+
+
+def captures() -> Captures | None:
+    """What keeps results for a resumption, as the settings say; None where the registry cannot seal them now.
+
+    Reads the settings and opens the registry: make it once per flow run.
+    """
+    from strongroom.settings import get_settings
+
+    settings = get_settings()
+    try:
+        return Captures(LocalStorage(settings.storage_path), current_sealer(), settings.results_auto_max_bytes)
+    except (OSError, StrongroomError) as error:
+        _say_once(f"Runs cannot be resumed, for nothing seals their results: {_short(error)}")
+        return None
+
+
+def _folder(flow_run_id: UUID) -> str:
+    return f"captured/{flow_run_id}"
+
+
+def _run_context(run_id: UUID) -> bytes:
+    return b"run\0" + run_id.bytes
+
+
+def _parameters_context(run_id: UUID) -> bytes:
+    return b"parameters\0" + run_id.bytes
+
+
+def _short(error: Exception) -> str:
+    return str(error) if isinstance(error, StrongroomError) else f"{type(error).__name__}: {error}"
+
+
+_said: set[str] = set()
+
+
+def _say_once(message: str) -> None:
+    if message not in _said:
+        _said.add(message)
+        _log.warning(message)
