@@ -1,0 +1,146 @@
+"""Where code stands: the run that it is part of, and the tags that runs begun here get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from strongroom.errors import MissingContextError
+
+if TYPE_CHECKING:
+    from strongroom.flows import Flow
+    from strongroom.journal.records import FlowRun, TaskRun
+    from strongroom.task_runners.runner import TaskRunner
+    from strongroom.tasks import Task
+
+_current: ContextVar[FlowRunContext | TaskRunContext | None] = ContextVar("strongroom_run", default=None)
+_tags: ContextVar[frozenset[str]] = ContextVar("strongroom_tags", default=frozenset())
+
+
+class RunContext:
+    """What a flow's and a task's context share: inputs, who called, and the numbers that tell one call from the next."""
+
+    __slots__ = ("_counts", "log_prints", "parameters", "parent", "persist_result")
+
+    parameters: dict[str, Any]
+    parent: FlowRunContext | TaskRunContext | None
+    log_prints: bool
+    persist_result: bool
+
+    def next_key(self, key: str) -> str:
+        """The dynamic key of the next call of ``key`` from here: ``"<key>-<n>"``, from 0 on."""
+        counter = self._counts.get(key)
+        if counter is None:
+            counter = self._counts.setdefault(key, count().__next__)
+        return f"{key}-{counter()}"
+
+    def restart_keys(self) -> None:
+        """Count calls from 0 again, as another attempt does."""
+        self._counts: dict[str, Callable[[], int]] = {}
+
+
+class FlowRunContext(RunContext):
+    """The flow run that code is part of."""
+
+    __slots__ = ("flow", "flow_run")
+
+    flow: Flow[Any, Any]
+    flow_run: FlowRun
+
+    @classmethod
+    def get(cls) -> FlowRunContext | None:
+        """The innermost flow run around here, through the tasks in between; None outside of flows."""
+        run = _current.get()
+        return run.flow_run_context if isinstance(run, TaskRunContext) else run
+
+    @property
+    def id(self) -> UUID:
+        """The run's id."""
+        return self.flow_run.id
+
+    @property
+    def flow_run_context(self) -> FlowRunContext:
+        """This context itself."""
+        return self
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the run began, in UTC."""
+        return self.flow_run.start_time
+
+    @property
+    def task_runner(self) -> TaskRunner:
+        """Where tasks that are submitted in this run go."""
+        return self._runner()
+
+
+class TaskRunContext(RunContext):
+    """The task run that code is part of."""
+
+    __slots__ = ("flow_run_context", "task", "task_run")
+
+    task: Task[Any, Any]
+    task_run: TaskRun
+    flow_run_context: FlowRunContext | None
+
+    @classmethod
+    def get(cls) -> TaskRunContext | None:
+        """The task run that runs here; None where none does, or where a flow runs inside of it."""
+        run = _current.get()
+        return run if isinstance(run, TaskRunContext) else None
+
+    @property
+    def id(self) -> UUID:
+        """The run's id."""
+        return self.task_run.id
+
+    @property
+    def task_run_id(self) -> UUID:
+        """The task run's id."""
+        return self.task_run.id
+
+    @property
+    def flow_run_id(self) -> UUID | None:
+        """The id of the flow run that it belongs to; None outside of flows."""
+        return self.task_run.flow_run_id
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the run began, in UTC."""
+        return self.task_run.start_time
+
+
+def current_run() -> FlowRunContext | TaskRunContext | None:
+    """The innermost run that the calling code is part of; None outside of runs."""
+    return _current.get()
+
+
+def get_run_context() -> FlowRunContext | TaskRunContext:
+    """The run that the calling code is part of: a task's context inside a task, else the flow's.
+
+    Raises :class:`~strongroom.errors.MissingContextError` outside of runs.
+    """
+    run = _current.get()
+    if run is None:
+        raise MissingContextError("No flow or task runs here.", "Ask for the context inside a function of one.")
+    return run
+
+
+@contextmanager
+def tags(*new_tags: str) -> Iterator[frozenset[str]]:
+    """Give these tags to every flow and task run that begins inside the block; yields all that apply there."""
+    token = _tags.set(_tags.get().union(new_tags))
+    try:
+        yield _tags.get()
+    finally:
+        _tags.reset(token)
+
+
+def current_tags() -> frozenset[str]:
+    """The tags that runs get which begin here."""
+    return _tags.get()
