@@ -36,7 +36,8 @@ class WorkspaceKey:
 
     def __init__(self, epoch: int, material: bytes) -> None:
         if len(material) != KEY_SIZE:
-            raise KeyMalformed(f"A workspace key has {KEY_SIZE} bytes; the one of epoch {epoch} has {len(material)}.")
+            del material  # a traceback may show the variables of the frame that raises
+            raise KeyMalformed(f"The workspace key of epoch {epoch} has not {KEY_SIZE} bytes.")
         self.epoch = epoch
         self.__material = material
         self.key_id = derive(material, framed(KEY_ID), length=16)

@@ -31,9 +31,8 @@ class EnvKey(RawKeyProvider):
         return cls(name)
 
     def _read(self) -> LocalKey:
-        text = os.environ.get(self.name, "")
-        if not text:
+        if not os.environ.get(self.name):
             raise KeyUnavailable(
                 f"The environment variable {self.name} is not set, or empty.", "Set it to the text of the key."
             )
-        return LocalKey(key_from_text(os.fsencode(text), f"${self.name}"))
+        return LocalKey(key_from_text(os.environb[self.name.encode()], f"${self.name}"))

@@ -14,7 +14,7 @@ from strongroom_registry.errors import KeyMalformed
 TEXT_PREFIX = "strongroom-key-v1:"
 TEXT_LENGTH = len(TEXT_PREFIX) + 2 * KEY_SIZE
 
-_DIGITS = re.compile(rb"[0-9a-f]{64}")
+_TEXT = re.compile(re.escape(TEXT_PREFIX.encode()) + rb"([0-9a-f]{64})")
 
 
 def new_key_text() -> str:
@@ -27,16 +27,16 @@ def key_from_text(text: bytes, where: str) -> bytes:
 
     :raises KeyMalformed: any other length, prefix or character; the message names ``where``, never the text.
     """
-    stripped = text[:-1] if text.endswith(b"\n") else text
-    if len(stripped) != TEXT_LENGTH:
+    key = _key(text)
+    if key is None:
+        del text  # a traceback may show the variables of the frame that raises
         raise KeyMalformed(
-            f"The key at {where} has {len(stripped)} characters instead of {TEXT_LENGTH}.",
-            "It was cut off or is no key of Strongroom: restore it from where you keep its copy.",
+            f"What stands at {where} is no key, which is {TEXT_PREFIX!r} and {2 * KEY_SIZE} digits of 0-9 a-f.",
+            "It was cut off, changed, or is something else: restore it from where you keep its copy.",
         )
-    prefix, digits = stripped[: len(TEXT_PREFIX)], stripped[len(TEXT_PREFIX) :]
-    if prefix != TEXT_PREFIX.encode() or not _DIGITS.fullmatch(digits):
-        raise KeyMalformed(
-            f"The key at {where} is not {TEXT_PREFIX!r} and 64 digits of 0-9 a-f.",
-            "Restore it from where you keep its copy.",
-        )
-    return bytes.fromhex(digits.decode())
+    return key
+
+
+def _key(text: bytes) -> bytes | None:
+    found = _TEXT.fullmatch(text.removesuffix(b"\n"))
+    return bytes.fromhex(found[1].decode()) if found else None

@@ -90,7 +90,7 @@ class PassphraseKey:
 
     def _key(self, parameters: bytes, *, new: bool = False) -> LocalKey:
         if self._secret is None:
-            self._secret = _Passphrase(self._read(new))
+            self._secret = _usable(_Passphrase(self._read(new)))
         if parameters not in self._stretched:
             self._stretched[parameters] = self._secret.stretched(parameters)
         return self._stretched[parameters]
@@ -99,7 +99,7 @@ class PassphraseKey:
         if self._file:
             return _line(read_private(self._file, LONGEST + 1))
         text = os.environ.get(VARIABLE)
-        return os.fsencode(text) if text is not None else _asked(new).encode()
+        return os.fsencode(text) if text is not None else os.fsencode(_asked(new))
 
     def __repr__(self) -> str:
         return f"PassphraseKey({self.uri!r})"
@@ -108,10 +108,11 @@ class PassphraseKey:
 class _Passphrase:
     """A passphrase that never shows."""
 
-    __slots__ = ("__secret",)
+    __slots__ = ("__secret", "length")
 
     def __init__(self, raw: bytes) -> None:
         self.__secret = _normal(raw)
+        self.length = len(self.__secret)
 
     def stretched(self, parameters: bytes) -> LocalKey:
         from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -125,6 +126,15 @@ class _Passphrase:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A passphrase cannot be pickled or copied.")
+
+
+def _usable(passphrase: _Passphrase) -> _Passphrase:
+    if not SHORTEST <= passphrase.length <= LONGEST:
+        raise KeyMalformed(
+            f"The passphrase is shorter than {SHORTEST} bytes, longer than {LONGEST}, or no UTF-8.",
+            "Six random words are a good one.",
+        )
+    return passphrase
 
 
 def _checked(parameters: bytes) -> bytes:
@@ -145,21 +155,11 @@ def _line(content: bytes) -> bytes:
 
 
 def _normal(raw: bytes) -> bytes:
-    """Unicode NFC in UTF-8, so that two keyboards type the same passphrase."""
-    length = len(raw)
+    """Unicode NFC in UTF-8, so that two keyboards type the same passphrase; empty where it is no UTF-8."""
     try:
-        normal = unicodedata.normalize("NFC", raw.decode()).encode()
+        return unicodedata.normalize("NFC", raw.decode()).encode()
     except UnicodeError:
-        normal = b""
-    del raw
-    if not SHORTEST <= len(normal) <= LONGEST:
-        length = len(normal)
-        del normal
-        raise KeyMalformed(
-            f"The passphrase has {length} bytes, or is not UTF-8.",
-            f"Use one of {SHORTEST} to {LONGEST} bytes; six random words are a good one.",
-        )
-    return normal
+        return b""
 
 
 def _asked(new: bool) -> str:
@@ -169,7 +169,7 @@ def _asked(new: bool) -> str:
             f"Set {VARIABLE}, or use passphrase:file=/path",
         )
     text = getpass.getpass("Passphrase of the Strongroom registry: ")
-    if new and not secrets.compare_digest(text.encode(), getpass.getpass("Once more: ").encode()):
+    if new and getpass.getpass("Once more: ") != text:
         del text
         raise KeyMalformed("The two passphrases differ.", "Nothing was changed; try again.")
     return text
