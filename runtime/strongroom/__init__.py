@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from strongroom_blocks import StoredObject as StoredObject
     from strongroom_blocks import reference_of as reference_of
     from strongroom_blocks import require_extra as require_extra
+    from strongroom_blocks.errors import MissingExtra as MissingExtra
+    from strongroom_blocks.twins import async_twin as async_twin
     from strongroom_registry.errors import StrongroomError as StrongroomError
 
     from strongroom.annotations import allow_failure as allow_failure
@@ -42,6 +44,8 @@ _HOMES = {
         "JSON", "Block", "Database", "DuckDB", "LocalFileSystem", "LocalFolder", "ObjectStore", "Secret", "SecretDict",
         "StoredObject", "reference_of", "require_extra",
     ),
+    "strongroom_blocks.errors": ("MissingExtra",),
+    "strongroom_blocks.twins": ("async_twin",),
     "strongroom_registry.errors": ("StrongroomError",),
     "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),
     "strongroom.context": ("get_run_context", "tags"),
