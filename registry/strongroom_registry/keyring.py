@@ -24,7 +24,7 @@ _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 class WorkspaceKey:
     """The key of one workspace and epoch. It hands out MACs and derived keys, and itself to nobody.
 
-    :param epoch: counts from 1.
+    :param epoch: counts from 1, at most 2**32 - 1.
     :param material: 32 bytes.
     """
 
@@ -137,6 +137,8 @@ class Keyring:
         """
         if not wrapped:
             raise KeyUnavailable("The workspace has no key of its own.", "Restore the registry from a backup.")
+        if not all(map(_is_record, wrapped)):
+            raise EnvelopeMalformed("The record of a workspace key is none.", "Restore the registry from a backup.")
         keyring = cls(wrapped, provider, store_id, workspace_id)
         if len(keyring._records) != len(wrapped):
             raise EnvelopeMalformed("Two records claim the same key epoch.", "Restore the registry from a backup.")
@@ -190,7 +192,6 @@ def _wrapped_by(provider: KeyProvider, key: WorkspaceKey, store_id: bytes, works
 
 
 def _unwrapped_by(provider: KeyProvider, record: WrappedKey, store_id: bytes, workspace_id: bytes) -> WorkspaceKey:
-    proved = _proved(record, store_id, workspace_id)
     here = provider.fingerprint_for(record.wrapped)
     if here != record.fingerprint:
         raise WrongKey(
@@ -199,7 +200,7 @@ def _unwrapped_by(provider: KeyProvider, record: WrappedKey, store_id: bytes, wo
             "Point STRONGROOM_KEY at that key. Nothing was changed.",
         )
     key = WorkspaceKey(record.epoch, provider.unwrap(record.wrapped, _context(store_id, workspace_id, record.epoch)))
-    if not key.verify(CANARY, proved, record.canary):
+    if not key.verify(CANARY, _proved(record, store_id, workspace_id), record.canary):
         raise SealBroken(
             f"The record of key epoch {record.epoch} does not fit its canary: it was changed, or belongs elsewhere.",
             "Restore the registry from a backup.",
@@ -213,18 +214,37 @@ def _context(store_id: bytes, workspace_id: bytes, epoch: int) -> bytes:
 
 def _proved(record: WrappedKey, store_id: bytes, workspace_id: bytes) -> bytes:
     """What the canary is computed over: every column of the record but the canary."""
+    return framed(
+        CANARY,
+        store_id,
+        workspace_id,
+        record.epoch.to_bytes(4, "big"),
+        record.provider.encode(),
+        record.fingerprint.encode(),
+        record.wrapped,
+        ((record.created_at - _UNIX) // timedelta(microseconds=1)).to_bytes(8, "big"),
+    )
+
+
+def _is_record(record: WrappedKey) -> bool:
+    """Whether a record has the shape that the format allows: a changed row can hold anything."""
+    return (
+        type(record.epoch) is int
+        and 1 <= record.epoch < 2**32
+        and _is_text(record.provider, 4096)
+        and _is_text(record.fingerprint, 255)
+        and type(record.wrapped) is bytes
+        and 1 <= len(record.wrapped) <= 4096
+        and type(record.canary) is bytes
+        and len(record.canary) == 32
+        and isinstance(record.created_at, datetime)
+        and record.created_at.tzinfo is not None
+        and record.created_at >= _UNIX
+    )
+
+
+def _is_text(value: object, longest: int) -> bool:
     try:
-        return framed(
-            CANARY,
-            store_id,
-            workspace_id,
-            record.epoch.to_bytes(4, "big"),
-            record.provider.encode(),
-            record.fingerprint.encode(),
-            record.wrapped,
-            ((record.created_at - _UNIX) // timedelta(microseconds=1)).to_bytes(8, "big"),
-        )
-    except (AttributeError, TypeError, ValueError, OverflowError):  # what a changed row can hold
-        raise EnvelopeMalformed(
-            f"The record of key epoch {record.epoch!r:.20} is none.", "Restore the registry from a backup."
-        ) from None
+        return isinstance(value, str) and 1 <= len(value.encode()) <= longest
+    except UnicodeEncodeError:
+        return False

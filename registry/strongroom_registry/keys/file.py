@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from strongroom_registry.errors import InvalidKeyUri, KeyUnavailable
 from strongroom_registry.keys.local import LocalKey, RawKeyProvider
 from strongroom_registry.keys.material import TEXT_LENGTH, key_from_text, new_key_text
 from strongroom_registry.keys.private_file import read_private
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of a name that is no UTF-8, and no store can keep
 
 
 class FileKey(RawKeyProvider):
@@ -36,7 +39,7 @@ def path_of(text: str) -> Path | None:
     if text.startswith("//") and not text.startswith("///"):
         return None  # a host
     text = text.removeprefix("//")
-    return Path(text) if text and "\0" not in text else None
+    return Path(text) if text and "\0" not in text and not _SURROGATE.search(text) else None
 
 
 def default_key_path(store_id: UUID) -> Path:
