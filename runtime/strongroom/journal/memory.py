@@ -1,0 +1,107 @@
+"""Run history that ends with the process, for tests and for those who want none on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from strongroom.journal import rows
+from strongroom.journal.records import FlowRun, LogEntry, TaskRun
+from strongroom.journal.selection import chosen, prefix_bounds
+
+if TYPE_CHECKING:
+    from strongroom.states import State, StateType
+
+
+class MemoryJournal:
+    """See :class:`~strongroom.journal.journal.Journal`. It keeps the same rows that a file would, redacted alike."""
+
+    def __init__(self) -> None:
+        # Reentrant: a finalizer that logs may run while its own thread holds the lock.
+        self._lock = threading.RLock()
+        self._flows: dict[UUID, rows.Row] = {}
+        self._tasks: dict[UUID, rows.Row] = {}
+        self._lines: list[rows.Row] = []
+
+    def save_flow_run(self, run: FlowRun) -> None:
+        row = rows.flow_row(rows.flow_snapshot(run))
+        with self._lock:
+            self._flows[run.id] = row
+
+    def save_task_run(self, run: TaskRun) -> None:
+        row = rows.task_row(rows.task_snapshot(run))
+        with self._lock:
+            self._tasks[run.id] = row
+
+    def log(self, entry: LogEntry) -> None:
+        row = rows.log_row(rows.cut(entry))
+        with self._lock:
+            self._lines.append((*row, len(self._lines) + 1))
+
+    def flush(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+    def claim(self, run: FlowRun, state: State[Any]) -> bool:
+        claimed = rows.claimed(run, state)
+        with self._lock:
+            row = self._flows.get(run.id)
+            held = None if row is None else rows.flow_record(row)
+            if held is None or (held.state.timestamp, held.pid, held.host) != (run.state.timestamp, run.pid, run.host):
+                return False
+            self.save_flow_run(claimed)
+        rows.assign(run, claimed)
+        return True
+
+    def flow_runs(
+        self,
+        *,
+        states: Iterable[StateType] | None = None,
+        flow: str | None = None,
+        subflows: bool = False,
+        limit: int = 100,
+    ) -> list[FlowRun]:
+        kinds = None if states is None else frozenset(states)
+        found = [
+            run
+            for run in self._all_flows()
+            if (subflows or run.parent_flow_run_id is None)
+            and (flow is None or run.flow_name == flow)
+            and (kinds is None or run.state.type in kinds)
+        ]
+        return sorted(found, key=lambda run: run.created, reverse=True)[:limit]
+
+    def flow_run(self, id_or_prefix: str) -> FlowRun:
+        first, last = prefix_bounds(id_or_prefix)
+        return chosen([run for run in self._all_flows() if first <= run.id.bytes <= last], id_or_prefix)
+
+    def task_runs(self, flow_run_id: UUID) -> list[TaskRun]:
+        with self._lock:
+            found = list(self._tasks.values())
+        runs = [run for run in map(rows.task_record, found) if run.flow_run_id == flow_run_id]
+        return sorted(runs, key=lambda run: run.created)
+
+    def subflow_runs(self, flow_run_id: UUID) -> list[FlowRun]:
+        runs = [run for run in self._all_flows() if run.parent_flow_run_id == flow_run_id]
+        return sorted(runs, key=lambda run: run.created)
+
+    def completed(self, flow_run_id: UUID) -> dict[tuple[UUID, str], TaskRun]:
+        return {
+            (run.parent_id, run.dynamic_key): run
+            for run in self.task_runs(flow_run_id)
+            if run.state.is_completed() and run.kind == "task" and run.result is not None and run.parent_id is not None
+        }
+
+    def logs(self, flow_run_id: UUID, after: int = 0, limit: int | None = None) -> list[LogEntry]:
+        with self._lock:
+            found = [row for row in self._lines[after:] if row[0] == flow_run_id.bytes]
+        return [rows.log_record(row) for row in found[:limit]]
+
+    def _all_flows(self) -> list[FlowRun]:
+        with self._lock:
+            found = list(self._flows.values())
+        return [rows.flow_record(row) for row in found]

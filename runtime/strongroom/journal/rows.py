@@ -1,0 +1,259 @@
+"""Records as rows: the columns of the journal's tables, and the two directions between them and the records.
+
+Writing goes in two steps, so that the thread that runs a flow pays for the smaller one: ``*_snapshot`` copies what a
+record says now, ``*_row`` turns that into values of a database. What people wrote (messages, parameters) is redacted in
+the second step.
+"""
+
+# ruff: noqa: SIM905  the columns read better as text
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID
+
+from strongroom_blocks.redaction import redactor
+
+from strongroom.journal.records import FlowRun, LogEntry, StateEvent, StoredResult, TaskRun
+
+if TYPE_CHECKING:
+    from strongroom.states import State
+
+Snapshot: TypeAlias = tuple[Any, ...]
+Row: TypeAlias = tuple[Any, ...]
+
+FLOW_COLUMNS = (
+    "id name flow_name flow_version parameters parameters_shown parent_flow_run_id parent_task_run_id dynamic_key tags "
+    "state_type state_name state_message state_time history run_count created start_time end_time entrypoint "
+    "source_hash pid host heartbeat result_inline result_key result_storage result_serializer result_size "
+    "result_expires blocks"
+).split()
+TASK_COLUMNS = (
+    "id name task_name task_key dynamic_key flow_run_id parent_id state_type state_name state_message state_time "
+    "history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind result_inline result_key "
+    "result_storage result_serializer result_size result_expires"
+).split()
+LOG_COLUMNS = "flow_run_id task_run_id time level logger message".split()
+
+LONGEST_LINE = 64 * 1024
+
+_flow_fields = attrgetter(
+    *"id name flow_name flow_version parameters parameters_shown parent_flow_run_id parent_task_run_id dynamic_key "
+    "tags state.type state.name state.message state.timestamp history run_count created start_time end_time entrypoint "
+    "source_hash pid host heartbeat result blocks".split()
+)
+_task_fields = attrgetter(
+    *"id name task_name task_key dynamic_key flow_run_id parent_id state.type state.name state.message state.timestamp "
+    "history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind result".split()
+)
+_NO_RESULT = (None, None, None, None, None, None)
+
+
+def flow_snapshot(run: FlowRun) -> Snapshot:
+    """What a flow run says now. Its parameters shown are never changed in place, its history and blocks are."""
+    return (*_flow_fields(run), tuple(run.history), tuple(run.blocks))
+
+
+def task_snapshot(run: TaskRun) -> Snapshot:
+    """What a task run says now."""
+    return (*_task_fields(run), tuple(run.history))
+
+
+def flow_row(snapshot: Snapshot) -> Row:
+    """The values of ``FLOW_COLUMNS``."""
+    (id_, name, flow_name, version, parameters, shown, parent_flow, parent_task, dynamic_key, tags) = snapshot[:10]
+    (kind, state, message, time, _, run_count, created, start, end, entrypoint) = snapshot[10:20]
+    (source_hash, pid, host, heartbeat, result, _, history, blocks) = snapshot[20:]
+    return (
+        id_.bytes, _text(name), _text(flow_name), _maybe(version), parameters, _json(shown),
+        _bytes(parent_flow), _bytes(parent_task), _text(dynamic_key), json.dumps(sorted(tags)),
+        kind, _text(state), _said(message), time.timestamp(), _history(history), run_count,
+        created.timestamp(), _number(start), _number(end), _maybe(entrypoint), source_hash,
+        pid, host, _number(heartbeat), *_result(result), json.dumps(blocks),
+    )  # fmt: skip
+
+
+def task_row(snapshot: Snapshot) -> Row:
+    """The values of ``TASK_COLUMNS``."""
+    (id_, name, task_name, task_key, dynamic_key, flow_run, parent, kind, state, message, time) = snapshot[:11]
+    (_, run_count, tags, created, start, end, inputs, upstream, cache_key, sort, result, history) = snapshot[11:]
+    return (
+        id_.bytes, _text(name), _text(task_name), _text(task_key), _text(dynamic_key), _bytes(flow_run), _bytes(parent),
+        kind, _text(state), _said(message), time.timestamp(), _history(history),
+        run_count, json.dumps(sorted(tags)) if tags else "[]", created.timestamp(), _number(start), _number(end),
+        inputs, b"".join([run.bytes for run in upstream]), _maybe(cache_key), sort, *_result(result),
+    )  # fmt: skip
+
+
+def log_row(entry: LogEntry) -> Row:
+    """The values of ``LOG_COLUMNS``."""
+    return (
+        _bytes(entry.flow_run_id), _bytes(entry.task_run_id), entry.timestamp.timestamp(), entry.level, entry.logger,
+        _text(entry.message),
+    )  # fmt: skip
+
+
+def cut(entry: LogEntry) -> LogEntry:
+    """A line as a journal keeps it: what goes beyond 64 KiB is left out, with a note in its place."""
+    beyond = len(entry.message) - LONGEST_LINE
+    if beyond <= 0:
+        return entry
+    return entry._replace(message=f"{entry.message[:LONGEST_LINE]}… [{beyond} more characters are not kept]")
+
+
+def claimed(run: FlowRun, state: State[Any]) -> FlowRun:
+    """A copy of ``run`` in another state, owned by this process."""
+    event = StateEvent(state.type, state.name, state.message, state.timestamp)
+    history = [*run.history, event]
+    return replace(run, state=state, history=history, end_time=None, pid=os.getpid(), host=os.uname().nodename)
+
+
+def assign(run: FlowRun, other: FlowRun) -> None:
+    """Make ``run`` say what ``other`` says."""
+    for member in fields(run):
+        setattr(run, member.name, getattr(other, member.name))
+
+
+def flow_record(row: Row) -> FlowRun:
+    """The record of a row of ``FLOW_COLUMNS``."""
+    from strongroom.states import StateType
+
+    field = dict(zip(FLOW_COLUMNS, row, strict=True))
+    return FlowRun(
+        id=UUID(bytes=field["id"]),
+        name=field["name"],
+        flow_name=field["flow_name"],
+        flow_version=field["flow_version"],
+        parameters=field["parameters"],
+        parameters_shown=json.loads(field["parameters_shown"]),
+        parent_flow_run_id=_uuid(field["parent_flow_run_id"]),
+        parent_task_run_id=_uuid(field["parent_task_run_id"]),
+        dynamic_key=field["dynamic_key"],
+        tags=frozenset(json.loads(field["tags"])),
+        state=_state(field),
+        history=_events(field["history"], StateType),
+        run_count=field["run_count"],
+        created=_time(field["created"]),
+        start_time=_when(field["start_time"]),
+        end_time=_when(field["end_time"]),
+        entrypoint=field["entrypoint"],
+        source_hash=field["source_hash"],
+        pid=field["pid"],
+        host=field["host"],
+        heartbeat=_when(field["heartbeat"]),
+        result=_stored(field),
+        blocks=json.loads(field["blocks"]),
+    )
+
+
+def task_record(row: Row) -> TaskRun:
+    """The record of a row of ``TASK_COLUMNS``."""
+    from strongroom.states import StateType
+
+    field = dict(zip(TASK_COLUMNS, row, strict=True))
+    upstream = field["upstream"]
+    return TaskRun(
+        id=UUID(bytes=field["id"]),
+        name=field["name"],
+        task_name=field["task_name"],
+        task_key=field["task_key"],
+        dynamic_key=field["dynamic_key"],
+        flow_run_id=_uuid(field["flow_run_id"]),
+        parent_id=_uuid(field["parent_id"]),
+        state=_state(field),
+        history=_events(field["history"], StateType),
+        run_count=field["run_count"],
+        tags=frozenset(json.loads(field["tags"])),
+        created=_time(field["created"]),
+        start_time=_when(field["start_time"]),
+        end_time=_when(field["end_time"]),
+        inputs_fingerprint=field["inputs_fingerprint"],
+        upstream=tuple(UUID(bytes=upstream[at : at + 16]) for at in range(0, len(upstream), 16)),
+        cache_key=field["cache_key"],
+        kind=field["kind"],
+        result=_stored(field),
+    )
+
+
+def log_record(row: Row) -> LogEntry:
+    """The record of a row of ``LOG_COLUMNS`` with the line's number behind them."""
+    flow_run, task_run, time, level, logger, message, number = row
+    return LogEntry(_uuid(flow_run), _uuid(task_run), _time(time), level, logger, message, number)
+
+
+def _text(text: str) -> str:
+    """A text that a database takes: a lone surrogate (of a file name, say) becomes its escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _maybe(text: str | None) -> str | None:
+    return None if text is None else _text(text)
+
+
+def _said(text: str | None) -> str | None:
+    return redactor.redact(_text(text)) if text else text
+
+
+def _json(value: object) -> str:
+    return redactor.redact(json.dumps(value, default=str))
+
+
+def _history(events: tuple[StateEvent, ...]) -> str:
+    return _json([(kind, name, message, at.timestamp()) for kind, name, message, at in events])
+
+
+def _result(result: StoredResult | None) -> tuple[Any, ...]:
+    if result is None:
+        return _NO_RESULT
+    key = _maybe(result.key)
+    return (result.inline, key, result.storage, result.serializer, result.size, _number(result.expires))
+
+
+def _bytes(id_: UUID | None) -> bytes | None:
+    return None if id_ is None else id_.bytes
+
+
+def _number(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp()
+
+
+def _uuid(value: bytes | None) -> UUID | None:
+    return None if value is None else UUID(bytes=value)
+
+
+def _time(value: float) -> datetime:
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _when(value: float | None) -> datetime | None:
+    return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+def _state(field: dict[str, Any]) -> Any:
+    from strongroom.states import NotKept, State, StateType
+
+    kind = StateType(field["state_type"])
+    data = NotKept() if kind is StateType.COMPLETED else None
+    return State(kind, field["state_name"], field["state_message"], data, timestamp=_time(field["state_time"]))
+
+
+def _events(text: str, kinds: Any) -> list[StateEvent]:
+    return [StateEvent(kinds(kind), name, message, _time(at)) for kind, name, message, at in json.loads(text)]
+
+
+def _stored(field: dict[str, Any]) -> StoredResult | None:
+    if field["result_serializer"] is None:
+        return None
+    return StoredResult(
+        field["result_inline"],
+        field["result_key"],
+        field["result_storage"],
+        field["result_serializer"],
+        field["result_size"],
+        _when(field["result_expires"]),
+    )
