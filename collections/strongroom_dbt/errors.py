@@ -1,0 +1,62 @@
+"""Every error of the dbt collection.
+
+    StrongroomError (of the registry)
+    └── DbtError
+        ├── DbtProfileInvalid (ValueError)      a profile that cannot be made from its warehouse block
+        ├── DbtProjectInvalid (ValueError)      no project there, or one that dbt cannot read
+        ├── DbtUsageError (ValueError)          arguments that dbt does not know
+        ├── DbtWarehouseUnavailable             dbt cannot open the warehouse, or it refuses the work before any node
+        ├── DbtNodeFailed                       models, tests, seeds or snapshots that failed
+        ├── DbtFailed                           dbt broke off for a reason of its own
+        └── DbtCrashed                          the process of dbt died: killed, out of memory, a crash in native code
+    MissingExtra (of the blocks)                dbt, or the adapter of the warehouse, is not installed
+
+Messages that come from dbt are passed on as dbt wrote them, with every known secret masked.
+"""
+
+from __future__ import annotations
+
+from strongroom import StrongroomError
+from strongroom_dbt.result import DbtNode
+
+
+class DbtError(StrongroomError):
+    """The root of what can go wrong with dbt."""
+
+
+class DbtProfileInvalid(DbtError, ValueError):
+    """A profile that cannot be made from its warehouse block and settings."""
+
+
+class DbtProjectInvalid(DbtError, ValueError):
+    """A folder that holds no dbt project, or a project that dbt cannot read: its own message says what and where."""
+
+
+class DbtUsageError(DbtError, ValueError):
+    """Arguments that dbt does not know."""
+
+
+class DbtWarehouseUnavailable(DbtError):
+    """dbt cannot open the warehouse, or the warehouse refuses the work before any node has run."""
+
+
+class DbtNodeFailed(DbtError):
+    """Models, tests, seeds or snapshots that failed.
+
+    :param nodes: each failed node with dbt's message, the number of failing rows and the path of its compiled SQL.
+    """
+
+    def __init__(self, problem: str, remedy: str = "", nodes: tuple[DbtNode, ...] = ()) -> None:
+        super().__init__(problem, remedy)
+        self.nodes = nodes
+
+    def __reduce__(self) -> tuple[type[StrongroomError], tuple[object, ...]]:  # type: ignore[override]
+        return type(self), (self.problem, self.remedy, self.nodes)
+
+
+class DbtFailed(DbtError):
+    """dbt broke off for a reason of its own."""
+
+
+class DbtCrashed(DbtError):
+    """The process of dbt died before it could say how the work ended."""
