@@ -1,0 +1,205 @@
+"""Blocks as documents of the registry: what stands behind ``save`` and ``load``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+from strongroom_registry.document import DocumentState, Reference
+from strongroom_registry.errors import UnknownDocument
+
+from strongroom_blocks import catalog, encoding, nesting, origin, projection, schema, validation
+from strongroom_blocks.errors import BlockError, BlockNotSaved, BlockNotStorable, UnknownBlock, WrongBlockType
+
+if TYPE_CHECKING:
+    from strongroom_registry.document import Document, Head, Version
+    from strongroom_registry.registry import Registry
+
+    from strongroom_blocks.block import Block
+
+B = TypeVar("B", bound="Block")
+Watcher = Callable[[Reference], None]
+
+_watchers: list[Watcher] = []
+
+
+def _registry() -> Registry:
+    from strongroom_registry.current import current
+
+    return current()
+
+
+def watch_loads(watcher: Watcher) -> Callable[[], None]:
+    """Call ``watcher`` with the pinned reference of every block that is loaded; returns what ends it."""
+    _watchers.append(watcher)
+    return lambda: _watchers.remove(watcher)
+
+
+def save(
+    block: Block,
+    name: str,
+    *,
+    message: str,
+    overwrite: bool,
+    expect: int | None,
+    retype: bool,
+    labels: Iterable[str],
+) -> Version:
+    """Prove the round trip, then write; see :meth:`Block.save`."""
+    cls = type(block)
+    if cls.__name__ == "Block" or not hasattr(cls, "__block__"):
+        raise BlockNotStorable("Block itself has no fields to save.", "Derive a class from it that declares some.")
+    requested = Reference.parse(name)
+    if requested.version is not None or requested.label is not None:
+        raise BlockNotStorable(f'"{name}" names a version; a version is written once.', "Save under the bare name.")
+    references = nesting.references(block, requested.name)
+    payload = nesting.dump(block)
+    validation.keep_out_of_logs(block)
+    version = _registry().put(
+        requested.name,
+        type=cls.__block__.slug,
+        schema=schema.schema_text(cls),
+        payload=payload,
+        public=projection.project(block),
+        message=message,
+        overwrite=overwrite,
+        expect=expect,
+        retype=retype,
+        labels=labels,
+        references=references,
+    )
+    origin.remember(block, Reference(requested.name), Reference(requested.name, None, version.number), payload)
+    return version
+
+
+def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -> B:
+    """Load a document as an instance of ``cls`` or of a subclass; see :meth:`Block.load`.
+
+    :param path: the names of the documents that are being loaded around this one.
+    """
+    requested = Reference.parse(reference) if isinstance(reference, str) else reference
+    registry = _registry()
+    document = _get(registry, requested)
+    version = document.version
+    if requested.type is not None and requested.type != version.type:
+        raise _wrong_type(requested.type, document)
+    actual = _class_of(cls, document)
+    payload = document.payload
+    if version.schema == schema.schema_text(actual) and not encoding.is_exact(payload):
+        try:
+            block = actual.__pydantic_validator__.validate_json(payload, by_name=True, by_alias=False)
+        except ValidationError:
+            block = nesting.read(actual, payload, version.schema, requested.name, path)
+    else:
+        block = nesting.read(actual, payload, version.schema, requested.name, path)
+        payload = encoding.encode(block, exact=encoding.is_exact(payload))
+    resolved = Reference(version.document, None, version.number)
+    origin.remember(block, requested, resolved, payload)
+    validation.keep_out_of_logs(block)
+    for watcher in _watchers:
+        watcher(resolved)
+    return block  # type: ignore[return-value]
+
+
+def _get(registry: Registry, requested: Reference) -> Document:
+    try:
+        return registry.get(requested)
+    except UnknownDocument:
+        pass
+    raise _unknown_block(registry, requested)
+
+
+def _unknown_block(registry: Registry, requested: Reference) -> UnknownBlock:
+    names = [head.name for head in registry.list() if head.state is DocumentState.LIVE]
+    near = difflib.get_close_matches(requested.name, names, n=3)
+    remedy = f"Did you mean {', '.join(near)}?" if near else "Save one under that name first."
+    return UnknownBlock(f'There is no block "{requested.name}" in this registry.', remedy)
+
+
+def _class_of(cls: type[Block], document: Document) -> type[Block]:
+    slug = document.version.type
+    asked = cls.__dict__.get("__block__")
+    if asked is not None and asked.slug == slug:
+        return cls
+    found = catalog.class_for(slug)
+    if not issubclass(found, cls):
+        raise _wrong_type(asked.slug if asked is not None else cls.__name__, document)
+    return found
+
+
+def _wrong_type(wanted: str, document: Document) -> WrongBlockType:
+    name, slug = document.version.document, document.version.type
+    return WrongBlockType(
+        f'"{name}" is a block of type "{slug}", not "{wanted}".',
+        f'Load it with Block.load("{name}") or through the class of "{slug}".',
+    )
+
+
+def _check_type(cls: type[Block], head: Head) -> None:
+    asked = cls.__dict__.get("__block__")
+    if asked is None or asked.slug == head.type:
+        return
+    if not issubclass(catalog.class_for(head.type), cls):
+        raise WrongBlockType(
+            f'"{head.name}" is a block of type "{head.type}", not "{asked.slug}".',
+            f"Ask through Block or through the class of {head.type!r}.",
+        )
+
+
+def _named(cls: type[Block], name: str) -> tuple[Registry, str]:
+    """The registry and the bare name, after the type has been checked."""
+    requested = Reference.parse(name)
+    registry = _registry()
+    try:
+        head = registry.head(requested.name)
+    except UnknownDocument:
+        pass
+    else:
+        _check_type(cls, head)
+        return registry, requested.name
+    raise _unknown_block(registry, requested)
+
+
+def delete(cls: type[Block], name: str, message: str) -> Head:
+    """See :meth:`Block.delete`."""
+    registry, bare = _named(cls, name)
+    return registry.delete(bare, message=message)
+
+
+def history(cls: type[Block], name: str) -> list[Version]:
+    """See :meth:`Block.history`."""
+    registry, bare = _named(cls, name)
+    return registry.history(bare)
+
+
+def label(cls: type[Block], name: str, label: str, version: int | None) -> Head:
+    """See :meth:`Block.label`."""
+    registry, bare = _named(cls, name)
+    return registry.label(bare, label, version)
+
+
+def exists(cls: type[Block], name: str) -> bool:
+    """See :meth:`Block.exists`."""
+    try:
+        registry, bare = _named(cls, name)
+    except (UnknownDocument, BlockError):
+        return False
+    return registry.exists(bare)
+
+
+def pickled(block: Block) -> tuple[Any, ...]:
+    """What a pickle holds of a block: its class and its pinned reference, never its values.
+
+    :raises BlockNotSaved: it has no reference.
+    """
+    found = origin.of(block)
+    cls = type(block)
+    generic = cls.__pydantic_generic_metadata__["origin"]
+    if found is None:
+        raise BlockNotSaved(
+            f"A {cls.__name__} that was not saved, or was changed since, cannot be pickled: its values would travel in clear.",
+            "Save it first and load it by name; a saved block travels as its reference.",
+        )
+    return load, (generic or cls, str(found.resolved))

@@ -1,0 +1,54 @@
+"""A block's fields as environment variables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from strongroom_blocks.secrets import SECRET_KINDS
+
+if TYPE_CHECKING:
+    from strongroom_blocks.block import Block
+
+
+def environment_of(block: Block) -> dict[str, str]:
+    """Variables ``NAME_FIELD``; a nested model spells out its fields, a list is JSON, None is left out."""
+    origin = getattr(block, "__strongroom_origin__", None)
+    prefix = origin.resolved.name if origin is not None else type(block).__block__.slug
+    return dict(_variables(prefix, block))
+
+
+def _variables(prefix: str, value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, SECRET_KINDS):
+        value = value.get_secret_value()
+    if isinstance(value, BaseModel):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return [pair for name, item in value.items() for pair in _variables(f"{prefix}_{name}", item)]
+    if value is None:
+        return []
+    return [(re.sub(r"[^A-Za-z0-9]", "_", prefix).upper(), _text(value))]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    plain = to_jsonable_python(_revealed(value))
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def _revealed(value: Any) -> Any:
+    if isinstance(value, SECRET_KINDS):
+        return _revealed(value.get_secret_value())
+    if isinstance(value, BaseModel):
+        return {name: _revealed(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {name: _revealed(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_revealed(item) for item in value]
+    return value

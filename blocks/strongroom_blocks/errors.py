@@ -1,0 +1,95 @@
+"""Every error of the blocks.
+
+    StrongroomError (of the registry)
+    └── BlockError
+        ├── BlockValidationError (ValueError)       values that do not fit the type; never shows them
+        ├── BlockNotStorable (ValueError)           a value that would not come back as it is
+        ├── BlockNotSaved (ValueError)              something needs a reference and there is none
+        ├── BlockCycle (ValueError)                 blocks that hold each other, or too deep
+        ├── UnknownBlockType (LookupError)          no class answers for a type slug
+        ├── AmbiguousBlockType (LookupError)        two classes do
+        ├── WrongBlockType (TypeMismatch)           a document of another type than the one asked for
+        ├── SchemaMismatch (BlockValidationError)   an old document that fits no upgrade
+        ├── SchemaNewer                             a document written by a newer class
+        ├── InvalidKey (ValueError)                 a path that is no key, or leaves its folder
+        └── MissingExtra (ImportError)              an optional package is not installed
+    UnknownDocument (of the registry)
+    └── UnknownBlock (BlockError)                   no document of this name; near ones are named
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strongroom_registry.errors import StrongroomError, TypeMismatch, UnknownDocument
+
+
+class BlockError(StrongroomError):
+    """The root of what can go wrong with blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field: its dotted path, pydantic's error type, and the reason in words; never the input."""
+
+    field: str
+    kind: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+class BlockValidationError(BlockError, ValueError):
+    """Values that do not fit the type. Names fields and reasons; holds no input, as inputs may be secrets."""
+
+    def __init__(self, problem: str, remedy: str = "", problems: tuple[FieldProblem, ...] = ()) -> None:
+        super().__init__(problem, remedy)
+        self.problems = problems
+
+    def __reduce__(self) -> tuple[type[StrongroomError], tuple[object, ...]]:  # type: ignore[override]
+        return type(self), (self.problem, self.remedy, self.problems)
+
+
+class SchemaMismatch(BlockValidationError):
+    """A document of an older schema that neither fits the class as it is nor through its upgrades."""
+
+
+class SchemaNewer(BlockError):
+    """A document that was written by a newer schema version than the class has."""
+
+
+class BlockNotStorable(BlockError, ValueError):
+    """A value that would not come back from storage as it is."""
+
+
+class BlockNotSaved(BlockError, ValueError):
+    """A block that has no reference, where one is needed: never saved, or changed since."""
+
+
+class BlockCycle(BlockError, ValueError):
+    """Blocks that hold each other by reference, or are nested beyond the cap."""
+
+
+class UnknownBlock(BlockError, UnknownDocument):
+    """No document has this name."""
+
+
+class UnknownBlockType(BlockError, LookupError):
+    """No class that is loaded, named in settings or declared by a package answers for this type."""
+
+
+class AmbiguousBlockType(BlockError, LookupError):
+    """Two classes from different modules answer for one type."""
+
+
+class WrongBlockType(BlockError, TypeMismatch):
+    """The document is of another type than the one that was asked for."""
+
+
+class InvalidKey(BlockError, ValueError):
+    """A path that is no key of an object store, or that leaves its folder."""
+
+
+class MissingExtra(BlockError, ImportError):
+    """An optional package is not installed."""

@@ -1,0 +1,101 @@
+"""DuckDB as a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from pydantic import PrivateAttr
+
+from strongroom_blocks.block import Block
+from strongroom_blocks.capabilities import Parameters
+from strongroom_blocks.extras import require_extra
+from strongroom_blocks.twins import async_twin
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY = ":memory:"
+
+
+class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
+    """A DuckDB database: a file, or one in memory that lives as long as this object.
+
+    A file is opened for each call and closed after it, so that other processes get their turn; several calls share one
+    opening inside ``with db.connection()``.
+    """
+
+    path: str = MEMORY
+    read_only: bool = False
+    settings: dict[str, str | bool | int | float] = {}
+
+    _shared: DuckDBPyConnection | None = PrivateAttr(default=None)
+    _lock: Any = PrivateAttr(default_factory=Lock)
+
+    @contextmanager
+    def connection(self) -> Iterator[DuckDBPyConnection]:
+        """An open connection, closed at the end of the ``with``.
+
+        :raises MissingExtra: DuckDB is not installed.
+        """
+        connection = self._cursor() if self.path == MEMORY else self._open()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _open(self) -> DuckDBPyConnection:
+        duckdb = require_extra("duckdb", extra="duckdb")
+        place = self.path if self.path == MEMORY else str(Path(self.path).expanduser())
+        connection: DuckDBPyConnection = duckdb.connect(place, read_only=self.read_only, config=dict(self.settings))
+        return connection
+
+    def _cursor(self) -> DuckDBPyConnection:
+        with self._lock:
+            if self._shared is None:
+                self._shared = self._open()
+            return self._shared.cursor()
+
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
+        """Run a statement and commit. Placeholders are ``?``, ``$1`` or ``$name``."""
+        with self.connection() as connection:
+            connection.execute(sql, parameters)
+
+    aexecute = async_twin(execute)
+
+    def execute_many(self, sql: str, seq_of_parameters: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once for each row of parameters, in one transaction."""
+        rows = [list(row) for row in seq_of_parameters]
+        if not rows:
+            return
+        with self.connection() as connection:
+            connection.begin()
+            connection.executemany(sql, rows)
+            connection.commit()
+
+    aexecute_many = async_twin(execute_many)
+
+    def fetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        with self.connection() as connection:
+            row: tuple[Any, ...] | None = connection.execute(sql, parameters).fetchone()
+            return row
+
+    afetch_one = async_twin(fetch_one)
+
+    def fetch_many(self, sql: str, parameters: Parameters = None, size: int = 100) -> list[tuple[Any, ...]]:
+        """The first ``size`` rows."""
+        with self.connection() as connection:
+            return connection.execute(sql, parameters).fetchmany(size)
+
+    afetch_many = async_twin(fetch_many)
+
+    def fetch_all(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """Every row."""
+        with self.connection() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    afetch_all = async_twin(fetch_all)

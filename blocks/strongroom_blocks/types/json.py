@@ -1,0 +1,16 @@
+"""Configuration that is no secret."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import JsonValue
+
+from strongroom_blocks.block import Block
+from strongroom_blocks.secrets import PUBLIC
+
+
+class JSON(Block, slug="json", title="JSON", icon="braces"):
+    """A JSON value that is no secret: settings, lists of tables, thresholds. It is shown in listings."""
+
+    value: Annotated[JsonValue, PUBLIC]

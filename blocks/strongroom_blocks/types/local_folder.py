@@ -1,0 +1,213 @@
+"""A folder of this machine as an object store."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from strongroom_blocks.block import Block
+from strongroom_blocks.capabilities import StoredObject
+from strongroom_blocks.errors import InvalidKey
+from strongroom_blocks.object_keys import base_name, join_key
+from strongroom_blocks.twins import async_twin
+
+_PARTIAL = ".strongroom-partial-"
+_BUFFER = 1 << 20
+
+
+class LocalFolder(Block, slug="local-folder", icon="folder"):
+    """A folder of this machine that serves as an object store: for development, for small data, for shares.
+
+    Paths are relative to ``basepath`` and cannot leave it, neither by ``..`` nor through a symbolic link. Writes are atomic:
+    a reader sees the old file or the new one, never a part.
+    """
+
+    basepath: Path = Path()
+
+    @property
+    def root(self) -> Path:
+        """The folder, absolute, with ``~`` followed."""
+        return Path(os.path.realpath(self.basepath.expanduser()))
+
+    def path_of(self, path: str) -> Path:
+        """The file that a key stands for.
+
+        :raises InvalidKey: the path leaves the folder.
+        """
+        root = self.root
+        target = root / join_key("", path)
+        real = Path(os.path.realpath(target))
+        if real != root and root not in real.parents:
+            raise InvalidKey(f'The path "{path}" leaves the folder {root}.', "Name an object inside it.")
+        return real
+
+    def read_path(self, path: str) -> bytes:
+        """The content of a file; ``FileNotFoundError`` where there is none."""
+        return self.path_of(path).read_bytes()
+
+    aread_path = async_twin(read_path)
+
+    def write_path(self, path: str, content: bytes) -> str:
+        """Write a file, making folders as needed; returns its key."""
+        with self._replacing(path) as file:
+            file.write(content)
+        return join_key("", path)
+
+    awrite_path = async_twin(write_path)
+
+    def upload_from_path(self, from_path: str | Path, to_path: str | None = None) -> str:
+        """Copy a file into the folder, under its own name unless told otherwise; returns its key."""
+        with open(from_path, "rb") as source:
+            return self.upload_from_file_object(source, to_path or Path(from_path).name)
+
+    aupload_from_path = async_twin(upload_from_path)
+
+    def upload_from_file_object(self, from_file_object: BinaryIO, to_path: str) -> str:
+        """Write what a binary file object still holds; returns the key."""
+        with self._replacing(to_path) as file:
+            shutil.copyfileobj(from_file_object, file, _BUFFER)
+        return join_key("", to_path)
+
+    aupload_from_file_object = async_twin(upload_from_file_object)
+
+    def upload_from_folder(self, from_folder: str | Path, to_folder: str | None = None) -> str:
+        """Copy every file below ``from_folder``, keeping relative paths; returns the key of the folder."""
+        source, folder = Path(from_folder), join_key("", to_folder or "")
+        if not source.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "Not a folder", str(source))
+        for file in sorted(_files(source)):
+            self.upload_from_path(file, join_key(folder, file.relative_to(source).as_posix()))
+        return folder
+
+    aupload_from_folder = async_twin(upload_from_folder)
+
+    def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
+        """Copy a file out of the folder; returns the new file."""
+        target = Path(to_path) if to_path is not None else Path(base_name(from_path))
+        with self.path_of(from_path).open("rb") as source, _replacing(target) as file:
+            shutil.copyfileobj(source, file, _BUFFER)
+        return target
+
+    adownload_object_to_path = async_twin(download_object_to_path)
+
+    def download_object_to_file_object(self, from_path: str, to_file_object: BinaryIO) -> BinaryIO:
+        """Copy a file into a binary file object, which is returned."""
+        with self.path_of(from_path).open("rb") as source:
+            shutil.copyfileobj(source, to_file_object, _BUFFER)
+        return to_file_object
+
+    adownload_object_to_file_object = async_twin(download_object_to_file_object)
+
+    def download_folder_to_path(self, from_folder: str = "", to_folder: str | Path | None = None) -> Path:
+        """Copy every file below ``from_folder``, keeping relative paths; returns the local folder."""
+        target = Path(to_folder) if to_folder is not None else Path()
+        source = self.path_of(from_folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in _files(source):
+            self.download_object_to_path(self._key(file), target / file.relative_to(source))
+        return target
+
+    adownload_folder_to_path = async_twin(download_folder_to_path)
+
+    def list_objects(self, folder: str = "") -> list[StoredObject]:
+        """Every file below ``folder``, sorted by key; empty where there is no such folder."""
+        return sorted((self._entry(file) for file in _files(self.path_of(folder))), key=lambda entry: entry.key)
+
+    alist_objects = async_twin(list_objects)
+
+    def path_exists(self, path: str) -> bool:
+        """Whether there is a file of this key."""
+        return self.path_of(path).is_file()
+
+    apath_exists = async_twin(path_exists)
+
+    def delete_objects(self, paths: Iterable[str]) -> list[str]:
+        """Delete files; a missing one is no error. Folders that become empty go with them."""
+        keys = [join_key("", path) for path in paths]
+        for key in keys:
+            file = self.path_of(key)
+            file.unlink(missing_ok=True)
+            self._prune(file.parent)
+        return keys
+
+    adelete_objects = async_twin(delete_objects)
+
+    def copy_object(self, from_path: str, to_path: str) -> str:
+        """Copy a file within the folder; returns the new key."""
+        with self.path_of(from_path).open("rb") as source:
+            return self.upload_from_file_object(source, to_path)
+
+    acopy_object = async_twin(copy_object)
+
+    def move_object(self, from_path: str, to_path: str) -> str:
+        """Move a file within the folder, atomically; returns the new key."""
+        source, target = self.path_of(from_path), self.path_of(to_path)
+        base_name(join_key("", to_path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+        self._prune(source.parent)
+        return join_key("", to_path)
+
+    amove_object = async_twin(move_object)
+
+    @contextmanager
+    def _replacing(self, path: str) -> Iterator[BinaryIO]:
+        base_name(join_key("", path))
+        with _replacing(self.path_of(path)) as file:
+            yield file
+
+    def _key(self, file: Path) -> str:
+        return file.relative_to(self.root).as_posix()
+
+    def _entry(self, file: Path) -> StoredObject:
+        status = file.stat()
+        return StoredObject(self._key(file), status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+    def _prune(self, folder: Path) -> None:
+        root = self.root
+        while folder != root and root in folder.parents:
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # not empty, or somebody else was first
+            folder = folder.parent
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every regular file below a folder; links are not followed, so that nothing outside is listed."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            file = Path(place, name)
+            if not name.startswith(_PARTIAL) and file.is_file() and not file.is_symlink():
+                yield file
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    """A new file beside the target that takes its place when all went well."""
+    partial = target.parent / f"{_PARTIAL}{secrets.token_hex(8)}"
+    try:
+        with _opened(partial) as file:
+            yield file
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _opened(partial: Path) -> BinaryIO:
+    """A folder may be pruned by another thread between its making and its use, so both are tried again."""
+    for _ in range(16):
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return partial.open("xb")
+        except FileNotFoundError:
+            continue
+    return partial.open("xb")

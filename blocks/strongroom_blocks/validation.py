@@ -1,0 +1,131 @@
+"""Refusals that hold no input: pydantic's own errors carry what was given, which may be a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from strongroom_blocks.errors import BlockValidationError, FieldProblem
+from strongroom_blocks.redaction import redactor
+from strongroom_blocks.secrets import SECRET_KINDS, STARS
+
+if TYPE_CHECKING:
+    from strongroom_blocks.block import Block
+
+T = TypeVar("T")
+
+_OUTSPOKEN = frozenset({"value_error", "assertion_error", "union_tag_invalid", "string_unicode"})
+
+
+def refusal(cls: type[Block], error: ValidationError, data: Any) -> BlockValidationError:
+    """The error to raise in place of pydantic's.
+
+    A reason that may quote its input (a user's own validator, an unknown tag) is searched for every value that was given.
+    """
+    inputs = sorted({text for text in _leaves(data) if text}, key=len, reverse=True)
+    problems = tuple(
+        FieldProblem(_path(entry["loc"], inputs, cls), entry["type"], _reason(entry["type"], entry["msg"], inputs))
+        for entry in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+    told = "; ".join(map(str, problems))
+    return BlockValidationError(f"The values do not fit {cls.__name__}: {told}.", "", problems)
+
+
+def _reason(kind: str, message: str, inputs: list[str]) -> str:
+    message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if kind not in _OUTSPOKEN and kind in _builtin_kinds():
+        return message
+    if any(len(text) < 4 and text in message for text in inputs):
+        return "refused by its validator"
+    for text in inputs:
+        message = message.replace(text, STARS)
+    return message
+
+
+@cache
+def _builtin_kinds() -> frozenset[str]:
+    from pydantic_core.core_schema import ErrorType
+
+    return frozenset(get_args(ErrorType))
+
+
+def _path(location: tuple[int | str, ...], inputs: list[str], cls: type[BaseModel]) -> str:
+    """Dotted, without the names that pydantic gives to the branches of a union; keys that were given are stars."""
+    known = {"__root__", *cls.model_fields}
+    parts = []
+    for part in location:
+        text = str(part)
+        secret = isinstance(part, str) and text not in known and parts and text in inputs
+        parts.append(STARS if secret else text)
+    return ".".join(parts)
+
+
+def _leaves(data: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(data, SECRET_KINDS):
+        data = data.get_secret_value()
+    if isinstance(data, bytes | bytearray):
+        yield bytes(data).decode("utf-8", "replace")
+        yield repr(bytes(data))
+    elif isinstance(data, str):
+        yield data
+    elif depth > 32 or data is None or isinstance(data, bool):
+        return
+    elif isinstance(data, BaseModel):
+        yield from _leaves(data.__dict__, depth + 1)
+    elif isinstance(data, Mapping):
+        for item in data.values():
+            yield from _leaves(item, depth + 1)
+    elif isinstance(data, list | tuple | set | frozenset):
+        for item in data:
+            yield from _leaves(item, depth + 1)
+    else:
+        yield str(data)
+
+
+def guarded(cls: type[Block], validate: Callable[..., T], data: Any, keywords: dict[str, Any]) -> T:
+    """Run one of pydantic's validators; what it refuses is told without the input."""
+    try:
+        value = validate(data, **keywords)
+    except ValidationError as error:
+        refused = refusal(cls, error, data)
+    else:
+        keep_out_of_logs(value)
+        return value
+    data = None
+    raise refused
+
+
+def keep_out_of_logs(value: Any) -> None:
+    """Register every secret that a value holds, so that redaction knows it."""
+    for secret in plain_secrets(value):
+        redactor.register(secret)
+
+
+def plain_secrets(value: Any, depth: int = 0) -> Iterator[Any]:
+    """The plain value of every secret that ``value`` holds, at any depth."""
+    kind = type(value)
+    if kind in _HARMLESS or depth > 64:
+        return
+    if isinstance(value, SECRET_KINDS):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for item in value.__dict__.values():
+            yield from plain_secrets(item, depth + 1)
+        for item in (value.__pydantic_extra__ or {}).values():
+            yield from plain_secrets(item, depth + 1)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from plain_secrets(key, depth + 1)
+            yield from plain_secrets(item, depth + 1)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from plain_secrets(item, depth + 1)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from plain_secrets(getattr(value, name, None), depth + 1)
+
+
+_HARMLESS = frozenset({str, int, float, bool, type(None), bytes})
