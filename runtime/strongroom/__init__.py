@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from strongroom_blocks import StoredObject as StoredObject
     from strongroom_blocks import reference_of as reference_of
     from strongroom_blocks import require_extra as require_extra
+    from strongroom_blocks.errors import InvalidKey as InvalidKey
     from strongroom_blocks.errors import MissingExtra as MissingExtra
+    from strongroom_blocks.object_keys import base_name as base_name
+    from strongroom_blocks.object_keys import folder_prefix as folder_prefix
+    from strongroom_blocks.object_keys import join_key as join_key
+    from strongroom_blocks.object_keys import relative_key as relative_key
+    from strongroom_blocks.redaction import redactor as redactor
     from strongroom_blocks.twins import async_twin as async_twin
     from strongroom_registry.errors import StrongroomError as StrongroomError
 
@@ -44,7 +50,9 @@ _HOMES = {
         "JSON", "Block", "Database", "DuckDB", "LocalFileSystem", "LocalFolder", "ObjectStore", "Secret", "SecretDict",
         "StoredObject", "reference_of", "require_extra",
     ),
-    "strongroom_blocks.errors": ("MissingExtra",),
+    "strongroom_blocks.errors": ("InvalidKey", "MissingExtra"),
+    "strongroom_blocks.object_keys": ("base_name", "folder_prefix", "join_key", "relative_key"),
+    "strongroom_blocks.redaction": ("redactor",),
     "strongroom_blocks.twins": ("async_twin",),
     "strongroom_registry.errors": ("StrongroomError",),
     "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),
