@@ -35,8 +35,8 @@ FLOW_COLUMNS = (
 ).split()
 TASK_COLUMNS = (
     "id name task_name task_key dynamic_key flow_run_id parent_id state_type state_name state_message state_time "
-    "history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind result_inline result_key "
-    "result_storage result_serializer result_size result_expires"
+    "history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind result_inline "
+    "result_key result_storage result_serializer result_size result_expires"
 ).split()
 LOG_COLUMNS = "flow_run_id task_run_id time level logger message".split()
 
