@@ -9,18 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from strongroom_blocks import JSON as JSON
     from strongroom_blocks import Block as Block
-    from strongroom_blocks import Database as Database
-    from strongroom_blocks import DuckDB as DuckDB
-    from strongroom_blocks import LocalFileSystem as LocalFileSystem
-    from strongroom_blocks import LocalFolder as LocalFolder
-    from strongroom_blocks import ObjectStore as ObjectStore
-    from strongroom_blocks import Secret as Secret
     from strongroom_blocks import SecretDict as SecretDict
-    from strongroom_blocks import StoredObject as StoredObject
     from strongroom_blocks import reference_of as reference_of
     from strongroom_blocks import require_extra as require_extra
+    from strongroom_blocks.capabilities import Database as Database
+    from strongroom_blocks.capabilities import ObjectStore as ObjectStore
+    from strongroom_blocks.capabilities import StoredObject as StoredObject
     from strongroom_blocks.errors import InvalidKey as InvalidKey
     from strongroom_blocks.errors import MissingExtra as MissingExtra
     from strongroom_blocks.object_keys import base_name as base_name
@@ -29,6 +24,11 @@ if TYPE_CHECKING:
     from strongroom_blocks.object_keys import relative_key as relative_key
     from strongroom_blocks.redaction import redactor as redactor
     from strongroom_blocks.twins import async_twin as async_twin
+    from strongroom_blocks.types import JSON as JSON
+    from strongroom_blocks.types import DuckDB as DuckDB
+    from strongroom_blocks.types import LocalFileSystem as LocalFileSystem
+    from strongroom_blocks.types import LocalFolder as LocalFolder
+    from strongroom_blocks.types import Secret as Secret
     from strongroom_registry.errors import StrongroomError as StrongroomError
 
     from strongroom.annotations import allow_failure as allow_failure
@@ -46,14 +46,13 @@ if TYPE_CHECKING:
     from strongroom.tasks import task as task
 
 _HOMES = {
-    "strongroom_blocks": (
-        "JSON", "Block", "Database", "DuckDB", "LocalFileSystem", "LocalFolder", "ObjectStore", "Secret", "SecretDict",
-        "StoredObject", "reference_of", "require_extra",
-    ),
+    "strongroom_blocks": ("Block", "SecretDict", "reference_of", "require_extra"),
+    "strongroom_blocks.capabilities": ("Database", "ObjectStore", "StoredObject"),
     "strongroom_blocks.errors": ("InvalidKey", "MissingExtra"),
     "strongroom_blocks.object_keys": ("base_name", "folder_prefix", "join_key", "relative_key"),
     "strongroom_blocks.redaction": ("redactor",),
     "strongroom_blocks.twins": ("async_twin",),
+    "strongroom_blocks.types": ("JSON", "DuckDB", "LocalFileSystem", "LocalFolder", "Secret"),
     "strongroom_registry.errors": ("StrongroomError",),
     "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),
     "strongroom.context": ("get_run_context", "tags"),

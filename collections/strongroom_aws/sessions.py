@@ -1,0 +1,176 @@
+"""From a login to a boto3 session, and to the one client that a process has for each login and service."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strongroom import redactor, require_extra
+
+from strongroom_aws.client_parameters import AwsClientParameters
+from strongroom_aws.errors import CredentialsMissing
+from strongroom_aws.faults import told
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.credentials import Credentials
+    from botocore.session import Session as CoreSession
+
+_FALLBACK_REGION = "us-east-1"
+_CLIENTS = 32
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Login:
+    """Who asks, and where: what sessions and clients are made of, in clear. Lives in memory alone."""
+
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+    profile: str | None = None
+    region: str | None = None
+    role_arn: str | None = None
+    role_arguments: dict[str, Any] = field(default_factory=dict)
+    parameters: AwsClientParameters = field(default_factory=AwsClientParameters)
+
+
+def session(login: Login) -> boto3.Session:
+    """A new session; one that assumes a role renews itself before it expires, as long as it is used.
+
+    :raises CredentialsMissing: there is no such profile, or nothing to assume the role with.
+    """
+    boto3 = require_extra("boto3", extra="aws")
+    with told():
+        core = _core(login)
+        if login.role_arn:
+            core = _assuming(login.role_arn, core, login)
+        return boto3.Session(botocore_session=core, region_name=login.region)  # type: ignore[no-any-return]
+
+
+def _core(login: Login) -> CoreSession:
+    from botocore.session import Session
+
+    core = Session(profile=login.profile)
+    if login.access_key_id and login.secret_access_key:
+        core.set_credentials(login.access_key_id, login.secret_access_key, login.session_token)
+    if login.region:
+        core.set_config_variable("region", login.region)
+    return core
+
+
+def _assuming(role_arn: str, source: CoreSession, login: Login) -> CoreSession:
+    """A session whose only provider of credentials assumes the role with those of ``source``."""
+    from botocore.credentials import CredentialResolver
+    from botocore.session import Session
+
+    core = Session(profile=login.profile)
+    resolver = CredentialResolver(providers=[_role_provider(role_arn, source, login)])
+    core.register_component("credential_provider", resolver)
+    return core
+
+
+def _role_provider(role_arn: str, source: CoreSession, login: Login) -> Any:
+    from botocore.credentials import AssumeRoleCredentialFetcher, CredentialProvider, DeferredRefreshableCredentials
+
+    credentials = source.get_credentials()
+    if credentials is None:
+        raise CredentialsMissing(
+            f"No credentials were found to assume the role {role_arn!r} with.",
+            "Give the credentials block keys or a profile besides the role, or this machine a role of its own.",
+        )
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=partial(
+            source.create_client,
+            region_name=source.get_config_variable("region") or _FALLBACK_REGION,
+            **login.parameters.arguments("sts"),
+        ),
+        source_credentials=credentials,
+        role_arn=role_arn,
+        extra_args={name: value for name, value in login.role_arguments.items() if name != "TokenCode"},
+        mfa_prompter=_one_token(login),
+    )
+
+    def fetch() -> dict[str, Any]:
+        fetched = fetcher.fetch_credentials()
+        redactor.register([fetched["secret_key"], fetched["token"]])
+        return fetched
+
+    class RoleProvider(CredentialProvider):
+        METHOD = "assume-role"
+
+        def load(self) -> Credentials:
+            return DeferredRefreshableCredentials(refresh_using=fetch, method=self.METHOD)
+
+    return RoleProvider()
+
+
+def _one_token(login: Login) -> Callable[[str], str]:
+    """Answers the question for the MFA device's code, once: nobody can be asked in the middle of a run."""
+    tokens = [login.role_arguments["TokenCode"]] if "TokenCode" in login.role_arguments else []
+
+    def answer(_question: str) -> str:
+        if tokens:
+            return str(tokens.pop())
+        raise CredentialsMissing(
+            f"The role {login.role_arn!r} needs a new code from the MFA device.",
+            "Save the credentials block again with TokenCode; for unattended runs, use a role that needs no MFA.",
+        )
+
+    return answer
+
+
+_pool: OrderedDict[bytes, Any] = OrderedDict()
+_pool_lock = threading.Lock()
+_digest_key = secrets.token_bytes(32)
+
+
+def client(login: Login, service: str) -> Any:
+    """The process' client for this login and service; boto3's clients are safe to share between threads.
+
+    A block with changed values is another login, so a rotated key gets a new client at once; the ones that were not
+    used for longest are let go.
+
+    :raises CredentialsMissing: see :func:`session`.
+    """
+    key = _identity(login, service)
+    with _pool_lock:  # also because sessions may not be used by two threads at a time
+        if key not in _pool:
+            with told():
+                _pool[key] = session(login).client(service, **login.parameters.arguments(service))
+            if len(_pool) > _CLIENTS:
+                _pool.popitem(last=False)
+        _pool.move_to_end(key)
+        return _pool[key]
+
+
+def _identity(login: Login, service: str) -> bytes:
+    """Tells logins apart without keeping their secrets; a forked process must not share its parent's connections."""
+    config = login.parameters.config
+    parts = (
+        os.getpid(),
+        service,
+        *(getattr(login, name) for name in Login.__slots__ if name != "parameters"),
+        login.parameters.model_dump_json(exclude={"config"}),
+        config.get_secret_value() if config else None,
+        _surroundings(login),
+    )
+    return hashlib.blake2b(repr(parts).encode(), key=_digest_key).digest()
+
+
+def _surroundings(login: Login) -> list[object]:
+    """What the SDK reads besides the login: its environment variables, and its files where keys may come from them."""
+    seen: list[object] = [*sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))]
+    if not login.access_key_id:
+        names = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
+        for variable, usual in names.items():
+            path = Path(os.environ.get(variable, usual)).expanduser()
+            seen.append(path.stat().st_mtime_ns if path.exists() else None)
+    return seen

@@ -1,0 +1,88 @@
+"""A server that hangs up: it promises an object, and breaks the connection half-way through it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the server does.
+
+    :param content: the object that every key has.
+    :param failures: how many answers break off before one is whole.
+    :param swallow: bytes of an upload that are read before the connection is closed; ``None`` to read all.
+    """
+
+    content: bytes
+    failures: int
+    swallow: int | None = None
+    seen: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def fails(self, what: str) -> bool:
+        """Notes a request, and says whether it shall break off."""
+        with self.lock:
+            self.seen.append(what)
+            self.failures -= 1
+            return self.failures >= 0
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    plan: Plan
+
+    def do_HEAD(self) -> None:
+        self._begin(200, len(self.plan.content))
+
+    def do_GET(self) -> None:
+        content, status = self.plan.content, 200
+        asked = self.headers.get("Range", "")
+        if asked:
+            first, _, last = asked.removeprefix("bytes=").partition("-")
+            end = min(int(last or len(content) - 1), len(content) - 1)
+            content, status = content[int(first) : end + 1], 206
+        broken = self.plan.fails(f"GET {asked}".strip())
+        self._begin(status, len(content))
+        self.wfile.write(content[: len(content) // 2] if broken else content)
+        self.close_connection = broken
+
+    def do_PUT(self) -> None:
+        length = int(self.headers.get("Content-Length", 0))
+        if self.plan.fails("PUT"):
+            self.rfile.read(min(length, self.plan.swallow or 0))
+            self.close_connection = True
+            return
+        self.rfile.read(length)
+        self._begin(200, 0)
+
+    def _begin(self, status: int, length: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        self.send_header("ETag", '"one"')
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def breaking_server(plan: Plan) -> Iterator[str]:
+    """Runs a server by this plan while the block lasts; its address."""
+    handler = type("Handler", (_Handler,), {"plan": plan})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
