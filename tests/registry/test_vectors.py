@@ -1,0 +1,245 @@
+"""Every vector of the specification through the product, and every good one made again from its parts."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from strongroom_registry import envelope, errors, sealer
+from strongroom_registry.envelope import Binding, Sealed
+from strongroom_registry.keyring import Keyring, WorkspaceKey, WrappedKey
+from strongroom_registry.keys import EnvKey, FileKey, PassphraseKey
+from strongroom_registry.keys.provider import KeyProvider
+from strongroom_registry.sealer import Sealer
+
+FOLDER = Path(__file__).parent.parent / "vectors"
+FILES = sorted(FOLDER.glob("*.json"))
+
+Vector = dict[str, Any]
+
+
+def key(label: str) -> bytes:
+    return hashlib.sha256(b"strongroom test key: " + label.encode()).digest()
+
+
+def filled(template: str, label: str) -> str:
+    return template.format(hex=key(label).hex(), HEX=key(label).hex().upper())
+
+
+def data(value: str | Vector) -> bytes:
+    return bytes.fromhex(value) if isinstance(value, str) else bytes.fromhex(value["repeat"]) * value["count"]
+
+
+def workspace_key(given: Vector) -> WorkspaceKey:
+    return WorkspaceKey(given["epoch"], key(given["workspace_key"]))
+
+
+def binding(fields: Vector) -> Binding:
+    ids = ("store_id", "workspace_id", "document_id", "note_hash", "public_hash")
+    return Binding(**fields | {name: bytes.fromhex(fields[name]) for name in ids})
+
+
+class Chance:
+    """``os.urandom`` and the rest, returning what a vector was made from, in the order in which it is asked for."""
+
+    def __init__(self, *values: bytes) -> None:
+        self._values = list(values)
+
+    def __call__(self, size: int) -> bytes:
+        value = self._values.pop(0)
+        assert len(value) == size
+        return value
+
+
+Again = Callable[[ModuleType, Chance], None]
+
+
+@pytest.fixture
+def again(monkeypatch: pytest.MonkeyPatch) -> Again:
+    def replace(module: ModuleType, chance: Chance) -> None:
+        monkeypatch.setattr(module.os, "urandom", chance)
+
+    return replace
+
+
+def run_key_text(vector: Vector, tmp_path: Path) -> Vector:
+    path = tmp_path / "key"
+    path.write_bytes(filled(vector["template"], vector["label"]).encode())
+    path.chmod(0o600)
+    return {"fingerprint": FileKey(path).fingerprint}
+
+
+def run_mac(vector: Vector, _: Path) -> Vector:
+    made_with, purpose, content = workspace_key(vector), bytes.fromhex(vector["purpose"]), bytes.fromhex(vector["data"])
+    mac = made_with.mac(purpose, content)
+    assert made_with.verify(purpose, content, mac)
+    return {"key_id": made_with.key_id.hex(), "mac": mac.hex()}
+
+
+def run_envelope(vector: Vector, _: Path) -> Vector:
+    sealed = Sealed(bytes.fromhex(vector["wrap"]), bytes.fromhex(vector["body"]))
+    payload = envelope.open_sealed(workspace_key(vector), binding(vector["binding"]), sealed)
+    assert payload == data(vector["expect"]["payload"])
+    return vector["expect"]
+
+
+def run_rewrap(vector: Vector, _: Path) -> Vector:
+    old, new = workspace_key(vector["old"]), workspace_key(vector["new"])
+    bound = binding(vector["binding"])
+    wrap = envelope.rewrap(old, new, bound, bytes.fromhex(vector["wrap"]))
+    body = bytes.fromhex(json.loads((FOLDER / "envelope-good.json").read_text())["body"])
+    assert envelope.open_sealed(new, bound, Sealed(wrap, body))
+    return vector["expect"]
+
+
+def provider_of(vector: Vector, tmp_path: Path) -> KeyProvider:
+    path = tmp_path / "key"
+    path.touch(mode=0o600)
+    if "passphrase" in vector:
+        path.write_text(filled(**vector["passphrase"]))
+        return PassphraseKey(path)
+    path.write_text(f"strongroom-key-v1:{key(vector['key']).hex()}\n")
+    return FileKey(path)
+
+
+def run_keyring(vector: Vector, tmp_path: Path) -> Vector:
+    records = [
+        WrappedKey(
+            record["epoch"],
+            record["provider"],
+            record["fingerprint"],
+            bytes.fromhex(record["wrapped"]),
+            bytes.fromhex(record["canary"]),
+            datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=record["created_at"]),
+        )
+        for record in vector["records"]
+    ]
+    ids = {name: bytes.fromhex(vector[name]) for name in ("store_id", "workspace_id")}
+    current = Keyring.open(records, provider_of(vector, tmp_path), **ids).current
+    expected = vector["expect"].get("workspace_key", "")
+    assert current.mac(b"head", b"") == WorkspaceKey(1, key(expected)).mac(b"head", b"")
+    return {"workspace_key": expected, "epoch": current.epoch, "key_id": current.key_id.hex()}
+
+
+class PlainKeys:
+    """A provider that wraps nothing: it lets a test choose the workspace keys."""
+
+    uri = "plain:"
+
+    def fingerprint_for(self, wrapped: bytes) -> str:
+        return "none"
+
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        return key
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        return wrapped
+
+
+def keyring_with(keys: list[Vector], store_id: bytes, workspace_id: bytes) -> Keyring:
+    from strongroom_registry.keyring import _wrapped_by
+
+    provider = PlainKeys()
+    records = [_wrapped_by(provider, workspace_key(given), store_id, workspace_id) for given in keys]
+    return Keyring.open(records, provider, store_id=store_id, workspace_id=workspace_id)
+
+
+def sealer_of(vector: Vector) -> Sealer:
+    ids = bytes.fromhex(vector["store_id"]), bytes.fromhex(vector["workspace_id"])
+    return Sealer(keyring_with(vector["keys"], *ids), vector["purpose"])
+
+
+def run_sealer(vector: Vector, _: Path) -> Vector:
+    opened = sealer_of(vector).open(bytes.fromhex(vector["sealed"]), bytes.fromhex(vector["context"]))
+    assert opened == data(vector["expect"]["data"])
+    return vector["expect"]
+
+
+RUN = {
+    "key-text": run_key_text,
+    "mac": run_mac,
+    "envelope": run_envelope,
+    "rewrap": run_rewrap,
+    "keyring": run_keyring,
+    "sealer": run_sealer,
+}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_vector(file: Path, tmp_path: Path) -> None:
+    vector = json.loads(file.read_text())
+    assert vector["name"] == file.stem
+    run = RUN[vector["kind"]]
+    if "error" not in vector["expect"]:
+        assert run(vector, tmp_path) == vector["expect"]
+        return
+    with pytest.raises(errors.StrongroomError) as caught:
+        run(vector, tmp_path)
+    assert type(caught.value).__name__ == vector["expect"]["error"], str(caught.value)
+
+
+def good(kind: str) -> list[Vector]:
+    vectors = [json.loads(file.read_text()) for file in FILES if file.stem.startswith(kind)]
+    return [vector for vector in vectors if "error" not in vector["expect"]]
+
+
+@pytest.mark.parametrize("vector", good("envelope"), ids=lambda vector: vector["name"])
+def test_sealing_with_the_same_chance_gives_the_same_bytes(vector: Vector, again: Again) -> None:
+    made = vector["expect"]["made_from"]
+    parts = [bytes.fromhex(made[name]) for name in ("wrap_salt", "wrap_nonce", "message_salt", "nonce")]
+    bound, payload = binding(vector["binding"]), data(vector["expect"]["payload"])
+    again(envelope, Chance(key(made["data_key"]), *parts))
+    sealed = envelope.seal(workspace_key(vector), bound, payload)
+    assert sealed.wrap.hex() == vector["wrap"]
+    assert sealed.body.hex() == vector["body"]
+
+
+@pytest.mark.parametrize("vector", good("rewrap"), ids=lambda vector: vector["name"])
+def test_rewrapping_with_the_same_chance_gives_the_same_bytes(vector: Vector, again: Again) -> None:
+    made = vector["expect"]["made_from"]
+    again(envelope, Chance(bytes.fromhex(made["wrap_salt"]), bytes.fromhex(made["wrap_nonce"])))
+    old, new = workspace_key(vector["old"]), workspace_key(vector["new"])
+    wrap = envelope.rewrap(old, new, binding(vector["binding"]), bytes.fromhex(vector["wrap"]))
+    assert wrap.hex() == vector["expect"]["wrap"]
+
+
+@pytest.mark.parametrize("vector", good("sealer"), ids=lambda vector: vector["name"])
+def test_sealing_a_value_with_the_same_chance_gives_the_same_bytes(vector: Vector, again: Again) -> None:
+    made, ids = (
+        vector["expect"]["made_from"],
+        (bytes.fromhex(vector["store_id"]), bytes.fromhex(vector["workspace_id"])),
+    )
+    keyring = keyring_with(vector["keys"][:1], *ids)
+    again(sealer, Chance(bytes.fromhex(made["salt"]), bytes.fromhex(made["nonce"])))
+    sealed = Sealer(keyring, vector["purpose"]).seal(data(vector["expect"]["data"]), bytes.fromhex(vector["context"]))
+    assert sealed.hex() == vector["sealed"]
+
+
+def test_a_key_in_a_variable_is_read_like_one_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for vector in good("key-text"):
+        monkeypatch.setenv("A_KEY", filled(vector["template"], vector["label"]))
+        assert EnvKey("A_KEY").fingerprint == vector["expect"]["fingerprint"]
+
+
+def test_the_generator_writes_what_lies_in_the_folder() -> None:
+    spec = importlib.util.spec_from_file_location("generate_vectors", FOLDER / "generate.py")
+    assert spec
+    assert spec.loader
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    made = {f"{vector['name']}.json": generate.text_of(vector) for vector in generate.vectors()}
+    assert made == {file.name: file.read_text() for file in FILES}
+
+
+def test_each_vector_says_why_it_is_there_and_no_two_say_the_same_thing() -> None:
+    vectors = [json.loads(file.read_text()) for file in FILES]
+    assert all(vector["why"].endswith(".") for vector in vectors)
+    bodies = [json.dumps(vector | {"name": "", "why": ""}, sort_keys=True) for vector in vectors]
+    assert len(set(bodies)) == len(bodies) >= 60
