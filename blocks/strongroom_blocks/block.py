@@ -97,12 +97,12 @@ class Block(BaseModel):
     ) -> None:
         generic = cls.__pydantic_generic_metadata__["origin"]
         if generic is not None:
-            cls.__block__ = generic.__block__
+            cls.__block__ = generic.__dict__["__block__"]
             return
-        parent = next(base for base in cls.__mro__[1:] if issubclass(base, Block))
+        parent: type[Block] = next(base for base in cls.__mro__[1:] if issubclass(base, Block))
         title = cls.model_config.get("title")
         own_title = title if title != parent.model_config.get("title") else None
-        inherited = parent.__dict__.get("__block__")
+        inherited: Identity | None = parent.__dict__.get("__block__")
         public = public if public is not None else inherited is None or inherited.public
         cls.__block__ = Identity.of(cls.__name__, slug, own_title, icon, schema_version, public)
         if not isabstract(cls):
@@ -133,7 +133,7 @@ class Block(BaseModel):
             self, name, message=message, overwrite=overwrite, expect=expect, retype=retype, labels=labels
         )
 
-    asave = async_twin(save)
+    asave: ClassVar = async_twin(save)
 
     @classmethod
     def load(cls, reference: str) -> Self:

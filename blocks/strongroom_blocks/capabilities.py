@@ -1,7 +1,9 @@
+# mypy: disable-error-code="misc"
 """What tasks ask a block for: not what it is, but what it can do.
 
-A block has a capability when it has the methods; no inheritance is needed. Paths of an :class:`ObjectStore` are
-``/``-separated keys relative to the store's own folder. Contract suites stand in :mod:`strongroom_blocks.testing`.
+A block has a capability when it has the methods; no inheritance is needed. Each has an asynchronous twin. Paths of an
+:class:`ObjectStore` are ``/``-separated keys relative to the store's own folder. Contract suites stand in
+:mod:`strongroom_blocks.testing`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO, ClassVar, Protocol, runtime_checkable
+
+from strongroom_blocks.twins import async_twin
 
 _MAPPING_NAMES = {"Key": "key", "Size": "size", "LastModified": "modified", "ETag": "etag"}
 
@@ -44,79 +48,79 @@ class ObjectStore(Protocol):
         """The content of an object."""
         ...
 
-    async def aread_path(self, path: str) -> bytes: ...
+    aread_path: ClassVar = async_twin(read_path)
 
     def write_path(self, path: str, content: bytes) -> str:
         """Write an object, replacing one that is there; returns its key."""
         ...
 
-    async def awrite_path(self, path: str, content: bytes) -> str: ...
+    awrite_path: ClassVar = async_twin(write_path)
 
     def upload_from_path(self, from_path: str | Path, to_path: str | None = None) -> str:
         """Upload a file, under its own name unless told otherwise; returns the key."""
         ...
 
-    async def aupload_from_path(self, from_path: str | Path, to_path: str | None = None) -> str: ...
+    aupload_from_path: ClassVar = async_twin(upload_from_path)
 
     def upload_from_file_object(self, from_file_object: BinaryIO, to_path: str) -> str:
         """Upload what a binary file object still holds, in bounded memory; returns the key."""
         ...
 
-    async def aupload_from_file_object(self, from_file_object: BinaryIO, to_path: str) -> str: ...
+    aupload_from_file_object: ClassVar = async_twin(upload_from_file_object)
 
     def upload_from_folder(self, from_folder: str | Path, to_folder: str | None = None) -> str:
         """Upload every file below a folder, keeping relative paths; returns the folder's key."""
         ...
 
-    async def aupload_from_folder(self, from_folder: str | Path, to_folder: str | None = None) -> str: ...
+    aupload_from_folder: ClassVar = async_twin(upload_from_folder)
 
     def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
         """Download an object into a file (its own name in the current folder unless told otherwise); returns the file."""
         ...
 
-    async def adownload_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path: ...
+    adownload_object_to_path: ClassVar = async_twin(download_object_to_path)
 
     def download_object_to_file_object(self, from_path: str, to_file_object: BinaryIO) -> BinaryIO:
         """Download an object into a binary file object, in bounded memory; returns the file object."""
         ...
 
-    async def adownload_object_to_file_object(self, from_path: str, to_file_object: BinaryIO) -> BinaryIO: ...
+    adownload_object_to_file_object: ClassVar = async_twin(download_object_to_file_object)
 
     def download_folder_to_path(self, from_folder: str = "", to_folder: str | Path | None = None) -> Path:
         """Download every object below ``from_folder``, keeping relative paths; returns the local folder."""
         ...
 
-    async def adownload_folder_to_path(self, from_folder: str = "", to_folder: str | Path | None = None) -> Path: ...
+    adownload_folder_to_path: ClassVar = async_twin(download_folder_to_path)
 
     def list_objects(self, folder: str = "") -> list[StoredObject]:
         """Every object below ``folder``, at any depth, sorted by key; an empty list where there is none."""
         ...
 
-    async def alist_objects(self, folder: str = "") -> list[StoredObject]: ...
+    alist_objects: ClassVar = async_twin(list_objects)
 
     def path_exists(self, path: str) -> bool:
         """Whether there is an object of this key."""
         ...
 
-    async def apath_exists(self, path: str) -> bool: ...
+    apath_exists: ClassVar = async_twin(path_exists)
 
     def delete_objects(self, paths: Iterable[str]) -> list[str]:
         """Delete objects; a missing one is no error. Returns the keys that were asked for."""
         ...
 
-    async def adelete_objects(self, paths: Iterable[str]) -> list[str]: ...
+    adelete_objects: ClassVar = async_twin(delete_objects)
 
     def copy_object(self, from_path: str, to_path: str) -> str:
         """Copy within the store; returns the new key."""
         ...
 
-    async def acopy_object(self, from_path: str, to_path: str) -> str: ...
+    acopy_object: ClassVar = async_twin(copy_object)
 
     def move_object(self, from_path: str, to_path: str) -> str:
         """Move within the store; returns the new key."""
         ...
 
-    async def amove_object(self, from_path: str, to_path: str) -> str: ...
+    amove_object: ClassVar = async_twin(move_object)
 
 
 Parameters = Sequence[Any] | dict[str, Any] | None
@@ -134,28 +138,28 @@ class Database(Protocol):
         """Run a statement and commit."""
         ...
 
-    async def aexecute(self, sql: str, parameters: Parameters = None) -> None: ...
+    aexecute: ClassVar = async_twin(execute)
 
     def execute_many(self, sql: str, seq_of_parameters: Iterable[Sequence[Any]]) -> None:
         """Run a statement once for each row of parameters, in one transaction."""
         ...
 
-    async def aexecute_many(self, sql: str, seq_of_parameters: Iterable[Sequence[Any]]) -> None: ...
+    aexecute_many: ClassVar = async_twin(execute_many)
 
     def fetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...] | None:
         """The first row, or None."""
         ...
 
-    async def afetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...] | None: ...
+    afetch_one: ClassVar = async_twin(fetch_one)
 
     def fetch_many(self, sql: str, parameters: Parameters = None, size: int = 100) -> list[tuple[Any, ...]]:
         """The first ``size`` rows."""
         ...
 
-    async def afetch_many(self, sql: str, parameters: Parameters = None, size: int = 100) -> list[tuple[Any, ...]]: ...
+    afetch_many: ClassVar = async_twin(fetch_many)
 
     def fetch_all(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """Every row."""
         ...
 
-    async def afetch_all(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]: ...
+    afetch_all: ClassVar = async_twin(fetch_all)

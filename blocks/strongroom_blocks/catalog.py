@@ -1,7 +1,7 @@
 """Which block types there are: classes that are loaded, modules that settings name, packages that declare some.
 
-A package declares its types as entry points of the group ``strongroom.blocks``, ``slug = "module:Class"``. The catalog lists
-them without importing anything, and imports the one module that a document asks for.
+A package declares its types as entry points of the group ``strongroom.blocks``, ``slug = "module:Class"``. The catalog
+lists them without importing anything, and imports the one module that a document asks for.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _found: dict[str, type[Block]] = {}
 
 
 def class_for(slug: str) -> type[Block]:
-    """The class of a type: a loaded one, else one from the modules of ``STRONGROOM_BLOCK_MODULES``, else a declared one.
+    """The class of a type: loaded, else from the modules of ``STRONGROOM_BLOCK_MODULES``, else declared.
 
     :raises UnknownBlockType: there is none.
     :raises AmbiguousBlockType: two modules define one.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import ValidationError
 from strongroom_registry.document import DocumentState, Reference
-from strongroom_registry.errors import UnknownDocument
+from strongroom_registry.errors import TypeMismatch, UnknownDocument
 
 from strongroom_blocks import catalog, encoding, nesting, origin, projection, schema, validation
 from strongroom_blocks.errors import BlockError, BlockNotSaved, BlockNotStorable, UnknownBlock, WrongBlockType
@@ -54,7 +54,7 @@ def save(
     requested = Reference.parse(name)
     if requested.version is not None or requested.label is not None:
         raise BlockNotStorable(f'"{name}" names a version; a version is written once.', "Save under the bare name.")
-    references = nesting.references(block, requested.name)
+    nesting.refuse_cycle(block, requested.name)
     payload = nesting.dump(block)
     validation.keep_out_of_logs(block)
     version = _registry().put(
@@ -68,7 +68,6 @@ def save(
         expect=expect,
         retype=retype,
         labels=labels,
-        references=references,
     )
     origin.remember(block, Reference(requested.name), Reference(requested.name, None, version.number), payload)
     return version
@@ -81,10 +80,8 @@ def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -
     """
     requested = Reference.parse(reference) if isinstance(reference, str) else reference
     registry = _registry()
-    document = _get(registry, requested)
+    document = _get(registry, reference, requested)
     version = document.version
-    if requested.type is not None and requested.type != version.type:
-        raise _wrong_type(requested.type, document)
     actual = _class_of(cls, document)
     payload = document.payload
     if version.schema == schema.schema_text(actual) and not encoding.is_exact(payload):
@@ -100,15 +97,17 @@ def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -
     validation.keep_out_of_logs(block)
     for watcher in _watchers:
         watcher(resolved)
-    return block  # type: ignore[return-value]
+    return cast(B, block)
 
 
-def _get(registry: Registry, requested: Reference) -> Document:
+def _get(registry: Registry, reference: str | Reference, requested: Reference) -> Document:
     try:
-        return registry.get(requested)
+        return registry.get(reference)
     except UnknownDocument:
-        pass
-    raise _unknown_block(registry, requested)
+        refusal: Exception = _unknown_block(registry, requested)
+    except TypeMismatch as error:
+        refusal = WrongBlockType(error.problem, error.remedy)
+    raise refusal
 
 
 def _unknown_block(registry: Registry, requested: Reference) -> UnknownBlock:
@@ -199,7 +198,7 @@ def pickled(block: Block) -> tuple[Any, ...]:
     generic = cls.__pydantic_generic_metadata__["origin"]
     if found is None:
         raise BlockNotSaved(
-            f"A {cls.__name__} that was not saved, or was changed since, cannot be pickled: its values would travel in clear.",
+            f"A {cls.__name__} that was not saved, or changed since, is not pickled: its values would travel in clear.",
             "Save it first and load it by name; a saved block travels as its reference.",
         )
     return load, (generic or cls, str(found.resolved))

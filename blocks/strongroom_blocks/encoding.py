@@ -1,9 +1,9 @@
 """A block's fields as bytes and back, so that what was saved equals what is loaded, type and all.
 
-The encoder walks the raw values: no serializer, alias or ``exclude`` of a field takes part, so no mask can be stored for a
-secret. The *plain* form is JSON as pydantic reads it. Where that does not bring the same values back (a ``datetime`` in a
-field of type ``Any``, binary bytes, a union that JSON blurs, a nested block), the *exact* form is taken:
-``{"$exact": {...}}`` with the tags below. :func:`dump` proves the round trip before anything is written.
+The encoder walks the raw values: no serializer, alias or ``exclude`` of a field takes part, so no mask can be stored
+for a secret. The *plain* form is JSON as pydantic reads it. Where that does not bring the same values back (a
+``datetime`` in a field of type ``Any``, binary bytes, a union that JSON blurs, a nested block), the *exact* form is
+taken: ``{"$exact": {...}}`` with the tags below. :func:`dump` proves the round trip before anything is written.
 
     {"$block": "name@3"}                               a block by reference
     {"$type": slug, "$schema": s, "$fields": {...}}    a block that was never saved, inline
@@ -96,12 +96,14 @@ def _field(model: BaseModel, name: str, value: Any, exact: bool) -> Any:
     except PydanticSerializationError:
         pass
     try:  # a type of the user's own that only its field knows how to write
-        shown = model.__pydantic_serializer__.to_python(model, mode="json", include={name}, by_alias=False, round_trip=True)
+        shown = model.__pydantic_serializer__.to_python(
+            model, mode="json", include={name}, by_alias=False, round_trip=True
+        )
         return shown[name]
     except Exception as error:
         kind = type(error).__name__
     raise BlockNotStorable(
-        f'The field "{name}" of {type(model).__name__} holds a {type(value).__name__}, which cannot be written ({kind}).',
+        f'The field "{name}" of {type(model).__name__} holds a {type(value).__name__} that cannot be written: {kind}.',
         "Give its type a pydantic serializer and validator, or store a simpler value.",
     )
 
@@ -300,14 +302,15 @@ class Decoder:
         return _DECODERS[tag](self.value(tree[tag], path))
 
     def _of(self, name: str, value: Any) -> Any:
-        cls = self.classes.get(name)
+        cls: Any = self.classes.get(name)
         if cls is None:
             return value
         try:
-            if issubclass(cls, RootModel) or not issubclass(cls, BaseModel):
-                if isinstance(value, list):
-                    return cls(*value)
-                return cls(**value) if dataclasses.is_dataclass(cls) else cls(value)
-            return cls.__pydantic_validator__.validate_python(value, by_name=True, by_alias=False)
+            if issubclass(cls, BaseModel):
+                return cls.__pydantic_validator__.validate_python(value, by_name=True, by_alias=False)
+            if issubclass(cls, tuple):
+                return cls(*value)
+            fields: Any = cls if dataclasses.is_dataclass(cls) else None
+            return fields(**value) if fields is not None else cls(value)
         except (ValidationError, ValueError, TypeError):
             return value  # the class has changed: the field's own validation says what does not fit

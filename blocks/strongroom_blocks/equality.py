@@ -45,7 +45,7 @@ def same(one: Any, other: Any) -> bool:
         return _same_set(one, other)
     if isinstance(one, Enum):
         return False
-    if kind.__eq__ is object.__eq__ or hasattr(kind, "__dataclass_fields__"):
+    if getattr(kind, "__eq__", None) is object.__eq__ or hasattr(kind, "__dataclass_fields__"):
         return _same_attributes(one, other)
     return bool(one == other)
 

@@ -1,20 +1,20 @@
 """Every error of the blocks.
 
-    StrongroomError (of the registry)
-    └── BlockError
-        ├── BlockValidationError (ValueError)       values that do not fit the type; never shows them
-        ├── BlockNotStorable (ValueError)           a value that would not come back as it is
-        ├── BlockNotSaved (ValueError)              something needs a reference and there is none
-        ├── BlockCycle (ValueError)                 blocks that hold each other, or too deep
-        ├── UnknownBlockType (LookupError)          no class answers for a type slug
-        ├── AmbiguousBlockType (LookupError)        two classes do
-        ├── WrongBlockType (TypeMismatch)           a document of another type than the one asked for
-        ├── SchemaMismatch (BlockValidationError)   an old document that fits no upgrade
-        ├── SchemaNewer                             a document written by a newer class
-        ├── InvalidKey (ValueError)                 a path that is no key, or leaves its folder
-        └── MissingExtra (ImportError)              an optional package is not installed
-    UnknownDocument (of the registry)
-    └── UnknownBlock (BlockError)                   no document of this name; near ones are named
+StrongroomError (of the registry)
+└── BlockError
+    ├── BlockValidationError (ValueError)       values that do not fit the type; never shows them
+    ├── BlockNotStorable (ValueError)           a value that would not come back as it is
+    ├── BlockNotSaved (ValueError)              something needs a reference and there is none
+    ├── BlockCycle (ValueError)                 blocks that hold each other, or too deep
+    ├── UnknownBlockType (LookupError)          no class answers for a type slug
+    ├── AmbiguousBlockType (LookupError)        two classes do
+    ├── WrongBlockType (TypeMismatch)           a document of another type than the one asked for
+    ├── SchemaMismatch (BlockValidationError)   an old document that fits no upgrade
+    ├── SchemaNewer                             a document written by a newer class
+    ├── InvalidKey (ValueError)                 a path that is no key, or leaves its folder
+    └── MissingExtra (ImportError)              an optional package is not installed
+UnknownDocument (of the registry)
+└── UnknownBlock (BlockError)                   no document of this name; near ones are named
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class BlockError(StrongroomError):
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field: its dotted path, pydantic's error type, and the reason in words; never the input."""
+    """What is wrong with one field: its dotted path, pydantic's error type, the reason in words; never the input."""
 
     field: str
     kind: str

@@ -76,7 +76,9 @@ def _wrap_hooks(redactor: Redactor) -> None:
     def thread_hook(args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread is not None else "unknown"
         title = f"Exception in thread {name}:\n"
-        if args.exc_type is SystemExit or not _written(redactor, title, args.exc_type, args.exc_value, args.exc_traceback):
+        if args.exc_type is SystemExit or not _written(
+            redactor, title, args.exc_type, args.exc_value, args.exc_traceback
+        ):
             show_thread(args)
 
     def unraisable_hook(args: sys.UnraisableHookArgs) -> None:

@@ -36,22 +36,15 @@ def blocks_in(value: Any, depth: int = 0) -> Iterator[Block]:
             yield from blocks_in(item, depth + 1)
 
 
-def references(block: Block, name: str) -> tuple[str, ...]:
-    """The names of the documents that a block holds by reference.
-
-    :raises BlockCycle: one of them, or one inside them, is the document ``name`` itself.
-    """
-    found = []
+def refuse_cycle(block: Block, name: str) -> None:
+    """Raise :class:`BlockCycle` if a block that is to be saved as ``name`` holds that document, at any depth."""
     for inner in blocks_in(block):
         place = origin.of(inner)
-        if place is None:
-            continue
-        if place.requested.name == name:
+        if place is not None and place.requested.name == name:
             raise BlockCycle(
-                f'"{name}" cannot hold itself, directly or through another block.', "Save one of the two under another name."
+                f'"{name}" cannot hold itself, directly or through another block.',
+                "Save one of the two under another name.",
             )
-        found.append(place.requested.name)
-    return tuple(dict.fromkeys(found))
 
 
 class _AtHand:
@@ -152,15 +145,15 @@ def _read(
 
 
 def _validated(cls: type[Block], tree: dict[str, Any], exact: bool) -> Block:
-    validator = cls.__pydantic_validator__
+    validator: Any = cls.__pydantic_validator__
     if not exact:
         try:
             text = json.dumps(tree)
         except TypeError:
             pass  # an upgrade put Python values in
         else:
-            return validator.validate_json(text, by_name=True, by_alias=False)  # type: ignore[return-value]
-    return validator.validate_python(tree, by_name=True, by_alias=False)  # type: ignore[return-value]
+            return validator.validate_json(text, by_name=True, by_alias=False)  # type: ignore[no-any-return]
+    return validator.validate_python(tree, by_name=True, by_alias=False)  # type: ignore[no-any-return]
 
 
 def resolve(data: Any) -> Any:
@@ -179,6 +172,3 @@ def _resolve(data: Any, stored: _Stored, path: str) -> Any:
     if isinstance(data, list):
         return [_resolve(item, stored, f"{path}.{index}") for index, item in enumerate(data)]
     return data
-
-
-

@@ -8,8 +8,8 @@ from strongroom_blocks.errors import InvalidKey
 def join_key(folder: str, path: str) -> str:
     """The key of ``path`` inside ``folder``.
 
-    Slashes around the folder and before the path do not count; everything else stands as it was given. A store's folder is
-    joined once, so a path that begins with the folder's name lies in a folder of that name inside it.
+    Slashes around the folder and before the path do not count; everything else stands as it was given. A store's folder
+    is joined once, so a path that begins with the folder's name lies in a folder of that name inside it.
 
     :raises InvalidKey: the path has a ``..`` or ``.`` segment or a NUL character.
     """
@@ -50,5 +50,7 @@ def _checked(path: str) -> str:
         raise InvalidKey(f"The path {path!r} has a NUL character.", "Take it out.")
     segments = path.split("/")
     if ".." in segments or "." in segments:
-        raise InvalidKey(f'The path "{path}" has a "." or ".." segment.', "Name the object by its path inside the store.")
+        raise InvalidKey(
+            f'The path "{path}" has a "." or ".." segment.', "Name the object by its path inside the store."
+        )
     return path

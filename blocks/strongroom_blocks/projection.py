@@ -1,4 +1,4 @@
-"""The public projection: the fields of a block that a listing may show. What is not known to be harmless is left out."""
+"""The public projection: the fields of a block that a listing may show. What is not surely harmless is left out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SCALARS = (
     str, int, float, bool, type(None), datetime, date, time, timedelta, Decimal, UUID, PurePath, Enum,
     IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network, pydantic.AnyUrl,
-    getattr(pydantic.networks, "_BaseUrl", pydantic.AnyUrl), getattr(pydantic.networks, "_BaseMultiHostUrl", pydantic.AnyUrl),
+    *pydantic.AnyUrl.__mro__[:-1], *pydantic.PostgresDsn.__mro__[:-1],
 )  # fmt: skip
 _CONTAINERS = (list, tuple, set, frozenset, dict)
 _TELLING_NAME = re.compile(
@@ -72,12 +72,13 @@ def _harmless(annotation: Any, inside: tuple[Any, ...]) -> bool:
     if get_origin(annotation) is None and (fields := shapes.members(annotation)) is not None:
         open_ended = getattr(annotation, "model_config", {}).get("extra") == "allow"
         return not open_ended and all(
-            not _TELLING_NAME.search(name) and _harmless(member, (*inside, annotation)) for name, member in fields.items()
+            not _TELLING_NAME.search(name) and _harmless(member, (*inside, annotation))
+            for name, member in fields.items()
         )
     if isinstance(annotation, type) and not get_args(annotation):
         return issubclass(annotation, _SCALARS)
     origin = get_origin(annotation)
-    container = origin in shapes._UNIONS or (isinstance(origin, type) and issubclass(origin, _CONTAINERS))
+    container = origin in shapes.UNIONS or (isinstance(origin, type) and issubclass(origin, _CONTAINERS))
     return container and all(_harmless(argument, inside) for argument in shapes.arguments(annotation))
 
 

@@ -34,10 +34,7 @@ SHORTEST_LINE = 16
 CHUNK = 1 << 16
 WITHHELD = "[withheld: redaction failed]"
 COMMON = frozenset(
-    """access account admin administrator change changeme client config credentials database default development
-    disabled enabled error example false guest hello local localhost master mysql nobody password postgres postgresql
-    private production public readonly secret secrets server service snowflake staging string system testing token
-    undefined unknown username value warning""".split()
+    ["access", "account", "admin", "administrator", "change", "changeme", "client", "config", "credentials", "database", "default", "development", "disabled", "enabled", "error", "example", "false", "guest", "hello", "local", "localhost", "master", "mysql", "nobody", "password", "postgres", "postgresql", "private", "production", "public", "readonly", "secret", "secrets", "server", "service", "snowflake", "staging", "string", "system", "testing", "token", "undefined", "unknown", "username", "value", "warning"]
 )
 
 _SETTLED = 256
@@ -49,7 +46,12 @@ def forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogateescape")
     found = {secret} | _encoded(raw)
     found |= {quote(raw, safe=""), quote(raw), quote_plus(raw)}
-    found |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], repr(raw)[2:-1]}
+    found |= {
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        repr(raw)[2:-1],
+    }
     if "\n" in secret:
         lines = (line.strip() for line in secret.splitlines())
         found |= {line for line in lines if len(line) >= SHORTEST_LINE and not line.startswith("-----")}
@@ -67,7 +69,7 @@ def _encoded(raw: bytes) -> set[str]:
 
 
 class Redactor:
-    """Knows secrets and masks them in text. Registering is cheap; forms and automata are made when text is first seen."""
+    """Knows secrets and masks them in text. Registering is cheap: automata are made when text is first seen."""
 
     def __init__(self) -> None:
         self._known: set[str | bytes] = set()
@@ -76,7 +78,7 @@ class Redactor:
         self._automata: list[_Automaton] = []
 
     def register(self, value: Any) -> None:
-        """Mask ``value`` from now on: a text or bytes; of a mapping, list or secret, everything inside; a number's digits."""
+        """Mask ``value`` from now on: text or bytes; all that a mapping, list or secret holds; a number's digits."""
         if type(value) is str or type(value) is bytes:
             if value not in self._known and len(value) >= SHORTEST:
                 self._known.add(value)
@@ -99,7 +101,7 @@ class Redactor:
             return WITHHELD
 
     def redact_value(self, value: Any) -> Any:
-        """Nested data with secrets masked in every text, key and number; what is no data becomes its masked ``repr``."""
+        """Nested data with secrets masked in texts, keys and numbers; what is no data becomes its masked ``repr``."""
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, SECRET_KINDS):
@@ -109,12 +111,18 @@ class Redactor:
         if isinstance(value, bytes | bytearray):
             text = bytes(value).decode("latin-1")
             masked = self.redact(bytes(value).decode("utf-8", "surrogateescape"))
-            return value if masked.encode("utf-8", "surrogateescape") == value else masked.encode("utf-8", "replace")[: len(text)]
+            return (
+                value
+                if masked.encode("utf-8", "surrogateescape") == value
+                else masked.encode("utf-8", "replace")[: len(text)]
+            )
         if isinstance(value, Mapping):
             return {self.redact_value(key): self.redact_value(item) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             items = [self.redact_value(item) for item in value]
-            return items if isinstance(value, list) else tuple(items) if isinstance(value, tuple) else type(value)(items)
+            return (
+                items if isinstance(value, list) else tuple(items) if isinstance(value, tuple) else type(value)(items)
+            )
         text = str(value)
         masked = self.redact(text)
         if isinstance(value, int | float | complex):
@@ -214,7 +222,8 @@ def _stands_alone(text: str, first: int, last: int) -> bool:
 
 def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """Each run of overlapping or touching spans becomes one mask."""
-    parts, end = [], 0
+    parts: list[str] = []
+    end = 0
     for first, last in sorted(spans):
         if first > end or not parts:
             parts += [text[end:first], STARS]

@@ -25,7 +25,7 @@ def fingerprint(cls: type[Block]) -> str:
 
     It depends neither on the order of the fields nor on titles, descriptions, defaults or constraints.
     """
-    fields = {name: shapes._full(field) for name, field in cls.model_fields.items()}
+    fields = {name: shapes.annotated(field) for name, field in cls.model_fields.items()}
     text = shapes.described_fields(fields, shapes.required_fields(cls), (cls,))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -103,7 +103,9 @@ def upgraded(cls: type[Block], fields: dict[str, Any], version: int, name: str) 
     return fields
 
 
-def mismatch(cls: type[Block], name: str, version: int, given: set[str], refusal: BlockValidationError) -> SchemaMismatch:
+def mismatch(
+    cls: type[Block], name: str, version: int, given: set[str], refusal: BlockValidationError
+) -> SchemaMismatch:
     """The error for a document that does not fit the class: which fields are missing, which are no longer known."""
     today = cls.__block__.schema_version
     missing = sorted(shapes.required_fields(cls) - given)

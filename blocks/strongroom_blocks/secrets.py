@@ -1,7 +1,7 @@
 """The kinds of secret fields, and the one way out of them.
 
-``SecretStr``, ``SecretBytes`` and ``pydantic.Secret[T]`` come from pydantic; :class:`SecretDict` is a mapping whose values
-are secret. They show stars wherever they are shown or dumped; :func:`reveal` is the door with a name.
+``SecretStr``, ``SecretBytes`` and ``pydantic.Secret[T]`` come from pydantic; :class:`SecretDict` is a mapping whose
+values are secret. They show stars wherever they are shown or dumped; :func:`reveal` is the door with a name.
 """
 
 from __future__ import annotations

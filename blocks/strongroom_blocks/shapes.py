@@ -15,8 +15,8 @@ from typing_extensions import TypeAliasType, is_typeddict
 
 from strongroom_blocks.secrets import SECRET_KINDS
 
-_UNIONS = (Union, types.UnionType)
-_ALIASES: tuple[type, ...] = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))
+UNIONS = (Union, types.UnionType)
+_ALIASES: tuple[Any, ...] = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))
 
 
 def unwrapped(annotation: Any) -> Any:
@@ -58,7 +58,7 @@ def members(cls: Any) -> dict[str, Any] | None:
     if not isinstance(cls, type):
         return None
     if issubclass(cls, BaseModel):
-        return {name: _full(field) for name, field in cls.model_fields.items()}
+        return {name: annotated(field) for name, field in cls.model_fields.items()}
     if dataclasses.is_dataclass(cls) or is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
         try:
             return typing.get_type_hints(cls, include_extras=True)
@@ -67,7 +67,7 @@ def members(cls: Any) -> dict[str, Any] | None:
     return None
 
 
-def _full(field: Any) -> Any:
+def annotated(field: Any) -> Any:
     return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
 
@@ -121,7 +121,7 @@ def _secrets(annotation: Any, path: str, inside: tuple[Any, ...]) -> Iterator[st
         for name, member in fields.items():
             yield from _secrets(member, f"{path}.{name}" if path else name, (*inside, annotation))
     else:
-        deeper = path if get_origin(annotation) in _UNIONS else f"{path}.*"
+        deeper = path if get_origin(annotation) in UNIONS else f"{path}.*"
         for argument in arguments(annotation):
             yield from _secrets(argument, deeper, inside)
 
@@ -142,7 +142,7 @@ def _describe(annotation: Any, inside: tuple[Any, ...]) -> str:
     origin = get_origin(annotation)
     if origin is Literal:
         return f"literal[{','.join(sorted(map(repr, get_args(annotation))))}]"
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return f"union[{','.join(sorted(_describe(a, inside) for a in get_args(annotation)))}]"
     if origin is not None:
         return f"{_describe(origin, inside)}[{','.join(_describe(a, inside) for a in arguments(annotation))}]"
@@ -169,5 +169,6 @@ def required_fields(cls: Any) -> frozenset[str]:
         return frozenset(name for name, field in cls.model_fields.items() if field.is_required())
     if dataclasses.is_dataclass(cls):
         missing = dataclasses.MISSING
-        return frozenset(f.name for f in dataclasses.fields(cls) if f.default is missing and f.default_factory is missing)
+        fields = dataclasses.fields(cls)
+        return frozenset(f.name for f in fields if f.default is missing and f.default_factory is missing)
     return frozenset(getattr(cls, "__required_keys__", getattr(cls, "_fields", ())))

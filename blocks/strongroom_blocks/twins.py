@@ -18,6 +18,7 @@ def async_twin(function: Callable[Concatenate[C, P], R]) -> Callable[Concatenate
     Below an instance method, ``asave = async_twin(save)``. For a class method it stands between ``@classmethod`` and a
     definition that calls the synchronous one, because type checkers lose ``Self`` otherwise.
     """
+
     @functools.wraps(function)
     async def twin(self: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.to_thread(function, self, *args, **kwargs)

@@ -23,7 +23,7 @@ _OUTSPOKEN = frozenset({"value_error", "assertion_error", "union_tag_invalid", "
 def refusal(cls: type[Block], error: ValidationError, data: Any) -> BlockValidationError:
     """The error to raise in place of pydantic's.
 
-    A reason that may quote its input (a user's own validator, an unknown tag) is searched for every value that was given.
+    A reason that may quote its input (a user's own validator, an unknown tag) is searched for every value given.
     """
     inputs = sorted({text for text in _leaves(data) if text}, key=len, reverse=True)
     problems = tuple(
@@ -55,7 +55,7 @@ def _builtin_kinds() -> frozenset[str]:
 def _path(location: tuple[int | str, ...], inputs: list[str], cls: type[BaseModel]) -> str:
     """Dotted, without the names that pydantic gives to the branches of a union; keys that were given are stars."""
     known = {"__root__", *cls.model_fields}
-    parts = []
+    parts: list[str] = []
     for part in location:
         text = str(part)
         secret = isinstance(part, str) and text not in known and parts and text in inputs

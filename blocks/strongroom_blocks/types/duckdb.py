@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.capabilities import Parameters
@@ -30,7 +30,7 @@ class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
 
     path: str = MEMORY
     read_only: bool = False
-    settings: dict[str, str | bool | int | float] = {}
+    settings: dict[str, str | bool | int | float] = Field(default_factory=dict)
 
     _shared: DuckDBPyConnection | None = PrivateAttr(default=None)
     _lock: Any = PrivateAttr(default_factory=Lock)
@@ -64,7 +64,7 @@ class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
         with self.connection() as connection:
             connection.execute(sql, parameters)
 
-    aexecute = async_twin(execute)
+    aexecute: ClassVar = async_twin(execute)
 
     def execute_many(self, sql: str, seq_of_parameters: Iterable[Sequence[Any]]) -> None:
         """Run a statement once for each row of parameters, in one transaction."""
@@ -76,7 +76,7 @@ class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
             connection.executemany(sql, rows)
             connection.commit()
 
-    aexecute_many = async_twin(execute_many)
+    aexecute_many: ClassVar = async_twin(execute_many)
 
     def fetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...] | None:
         """The first row, or None."""
@@ -84,18 +84,18 @@ class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
             row: tuple[Any, ...] | None = connection.execute(sql, parameters).fetchone()
             return row
 
-    afetch_one = async_twin(fetch_one)
+    afetch_one: ClassVar = async_twin(fetch_one)
 
     def fetch_many(self, sql: str, parameters: Parameters = None, size: int = 100) -> list[tuple[Any, ...]]:
         """The first ``size`` rows."""
         with self.connection() as connection:
             return connection.execute(sql, parameters).fetchmany(size)
 
-    afetch_many = async_twin(fetch_many)
+    afetch_many: ClassVar = async_twin(fetch_many)
 
     def fetch_all(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """Every row."""
         with self.connection() as connection:
             return connection.execute(sql, parameters).fetchall()
 
-    afetch_all = async_twin(fetch_all)
+    afetch_all: ClassVar = async_twin(fetch_all)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.capabilities import StoredObject
@@ -25,8 +25,8 @@ _BUFFER = 1 << 20
 class LocalFolder(Block, slug="local-folder", icon="folder"):
     """A folder of this machine that serves as an object store: for development, for small data, for shares.
 
-    Paths are relative to ``basepath`` and cannot leave it, neither by ``..`` nor through a symbolic link. Writes are atomic:
-    a reader sees the old file or the new one, never a part.
+    Paths are relative to ``basepath`` and cannot leave it, neither by ``..`` nor through a symbolic link. Writes are
+    atomic: a reader sees the old file or the new one, never a part.
     """
 
     basepath: Path = Path()
@@ -52,7 +52,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
         """The content of a file; ``FileNotFoundError`` where there is none."""
         return self.path_of(path).read_bytes()
 
-    aread_path = async_twin(read_path)
+    aread_path: ClassVar = async_twin(read_path)
 
     def write_path(self, path: str, content: bytes) -> str:
         """Write a file, making folders as needed; returns its key."""
@@ -60,14 +60,14 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
             file.write(content)
         return join_key("", path)
 
-    awrite_path = async_twin(write_path)
+    awrite_path: ClassVar = async_twin(write_path)
 
     def upload_from_path(self, from_path: str | Path, to_path: str | None = None) -> str:
         """Copy a file into the folder, under its own name unless told otherwise; returns its key."""
         with open(from_path, "rb") as source:
             return self.upload_from_file_object(source, to_path or Path(from_path).name)
 
-    aupload_from_path = async_twin(upload_from_path)
+    aupload_from_path: ClassVar = async_twin(upload_from_path)
 
     def upload_from_file_object(self, from_file_object: BinaryIO, to_path: str) -> str:
         """Write what a binary file object still holds; returns the key."""
@@ -75,7 +75,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
             shutil.copyfileobj(from_file_object, file, _BUFFER)
         return join_key("", to_path)
 
-    aupload_from_file_object = async_twin(upload_from_file_object)
+    aupload_from_file_object: ClassVar = async_twin(upload_from_file_object)
 
     def upload_from_folder(self, from_folder: str | Path, to_folder: str | None = None) -> str:
         """Copy every file below ``from_folder``, keeping relative paths; returns the key of the folder."""
@@ -86,7 +86,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
             self.upload_from_path(file, join_key(folder, file.relative_to(source).as_posix()))
         return folder
 
-    aupload_from_folder = async_twin(upload_from_folder)
+    aupload_from_folder: ClassVar = async_twin(upload_from_folder)
 
     def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
         """Copy a file out of the folder; returns the new file."""
@@ -95,7 +95,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
             shutil.copyfileobj(source, file, _BUFFER)
         return target
 
-    adownload_object_to_path = async_twin(download_object_to_path)
+    adownload_object_to_path: ClassVar = async_twin(download_object_to_path)
 
     def download_object_to_file_object(self, from_path: str, to_file_object: BinaryIO) -> BinaryIO:
         """Copy a file into a binary file object, which is returned."""
@@ -103,7 +103,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
             shutil.copyfileobj(source, to_file_object, _BUFFER)
         return to_file_object
 
-    adownload_object_to_file_object = async_twin(download_object_to_file_object)
+    adownload_object_to_file_object: ClassVar = async_twin(download_object_to_file_object)
 
     def download_folder_to_path(self, from_folder: str = "", to_folder: str | Path | None = None) -> Path:
         """Copy every file below ``from_folder``, keeping relative paths; returns the local folder."""
@@ -114,19 +114,19 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
             self.download_object_to_path(self._key(file), target / file.relative_to(source))
         return target
 
-    adownload_folder_to_path = async_twin(download_folder_to_path)
+    adownload_folder_to_path: ClassVar = async_twin(download_folder_to_path)
 
     def list_objects(self, folder: str = "") -> list[StoredObject]:
         """Every file below ``folder``, sorted by key; empty where there is no such folder."""
         return sorted((self._entry(file) for file in _files(self.path_of(folder))), key=lambda entry: entry.key)
 
-    alist_objects = async_twin(list_objects)
+    alist_objects: ClassVar = async_twin(list_objects)
 
     def path_exists(self, path: str) -> bool:
         """Whether there is a file of this key."""
         return self.path_of(path).is_file()
 
-    apath_exists = async_twin(path_exists)
+    apath_exists: ClassVar = async_twin(path_exists)
 
     def delete_objects(self, paths: Iterable[str]) -> list[str]:
         """Delete files; a missing one is no error. Folders that become empty go with them."""
@@ -137,14 +137,14 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
             self._prune(file.parent)
         return keys
 
-    adelete_objects = async_twin(delete_objects)
+    adelete_objects: ClassVar = async_twin(delete_objects)
 
     def copy_object(self, from_path: str, to_path: str) -> str:
         """Copy a file within the folder; returns the new key."""
         with self.path_of(from_path).open("rb") as source:
             return self.upload_from_file_object(source, to_path)
 
-    acopy_object = async_twin(copy_object)
+    acopy_object: ClassVar = async_twin(copy_object)
 
     def move_object(self, from_path: str, to_path: str) -> str:
         """Move a file within the folder, atomically; returns the new key."""
@@ -155,7 +155,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
         self._prune(source.parent)
         return join_key("", to_path)
 
-    amove_object = async_twin(move_object)
+    amove_object: ClassVar = async_twin(move_object)
 
     @contextmanager
     def _replacing(self, path: str) -> Iterator[BinaryIO]:
