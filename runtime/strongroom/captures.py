@@ -18,6 +18,7 @@ from strongroom.serializers import PickleSerializer
 _log = logging.getLogger("strongroom.results")
 
 INLINE_BYTES = 16 * 1024
+_IN_FOLDER = b"in the folder"
 _pickle = PickleSerializer()
 
 
@@ -60,25 +61,31 @@ class Captures:
         if record is None:
             if stored.key is None or not stored.key.startswith("captured/"):
                 raise MissingResult(f"Run {run_id} has no captured result.", "Run the task again.")
-            try:
-                record = self._storage.read_path(stored.key)
-            except OSError as error:
-                raise MissingResult(f"The result of run {run_id} is gone ({type(error).__name__}).") from None
+            record = self._read(stored.key, run_id)
         return load_value(read_record(record, self._sealer, _run_context(run_id)), _pickle, str(run_id))
 
     def seal_parameters(self, parameters: dict[str, Any], run_id: UUID) -> bytes | None:
-        """A record of a flow run's parameters; None where they cannot be kept."""
+        """A record of a flow run's parameters; None where they cannot be kept.
+
+        Beyond 16 KiB they go into the run's folder, and what is returned says so.
+        """
         try:
             body = _pickle.dumps(parameters, self._max_bytes)
-            return write_record(body, _pickle.name, None, self._sealer, _parameters_context(run_id))
+            record = write_record(body, _pickle.name, None, self._sealer, _parameters_context(run_id))
+            if len(body) <= INLINE_BYTES:
+                return record
+            self._storage.write_path(_parameters_path(run_id), record)
+            return _IN_FOLDER
         except UnserializableResult:
             return None
-        except StrongroomError as error:
+        except (OSError, StrongroomError) as error:
             _say_once(f"Parameters are not kept for a resumption: {_short(error)}")
             return None
 
     def open_parameters(self, record: bytes, run_id: UUID) -> dict[str, Any]:
         """The parameters of a flow run; raises a ResultProblem where they cannot be read."""
+        if record == _IN_FOLDER:
+            record = self._read(_parameters_path(run_id), run_id)
         parameters = load_value(read_record(record, self._sealer, _parameters_context(run_id)), _pickle, str(run_id))
         if not isinstance(parameters, dict):
             raise CorruptResult(f"What is stored as the parameters of run {run_id} is a {type(parameters).__name__}.")
@@ -88,6 +95,14 @@ class Captures:
         """Remove the folders of flow runs that will not be resumed."""
         for flow_run_id in flow_run_ids:
             self._storage.remove_folder(_folder(flow_run_id))
+
+    def _read(self, path: str, run_id: UUID) -> bytes:
+        try:
+            return self._storage.read_path(path)
+        except OSError as error:
+            raise MissingResult(
+                f"What was kept of run {run_id} is gone from the storage ({type(error).__name__}).", "Run it again."
+            ) from None
 
 
 def captures() -> Captures | None:
@@ -107,6 +122,10 @@ def captures() -> Captures | None:
 
 def _folder(flow_run_id: UUID) -> str:
     return f"captured/{flow_run_id}"
+
+
+def _parameters_path(flow_run_id: UUID) -> str:
+    return f"{_folder(flow_run_id)}/parameters"
 
 
 def _run_context(run_id: UUID) -> bytes:

@@ -1,9 +1,9 @@
 """What runs say: loggers that know their run, lines on the terminal, and the same lines in the run history.
 
 Records of runs come from the loggers ``strongroom.flow_runs`` and ``strongroom.task_runs`` and carry ``flow_run_id``,
-``flow_run_name``, ``flow_name``, ``task_run_id``, ``task_run_name`` and ``task_name``. They reach the run history through
-a handler of these two; the terminal through one of ``strongroom``, which is silent where the program has handlers of its
-own. The level is ``STRONGROOM_LOGGING_LEVEL``, unless the program set one.
+``flow_run_name``, ``flow_name``, ``task_run_id``, ``task_run_name`` and ``task_name``. They reach the run history
+through a handler of these two; the terminal through one of ``strongroom``, which is silent where the program has
+handlers of its own. The level is ``STRONGROOM_LOGGING_LEVEL``, unless the program set one.
 """
 
 from __future__ import annotations
@@ -132,8 +132,9 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
     def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
 
-    def filter(self, record: logging.LogRecord) -> bool | logging.LogRecord:
-        return not logging.root.handlers and super().filter(record)
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.root.handlers:
+            super().emit(record)
 
 
 class ConsoleFormatter(logging.Formatter):

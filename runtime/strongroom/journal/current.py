@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,10 +43,25 @@ def current_journal() -> Journal:
 
     url = get_settings().journal_url
     journal = _opened.get(url)
-    if journal is None:
-        with _lock:
-            journal = _opened.setdefault(url, _opened.get(url) or open_journal(url))
-    return journal
+    return journal if journal is not None else _open(url)
+
+
+def _open(url: str) -> Journal:
+    with _lock:
+        journal = _opened.get(url)
+        if journal is None:
+            journal = _opened[url] = open_journal(url)
+            atexit.register(_end, journal)
+        return journal
+
+
+def _end(journal: Journal) -> None:
+    """The process ends: of what it added to, the oldest goes if the settings say so."""
+    if getattr(journal, "used", False):
+        from strongroom.retention import remove_old_runs
+
+        remove_old_runs(journal)
+    journal.close()
 
 
 @contextmanager

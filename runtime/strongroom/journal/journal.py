@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -64,6 +65,9 @@ class Journal(Protocol):
 
     def completed(self, flow_run_id: UUID) -> dict[tuple[UUID, str], TaskRun]:
         """The completed task runs of a flow run whose result is known, by parent and dynamic key, for resumption."""
+
+    def prune(self, ended_before: datetime) -> list[UUID]:
+        """Remove the flow runs that ended before a time, with all that belongs to them; returns their ids."""
 
     def logs(self, flow_run_id: UUID, after: int = 0, limit: int | None = None) -> list[LogEntry]:
         """Lines of a flow run and its tasks, in order, from the one behind the line of id ``after``."""

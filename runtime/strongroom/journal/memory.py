@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from strongroom.journal.selection import chosen, prefix_bounds
 
 if TYPE_CHECKING:
     from strongroom.states import State, StateType
+
+_FLOW_OF_TASK = rows.TASK_COLUMNS.index("flow_run_id")
 
 
 class MemoryJournal:
@@ -24,6 +28,7 @@ class MemoryJournal:
         self._flows: dict[UUID, rows.Row] = {}
         self._tasks: dict[UUID, rows.Row] = {}
         self._lines: list[rows.Row] = []
+        self._numbers = count(1)
 
     def save_flow_run(self, run: FlowRun) -> None:
         row = rows.flow_row(rows.flow_snapshot(run))
@@ -38,7 +43,7 @@ class MemoryJournal:
     def log(self, entry: LogEntry) -> None:
         row = rows.log_row(rows.cut(entry))
         with self._lock:
-            self._lines.append((*row, len(self._lines) + 1))
+            self._lines.append((*row, next(self._numbers)))
 
     def flush(self) -> bool:
         return True
@@ -98,8 +103,22 @@ class MemoryJournal:
 
     def logs(self, flow_run_id: UUID, after: int = 0, limit: int | None = None) -> list[LogEntry]:
         with self._lock:
-            found = [row for row in self._lines[after:] if row[0] == flow_run_id.bytes]
+            found = [row for row in self._lines if row[0] == flow_run_id.bytes and row[-1] > after]
         return [rows.log_record(row) for row in found[:limit]]
+
+    def prune(self, ended_before: datetime) -> list[UUID]:
+        with self._lock:
+            flows = self._all_flows()
+            old = {
+                run.id for run in flows if not run.parent_flow_run_id and run.end_time and run.end_time < ended_before
+            }
+            while more := {run.id for run in flows if run.parent_flow_run_id in old} - old:
+                old |= more
+            gone = {id_.bytes for id_ in old}
+            self._flows = {id_: row for id_, row in self._flows.items() if id_ not in old}
+            self._tasks = {id_: row for id_, row in self._tasks.items() if row[_FLOW_OF_TASK] not in gone}
+            self._lines = [row for row in self._lines if row[0] not in gone]
+        return list(old)
 
     def _all_flows(self) -> list[FlowRun]:
         with self._lock:

@@ -49,6 +49,11 @@ class SqliteJournal:
         """The file."""
         return self._file.path
 
+    @property
+    def used(self) -> bool:
+        """Whether anything was saved through this object."""
+        return self._writer.used
+
     def save_flow_run(self, run: FlowRun) -> None:
         if self._pid != os.getpid():
             self._running, self._pid = set(), os.getpid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -22,6 +23,9 @@ LONGEST_PAUSE_SECONDS = 30.0
 BACKPRESSURE_SECONDS = 5.0
 MOST_ROWS = 10_000
 MOST_BYTES = 32 * 1024 * 1024
+
+
+_writers: weakref.WeakSet[Writer] = weakref.WeakSet()
 
 
 @dataclass(slots=True)
@@ -91,6 +95,7 @@ class Writer:
         self._batch = Batch()
         self._failing = False
         self._said = False
+        self.used = False
         self._lost = 0
         self._pause = 0.0
 
@@ -131,6 +136,7 @@ class Writer:
             self._writing.release()
 
     def _wake(self) -> None:
+        self.used = True
         if self._asleep:
             self._asleep = False
             self._awake.notify()
@@ -231,13 +237,16 @@ class Writer:
                 _log.debug("No sign of life was written: %s", error)
 
 
-_writers: weakref.WeakSet[Writer] = weakref.WeakSet()
-
-
 def _forget_parent() -> None:
     """In a forked child: what the parent enqueued is the parent's to write, and its thread is not here."""
     for writer in _writers:
         writer._reset()
 
 
+def _close_all() -> None:
+    for writer in list(_writers):
+        writer.close()
+
+
 os.register_at_fork(after_in_child=_forget_parent)
+atexit.register(_close_all)

@@ -1,0 +1,25 @@
+"""The journals pass their contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from strongroom.journal.memory import MemoryJournal
+from strongroom.journal.sqlite import SqliteJournal
+from strongroom.testing import JournalContract
+
+
+class TestMemoryJournal(JournalContract):
+    @pytest.fixture
+    def journal(self) -> MemoryJournal:
+        return MemoryJournal()
+
+
+class TestSqliteJournal(JournalContract):
+    @pytest.fixture
+    def journal(self, tmp_path: Path) -> Iterator[SqliteJournal]:
+        journal = SqliteJournal(tmp_path / "home" / "runs.db")
+        yield journal
+        journal.close()
