@@ -75,7 +75,7 @@ class ObjectStore(Protocol):
     aupload_from_folder: ClassVar = async_twin(upload_from_folder)
 
     def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
-        """Download an object into a file (its own name in the current folder unless told otherwise); returns the file."""
+        """Download an object into a file, by default of its own name in the current folder; returns the file."""
         ...
 
     adownload_object_to_path: ClassVar = async_twin(download_object_to_path)

@@ -12,7 +12,6 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from inspect import getdoc
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -21,6 +20,8 @@ from strongroom_blocks.errors import AmbiguousBlockType, UnknownBlockType
 from strongroom_blocks.identity import Identity
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from strongroom_blocks.block import Block
 
 GROUP = "strongroom.blocks"
@@ -107,6 +108,8 @@ def _from_settings(slug: str) -> type[Block] | None:
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=GROUP)}
 
 

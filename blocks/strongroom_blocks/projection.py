@@ -24,10 +24,10 @@ from strongroom_blocks.secrets import STARS, Visibility
 if TYPE_CHECKING:
     from strongroom_blocks.block import Block
 
-_SCALARS = (
+_SCALARS: tuple[Any, ...] = (
     str, int, float, bool, type(None), datetime, date, time, timedelta, Decimal, UUID, PurePath, Enum,
     IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network, pydantic.AnyUrl,
-    *pydantic.AnyUrl.__mro__[:-1], *pydantic.PostgresDsn.__mro__[:-1],
+    pydantic.AnyUrl, *pydantic.HttpUrl.__mro__[:-1], *pydantic.PostgresDsn.__mro__[:-1],
 )  # fmt: skip
 _CONTAINERS = (list, tuple, set, frozenset, dict)
 _TELLING_NAME = re.compile(

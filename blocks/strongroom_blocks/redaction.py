@@ -33,9 +33,14 @@ SHORT = 8
 SHORTEST_LINE = 16
 CHUNK = 1 << 16
 WITHHELD = "[withheld: redaction failed]"
-COMMON = frozenset(
-    ["access", "account", "admin", "administrator", "change", "changeme", "client", "config", "credentials", "database", "default", "development", "disabled", "enabled", "error", "example", "false", "guest", "hello", "local", "localhost", "master", "mysql", "nobody", "password", "postgres", "postgresql", "private", "production", "public", "readonly", "secret", "secrets", "server", "service", "snowflake", "staging", "string", "system", "testing", "token", "undefined", "unknown", "username", "value", "warning"]
-)
+_WORDS = """
+    access account admin administrator changeme client credentials database default development disabled
+    enabled example false guest hello local localhost master mysql nobody password postgres postgresql
+    private production public readonly secret secrets server service snowflake staging string system
+    testing token undefined unknown username value warning
+"""
+COMMON = frozenset(_WORDS.split())
+"""Words that stand in so many lines that masking them would hide the log rather than the secret."""
 
 _SETTLED = 256
 """From this many patterns on, new ones get an automaton of their own before they are merged."""

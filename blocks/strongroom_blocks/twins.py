@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -21,6 +20,8 @@ def async_twin(function: Callable[Concatenate[C, P], R]) -> Callable[Concatenate
 
     @functools.wraps(function)
     async def twin(self: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        import asyncio
+
         return await asyncio.to_thread(function, self, *args, **kwargs)
 
     return twin
