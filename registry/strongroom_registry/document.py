@@ -45,7 +45,8 @@ def check_label(label: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a document is asked for by: ``name``, ``name@3``, ``name@label``, each with an optional ``type-slug/`` before.
+    """What a document is asked for by: ``name``, ``name@3``, ``name@label``, each with an optional ``type-slug/``
+    before.
 
     ``version`` and ``label`` are never both set; with neither, the current version is meant.
     """

@@ -6,6 +6,7 @@
     │   ├── UnknownDocument (LookupError)
     │   ├── UnknownVersion (LookupError)
     │   ├── UnknownLabel (LookupError)
+    │   ├── UnknownWorkspace (LookupError)
     │   ├── DocumentDeleted (LookupError)
     │   ├── VersionDestroyed (LookupError)
     │   ├── NameTaken (ValueError)
@@ -24,6 +25,7 @@
     │   ├── SealBroken                      the authentication tag or the commitment does not fit
     │   ├── PublicFieldsTampered
     │   ├── HeadTampered
+    │   ├── VersionTampered
     │   ├── HiddenVersion                   a version that the head names is gone, or the reverse
     │   ├── RollbackDetected                old rows were put back
     │   └── AuditChainBroken
@@ -71,6 +73,10 @@ class UnknownVersion(RegistryRefusal, LookupError):
 
 class UnknownLabel(RegistryRefusal, LookupError):
     """The document has no such label."""
+
+
+class UnknownWorkspace(RegistryRefusal, LookupError):
+    """The store has no such workspace."""
 
 
 class DocumentDeleted(RegistryRefusal, LookupError):
@@ -143,6 +149,10 @@ class PublicFieldsTampered(IntegrityError):
 
 class HeadTampered(IntegrityError):
     """A head, or the state of its workspace, whose MAC does not fit."""
+
+
+class VersionTampered(IntegrityError):
+    """What a version says of itself (its type, schema, note, place or key) is not what was written."""
 
 
 class HiddenVersion(IntegrityError):

@@ -1,0 +1,170 @@
+"""What of a store is to be believed: turns untrusted rows into records, or says by name what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from strongroom_registry.canonical import Malformed
+from strongroom_registry.envelope import Binding
+from strongroom_registry.errors import (
+    HeadTampered,
+    HiddenVersion,
+    IntegrityError,
+    PublicFieldsTampered,
+    RollbackDetected,
+    SealBroken,
+    VersionTampered,
+)
+from strongroom_registry.heads import (
+    HEAD_PURPOSE,
+    STATE_PURPOSE,
+    VERSION_PURPOSE,
+    HeadRecord,
+    Note,
+    StateRecord,
+    VersionRecord,
+    hashed,
+    record_epoch,
+)
+from strongroom_registry.keyring import Keyring
+from strongroom_registry.stores.store import HeadRow, VersionRow, View, WorkspaceRow
+from strongroom_registry.tree import Trie, path_of
+
+REMEDY = "Restore the registry from a backup, and find out who can write its database."
+
+
+class ProvenVersion(NamedTuple):
+    """A version whose record, note and public projection are as they were written."""
+
+    record: VersionRecord
+    note: Note
+    row: VersionRow
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The keys and ids of one workspace, and the rules by which its rows are believed."""
+
+    store_id: bytes
+    workspace_id: bytes
+    workspace: str
+    keyring: Keyring
+    trie: Trie
+
+    def fits(self, purpose: bytes, record: bytes, mac: bytes, *, after: bytes = b"") -> bool:
+        """Whether the MAC of a record, which may cover what stands before it, is right."""
+        try:
+            key = self.keyring.epoch(record_epoch(record))
+        except (Malformed, TypeError, SealBroken):  # TypeError: a column that holds no bytes
+            return False
+        return key.verify(purpose, after + record, mac)
+
+    def state(self, row: WorkspaceRow | None) -> StateRecord:
+        """The state of the workspace.
+
+        :raises HeadTampered: its row is gone, was changed, or is that of another workspace.
+        """
+        if row is None or not self.fits(STATE_PURPOSE, row.record, row.mac):
+            raise HeadTampered(f"The state of the workspace {self.workspace!r} was changed or is gone.", REMEDY)
+        state = StateRecord.decode(row.record)
+        if (state.store, state.workspace, state.name) != (self.store_id, self.workspace_id, self.workspace):
+            raise HeadTampered(f"The state of the workspace {self.workspace!r} is that of another.", REMEDY)
+        return state
+
+    def head(self, view: View, state: StateRecord, name: str) -> HeadRecord | None:
+        """The head of a document, or None where it is proven that there is none of this name.
+
+        :raises IntegrityError: the head was changed, removed or put back.
+        """
+        return self.believed_head(view, state, name, view.head(self.workspace_id, name))
+
+    def believed_head(self, view: View, state: StateRecord, name: str, row: HeadRow | None) -> HeadRecord | None:
+        """As :meth:`head`, of a row that is at hand."""
+        head = None if row is None else self._authentic_head(name, row)
+        mac = self.trie.find(state.root, path_of(name), lambda path: view.node(self.workspace_id, path))
+        if row is None and mac is not None:
+            raise HiddenVersion(f"The document {name} is gone, though nobody destroyed it.", REMEDY)
+        if row is not None and mac != row.mac:
+            raise RollbackDetected(f"The document {name} is not as it was left: an old state was put back.", REMEDY)
+        return head
+
+    def version(self, view: View, head: HeadRecord, number: int) -> ProvenVersion:
+        """A version of a document, as far as it can be told without opening it.
+
+        :raises IntegrityError: it is gone or was changed.
+        """
+        row = view.version(head.document, number)
+        if row is None:
+            raise HiddenVersion(f"Version {number} of {head.name} is gone, though nobody destroyed it.", REMEDY)
+        return self.believed_version(head, row)
+
+    def believed_version(self, head: HeadRecord, row: VersionRow) -> ProvenVersion:
+        """As :meth:`version`, of a row that is at hand."""
+        what = f"{head.name}@{row.number}"
+        record = self._authentic_version(head, row, what)
+        if row.note is None or hashed(row.note) != record.note_hash:
+            raise VersionTampered(f"The date, actor or message of {what} was changed.", REMEDY)
+        self._check_sealed(head, record, row, what)
+        return ProvenVersion(record, Note.decode(row.note), row)
+
+    def binding(self, record: VersionRecord) -> Binding:
+        """What the seal of a version is bound to."""
+        return Binding(
+            store_id=self.store_id,
+            workspace_id=self.workspace_id,
+            document_id=record.document,
+            generation=record.generation,
+            version=record.number,
+            type=record.type,
+            schema=record.schema,
+            note_hash=record.note_hash,
+            public_hash=record.public_hash,
+        )
+
+    def signed_state(self, state: StateRecord) -> WorkspaceRow:
+        """The row of a state, under the current key."""
+        key = self.keyring.current
+        record = replace(state, epoch=key.epoch).encode()
+        return WorkspaceRow(self.workspace_id, self.workspace, record, key.mac(STATE_PURPOSE, record))
+
+    def signed_head(self, head: HeadRecord) -> HeadRow:
+        """The row of a head, under the current key."""
+        key = self.keyring.current
+        record = replace(head, epoch=key.epoch).encode()
+        return HeadRow(head.name, head.document, record, key.mac(HEAD_PURPOSE, record))
+
+    def _authentic_head(self, name: str, row: HeadRow) -> HeadRecord:
+        if not self.fits(HEAD_PURPOSE, row.record, row.mac):
+            raise HeadTampered(f"The head of {name} was changed.", REMEDY)
+        head = HeadRecord.decode(row.record)
+        if (head.name, head.document) != (name, row.document):
+            raise HeadTampered(f"The head of {name} is that of another document.", REMEDY)
+        return head
+
+    def _authentic_version(self, head: HeadRecord, row: VersionRow, what: str) -> VersionRecord:
+        if row.number > head.current:
+            raise HiddenVersion(f"{what} stands in the registry, and the head of {head.name} does not name it.", REMEDY)
+        if not self.fits(VERSION_PURPOSE, row.record, row.mac):
+            raise VersionTampered(f"The record of {what} was changed.", REMEDY)
+        record = VersionRecord.decode(row.record)
+        if (record.document, record.number) != (head.document, row.number):
+            raise VersionTampered(f"In the place of {what} stands another version.", REMEDY)
+        if row.number == head.current and record.body_hash != head.body_hash:
+            raise RollbackDetected(f"{what} is not the version that its head names.", REMEDY)
+        return record
+
+    def _check_sealed(self, head: HeadRecord, record: VersionRecord, row: VersionRow, what: str) -> None:
+        if head.is_destroyed(row.number):
+            if row.wrap is not None or row.public or row.body:
+                raise RollbackDetected(f"{what} was destroyed, and somebody put it back.", REMEDY)
+            return
+        if row.public is None or hashed(row.public) != record.public_hash:
+            raise PublicFieldsTampered(f"The public fields of {what} were changed.", REMEDY)
+        if row.wrap is None:
+            raise VersionTampered(f"The data key of {what} is gone, though nobody destroyed it.", REMEDY)
+
+
+def named(error: IntegrityError, what: str) -> IntegrityError:
+    """The same error, with the document and version that it is about."""
+    return type(error)(f"{what}: {error.problem}", error.remedy)

@@ -1,0 +1,99 @@
+"""One change of a workspace: rows, trie, audit and state, written together or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from strongroom_registry.audit import AUDIT_PURPOSE, AuditEntry, Subject, encode_entry
+from strongroom_registry.authority import Authority, ProvenVersion
+from strongroom_registry.envelope import seal
+from strongroom_registry.heads import VERSION_PURPOSE, HeadRecord, Note, StateRecord, VersionRecord, hashed
+from strongroom_registry.stores.store import AuditRow, Transaction, VersionRow, WorkspaceRow
+from strongroom_registry.tree import Leaf, path_of
+
+
+class Change:
+    """What a change may do, over a transaction that has begun; :meth:`finish` has to come last.
+
+    :param state: the believed state of the workspace within the transaction.
+    """
+
+    def __init__(
+        self, authority: Authority, transaction: Transaction, state: StateRecord, *, actor: str, now: datetime
+    ) -> None:
+        self._authority = authority
+        self._transaction = transaction
+        self._state = replace(state, seq=state.seq + 1)
+        self.actor = actor
+        self.now = now
+
+    def head(self, name: str) -> HeadRecord | None:
+        """The believed head of a document, or None."""
+        return self._authority.head(self._transaction, self._state, name)
+
+    def version(self, head: HeadRecord, number: int) -> ProvenVersion:
+        """A believed version."""
+        return self._authority.version(self._transaction, head, number)
+
+    def put_head(self, head: HeadRecord) -> HeadRecord:
+        """Write a head, and the way to it in the trie."""
+        head = replace(head, seq=self._state.seq, updated_at=self.now)
+        row = self._authority.signed_head(head)
+        self._transaction.put_head(self._authority.workspace_id, row)
+        leaf = Leaf(path_of(head.name), row.mac)
+        root, nodes = self._authority.trie.insert(self._state.root, leaf, self._node)
+        for path, node in nodes.items():
+            self._transaction.put_node(self._authority.workspace_id, path, node)
+        self._state = replace(self._state, root=root)
+        return head
+
+    def put_version(self, record: VersionRecord, note: Note, public: bytes, payload: bytes) -> ProvenVersion:
+        """Seal and write a version; the hashes in ``record`` are filled in here."""
+        key = self._authority.keyring.current
+        encoded_note = note.encode()
+        record = replace(record, epoch=key.epoch, note_hash=hashed(encoded_note), public_hash=hashed(public))
+        wrap, body = seal(key, self._authority.binding(record), payload)
+        record = replace(record, body_hash=hashed(body))
+        encoded = record.encode()
+        mac = key.mac(VERSION_PURPOSE, encoded)
+        row = VersionRow(record.number, encoded, mac, encoded_note, public, wrap, body)
+        self._transaction.put_version(record.document, row)
+        return ProvenVersion(record, note, row)
+
+    def blank_version(self, head: HeadRecord, number: int) -> None:
+        """Destroy a version: its data key, payload and projection go, what it was stays on record."""
+        row = self.version(head, number).row
+        self._transaction.put_version(head.document, row._replace(wrap=None, public=b"", body=b""))
+
+    def audit(self, subject: Subject, count: int = 1) -> None:
+        """Add an entry to the audit."""
+        key = self._authority.keyring.current
+        seq = self._state.audit_seq + 1
+        entry = AuditEntry(
+            seq=seq,
+            at=self.now,
+            actor=self.actor,
+            action=subject.action,
+            outcome=subject.outcome,
+            name=subject.name,
+            document=UUID(bytes=subject.document) if subject.document else None,
+            version=subject.version,
+            label=subject.label,
+            message=subject.message,
+            count=count,
+        )
+        record = encode_entry(key.epoch, entry)
+        mac = key.mac(AUDIT_PURPOSE, self._state.audit_mac + record)
+        self._transaction.append_audit(self._authority.workspace_id, AuditRow(seq, record, mac))
+        self._state = replace(self._state, audit_seq=seq, audit_mac=mac)
+
+    def finish(self) -> tuple[StateRecord, WorkspaceRow]:
+        """Write the state of the workspace."""
+        row = self._authority.signed_state(self._state)
+        self._transaction.put_workspace(row)
+        return self._state, row
+
+    def _node(self, path: str) -> bytes | None:
+        return self._transaction.node(self._authority.workspace_id, path)

@@ -1,0 +1,56 @@
+"""The registry that is meant where none is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from strongroom_registry.registry import Registry
+
+_used: ContextVar[Registry | None] = ContextVar("strongroom_registry", default=None)
+_lock = Lock()
+_opened: Registry | None = None
+
+
+def current() -> Registry:
+    """The registry of the innermost :func:`using`, else the one that the settings name, opened once per process.
+
+    :raises KeyProblem, StoreProblem: as :func:`~strongroom_registry.open_registry`.
+    """
+    used = _used.get() or _opened
+    return used if used is not None else _open()
+
+
+def _open() -> Registry:
+    global _opened
+    from strongroom_registry.opening import open_registry
+
+    with _lock:
+        if _opened is None:
+            _opened = open_registry()
+        return _opened
+
+
+@contextmanager
+def using(registry: Registry) -> Iterator[Registry]:
+    """Have :func:`current` mean ``registry`` within the block: in this task or thread, and where its context is
+    copied to."""
+    token = _used.set(registry)
+    try:
+        yield registry
+    finally:
+        _used.reset(token)
+
+
+def set_current(registry: Registry | None) -> None:
+    """Have :func:`current` mean ``registry`` in the whole process; None closes what was opened, so that the settings
+    are read again."""
+    global _opened
+    with _lock:
+        former, _opened = _opened, registry
+    if former is not None and former is not registry:
+        former.close()

@@ -1,0 +1,197 @@
+"""The records that say what is true of a workspace: its state, the heads of its documents, and their versions.
+
+Each record has canonical bytes, stored as they are beside a MAC under the workspace key. A record begins with the epoch
+of the key that its MAC is made with, since that has to be known before anything else of it may be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from strongroom_registry.canonical import Cursor, Malformed, instant, many, text, u32, u64
+from strongroom_registry.document import DocumentState
+
+STATE_PURPOSE = b"strongroom/v1/state"
+HEAD_PURPOSE = b"strongroom/v1/head"
+VERSION_PURPOSE = b"strongroom/v1/version"
+
+_STATES = (DocumentState.LIVE, DocumentState.DELETED, DocumentState.DESTROYED)
+
+
+def record_epoch(record: bytes) -> int:
+    """The epoch of the key that the record says it is MACed with; nothing is authenticated yet."""
+    return Cursor(record).u32()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a version says about itself beside its payload: when, by whom, why."""
+
+    created_at: datetime
+    actor: str
+    message: str
+
+    def encode(self) -> bytes:
+        return instant(self.created_at) + text(self.actor) + text(self.message)
+
+    @staticmethod
+    def decode(data: bytes) -> Note:
+        cursor = Cursor(data)
+        note = Note(cursor.instant(), cursor.text(), cursor.text())
+        cursor.end()
+        return note
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """What a version was sealed as. Only its epoch ever changes, when the workspace key does."""
+
+    epoch: int
+    document: bytes
+    generation: int
+    number: int
+    type: str
+    schema: str
+    note_hash: bytes
+    public_hash: bytes
+    body_hash: bytes
+
+    def encode(self) -> bytes:
+        numbers = u32(self.epoch) + self.document + u64(self.generation) + u64(self.number)
+        return numbers + text(self.type) + text(self.schema) + self.note_hash + self.public_hash + self.body_hash
+
+    @staticmethod
+    def decode(data: bytes) -> VersionRecord:
+        c = Cursor(data)
+        record = VersionRecord(
+            c.u32(), c.take(16), c.u64(), c.u64(), c.text(), c.text(), c.take(32), c.take(32), c.take(32)
+        )
+        c.end()
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRecord:
+    """What a document is now.
+
+    Versions ``first`` to ``current`` belong to this generation; those before it belong to documents of the same name
+    that were deleted. ``destroyed`` holds ranges of numbers, both ends included, sorted, with a gap between any two.
+    """
+
+    epoch: int
+    name: str
+    document: bytes
+    generation: int
+    first: int
+    current: int
+    state: DocumentState
+    labels: Mapping[str, int]
+    destroyed: tuple[tuple[int, int], ...]
+    body_hash: bytes
+    seq: int
+    updated_at: datetime
+
+    def encode(self) -> bytes:
+        return b"".join(
+            (
+                u32(self.epoch),
+                text(self.name),
+                self.document,
+                u64(self.generation),
+                u64(self.first),
+                u64(self.current),
+                bytes([_STATES.index(self.state)]),
+                many(text(label) + u64(number) for label, number in sorted(self.labels.items())),
+                many(u64(start) + u64(end) for start, end in self.destroyed),
+                self.body_hash,
+                u64(self.seq),
+                instant(self.updated_at),
+            )
+        )
+
+    @staticmethod
+    def decode(data: bytes) -> HeadRecord:
+        c = Cursor(data)
+        record = HeadRecord(
+            epoch=c.u32(),
+            name=c.text(),
+            document=c.take(16),
+            generation=c.u64(),
+            first=c.u64(),
+            current=c.u64(),
+            state=_state(c.take(1)[0]),
+            labels={c.text(): c.u64() for _ in range(c.u32())},
+            destroyed=tuple((c.u64(), c.u64()) for _ in range(c.u32())),
+            body_hash=c.take(32),
+            seq=c.u64(),
+            updated_at=c.instant(),
+        )
+        c.end()
+        return record
+
+    def is_destroyed(self, number: int) -> bool:
+        """Whether the data key of this version was destroyed."""
+        return any(start <= number <= end for start, end in self.destroyed)
+
+    def labels_of(self, number: int) -> tuple[str, ...]:
+        """The labels that stand on this version, sorted."""
+        return tuple(sorted(label for label, at in self.labels.items() if at == number))
+
+
+def _state(code: int) -> DocumentState:
+    if code >= len(_STATES):
+        raise Malformed("no state of a document")
+    return _STATES[code]
+
+
+def with_destroyed(ranges: tuple[tuple[int, int], ...], first: int, last: int) -> tuple[tuple[int, int], ...]:
+    """The ranges with ``first`` to ``last`` added, merged where they touch."""
+    return tuple(_merged(sorted((*ranges, (first, last)))))
+
+
+def _merged(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    start, end = ranges[0]
+    for next_start, next_end in ranges[1:]:
+        if next_start <= end + 1:
+            end = max(end, next_end)
+        else:
+            yield start, end
+            start, end = next_start, next_end
+    yield start, end
+
+
+@dataclass(frozen=True, slots=True)
+class StateRecord:
+    """What a workspace is now; rewritten by every transaction.
+
+    ``seq`` counts transactions. ``root`` is the root hash of the trie over all heads, so that old rows of one document
+    cannot be put back alone. ``audit_seq`` and ``audit_mac`` are those of the newest audit entry.
+    """
+
+    epoch: int
+    store: bytes
+    workspace: bytes
+    name: str
+    seq: int
+    root: bytes
+    audit_seq: int
+    audit_mac: bytes
+
+    def encode(self) -> bytes:
+        ids = u32(self.epoch) + self.store + self.workspace + text(self.name)
+        return ids + u64(self.seq) + self.root + u64(self.audit_seq) + self.audit_mac
+
+    @staticmethod
+    def decode(data: bytes) -> StateRecord:
+        c = Cursor(data)
+        record = StateRecord(c.u32(), c.take(16), c.take(16), c.text(), c.u64(), c.take(32), c.u64(), c.take(32))
+        c.end()
+        return record
+
+
+def hashed(data: bytes) -> bytes:
+    """SHA-256, as notes, projections and bodies are committed to."""
+    return sha256(data).digest()

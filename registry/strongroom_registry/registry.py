@@ -1,0 +1,576 @@
+"""The registry: named, sealed, versioned documents."""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from itertools import islice
+from threading import Lock
+from typing import NamedTuple, Self
+from uuid import UUID
+from weakref import WeakSet
+
+from strongroom_registry.audit import DONE, AuditEntry, AuditReport, Repeats, Subject, decode_entry
+from strongroom_registry.authority import REMEDY, Authority, ProvenVersion, named
+from strongroom_registry.canonical import Malformed
+from strongroom_registry.changes import Change
+from strongroom_registry.document import Document, DocumentState, Head, Reference, Version, check_name
+from strongroom_registry.envelope import PAYLOAD_MAX, Opener, Sealed, opener
+from strongroom_registry.errors import (
+    AuditChainBroken,
+    AuditUnavailable,
+    IntegrityError,
+    InvalidReference,
+    RegistryRefusal,
+    RollbackDetected,
+    StoreProblem,
+    TooLarge,
+    TypeMismatch,
+    VersionDestroyed,
+)
+from strongroom_registry.heads import HeadRecord, Note, StateRecord, with_destroyed
+from strongroom_registry.lifecycle import (
+    check_expectation,
+    check_loadable,
+    check_number,
+    check_same_type,
+    check_user_label,
+    draft,
+    head_of,
+    known,
+    labelled,
+    live,
+    quarantined,
+    selected,
+    successor,
+    version_of,
+)
+from strongroom_registry.sealer import Sealer
+from strongroom_registry.stores.store import AuditRow, LoadedRows, Store, View
+from strongroom_registry.verification import VerifyReport, verify_audit, verify_documents
+
+MESSAGE_MAX = 4096
+"""The longest message of a version, in characters."""
+PUBLIC_MAX = 1024 * 1024
+"""The largest public projection, in bytes."""
+_WARM_MAX = 4096
+
+
+class _Seen(NamedTuple):
+    """The newest state of the workspace that this process has seen; an older one is refused from then on."""
+
+    state: StateRecord
+    record: bytes
+    mac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Warm:
+    """A reference that was loaded and verified: as long as its rows are the same bytes, its opener will do."""
+
+    name: str
+    number: int
+    root: bytes
+    rows: tuple[object, ...]
+    opener: Opener
+    id: UUID
+    version: Version
+    subject: Subject
+
+
+class Registry:
+    """Named, sealed, versioned documents of one workspace. Opened by :func:`~strongroom_registry.open_registry`.
+
+    Safe to use from several threads and processes. Whatever is read is verified first; a row that somebody changed
+    is an
+    :class:`~strongroom_registry.errors.IntegrityError` that says which, never a wrong document. Every method that
+    takes a name raises :class:`~strongroom_registry.errors.InvalidReference` for one that is none, and any method
+    :class:`~strongroom_registry.errors.StoreProblem` where the store does not work.
+    """
+
+    def __init__(self, store: Store, authority: Authority, *, actor: str) -> None:
+        self._store = store
+        self._authority = authority
+        self._actor = actor
+        self._lock = Lock()
+        self._seen: _Seen | None = None
+        self._repeats = Repeats()
+        self._warm: dict[str | Reference, _Warm] = {}
+        with store.reading() as view:
+            self._believed_state(view, None)
+        _registries.add(self)
+
+    @property
+    def store_id(self) -> UUID:
+        """The id of the store."""
+        return UUID(bytes=self._authority.store_id)
+
+    @property
+    def workspace(self) -> str:
+        """The name of the workspace."""
+        return self._authority.workspace
+
+    def put(
+        self,
+        name: str,
+        *,
+        type: str,
+        schema: str,
+        payload: bytes,
+        public: bytes = b"",
+        message: str = "",
+        overwrite: bool = False,
+        expect: int | None = None,
+        retype: bool = False,
+        labels: Iterable[str] = (),
+    ) -> Version:
+        """Save a document: the first version of a new name, or another version of one that is there.
+
+        The name of a deleted document can be used again: its generation grows, its numbers go on.
+
+        :param type: the type slug.
+        :param schema: the fingerprint of the schema, 1 to 255 bytes of UTF-8.
+        :param payload: what is sealed, at most 64 MiB less 4 bytes.
+        :param public: what may be seen without a key, at most 1 MiB; it is bound to the payload.
+        :param message: why, at most 4096 characters, in clear.
+        :param overwrite: add a version where the name is taken.
+        :param expect: add a version only if this number is the current one; 0 if there is no such document.
+        :param retype: allow another type than the current version has.
+        :param labels: labels to move to the new version.
+        :raises NameTaken: the name is taken, and neither ``overwrite`` nor ``expect`` is given.
+        :raises StaleExpectation: the current version is not ``expect``.
+        :raises TypeMismatch: the document is of another type, and ``retype`` is not given.
+        :raises TooLarge: something is larger than allowed.
+        """
+        check_name(name)
+        _check_sizes(type, schema, payload, public, message)
+        moved = [check_user_label(label) for label in labels]
+        with self._refusals("put", name), self._changing() as change:
+            old = change.head(name)
+            present = old if old is not None and old.state is DocumentState.LIVE else None
+            check_expectation(name, present, overwrite, expect)
+            if present is not None and not retype:
+                check_same_type(name, change.version(present, present.current).record.type, type)
+            head = successor(old, name)
+            head = replace(head, labels={**head.labels, **dict.fromkeys(moved, head.current)})
+            note = Note(change.now, change.actor, message)
+            version = change.put_version(draft(head, type, schema), note, public, payload)
+            change.put_head(replace(head, body_hash=version.record.body_hash))
+            change.audit(Subject("put", DONE, name, head.document, head.current, message=message))
+        return version_of(head, version)
+
+    def get(self, reference: str | Reference) -> Document:
+        """Load a version and open it. The load is in the audit before this returns.
+
+        :raises UnknownDocument, UnknownVersion, UnknownLabel: there is none.
+        :raises DocumentDeleted, VersionDestroyed: there was one.
+        :raises TypeMismatch: the reference asserts another type.
+        :raises IntegrityError: something was changed; nothing is handed out.
+        :raises AuditUnavailable: the load cannot be recorded; nothing is handed out.
+        """
+        warm = self._warm.get(reference)
+        if warm is not None:
+            seen = self._seen
+            rows = self._store.load(self._authority.workspace_id, warm.name, warm.number)
+            if rows is not None and seen is not None and _is_unchanged(rows, warm, seen):
+                payload = _open(warm, rows.body)
+                if not self._repeats.counts(warm.subject):
+                    self._record_load(warm)
+                return Document(warm.id, warm.version, payload)
+        return self._get_cold(reference)
+
+    def head(self, name: str) -> Head:
+        """What a document is now, also when it is deleted or destroyed.
+
+        :raises UnknownDocument: there is none of this name.
+        """
+        check_name(name)
+        with self._viewing() as (view, state):
+            return self._described(view, known(self._authority.head(view, state, name), name))
+
+    def exists(self, name: str) -> bool:
+        """Whether a document of this name is there and not deleted."""
+        check_name(name)
+        with self._viewing() as (view, state):
+            head = self._authority.head(view, state, name)
+        return head is not None and head.state is DocumentState.LIVE
+
+    def list(self, glob: str = "*", *, type: str | None = None, deleted: bool = False) -> builtins.list[Head]:
+        """The documents whose name fits a glob (``*``, ``?``, ``[seq]``), by name. Opens none.
+
+        A document whose rows were changed is listed as :attr:`~DocumentState.QUARANTINED`, with the reason.
+
+        :param type: only those of this type.
+        :param deleted: those that are deleted or destroyed as well.
+        """
+        with self._viewing() as (view, state):
+            rows = [row for row in view.heads(self._authority.workspace_id) if fnmatchcase(row.name, glob)]
+            heads = [self._listed(view, state, row.name) for row in rows]
+        shown = (DocumentState.LIVE, DocumentState.QUARANTINED)
+        return [
+            head
+            for head in heads
+            if (deleted or head.state in shown)
+            and (type is None or head.type == type or head.state is DocumentState.QUARANTINED)
+        ]
+
+    def history(self, name: str) -> builtins.list[Version]:
+        """All versions that ever were, the newest first. Opens none.
+
+        :raises UnknownDocument: there is none of this name.
+        """
+        check_name(name)
+        with self._viewing() as (view, state):
+            head = known(self._authority.head(view, state, name), name)
+            proven = [self._authority.version(view, head, number) for number in range(head.current, 0, -1)]
+        return [version_of(head, version) for version in proven]
+
+    def label(self, name: str, label: str, version: int | None = None) -> Head:
+        """Put a label on a version, by default the current one, and take it from where it was.
+
+        :raises UnknownDocument, DocumentDeleted, UnknownVersion, VersionDestroyed: there is nothing to label.
+        :raises InvalidReference: no label, or one that moves by itself.
+        """
+        check_name(name)
+        check_user_label(label)
+        with self._refusals("label", name), self._changing() as change:
+            head = live(change.head(name), name)
+            number = head.current if version is None else version
+            check_loadable(head, number)
+            head = change.put_head(replace(head, labels={**head.labels, label: number}))
+            change.audit(Subject("label", DONE, name, head.document, number, label))
+        return self.head(name)
+
+    def unlabel(self, name: str, label: str) -> Head:
+        """Take a label away.
+
+        :raises UnknownLabel: the document has no such label.
+        :raises UnknownDocument, DocumentDeleted: there is no such document.
+        """
+        check_name(name)
+        check_user_label(label)
+        with self._refusals("unlabel", name), self._changing() as change:
+            head = live(change.head(name), name)
+            number = labelled(head, label)
+            change.put_head(replace(head, labels={k: v for k, v in head.labels.items() if k != label}))
+            change.audit(Subject("unlabel", DONE, name, head.document, number, label))
+        return self.head(name)
+
+    def delete(self, name: str, *, message: str = "") -> Head:
+        """Delete a document, in a way that :meth:`undelete` can undo.
+
+        :param message: why; it stands in the audit.
+        :raises UnknownDocument, DocumentDeleted: there is none to delete.
+        """
+        check_name(name)
+        _check_message(message)
+        with self._refusals("delete", name), self._changing() as change:
+            head = live(change.head(name), name)
+            change.put_head(replace(head, state=DocumentState.DELETED))
+            change.audit(Subject("delete", DONE, name, head.document, head.current, message=message))
+        return self.head(name)
+
+    def undelete(self, name: str) -> Head:
+        """Bring a deleted document back as it was; one that is not deleted stays as it is.
+
+        :raises UnknownDocument: there is none of this name.
+        :raises VersionDestroyed: it was destroyed.
+        """
+        check_name(name)
+        with self._refusals("undelete", name), self._changing() as change:
+            head = known(change.head(name), name)
+            if head.state is DocumentState.DESTROYED:
+                raise VersionDestroyed(f"{name} was destroyed.", "Nothing brings it back; save it anew.")
+            change.put_head(replace(head, state=DocumentState.LIVE))
+            change.audit(Subject("undelete", DONE, name, head.document, head.current))
+        return self.head(name)
+
+    def destroy(self, name: str, version: int | None = None) -> Head:
+        """Destroy a version, or a document with all its versions, for good: no byte of data key, payload or public
+        projection stays in the store's files. What was destroyed stays on record: numbers, dates, messages.
+
+        Destroying again does no harm, and repeats the cleaning of the files.
+
+        :raises UnknownDocument, UnknownVersion: there is none.
+        :raises StoreUnavailable: it is destroyed, and a reader kept the files from being cleaned; repeat it.
+        """
+        check_name(name)
+        with self._refusals("destroy", name, version), self._changing() as change:
+            head = known(change.head(name), name)
+            first, last = (1, head.current) if version is None else (version, version)
+            check_number(head, last)
+            for number in range(first, last + 1):
+                if not head.is_destroyed(number):
+                    change.blank_version(head, number)
+            state = DocumentState.DESTROYED if version is None else head.state
+            change.put_head(replace(head, state=state, destroyed=with_destroyed(head.destroyed, first, last)))
+            change.audit(Subject("destroy", DONE, name, head.document, version))
+        self._warm = {key: warm for key, warm in self._warm.items() if warm.name != name}
+        self._store.scrub()
+        return self.head(name)
+
+    def verify(self) -> VerifyReport:
+        """Open every version there is, and name each row that is not as it was left. Reveals nothing."""
+        with self._viewing() as (view, state):
+            return verify_documents(self._authority, view, state)
+
+    def audit(self, *, limit: int | None = None, name: str | None = None) -> Iterator[AuditEntry]:
+        """The entries of the audit, the newest first.
+
+        :param limit: how many at most.
+        :param name: only those about this document.
+        :raises AuditChainBroken: an entry cannot be read; :meth:`verify_audit` says more.
+        """
+        self._flush()
+        with self._viewing() as (view, _):
+            rows = view.audit(self._authority.workspace_id, newest_first=True)
+            entries = (_decoded(row) for row in rows)
+            wanted = (entry for entry in entries if name is None or entry.name == name)
+            found = [*islice(wanted, limit)]
+        return iter(found)
+
+    def verify_audit(self) -> AuditReport:
+        """Check the whole chain, and name the first entry that was changed, removed, inserted or moved."""
+        self._flush()
+        with self._viewing() as (view, state):
+            return verify_audit(self._authority, view, state)
+
+    def sealer(self, purpose: str) -> Sealer:
+        """What seals values that are no documents (results, parameters) under this workspace's key."""
+        return Sealer(self._authority.keyring, purpose)
+
+    def close(self) -> None:
+        """Write what the audit still has to say, and let go of the store. Closing twice is fine."""
+        _registries.discard(self)
+        try:
+            self._flush()
+        finally:
+            self._warm = {}
+            self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Registry(store_id={str(self.store_id)!r}, workspace={self.workspace!r})"
+
+    def _get_cold(self, reference: str | Reference) -> Document:
+        parsed = Reference.parse(reference) if isinstance(reference, str) else reference
+        with self._refusals("load", parsed.name, parsed.version):
+            warm, payload = self._opened(parsed)
+        if not self._repeats.counts(warm.subject):
+            self._record_load(warm)
+        self._keep(reference, warm)
+        return Document(warm.id, warm.version, payload)
+
+    def _opened(self, reference: Reference) -> tuple[_Warm, bytes]:
+        with self._viewing() as (view, state):
+            row = view.head(self._authority.workspace_id, reference.name)
+            head = live(self._authority.believed_head(view, state, reference.name, row), reference.name)
+            number = selected(head, reference)
+            check_loadable(head, number)
+            proven = self._authority.version(view, head, number)
+        _check_asserted_type(reference, head, proven)
+        rows = (*(row or ())[2:], *proven.row[1:-1])
+        former = self._warm.get(reference)
+        warm = _Warm(
+            name=head.name,
+            number=number,
+            root=state.root,
+            rows=rows,
+            opener=former.opener if former and former.rows[2:] == rows[2:] else self._opener(head, proven),
+            id=UUID(bytes=head.document),
+            version=version_of(head, proven),
+            subject=Subject("load", DONE, head.name, head.document, number),
+        )
+        return warm, _open(warm, proven.row.body)
+
+    def _opener(self, head: HeadRecord, proven: ProvenVersion) -> Opener:
+        key = self._authority.keyring.epoch(proven.record.epoch)
+        sealed = Sealed(proven.row.wrap or b"", proven.row.body)
+        try:
+            return opener(key, self._authority.binding(proven.record), sealed)
+        except IntegrityError as exc:
+            raise named(exc, f"{head.name}@{proven.record.number}") from None
+
+    def _keep(self, reference: str | Reference, warm: _Warm) -> None:
+        with self._lock:
+            if len(self._warm) >= _WARM_MAX:
+                del self._warm[next(iter(self._warm))]
+            self._warm[reference] = warm
+
+    def _described(self, view: View, head: HeadRecord) -> Head:
+        return head_of(head, self._authority.version(view, head, head.current))
+
+    def _listed(self, view: View, state: StateRecord, name: str) -> Head:
+        try:
+            return self._described(view, known(self._authority.head(view, state, name), name))
+        except IntegrityError as exc:
+            return quarantined(name, exc)
+
+    @contextmanager
+    def _viewing(self) -> Iterator[tuple[View, StateRecord]]:
+        floor = self._seen
+        with self._store.reading() as view:
+            yield view, self._believed_state(view, floor)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Change]:
+        """A change, and with it what the audit still has to say of repeated loads."""
+        floor = self._seen
+        with self._store.writing() as transaction:
+            state = self._believed_state(transaction, floor)
+            change = Change(self._authority, transaction, state, actor=self._actor, now=datetime.now(UTC))
+            counts = self._repeats.drain()
+            try:
+                for subject, count in counts.items():
+                    change.audit(subject, count)
+                yield change
+                state, row = change.finish()
+            except BaseException:
+                self._repeats.give_back(counts)
+                raise
+        self._see(_Seen(state, row.record, row.mac))
+
+    def _believed_state(self, view: View, floor: _Seen | None) -> StateRecord:
+        """The state of the workspace, not older than what this process had seen when it began to read."""
+        row = view.workspace(self._authority.workspace)
+        if row is not None and floor is not None and (row.record, row.mac) == (floor.record, floor.mac):
+            return floor.state
+        state = self._authority.state(row)
+        assert row is not None  # noqa: S101  # state() refuses None
+        _check_not_older(state, row.record, floor)
+        self._see(_Seen(state, row.record, row.mac))
+        return state
+
+    def _see(self, seen: _Seen) -> None:
+        with self._lock:
+            if self._seen is None or seen.state.seq > self._seen.state.seq:
+                self._seen = seen
+
+    def _record_load(self, warm: _Warm) -> None:
+        try:
+            with self._changing() as change:
+                change.audit(warm.subject)
+        except StoreProblem as exc:
+            raise AuditUnavailable(
+                f"{warm.name}@{warm.number} is not revealed, because its load cannot be recorded: {exc.problem}",
+                exc.remedy,
+            ) from None
+        self._repeats.opened(warm.subject)
+
+    @contextmanager
+    def _refusals(self, action: str, name: str, version: int | None = None) -> Iterator[None]:
+        """Record that something was refused. Where that cannot be recorded it is refused all the same."""
+        try:
+            yield
+        except (RegistryRefusal, IntegrityError) as exc:
+            subject = Subject(action, type(exc).__name__, name, version=version)
+            if not self._repeats.counts(subject):
+                self._record_refusal(subject)
+            raise
+
+    def _record_refusal(self, subject: Subject) -> None:
+        try:
+            with self._changing() as change:
+                change.audit(subject)
+        except (StoreProblem, IntegrityError):
+            return
+        self._repeats.opened(subject)
+
+    def _flush(self) -> None:
+        """Write the counts of repeated loads, where the store can be written to; else they wait."""
+        if not self._repeats.are_waiting():
+            return
+        try:
+            with self._changing():
+                pass
+        except (StoreProblem, IntegrityError):
+            return
+
+    def _after_fork_in_child(self) -> None:
+        """What the parent has counted, the parent writes."""
+        self._lock = Lock()
+        self._repeats = Repeats()
+        self._authority = replace(self._authority, trie=type(self._authority.trie)())
+
+
+def _is_unchanged(rows: LoadedRows, warm: _Warm, seen: _Seen) -> bool:
+    return rows[0] == seen.record and rows[1] == seen.mac and seen.state.root == warm.root and rows[2:9] == warm.rows
+
+
+def _open(warm: _Warm, body: bytes | None) -> bytes:
+    try:
+        return warm.opener.open(body or b"")
+    except IntegrityError as exc:
+        raise named(exc, f"{warm.name}@{warm.number}") from None
+
+
+def _check_asserted_type(reference: Reference, head: HeadRecord, proven: ProvenVersion) -> None:
+    if reference.type not in (None, proven.record.type):
+        raise TypeMismatch(
+            f"{head.name}@{proven.record.number} is of the type {proven.record.type}, not {reference.type}.",
+            f"Load {proven.record.type}/{head.name}, or leave the type out.",
+        )
+
+
+def _decoded(row: AuditRow) -> AuditEntry:
+    try:
+        return decode_entry(row.record)
+    except (Malformed, TypeError):
+        raise AuditChainBroken(f"Audit entry {row.seq} cannot be read.", REMEDY) from None
+
+
+def _check_not_older(state: StateRecord, record: bytes, floor: _Seen | None) -> None:
+    if floor is None or state.seq > floor.state.seq:
+        return
+    if state.seq < floor.state.seq or record != floor.record:
+        raise RollbackDetected(
+            f"The registry is at change {state.seq} again, and this process has seen {floor.state.seq}: an older copy of "
+            "it was put back.",
+            REMEDY,
+        )
+
+
+def _check_sizes(type_: str, schema: str, payload: bytes, public: bytes, message: str) -> None:
+    check_name(type_)
+    _check_message(message)
+    if not 1 <= len(schema.encode()) <= 255:
+        raise InvalidReference(f"{schema!r:.80} is no schema fingerprint.", "It has 1 to 255 bytes.")
+    if len(payload) > PAYLOAD_MAX:
+        raise TooLarge(f"A payload of {len(payload)} bytes is too large.", f"At most {PAYLOAD_MAX} fit into a version.")
+    if len(public) > PUBLIC_MAX:
+        raise TooLarge(
+            f"{len(public)} bytes of public fields are too many.", f"At most {PUBLIC_MAX} fit into a version."
+        )
+
+
+def _check_message(message: str) -> None:
+    if len(message) > MESSAGE_MAX:
+        raise TooLarge(f"A message of {len(message)} characters is too long.", f"At most {MESSAGE_MAX} are possible.")
+
+
+_registries: WeakSet[Registry] = WeakSet()
+
+
+@atexit.register
+def _flush_all() -> None:
+    for registry in list(_registries):
+        registry._flush()
+
+
+def _after_fork_in_child() -> None:
+    for registry in list(_registries):
+        registry._after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,158 @@
+"""A store that lies in memory and ends with the process: for tests, and for trying things out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+
+from strongroom_registry.errors import StoreUnavailable
+from strongroom_registry.keyring import WrappedKey
+from strongroom_registry.stores.store import AuditRow, HeadRow, LoadedRows, Transaction, VersionRow, WorkspaceRow
+
+Key = tuple[Any, ...]
+_TABLES = ("workspaces", "keys", "heads", "versions", "nodes", "audit")
+
+
+class _Tables:
+    """Rows by table and key. A transaction works on a copy whose rows win over those of the original."""
+
+    def __init__(self, below: _Tables | None = None) -> None:
+        self.rows: dict[str, dict[Key, Any]] = {table: {} for table in _TABLES}
+        self._below = below
+
+    def get(self, table: str, key: Key) -> Any:
+        row = self.rows[table].get(key)
+        return row if row is not None or self._below is None else self._below.get(table, key)
+
+    def under(self, table: str, parent: Key) -> list[Any]:
+        """The rows whose key starts with ``parent``, in the order of their keys."""
+        found = {} if self._below is None else {**self._below.rows[table]}
+        found.update(self.rows[table])
+        return [found[key] for key in sorted(found) if key[: len(parent)] == parent]
+
+    def put(self, table: str, key: Key, row: Any) -> None:
+        self.rows[table][key] = row
+
+    def keep(self) -> None:
+        """Write all rows down to the original."""
+        assert self._below is not None  # noqa: S101
+        for table, rows in self.rows.items():
+            self._below.rows[table].update(rows)
+
+
+class _MemoryTransaction:
+    """Both a view and a transaction: a view is simply never written to."""
+
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    def workspace(self, name: str) -> WorkspaceRow | None:
+        return next((row for row in self.workspaces() if row.name == name), None)
+
+    def workspaces(self) -> Sequence[WorkspaceRow]:
+        return sorted(self._tables.under("workspaces", ()), key=lambda row: row.name)
+
+    def keys(self, workspace: bytes) -> Sequence[WrappedKey]:
+        return self._tables.under("keys", (workspace,))
+
+    def head(self, workspace: bytes, name: str) -> HeadRow | None:
+        row: HeadRow | None = self._tables.get("heads", (workspace, name))
+        return row
+
+    def heads(self, workspace: bytes) -> Iterator[HeadRow]:
+        return iter(self._tables.under("heads", (workspace,)))
+
+    def version(self, document: bytes, number: int) -> VersionRow | None:
+        row: VersionRow | None = self._tables.get("versions", (document, number))
+        return row
+
+    def versions(self, document: bytes) -> Iterator[VersionRow]:
+        return iter(self._tables.under("versions", (document,))[::-1])
+
+    def node(self, workspace: bytes, path: str) -> bytes | None:
+        node: bytes | None = self._tables.get("nodes", (workspace, path))
+        return node
+
+    def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
+        rows = self._tables.under("audit", (workspace,))
+        return iter(rows[::-1] if newest_first else rows)
+
+    def put_workspace(self, row: WorkspaceRow) -> None:
+        self._tables.put("workspaces", (row.id,), row)
+
+    def put_key(self, workspace: bytes, key: WrappedKey) -> None:
+        self._tables.put("keys", (workspace, key.epoch), key)
+
+    def put_head(self, workspace: bytes, row: HeadRow) -> None:
+        self._tables.put("heads", (workspace, row.name), row)
+
+    def put_version(self, document: bytes, row: VersionRow) -> None:
+        self._tables.put("versions", (document, row.number), row)
+
+    def put_node(self, workspace: bytes, path: str, node: bytes) -> None:
+        self._tables.put("nodes", (workspace, path), node)
+
+    def append_audit(self, workspace: bytes, row: AuditRow) -> None:
+        if self._tables.get("audit", (workspace, row.seq)) is not None:
+            raise StoreUnavailable(f"Audit entry {row.seq} exists.", "Open the registry again.")
+        self._tables.put("audit", (workspace, row.seq), row)
+
+
+class MemoryStore:
+    """A :class:`~strongroom_registry.stores.store.Store` in memory."""
+
+    is_ephemeral = True
+
+    def __init__(self) -> None:
+        self.store_id: bytes | None = None
+        self._tables = _Tables()
+        self._lock = RLock()
+        self._closed = False
+
+    def initialise(self, fill: Callable[[Transaction, bytes], None]) -> None:
+        with self._lock:
+            if self.store_id is None:
+                store_id = secrets.token_bytes(16)
+                with self.writing() as transaction:
+                    fill(transaction, store_id)
+                self.store_id = store_id
+
+    def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
+        with self.reading() as view:
+            state = self._tables.get("workspaces", (workspace,))
+            head = view.head(workspace, name)
+            if state is None or head is None:
+                return None
+            version = view.version(head.document, number)
+            rest = (None,) * 6 if version is None else version[1:]
+            return LoadedRows(state.record, state.mac, head.record, head.mac, *rest)
+
+    @contextmanager
+    def reading(self) -> Iterator[_MemoryTransaction]:
+        with self._lock:
+            self._check_open()
+            yield _MemoryTransaction(self._tables)
+
+    @contextmanager
+    def writing(self) -> Iterator[_MemoryTransaction]:
+        with self._lock:
+            self._check_open()
+            staged = _Tables(self._tables)
+            yield _MemoryTransaction(staged)
+            staged.keep()
+
+    def scrub(self) -> None:
+        """Nothing to do: there is no file."""
+
+    def close(self) -> None:
+        """End the store; what it held is gone."""
+        with self._lock:
+            self._closed = True
+            self._tables = _Tables()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("The registry in memory was closed.", "Open a new one.")

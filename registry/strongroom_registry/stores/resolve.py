@@ -1,0 +1,33 @@
+"""From a URL to a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from strongroom_registry.errors import StoreUnavailable
+from strongroom_registry.stores.store import Store
+
+_SQLITE = "sqlite:///"
+
+
+def open_store(url: str, *, create: bool = True) -> Store:
+    """The store that a URL names: ``memory:`` for a new one in memory, ``sqlite:///path`` for a file.
+
+    As elsewhere, ``sqlite:///registry.db`` is relative to the working folder and ``sqlite:////var/registry.db``
+    absolute; a ``~`` stands for the home folder.
+
+    :raises StoreProblem: the URL names no store, or the store cannot be opened.
+    """
+    if url == "memory:":
+        from strongroom_registry.stores.memory import MemoryStore
+
+        return MemoryStore()
+    if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        from strongroom_registry.stores.sqlite import SqliteStore
+
+        return SqliteStore(Path(url.removeprefix(_SQLITE)).expanduser(), create=create)
+    scheme = url.partition(":")[0]
+    raise StoreUnavailable(
+        f"A registry URL that starts with {scheme!r:.40} names no store.",
+        "Use sqlite:///path/to/registry.db or memory:.",
+    )

@@ -1,0 +1,366 @@
+"""A store in one SQLite file, the default: nothing to start, and every commit is on the disk when it returns."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote
+from weakref import WeakSet
+
+from strongroom_registry.errors import StoreForeign, StoreNewer, StoreProblem, StoreUnavailable
+from strongroom_registry.keyring import WrappedKey
+from strongroom_registry.stores.store import AuditRow, HeadRow, LoadedRows, Transaction, VersionRow, WorkspaceRow
+
+APPLICATION_ID = 0x5352_4D31
+"""``SRM1``: what byte 68 of the file says, so that ``file`` and we know whose it is."""
+FORMAT = 1
+
+_BUSY_SECONDS = 30.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _named_queries(text: str) -> dict[str, str]:
+    blocks = text.split("-- name: ")[1:]
+    return {name.strip(): sql.strip() for name, _, sql in (block.partition("\n") for block in blocks)}
+
+
+_SQL_FOLDER = Path(__file__).parent / "sql"
+_SQL = _named_queries((_SQL_FOLDER / "sqlite.sql").read_text())
+_LOAD = _SQL["load"]
+
+
+class _SqliteTransaction:
+    """Both a view and a transaction, over a connection on which one has begun."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._execute = connection.execute
+
+    def workspace(self, name: str) -> WorkspaceRow | None:
+        row = self._execute(_SQL["workspace"], (name,)).fetchone()
+        return row and WorkspaceRow._make(row)
+
+    def workspaces(self) -> Sequence[WorkspaceRow]:
+        return [WorkspaceRow._make(row) for row in self._execute(_SQL["workspaces"])]
+
+    def keys(self, workspace: bytes) -> Sequence[WrappedKey]:
+        rows = self._execute(_SQL["keys"], (workspace,))
+        return [
+            WrappedKey(epoch, provider, fingerprint, wrapped, canary, _EPOCH + created * _MICROSECOND)
+            for epoch, provider, fingerprint, wrapped, canary, created in rows
+        ]
+
+    def head(self, workspace: bytes, name: str) -> HeadRow | None:
+        row = self._execute(_SQL["head"], (workspace, name)).fetchone()
+        return row and HeadRow._make(row)
+
+    def heads(self, workspace: bytes) -> Iterator[HeadRow]:
+        return map(HeadRow._make, self._execute(_SQL["heads"], (workspace,)))
+
+    def version(self, document: bytes, number: int) -> VersionRow | None:
+        row = self._execute(_SQL["version"], (document, number)).fetchone()
+        return row and VersionRow._make(row)
+
+    def versions(self, document: bytes) -> Iterator[VersionRow]:
+        return map(VersionRow._make, self._execute(_SQL["versions"], (document,)))
+
+    def node(self, workspace: bytes, path: str) -> bytes | None:
+        row = self._execute(_SQL["node"], (workspace, path)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
+        query = _SQL["audit_newest_first" if newest_first else "audit"]
+        return map(AuditRow._make, self._execute(query, (workspace,)))
+
+    def put_workspace(self, row: WorkspaceRow) -> None:
+        self._execute(_SQL["put_workspace"], row)
+
+    def put_key(self, workspace: bytes, key: WrappedKey) -> None:
+        created = (key.created_at - _EPOCH) // _MICROSECOND
+        columns = (workspace, key.epoch, key.provider, key.fingerprint, key.wrapped, key.canary, created)
+        self._execute(_SQL["put_key"], columns)
+
+    def put_head(self, workspace: bytes, row: HeadRow) -> None:
+        self._execute(_SQL["put_head"], (workspace, *row))
+
+    def put_version(self, document: bytes, row: VersionRow) -> None:
+        self._execute(_SQL["put_version"], (document, *row))
+
+    def put_node(self, workspace: bytes, path: str, node: bytes) -> None:
+        self._execute(_SQL["put_node"], (workspace, path, node))
+
+    def append_audit(self, workspace: bytes, row: AuditRow) -> None:
+        self._execute(_SQL["append_audit"], (workspace, *row))
+
+
+_INHERITED: list[sqlite3.Connection] = []
+"""Connections of the parent process, kept unused: to close one would let go of locks that SQLite believes it holds."""
+
+
+class _Connected:
+    """One thread's connection, closed with the thread, unless the process that opened it is another one."""
+
+    __slots__ = ("__weakref__", "connection", "pid")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.pid = os.getpid()
+
+    def close(self) -> None:
+        if self.pid == os.getpid():
+            self.connection.close()
+        else:
+            _INHERITED.append(self.connection)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class SqliteStore:
+    """A :class:`~strongroom_registry.stores.store.Store` in one file, beside it SQLite's ``-wal`` and ``-shm``.
+
+    Write-ahead log, ``synchronous=FULL``, ``secure_delete``; each thread has a connection of its own, and a forked
+    process opens new ones. The file is made 0600, missing folders 0700. A file or folder that cannot be written to
+    is read.
+
+    :param path: where the file lies.
+    :param create: make the file if there is none.
+    :raises StoreForeign: the file is not a registry, or is corrupt.
+    :raises StoreNewer: a newer version wrote it.
+    :raises StoreUnavailable: there is none and ``create`` is false, or it cannot be opened.
+    """
+
+    is_ephemeral = False
+
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = True) -> None:
+        self.path = Path(path).absolute()
+        self._local = threading.local()
+        self._open: WeakSet[_Connected] = WeakSet()
+        self._lock = threading.Lock()
+        self._writer = threading.Lock()
+        self._closed = False
+        self._store_id: bytes | None = None
+        if not self.path.exists():
+            if not create:
+                raise StoreUnavailable(f"There is no registry at {self.path}.", "Make one with `strongroom init`.")
+            self._create_file()
+        self.read_only = not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
+        self._recognise()
+        _stores.add(self)
+
+    @property
+    def store_id(self) -> bytes | None:
+        """16 random bytes that name this store for good; None before :meth:`initialise`."""
+        return self._store_id
+
+    def initialise(self, fill: Callable[[Transaction, bytes], None]) -> None:
+        with self._in_words(), _alone_in(self.path.parent):
+            self._recognise()
+            if self._store_id is not None:
+                return
+            self.path.chmod(0o600)
+            connection = self._connection()
+            connection.execute("PRAGMA journal_mode = WAL")
+            store_id = secrets.token_bytes(16)
+            with _transaction(connection, "BEGIN IMMEDIATE") as transaction:
+                for statement in (_SQL_FOLDER / "sqlite_schema.sql").read_text().split(";\n"):
+                    connection.execute(statement)
+                connection.execute(_SQL["put_store_id"], (store_id,))
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {FORMAT}")
+                fill(transaction, store_id)
+            self._store_id = store_id
+
+    def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
+        try:
+            row = self._connection().execute(_LOAD, (workspace, name, number)).fetchone()
+        except sqlite3.Error as exc:
+            self._raise(exc)
+        return row and LoadedRows._make(row)
+
+    @contextmanager
+    def reading(self) -> Iterator[_SqliteTransaction]:
+        with self._in_words(), _transaction(self._connection(), "BEGIN") as view:
+            yield view
+
+    @contextmanager
+    def writing(self) -> Iterator[_SqliteTransaction]:
+        if self.read_only:
+            raise StoreUnavailable(f"{self.path} is read-only here.", "Make the file and its folder writable.")
+        with self._writer, self._in_words(), _transaction(self._connection(), "BEGIN IMMEDIATE") as transaction:
+            yield transaction
+
+    def scrub(self) -> None:
+        with self._in_words():
+            busy, _, _ = self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreUnavailable(
+                f"The log of {self.path} cannot be emptied while another process reads it.",
+                "The change itself is done; repeat it when the other process is finished.",
+            )
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for connected in list(self._open):
+                connected.close()
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's connections and locks."""
+        self._local = threading.local()
+        self._open = WeakSet()
+        self._lock = threading.Lock()
+        self._writer = threading.Lock()
+
+    def _connection(self) -> sqlite3.Connection:
+        try:
+            connection: sqlite3.Connection = self._local.connected.connection
+        except AttributeError:
+            return self._connect()
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise StoreUnavailable(f"The registry at {self.path} was closed.", "Open it again.")
+            connected = _Connected(self._connect_read_only() if self.read_only else self._connect_in_mode("rw"))
+            self._open.add(connected)
+        self._local.connected = connected
+        return connected.connection
+
+    def _connect_read_only(self) -> sqlite3.Connection:
+        """SQLite cannot read a file with a write-ahead log where it cannot make the log, unless it is told that nobody
+        else can either."""
+        try:
+            return self._connect_in_mode("ro")
+        except sqlite3.OperationalError:
+            return self._connect_in_mode("ro&immutable=1")
+
+    def _connect_in_mode(self, mode: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(self.path))}?mode={mode}",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        for pragma in ("secure_delete = ON", "synchronous = FULL", "temp_store = MEMORY", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA user_version")
+        return connection
+
+    def _create_file(self) -> None:
+        try:
+            _make_folder(self.path.parent)
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        except FileExistsError:
+            return  # somebody else is making the same one
+        except OSError as exc:
+            raise StoreUnavailable(
+                f"The registry {self.path} cannot be made: {exc.strerror}.", "Name another place in STRONGROOM_HOME."
+            ) from None
+
+    def _recognise(self) -> None:
+        """See whether the file is ours, before anything in it is changed."""
+        with self._in_words():
+            connection = self._connection()
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if application == 0 and version == 0 and tables == 0:
+                return
+            if application != APPLICATION_ID:
+                raise StoreForeign(f"{self.path} is a database of another program.", "Name another file.")
+            if version > FORMAT:
+                raise StoreNewer(
+                    f"{self.path} has format {version}, this version of Strongroom knows {FORMAT}.",
+                    "Upgrade Strongroom.",
+                )
+            self._store_id = connection.execute(_SQL["store_id"]).fetchone()[0]
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            self._raise(exc)
+        except OSError as exc:
+            raise StoreUnavailable(f"{self.path}: {exc.strerror}.", _REMEDIES[sqlite3.SQLITE_IOERR]) from None
+
+    def _raise(self, exc: sqlite3.Error) -> NoReturn:
+        raise _problem(exc, self.path) from None
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[_SqliteTransaction]:
+    connection.execute(begin)
+    try:
+        yield _SqliteTransaction(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself rolls back after a full disk or an I/O error
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Two processes that make the same registry take turns. The folder is locked and not the file: to close a second
+    descriptor of the file would release the locks that SQLite holds on it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "Another process keeps it locked: try again when it is finished.",
+    sqlite3.SQLITE_LOCKED: "Another process keeps it locked: try again when it is finished.",
+    sqlite3.SQLITE_FULL: "The disk is full: make room and try again. Nothing was changed.",
+    sqlite3.SQLITE_READONLY: "Make the file and its folder writable.",
+    sqlite3.SQLITE_CANTOPEN: "See whether the file and its folder exist and may be opened by this user.",
+    sqlite3.SQLITE_IOERR: "See whether its disk is full, away or failing. Nothing was changed.",
+}
+_FOREIGN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
+def _problem(exc: sqlite3.Error, path: Path) -> StoreProblem:
+    code = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in _REMEDIES:
+        return StoreUnavailable(f"The registry {path} cannot be used: {exc}.", _REMEDIES[code])
+    if isinstance(exc, sqlite3.ProgrammingError):
+        return StoreUnavailable(f"The registry {path} was closed.", "Open it again.")
+    if code in _FOREIGN:
+        return StoreForeign(
+            f"{path} is no registry, or is corrupt: {exc}.", "Restore it from a backup, or name another file."
+        )
+    return StoreForeign(
+        f"The tables of {path} are not those of a registry: {exc}.", "Restore it from a backup, or name another file."
+    )
+
+
+_stores: WeakSet[SqliteStore] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for store in list(_stores):
+        store.after_fork_in_child()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

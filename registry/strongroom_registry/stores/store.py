@@ -1,0 +1,164 @@
+"""What a registry needs of the place where its rows lie.
+
+A store is untrusted. It is handed sealed bytes and MACed records and hands them back; it never sees a key or a
+plaintext, and nothing that it says is believed before its MAC fits. What it does promise: a transaction happens
+wholly or not at all, is on the disk when it returns, and a view shows one moment.
+
+Documents are addressed by ids of 16 bytes, workspaces likewise. Every verb states what it does where the row is
+missing. A store raises only :class:`~strongroom_registry.errors.StoreProblem`. Third parties check theirs with
+:class:`strongroom_registry.testing.StoreContract`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from strongroom_registry.keyring import WrappedKey
+
+
+class WorkspaceRow(NamedTuple):
+    """A workspace: its id and name in clear, its state record and the MAC of that."""
+
+    id: bytes
+    name: str
+    record: bytes
+    mac: bytes
+
+
+class HeadRow(NamedTuple):
+    """A document: name and id in clear (to find rows by), its head record and the MAC of that."""
+
+    name: str
+    document: bytes
+    record: bytes
+    mac: bytes
+
+
+class VersionRow(NamedTuple):
+    """A version. ``wrap`` is None once destroyed; ``public`` and ``body`` are empty then."""
+
+    number: int
+    record: bytes
+    mac: bytes
+    note: bytes
+    public: bytes
+    wrap: bytes | None
+    body: bytes
+
+
+class AuditRow(NamedTuple):
+    """An audit entry as its canonical bytes and the MAC that chains it to the one before."""
+
+    seq: int
+    record: bytes
+    mac: bytes
+
+
+class LoadedRows(NamedTuple):
+    """All that a load needs, as one flat row: workspace, head, version (None each where there is no such one)."""
+
+    state_record: bytes
+    state_mac: bytes
+    head_record: bytes
+    head_mac: bytes
+    record: bytes | None
+    mac: bytes | None
+    note: bytes | None
+    public: bytes | None
+    wrap: bytes | None
+    body: bytes | None
+
+
+class View(Protocol):
+    """The store at one moment."""
+
+    def workspace(self, name: str) -> WorkspaceRow | None:
+        """The workspace of this name, or None."""
+
+    def workspaces(self) -> Sequence[WorkspaceRow]:
+        """All workspaces, by name."""
+
+    def keys(self, workspace: bytes) -> Sequence[WrappedKey]:
+        """The wrapped keys of a workspace, by epoch; none for an unknown workspace."""
+
+    def head(self, workspace: bytes, name: str) -> HeadRow | None:
+        """The head of a document, or None."""
+
+    def heads(self, workspace: bytes) -> Iterator[HeadRow]:
+        """All heads of a workspace, by name."""
+
+    def version(self, document: bytes, number: int) -> VersionRow | None:
+        """One version of a document, or None."""
+
+    def versions(self, document: bytes) -> Iterator[VersionRow]:
+        """All versions of a document, the newest first; none for an unknown document."""
+
+    def node(self, workspace: bytes, path: str) -> bytes | None:
+        """The node of the workspace's trie at a path, or None."""
+
+    def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
+        """The audit entries of a workspace in their order."""
+
+
+class Transaction(View, Protocol):
+    """The store within a change. Writes are seen by its own reads and by nobody else until it ends."""
+
+    def put_workspace(self, row: WorkspaceRow) -> None:
+        """Write or replace a workspace."""
+
+    def put_key(self, workspace: bytes, key: WrappedKey) -> None:
+        """Write or replace the wrapped key of one epoch."""
+
+    def put_head(self, workspace: bytes, row: HeadRow) -> None:
+        """Write or replace the head of ``row.name``."""
+
+    def put_version(self, document: bytes, row: VersionRow) -> None:
+        """Write or replace a version; what it replaces is overwritten in the file, not merely released."""
+
+    def put_node(self, workspace: bytes, path: str, node: bytes) -> None:
+        """Write or replace a node of the trie."""
+
+    def append_audit(self, workspace: bytes, row: AuditRow) -> None:
+        """Add an audit entry. One of the same number must not exist."""
+
+
+class Store(Protocol):
+    """A place where registries lie. Safe to use from several threads and after a fork."""
+
+    @property
+    def store_id(self) -> bytes | None:
+        """16 random bytes that name this store for good; None while it is empty."""
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether the store ends with the process, so that a key that does the same is enough."""
+
+    def initialise(self, fill: Callable[[Transaction, bytes], None]) -> None:
+        """Make an empty store a registry: choose its id, and have ``fill(transaction, store_id)`` write the first
+        rows, all in one transaction. A crash before its end leaves the store empty. Where another was faster,
+        nothing is done.
+        """
+
+    def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
+        """All that loading one version needs, of one moment; None where the workspace has no such document."""
+
+    def reading(self) -> AbstractContextManager[View]:
+        """A view that shows one moment for as long as it is open. Not to be nested."""
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """A change: alone in the store, kept wholly when the block ends, undone wholly when it raises. Not to be
+        nested.
+
+        :raises StoreUnavailable: the store is read-only, full, or stays locked.
+        """
+
+    def scrub(self) -> None:
+        """Leave no byte of what was replaced or removed by finished transactions in any file.
+
+        :raises StoreUnavailable: somebody still reads a moment in which it was there.
+        """
+
+    def close(self) -> None:
+        """Let go of files and connections. Closing twice is fine."""

@@ -1,0 +1,189 @@
+"""The trie over all heads of a workspace: one root hash that stands for every one of them.
+
+A 16-ary hash trie. The path of a document is the SHA-256 of its name, nibble by nibble, so that the absence of a
+name can be proven as well as its presence. A leaf holds the MAC of the head. A branch stands wherever two or more
+documents share the path so far, and at the root; so the shape depends on the documents alone, not on the order they
+came in. Documents never leave the trie (a destroyed one keeps its head), which is why there is no removal.
+
+Only branches are stored. One is stored under its path and believed only if it hashes to what its parent, at last the
+MACed state of the workspace, says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from threading import Lock
+from typing import NamedTuple
+
+from strongroom_registry.canonical import Cursor, Malformed
+from strongroom_registry.errors import RollbackDetected
+
+_EMPTY, _LEAF, _BRANCH = 0, 1, 2
+_NODE_LABEL = b"strongroom/v1/trie-node"
+_PATH_LABEL = b"strongroom/v1/trie-path"
+_CACHED_NODES = 2048
+
+Fetch = Callable[[str], bytes | None]
+
+
+class Leaf(NamedTuple):
+    """A document in the trie: its full path and the MAC of its head."""
+
+    path: str
+    head_mac: bytes
+
+
+class Branch(NamedTuple):
+    """The hash of a node further down."""
+
+    hash: bytes
+
+
+Slot = Leaf | Branch | None
+Node = tuple[Slot, ...]
+_BARE: Node = (None,) * 16
+
+
+def path_of(name: str) -> str:
+    """The 64 hexadecimal digits that lead to a name."""
+    return sha256(_PATH_LABEL + name.encode()).hexdigest()
+
+
+def encode_node(node: Node) -> bytes:
+    """Sixteen slots, each a tag and what it carries."""
+    return b"".join(_encode_slot(slot) for slot in node)
+
+
+def _encode_slot(slot: Slot) -> bytes:
+    match slot:
+        case None:
+            return bytes([_EMPTY])
+        case Leaf(path, head_mac):
+            return bytes([_LEAF]) + bytes.fromhex(path) + head_mac
+        case Branch(digest):
+            return bytes([_BRANCH]) + digest
+
+
+def decode_node(data: bytes) -> Node:
+    """The slots of a node; raises :class:`~strongroom_registry.canonical.Malformed`."""
+    cursor = Cursor(data)
+    node = tuple(_decode_slot(cursor) for _ in range(16))
+    cursor.end()
+    return node
+
+
+def _decode_slot(cursor: Cursor) -> Slot:
+    tag = cursor.take(1)[0]
+    if tag == _LEAF:
+        return Leaf(cursor.take(32).hex(), cursor.take(32))
+    if tag == _BRANCH:
+        return Branch(cursor.take(32))
+    if tag != _EMPTY:
+        raise Malformed("no slot of a trie")
+    return None
+
+
+def node_hash(encoded: bytes) -> bytes:
+    """What a parent, or the state of the workspace, says of a node."""
+    return sha256(_NODE_LABEL + encoded).digest()
+
+
+EMPTY_ROOT = node_hash(encode_node(_BARE))
+
+
+class Trie:
+    """Reads and changes the trie of one workspace. Safe to use from several threads.
+
+    Nodes that were verified once are kept by their hash, so that a document that did not change is looked up without
+    reading anything, whatever else changed.
+    """
+
+    def __init__(self) -> None:
+        self._verified: dict[bytes, Node] = {EMPTY_ROOT: _BARE}
+        self._lock = Lock()
+
+    def find(self, root: bytes, path: str, fetch: Fetch) -> bytes | None:
+        """The head MAC that the trie holds for a path, or None where the path is proven to be absent.
+
+        :param fetch: returns the stored node at a path, or None.
+        :raises RollbackDetected: a node on the way is missing or is not the one that belongs there.
+        """
+        slot: Slot = Branch(root)
+        depth = 0
+        while isinstance(slot, Branch):
+            slot = self._node(slot.hash, path[:depth], fetch)[int(path[depth], 16)]
+            depth += 1
+        return slot.head_mac if slot is not None and slot.path == path else None
+
+    def insert(self, root: bytes, leaf: Leaf, fetch: Fetch) -> tuple[bytes, dict[str, bytes]]:
+        """The root hash once ``leaf`` is put in, or replaced, and the encoded nodes to be stored, by path."""
+        changed: dict[str, bytes] = {}
+        return self._insert(Branch(root), "", leaf, fetch, changed).hash, changed
+
+    def leaves(self, root: bytes, fetch: Fetch) -> Iterator[Leaf]:
+        """Every leaf, each node on the way verified and none kept."""
+        pending = [("", Branch(root))]
+        while pending:
+            prefix, branch = pending.pop()
+            for digit, slot in enumerate(_verified_node(branch.hash, prefix, fetch)):
+                if isinstance(slot, Leaf):
+                    yield slot
+                elif slot is not None:
+                    pending.append((f"{prefix}{digit:x}", slot))
+
+    def _insert(self, branch: Branch, prefix: str, leaf: Leaf, fetch: Fetch, changed: dict[str, bytes]) -> Branch:
+        node = list(self._node(branch.hash, prefix, fetch))
+        digit = int(leaf.path[len(prefix)], 16)
+        node[digit] = self._placed(node[digit], leaf.path[: len(prefix) + 1], leaf, fetch, changed)
+        return self._keep(prefix, tuple(node), changed)
+
+    def _placed(self, slot: Slot, prefix: str, leaf: Leaf, fetch: Fetch, changed: dict[str, bytes]) -> Slot:
+        match slot:
+            case Branch():
+                return self._insert(slot, prefix, leaf, fetch, changed)
+            case Leaf(path) if path != leaf.path:
+                return self._fork(prefix, slot, leaf, changed)
+        return leaf
+
+    def _fork(self, prefix: str, one: Leaf, other: Leaf, changed: dict[str, bytes]) -> Branch:
+        first, second = int(one.path[len(prefix)], 16), int(other.path[len(prefix)], 16)
+        node: list[Slot] = list(_BARE)
+        if first == second:
+            node[first] = self._fork(one.path[: len(prefix) + 1], one, other, changed)
+        else:
+            node[first], node[second] = one, other
+        return self._keep(prefix, tuple(node), changed)
+
+    def _keep(self, prefix: str, node: Node, changed: dict[str, bytes]) -> Branch:
+        encoded = encode_node(node)
+        digest = node_hash(encoded)
+        self._remember(digest, node)
+        changed[prefix] = encoded
+        return Branch(digest)
+
+    def _node(self, digest: bytes, prefix: str, fetch: Fetch) -> Node:
+        known = self._verified.get(digest)
+        if known is not None:
+            return known
+        node = _verified_node(digest, prefix, fetch)
+        self._remember(digest, node)
+        return node
+
+    def _remember(self, digest: bytes, node: Node) -> None:
+        with self._lock:
+            if len(self._verified) >= _CACHED_NODES:
+                del self._verified[next(iter(self._verified))]
+            self._verified[digest] = node
+
+
+def _verified_node(digest: bytes, prefix: str, fetch: Fetch) -> Node:
+    encoded = fetch(prefix)
+    if digest == EMPTY_ROOT and encoded is None:
+        return _BARE
+    if not isinstance(encoded, bytes) or node_hash(encoded) != digest:
+        raise RollbackDetected(
+            f"The trie over all documents does not fit at {prefix or 'its root'}: rows were changed or put back.",
+            "Restore the registry from a backup, and find out who can write its database.",
+        )
+    return decode_node(encoded)

@@ -1,0 +1,112 @@
+"""Going through everything that a workspace holds, and naming each row that is not as it was left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from strongroom_registry.audit import AUDIT_PURPOSE, CHAIN_START, AuditReport
+from strongroom_registry.authority import REMEDY, Authority, named
+from strongroom_registry.envelope import Sealed, open_sealed
+from strongroom_registry.errors import AuditChainBroken, HiddenVersion, IntegrityError
+from strongroom_registry.heads import HeadRecord, StateRecord
+from strongroom_registry.stores.store import View
+from strongroom_registry.tree import path_of
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row that is not as it was left. ``name`` is empty where even that is gone; ``version`` None means the
+    head."""
+
+    name: str
+    version: int | None
+    error: IntegrityError
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What going through everything found: how much there is, and what is wrong with it."""
+
+    documents: int
+    versions: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def verify_documents(authority: Authority, view: View, state: StateRecord) -> VerifyReport:
+    """Check every head, open every version, and look for what is missing or should not be there."""
+    problems: list[Problem] = []
+    names = [row.name for row in view.heads(authority.workspace_id)]
+    versions = 0
+    for name in names:
+        try:
+            head = authority.head(view, state, name)
+        except IntegrityError as exc:
+            problems.append(Problem(name, None, exc))
+            continue
+        if head is not None:
+            versions += head.current
+            problems += _bad_versions(authority, view, head)
+    problems += _missing_heads(authority, view, state, names)
+    return VerifyReport(len(names), versions, tuple(problems))
+
+
+def _bad_versions(authority: Authority, view: View, head: HeadRecord) -> Iterator[Problem]:
+    for number in range(1, head.current + 1):
+        try:
+            _check_opens(authority, view, head, number)
+        except IntegrityError as exc:
+            yield Problem(head.name, number, exc)
+    for row in view.versions(head.document):
+        if not 1 <= row.number <= head.current:
+            unnamed = HiddenVersion(f"{head.name}@{row.number} stands there, and its head does not name it.", REMEDY)
+            yield Problem(head.name, row.number, unnamed)
+
+
+def _check_opens(authority: Authority, view: View, head: HeadRecord, number: int) -> None:
+    record, _, row = authority.version(view, head, number)
+    if row.wrap is None:
+        return
+    try:
+        key = authority.keyring.epoch(record.epoch)
+        open_sealed(key, authority.binding(record), Sealed(row.wrap, row.body))
+    except IntegrityError as exc:
+        raise named(exc, f"{head.name}@{number}") from None
+
+
+def _missing_heads(authority: Authority, view: View, state: StateRecord, names: list[str]) -> Iterator[Problem]:
+    present = {path_of(name) for name in names}
+    try:
+        for leaf in authority.trie.leaves(state.root, lambda path: view.node(authority.workspace_id, path)):
+            if leaf.path not in present:
+                gone = HiddenVersion(f"A document is gone whose name hashes to {leaf.path[:16]}….", REMEDY)
+                yield Problem("", None, gone)
+    except IntegrityError as exc:
+        yield Problem("", None, exc)
+
+
+def verify_audit(authority: Authority, view: View, state: StateRecord) -> AuditReport:
+    """Follow the chain from its start to the entry that the state of the workspace names."""
+    mac, seq = CHAIN_START, 0
+    for row in view.audit(authority.workspace_id):
+        seq += 1
+        if row.seq != seq:
+            return _broken(seq, "is gone" if row.seq > seq else "should not be there")
+        if seq > state.audit_seq:
+            return _broken(seq, "was added by somebody else")
+        if not authority.fits(AUDIT_PURPOSE, row.record, row.mac, after=mac):
+            return _broken(seq, "was changed or moved")
+        mac = row.mac
+    if seq < state.audit_seq:
+        return _broken(seq + 1, f"is gone, and the newest is {state.audit_seq}")
+    if mac != state.audit_mac:
+        return _broken(seq, "is not the one that was written last")
+    return AuditReport(entries=seq)
+
+
+def _broken(seq: int, how: str) -> AuditReport:
+    return AuditReport(seq - 1, seq, AuditChainBroken(f"Audit entry {seq} {how}.", REMEDY))
