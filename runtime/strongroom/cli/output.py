@@ -76,12 +76,13 @@ def listing(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], *, as_
         _print_plain(rows, columns)
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> None:
-    """Print ``name: value`` lines with the values aligned."""
+def facts(pairs: Iterable[tuple[str, str]], colours: Mapping[str, str] | None = None) -> None:
+    """Print one ``name  value`` line for each value there is, aligned; ``colours`` are those of values, by name."""
     known = [(name, printable(value)) for name, value in pairs if value]
     width = max((len(name) for name, _ in known), default=0)
     for name, value in known:
-        click.echo(f"{click.style(f'{name:<{width}}', dim=True)}  {value}")
+        shown = click.style(value, fg=(colours or {}).get(name))
+        click.echo(f"{click.style(f'{name:<{width}}', dim=True)}  {shown}")
 
 
 def plain(value: Any) -> str:

@@ -18,7 +18,7 @@ ENTRIES = {
     "demo": Entry("strongroom.cli.demo", "demo", START, "See it all at work in a minute, without setting anything up."),
     "init": Entry("strongroom.cli.init", "init", START, "Create the registry and its key, and say what to back up."),
     "block": Entry("strongroom.cli.block", "block", BLOCKS, "Create, show, compare, label and delete blocks."),
-    "labels": Entry("strongroom.cli.block", "labels", BLOCKS, "List the labels of all blocks, or of one."),
+    "labels": Entry("strongroom.cli.block_reading", "labels", BLOCKS, "List the labels of all blocks, or of one."),
     "exec": Entry("strongroom.cli.exec", "exec_", BLOCKS, "Run a command with blocks in its environment."),
     "run": Entry("strongroom.cli.run", "run", FLOWS, "Run a flow."),
     "runs": Entry("strongroom.cli.runs", "runs", FLOWS, "See what flows did, follow them, resume them."),

@@ -1,0 +1,50 @@
+"""What the shell offers for an unfinished word: names of types, blocks and runs.
+
+Completion never asks for anything, creates nothing, and offers nothing where something is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import click
+
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def _quietly(offer: Callable[[], Iterable[str]]) -> Complete:
+    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            return sorted(word for word in offer() if word.startswith(incomplete))
+        except Exception:
+            return []
+
+    return complete
+
+
+def _type_slugs() -> Iterable[str]:
+    from strongroom_blocks.catalog import types
+
+    return [card.slug for card in types()]
+
+
+def _block_names() -> Iterable[str]:
+    import os
+
+    from strongroom_registry.opening import open_registry
+
+    if os.environ.get("STRONGROOM_KEY", "").startswith("passphrase:"):
+        return []
+    with open_registry(create=False) as registry:
+        return [head.name for head in registry.list()]
+
+
+def _run_ids() -> Iterable[str]:
+    from strongroom.journal import current_journal
+
+    return [str(run.id) for run in current_journal().flow_runs(limit=50)]
+
+
+type_slugs = _quietly(_type_slugs)
+block_names = _quietly(_block_names)
+run_ids = _quietly(_run_ids)

@@ -1,0 +1,98 @@
+"""``strongroom exec``: run a command with the fields of blocks in its environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
+
+import click
+
+from strongroom.cli.completion import block_names
+from strongroom.cli.outcome import CommandError, Exit, tell
+from strongroom.cli.teaching import Teaching
+
+
+class _SplitAtDashes(Teaching):
+    """Takes the words before the first ``--`` as its own and leaves all after it to the command.
+
+    What goes wrong before the command runs has Docker's exit codes, since all others may be the command's own.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta["strongroom.command"] = args[at + 1 :]
+        return super().parse_args(ctx, args[:at])
+
+
+@click.command(
+    "exec",
+    cls=_SplitAtDashes,
+    options_metavar="NAME... -- COMMAND [ARGS]...",
+    examples="""
+        strongroom exec prod-crm -- ./sync.sh             # $PROD_CRM_TOKEN, ...
+        strongroom exec prod-aws warehouse@stable -- make load
+        strongroom exec prod-aws -- sh -c 'env | sort'    # shows which there are
+    """,
+)
+@click.argument("names", nargs=-1, required=True, metavar="", shell_complete=block_names)
+@click.pass_context
+def exec_(context: click.Context, names: tuple[str, ...]) -> NoReturn:
+    """Run a command with the fields of blocks as environment variables.
+
+    A field is NAME_FIELD in upper case, unless the block's type follows its tools, as AWS_SECRET_ACCESS_KEY does.
+    The command replaces this process. Exit codes: the command's own; 125 where Strongroom failed before it ran, 126
+    where it cannot be executed, 127 where there is no such command.
+    """
+    command: list[str] = context.meta["strongroom.command"]
+    if not command:
+        raise CommandError("No command is given.", "Write: strongroom exec prod-crm -- env", Exit.EXEC_FAILED)
+    try:
+        environment = gather(names)
+    except (Exception, KeyboardInterrupt) as error:
+        tell(error, debug=bool(context.find_root().meta.get("strongroom.debug")))
+        raise SystemExit(Exit.EXEC_FAILED) from None
+    replace_process(command, {**os.environ, **environment})
+
+
+def gather(names: Iterable[str]) -> dict[str, str]:
+    """The variables of all blocks together; two blocks that differ about one are refused, both named."""
+    from strongroom_blocks import Block
+    from strongroom_registry.current import current
+
+    environment: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        for variable, value in Block.load(name).environment().items():
+            if variable in owners:
+                raise CommandError(
+                    f"The blocks {owners[variable]!r} and {name!r} both set {variable}.",
+                    "Run the command with one of them.",
+                    Exit.EXEC_FAILED,
+                )
+            if "\0" in value:
+                raise CommandError(
+                    f"The field of {name!r} for {variable} holds a NUL byte, which no variable can.",
+                    "Store it in another form, such as base64.",
+                    Exit.EXEC_FAILED,
+                )
+            owners[variable], environment[variable] = name, value
+    current().close()  # what replaces this process leaves nobody to write the audit's last entries
+    return environment
+
+
+def replace_process(command: list[str], environment: Mapping[str, str]) -> NoReturn:
+    """Become ``command``."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvpe(command[0], command, dict(environment))  # noqa: S606  the user's own command
+    except FileNotFoundError:
+        raise CommandError(
+            f"There is no command {command[0]!r}.", "Check its name and $PATH.", Exit.EXEC_NOT_FOUND
+        ) from None
+    except OSError as error:
+        raise CommandError(
+            f"The command {command[0]!r} cannot be executed: {error.strerror}.", "", Exit.EXEC_NOT_EXECUTABLE
+        ) from None

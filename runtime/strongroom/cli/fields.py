@@ -1,0 +1,202 @@
+"""The fields of a block, gathered from arguments, files, the environment, and the person at the terminal.
+
+A secret comes in by every one of these ways and is shown by none. One given as an argument draws a warning, since
+arguments stand in the shell's history and in the list of processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from strongroom.cli.field_prompts import prompt_for
+from strongroom.cli.field_types import annotation_at, block_class, is_secret, takes_text
+from strongroom.cli.outcome import CommandError, Exit
+from strongroom.cli.teaching import no_such
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+    from strongroom_blocks import Block
+    from strongroom_blocks.errors import BlockValidationError
+
+MAX_INPUT_BYTES = 64 * 1024 * 1024
+_ATTEMPTS = 3
+
+
+class Values:
+    """The values of a block to be; what is taken later wins."""
+
+    def __init__(self, cls: type[Block]) -> None:
+        self.cls = cls
+        self.fields: dict[str, FieldInfo] = cls.model_fields
+        self.given: dict[str, Any] = {}
+        self._stdin_used = False
+
+    def from_environment(self, prefix: str, environment: Mapping[str, str] = os.environ) -> None:
+        """Take ``PREFIX_FIELD`` for every field that has such a variable."""
+        names = {name: f"{prefix.rstrip('_')}_{name}".upper().lstrip("_") for name in self.fields}
+        found = {name: environment[variable] for name, variable in names.items() if variable in environment}
+        if not found:
+            raise CommandError("No field has a variable that is set.", f"Set {', '.join(names.values())}.", Exit.USAGE)
+        for name, text in found.items():
+            self.given[name] = self._convert(self.fields[name].annotation, text)
+
+    def from_file(self, path: str) -> None:
+        """Take all fields of a JSON or TOML file; ``-`` is JSON on standard input."""
+        from strongroom_blocks.nesting import resolve
+
+        content = _parsed(self._read(path), path)
+        if not isinstance(content, dict):
+            raise CommandError(f"{path} holds no fields.", 'Write an object: {"field": "value"}', Exit.USAGE)
+        for name in content:
+            self._check(name)
+        self.given |= resolve(content)
+
+    def from_argument(self, text: str) -> None:
+        """Take ``field=value``, ``field=@file``, ``field=-`` (stdin) or ``field:=json``; ``a.b=…`` goes deeper."""
+        path, equals, value = text.partition("=")
+        keys = path.removesuffix(":").split(".")
+        if not equals or not all(keys):
+            raise CommandError("A --set without a field or a value.", "Write --set field=value", Exit.USAGE)
+        self._check(keys[0])
+        annotation = self.fields[keys[0]].annotation
+        if value == "-" or value.startswith("@"):
+            value = self._read(value.removeprefix("@")).removesuffix("\n")
+        elif is_secret(annotation, keys[1:]):
+            _warn_of_argument(".".join(keys))
+        if path.endswith(":"):
+            self._put(keys, _json(value, ".".join(keys)))
+        else:
+            self._put(keys, self._convert(annotation_at(annotation, keys[1:]), value))
+
+    def build(self, *, ask: bool, base: Mapping[str, Any] | None = None) -> Block:
+        """The block. With ``ask``, fields that nobody gave are asked for, and again where they do not fit.
+
+        :param base: values that hold where none is given; fields that it has are not asked for.
+        """
+        from strongroom_blocks.errors import BlockValidationError
+
+        if ask:
+            self._ask([name for name in self.fields if name not in self.given and name not in (base or {})])
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self.cls(**{**(base or {}), **self.given})
+            except BlockValidationError as error:
+                wrong = self._fields_of(error)
+                if not ask or not wrong or attempt == _ATTEMPTS:
+                    raise self._refusal(error) from None
+                click.secho(error.problem, fg="yellow", err=True)
+                self._ask(wrong)
+        raise AssertionError("unreachable")
+
+    def _fields_of(self, error: BlockValidationError) -> list[str]:
+        named = {problem.field.partition(".")[0] for problem in error.problems}
+        return [name for name in self.fields if name in named]
+
+    def _refusal(self, error: BlockValidationError) -> CommandError:
+        missing = [problem.field for problem in error.problems if problem.kind == "missing"]
+        known = [name for name in missing if name in self.fields]
+        hints = [f"--set {name}={'-' if is_secret(self.fields[name].annotation) else '…'}" for name in known]
+        return CommandError(error.problem, f"Give {' '.join(hints)}" if hints else error.remedy, Exit.USAGE)
+
+    def _check(self, name: str) -> None:
+        if name not in self.fields:
+            slug = self.cls.__block__.slug
+            unknown = no_such(f"field of {slug} called", name, list(self.fields), f"strongroom block types {slug}")
+            raise CommandError(unknown, code=Exit.USAGE)
+
+    def _put(self, keys: Sequence[str], value: Any) -> None:
+        target = self.given
+        for key in keys[:-1]:
+            target = target.setdefault(key, {})
+            if not isinstance(target, dict):
+                raise CommandError(f"{'.'.join(keys)} lies inside another value.", "Set one of the two.", Exit.USAGE)
+        target[keys[-1]] = value
+
+    def _read(self, path: str) -> str:
+        if path != "-":
+            return read_text(Path(path))
+        if self._stdin_used:
+            raise CommandError("Standard input can be read once.", "Use @file for the others.", Exit.USAGE)
+        self._stdin_used = True
+        return _decoded(sys.stdin.buffer.read(MAX_INPUT_BYTES + 1), "Standard input")
+
+    def _convert(self, annotation: Any, text: str) -> Any:
+        """A text as what the type makes of it: texts stay texts, a block is its name, all else is JSON if it can be."""
+        block = block_class(annotation)
+        if block is not None and not text.lstrip().startswith("{"):
+            return block.load(text)
+        if takes_text(annotation):
+            return text
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+
+    def _ask(self, names: Sequence[str]) -> None:
+        for name in names:
+            answer = prompt_for(name, self.fields[name])
+            if answer is None:
+                self.given.pop(name, None)
+            else:
+                self.given[name] = (
+                    answer if isinstance(answer, dict) else self._convert(self.fields[name].annotation, answer)
+                )
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, of at most 64 MiB."""
+    with path.expanduser().open("rb") as file:
+        return _decoded(file.read(MAX_INPUT_BYTES + 1), str(path))
+
+
+def at_terminal() -> bool:
+    """Whether there is a person to ask."""
+    return sys.stdin.isatty()
+
+
+def _decoded(content: bytes, what: str) -> str:
+    if len(content) > MAX_INPUT_BYTES:
+        raise CommandError(f"{what} has more than 64 MiB.", "A block is for less.", Exit.USAGE)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        pass
+    raise CommandError(f"{what} is not UTF-8.", "Convert it, or encode it in base64.", Exit.USAGE)
+
+
+def _parsed(text: str, path: str) -> Any:
+    """The content of a file. Its parser's own error is not told, since it may quote a secret."""
+    is_toml = path.endswith(".toml")
+    try:
+        if is_toml:
+            import tomllib
+
+            return tomllib.loads(text)
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+    raise CommandError(f"{path} is not valid {'TOML' if is_toml else 'JSON'}{where}.", "Correct it.", Exit.USAGE)
+
+
+def _json(text: str, path: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    raise CommandError(f"The value of {path} is not valid JSON.", "For a plain text write = instead of :=", Exit.USAGE)
+
+
+def _warn_of_argument(path: str) -> None:
+    click.echo(
+        f"{click.style('Warning:', fg='yellow', bold=True)} the secret {path} stood on the command line, where the "
+        "shell's history and other users' process lists show it. "
+        f"Next time: --set {path}=- (standard input) or --set {path}=@file",
+        err=True,
+    )
