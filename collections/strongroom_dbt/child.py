@@ -1,9 +1,9 @@
 """The process in which one invocation of dbt runs: ``python -P -m strongroom_dbt.child REQUEST_FD EVENTS_FD``.
 
-dbt keeps its adapters, flags and loggers in globals, so that two invocations in one process disturb each other; hence a
-process each. It reads one line of JSON from the request pipe and writes one line of JSON per event to the events pipe.
-The request pipe stays open as a lifeline: when it closes, the parent is gone, and this process ends with all it started.
-Standard output is left to dbt, macros and adapters.
+dbt keeps its adapters, flags and loggers in globals, so that two invocations in one process disturb each other; hence
+a process each. It reads one line of JSON from the request pipe and writes one line of JSON per event to the events
+pipe. The request pipe stays open as a lifeline: when it closes, the parent is gone, and this process ends with all it
+started. Standard output is left to dbt, macros and adapters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import Any
 from strongroom_dbt.result import DbtNode
 
 _NODE_TESTS = ("test", "unit_test")
-_WAREHOUSE_ERRORS = {"FailedToConnectError", "DbtDatabaseError"}
+_WAREHOUSE_ERRORS = {"FailedToConnectError", "DbtDatabaseError", "DatabaseError", "InterfaceError"}
+"""dbt's own, and the two that PEP 249 puts above all that a driver raises."""
 
 
 class Channel:
@@ -128,19 +129,20 @@ def _aware(text: str) -> datetime | None:
 
 
 def failure_of(error: BaseException, *, parsed: bool, started: bool) -> dict[str, str]:
-    """What kind of failure an exception of dbt is, and its message. A cycle is found after parsing, before any node."""
+    """What kind of failure an exception of dbt is, and its message. Known by names, so that no class is imported."""
     ancestry = {ancestor.__name__ for ancestor in type(error).__mro__}
+    message = str(error).strip() or type(error).__name__
     if "DbtUsageException" in ancestry:
         kind = "usage"
     elif "DbtProfileError" in ancestry:
         kind = "profile"
     elif ancestry & _WAREHOUSE_ERRORS:
         kind = "warehouse"
-    elif not parsed or (not started and not isinstance(error, KeyboardInterrupt)):
+    elif not parsed or (not started and "CompilationError" in ancestry):  # a cycle is found after parsing
         kind = "project"
     else:
         kind = "other"
-    return {"kind": kind, "message": str(error).strip() or type(error).__name__}
+    return {"kind": kind, "message": message}
 
 
 def invoke(arguments: list[str], channel: Channel) -> None:

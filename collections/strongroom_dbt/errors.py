@@ -17,6 +17,7 @@ Messages that come from dbt are passed on as dbt wrote them, with every known se
 from __future__ import annotations
 
 from strongroom import StrongroomError
+
 from strongroom_dbt.result import DbtNode
 
 

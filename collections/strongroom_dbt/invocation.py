@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 from strongroom_dbt.errors import DbtCrashed
 from strongroom_dbt.profile import RenderedProfile
@@ -66,7 +66,7 @@ def run(
         process.request(
             arguments=[*arguments, "--profiles-dir", str(folder)],
             profiles_dir=str(folder),
-            bytecode_dir=bytecode_folder(os.environ),
+            bytecode_dir=bytecode_folder(os.environ, _source_of_dbt()),
         )
         for message in process.messages():
             kind = message.pop("kind")
@@ -96,26 +96,30 @@ def _profiles_folder(profile: RenderedProfile) -> Iterator[Path]:
         yield Path(folder)
 
 
-def bytecode_folder(environment: Mapping[str, str]) -> str | None:
-    """Where the process may keep compiled modules, if nowhere else: without them dbt takes three seconds more to import.
+def bytecode_folder(environment: Mapping[str, str], source: Path) -> str | None:
+    """Where the process may keep compiled modules, if nowhere else: without them dbt takes seconds more to import.
 
     Python keeps them beside the sources unless told not to (``PYTHONDONTWRITEBYTECODE``, as many images do) or not
     allowed to. Then the user's cache folder serves, unless a folder was named already.
+
+    :param source: one of the modules that the process will import.
     """
-    spec = importlib.util.find_spec("dbt")
-    places = (spec and spec.submodule_search_locations) or ()
-    sources = [Path(place, "cli", "main.py") for place in places if Path(place, "cli", "main.py").is_file()]
-    if "PYTHONPYCACHEPREFIX" in environment or not sources:
-        return None
-    beside = Path(importlib.util.cache_from_source(str(sources[0])))
-    writes = not environment.get("PYTHONDONTWRITEBYTECODE") and os.access(sources[0].parent, os.W_OK)
-    if beside.is_file() or writes:
+    forbidden = environment.get("PYTHONDONTWRITEBYTECODE") or not os.access(source.parent, os.W_OK)
+    named = environment.get("PYTHONPYCACHEPREFIX")
+    if named or not forbidden or Path(importlib.util.cache_from_source(str(source))).is_file():
         return None
     cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "strongroom", "bytecode")
-    with suppress(OSError):
+    try:
         cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return str(cache)
-    return None
+    except OSError:
+        return None
+    return str(cache)
+
+
+def _source_of_dbt() -> Path:
+    spec = importlib.util.find_spec("dbt")
+    places = [Path(place, "cli", "main.py") for place in (spec and spec.submodule_search_locations) or ()]
+    return next((place for place in places if place.is_file()), Path("main.py"))
 
 
 class _Lines:
@@ -154,8 +158,7 @@ class _Process:
         finally:
             os.close(request_read)
             os.close(events_write)
-        assert self._child.stdout is not None
-        self._stdout = self._child.stdout
+        self._stdout = cast("IO[bytes]", self._child.stdout)
 
     def __enter__(self) -> _Process:
         return self

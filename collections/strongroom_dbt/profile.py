@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import Field, JsonValue, SecretBytes, SecretStr, model_validator
 from pydantic import Secret as SecretField
-
 from strongroom import Block, SecretDict
+
 from strongroom_dbt.errors import DbtProfileInvalid
 from strongroom_dbt.targets import target_of
 
 _VARIABLE_PREFIX = "DBT_ENV_SECRET_STRONGROOM_"
-"""dbt masks the values of variables that start with ``DBT_ENV_SECRET_`` in its logs, and lets nothing but profiles read them."""
+"""dbt masks the values of variables that start with ``DBT_ENV_SECRET_`` in its logs; only profiles may read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class DbtProfile(Block, slug="dbt-profile", title="dbt profile"):
     """Where dbt builds and as whom: made from a warehouse block, with secrets that never lie on a disk.
 
     The warehouse is a block such as :class:`~strongroom.DuckDB`, or any block with a method ``dbt_target()``. Settings
-    of the adapter that the block does not know are added by ``settings`` and, where they are secret, ``secrets``; nested
-    mappings are merged. Without a warehouse they are the whole target, as in a ``profiles.yml``::
+    of the adapter that the block does not know are added by ``settings`` and, where they are secret, ``secrets``;
+    nested mappings are merged. Without a warehouse they are the whole target, as in a ``profiles.yml``::
 
         DbtProfile(warehouse=DuckDB(path="shop.duckdb"), schema_name="marts", threads=8).save("shop-profile")
         DbtProfile(settings={"type": "postgres", "host": "db", "user": "dbt", "port": 5432, "dbname": "shop"},

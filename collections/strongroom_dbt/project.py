@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field, JsonValue
-
 from strongroom import Block, MissingExtra, async_twin, require_extra
+
 from strongroom_dbt import invocation
 from strongroom_dbt.errors import DbtProjectInvalid, DbtUsageError
 from strongroom_dbt.failures import raise_failure
@@ -97,7 +97,7 @@ class DbtProject(Block, slug="dbt-project", title="dbt project"):
         return folder
 
     def _output_options(self, command: str) -> list[str]:
-        options = ["--no-send-anonymous-usage-stats", "--no-use-colors", "--log-level", "none"]
+        options = ["--no-send-anonymous-usage-stats", "--no-use-colors"]
         if self.target_path is None:
             return options
         target_path = self.target_path.expanduser().resolve()
@@ -120,7 +120,9 @@ class Silent:
 
 def _command(arguments: Sequence[str]) -> str:
     if not arguments or arguments[0].startswith("-"):
-        raise DbtUsageError("The arguments begin with no dbt command.", 'Put the command first: ["build", "--select", ...].')
+        raise DbtUsageError(
+            "The arguments begin with no dbt command.", 'Put the command first: ["build", "--select", ...].'
+        )
     for argument in arguments:
         if argument.partition("=")[0] in _SET_BY_THE_BLOCK:
             raise DbtUsageError(

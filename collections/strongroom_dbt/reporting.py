@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from strongroom import get_run_logger, nodes, states
-from strongroom_dbt.result import DbtNode
+from strongroom import get_run_logger
 
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 

@@ -61,9 +61,7 @@ class DbtNode:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> DbtNode:
         """The reverse of :meth:`to_json`."""
-        times = {
-            name: fields[name] and datetime.fromisoformat(fields[name]) for name in ("started_at", "finished_at")
-        }
+        times = {name: fields[name] and datetime.fromisoformat(fields[name]) for name in ("started_at", "finished_at")}
         return cls(**{**fields, **times, "depends_on": tuple(fields["depends_on"])})
 
 
@@ -72,7 +70,7 @@ class DbtResult:
     """What one invocation of dbt did.
 
     :param command: the dbt command, such as ``build``.
-    :param nodes: every node that was selected, in the order in which dbt finished them; empty for ``deps`` and ``parse``.
+    :param nodes: every node that was selected, in the order of dbt's result; empty for ``deps`` and ``parse``.
     :param elapsed: seconds that dbt took, without the start of its process.
     """
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from strongroom import Block, DuckDB
+
 from strongroom_dbt.errors import DbtProfileInvalid
 
 
 @runtime_checkable
 class DbtWarehouse(Protocol):
-    """A block that knows its own dbt target. A collection whose warehouse dbt can build in gives its block this method."""
+    """A block that knows its own dbt target: what a collection gives the block of a warehouse that dbt can build in."""
 
     def dbt_target(self) -> Mapping[str, Any]:
         """One output of ``profiles.yml``: ``type`` and the adapter's own settings.
@@ -33,7 +34,7 @@ def target_of(warehouse: Block) -> Mapping[str, Any]:
         return _duckdb(warehouse)
     raise DbtProfileInvalid(
         f"{type(warehouse).__name__} is no warehouse that dbt can be told of.",
-        "Give the class a method `dbt_target() -> dict`, or write the target into the profile's `settings` and `secrets`.",
+        "Give the class a method `dbt_target() -> dict`, or write the target into `settings` and `secrets`.",
     )
 
 
@@ -42,5 +43,11 @@ def _duckdb(warehouse: DuckDB) -> Mapping[str, Any]:
         raise DbtProfileInvalid(
             "The DuckDB block is read-only, and dbt writes.", "Save it with read_only=False, or take another one."
         )
-    in_memory = str(warehouse.path) == ":memory:"
-    return {"type": "duckdb", "path": ":memory:" if in_memory else str(Path(warehouse.path).expanduser().resolve())}
+    if warehouse.path == ":memory:":
+        raise DbtProfileInvalid(
+            "A DuckDB in memory is seen by this process alone, and dbt runs in one of its own.",
+            'Give the DuckDB block a file: DuckDB(path="warehouse.duckdb").',
+        )
+    elsewhere = warehouse.path.startswith(("md:", "motherduck:"))
+    path = warehouse.path if elsewhere else str(Path(warehouse.path).expanduser().resolve())
+    return {"type": "duckdb", "path": path, "config_options": dict(warehouse.settings)}

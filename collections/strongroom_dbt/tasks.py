@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
-
 from strongroom import task
+
 from strongroom_dbt.errors import DbtUsageError
 from strongroom_dbt.project import DbtProject
-from strongroom_dbt.result import DbtResult
 from strongroom_dbt.reporting import RunObserver
+from strongroom_dbt.result import DbtResult
 
 Selection = str | Sequence[str] | None
 """What dbt's ``--select`` takes: names, paths, tags, graph operators; several are a union."""
@@ -35,7 +35,7 @@ def dbt_build(
     :param vars: variables of the project; they win over those of the block.
     :param target: another name for the target, ``target.name`` in the project.
     :param threads: how many nodes at once, instead of the profile's number.
-    :raises DbtNodeFailed: nodes failed; the message has dbt's own for each. The others of :meth:`DbtProject.invoke` too.
+    :raises DbtNodeFailed: nodes failed; it has dbt's own message for each. Other errors as :meth:`DbtProject.invoke`.
     """
     options = {"select": select, "exclude": exclude, "full_refresh": full_refresh}
     return _invoke(project, "build", options, vars=vars, target=target, threads=threads)
@@ -109,9 +109,7 @@ def dbt_deps(project: DbtProject, *, vars: dict[str, JsonValue] | None = None) -
 
 
 @task(name="dbt parse")
-def dbt_parse(
-    project: DbtProject, *, vars: dict[str, JsonValue] | None = None, target: str | None = None
-) -> DbtResult:
+def dbt_parse(project: DbtProject, *, vars: dict[str, JsonValue] | None = None, target: str | None = None) -> DbtResult:
     """Read the project and report what is wrong with it, without work in the warehouse: ``dbt parse``."""
     return _invoke(project, "parse", {}, vars=vars, target=target)
 

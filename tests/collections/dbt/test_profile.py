@@ -1,0 +1,126 @@
+"""A profile is made from a warehouse block, and its text holds no secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretBytes, SecretStr
+from strongroom import Block, DuckDB, StrongroomError
+from strongroom_dbt import DbtProfile, DbtProfileInvalid, DbtWarehouse
+
+
+class Lakehouse(Block, slug="test-lakehouse"):
+    """A warehouse of a third party, which knows its own dbt target."""
+
+    host: str = "lake.example.com"
+    token: SecretStr
+    certificate: SecretBytes = SecretBytes(b"")
+
+    def dbt_target(self) -> dict[str, Any]:
+        return {"type": "lakehouse", "host": self.host, "token": self.token, "tls": {"certificate": self.certificate}}
+
+
+def output_of(profile: DbtProfile, **options: Any) -> dict[str, Any]:
+    rendered = json.loads(profile.render("shop", **options).text)["shop"]
+    return rendered["outputs"][rendered["target"]]  # type: ignore[no-any-return]
+
+
+def test_a_duckdb_block_becomes_a_target_with_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    profile = DbtProfile(warehouse=DuckDB(path="shop.duckdb"), schema_name="marts", threads=8)
+    assert output_of(profile) == {
+        "type": "duckdb",
+        "path": str(tmp_path / "shop.duckdb"),
+        "config_options": {},
+        "schema": "marts",
+        "threads": 8,
+    }
+
+
+def test_any_block_that_knows_its_target_is_a_warehouse(canary: Callable[[str], str]) -> None:
+    token, certificate = canary("token"), canary("certificate")
+    warehouse = Lakehouse(token=SecretStr(token), certificate=SecretBytes(certificate.encode()))
+    assert isinstance(warehouse, DbtWarehouse)
+    rendered = DbtProfile(warehouse=warehouse).render("shop")
+    assert token not in rendered.text
+    assert certificate not in rendered.text
+    assert sorted(rendered.environment().values()) == sorted([token, certificate])
+    for name in rendered.environment():
+        assert f"{{{{ env_var('{name}') }}}}" in rendered.text
+        assert name.startswith("DBT_ENV_SECRET_")
+    assert token not in repr(rendered)
+
+
+def test_settings_and_secrets_are_merged_into_the_target_at_any_depth(canary: Callable[[str], str]) -> None:
+    password = canary("password")
+    profile = DbtProfile(
+        warehouse=DuckDB(path="/data/shop.duckdb"),
+        settings={"settings": {"memory_limit": "1GB"}},
+        secrets={"settings": {"http_proxy_password": password}},  # type: ignore[arg-type]
+    )
+    settings = output_of(profile)["settings"]
+    assert settings["memory_limit"] == "1GB"
+    assert settings["http_proxy_password"].startswith("{{ env_var('DBT_ENV_SECRET_STRONGROOM_")
+    assert list(profile.render("shop").environment().values()) == [password]
+
+
+def test_without_a_warehouse_the_settings_are_the_whole_target(canary: Callable[[str], str]) -> None:
+    secrets = {"password": canary("password")}
+    profile = DbtProfile(settings={"type": "postgres", "port": 5432}, secrets=secrets)  # type: ignore[arg-type]
+    assert profile.adapter_type() == "postgres"
+    assert output_of(profile)["port"] == 5432
+
+
+def test_the_name_of_the_target_can_be_chosen_for_one_invocation() -> None:
+    profile = DbtProfile(settings={"type": "duckdb"}, target="dev")
+    assert '"target": "dev"' in profile.render("shop").text
+    assert '"target": "prod"' in profile.render("shop", target="prod").text
+
+
+def test_a_profile_comes_back_from_the_registry_with_its_warehouse_by_reference(
+    tmp_path: Path, canary: Callable[[str], str]
+) -> None:
+    DuckDB(path=str(tmp_path / "one.duckdb")).save("warehouse")
+    profile = DbtProfile(
+        warehouse=DuckDB.load("warehouse"),
+        secrets={"password": canary("password")},  # type: ignore[arg-type]
+    )
+    profile.save("profile")
+    DuckDB(path=str(tmp_path / "two.duckdb")).save("warehouse", overwrite=True)
+    again = DbtProfile.load("profile")
+    assert output_of(again)["path"] == str(tmp_path / "two.duckdb")
+    assert again.render("shop").environment() == profile.render("shop").environment()
+
+
+class Mailbox(Block, slug="test-mailbox"):
+    """No warehouse at all."""
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "reason"),
+    [
+        (Mailbox(), "Mailbox is no warehouse that dbt can be told of. Give the class a method"),
+        (DuckDB(path="shop.duckdb", read_only=True), "is read-only"),
+        (DuckDB(), "in memory is seen by this process alone"),
+    ],
+    ids=["no warehouse", "read-only", "in memory"],
+)
+def test_what_dbt_cannot_build_in_is_refused_with_the_reason(warehouse: Block, reason: str) -> None:
+    with pytest.raises(DbtProfileInvalid, match=reason):
+        DbtProfile(warehouse=warehouse).render("shop")
+
+
+def test_a_secret_that_no_environment_can_carry_is_refused_without_showing_it(canary: Callable[..., str]) -> None:
+    secret = canary("password") + "\0" + canary("tail")
+    profile = DbtProfile(settings={"type": "duckdb"}, secrets={"password": secret})  # type: ignore[arg-type]
+    with pytest.raises(DbtProfileInvalid, match="The secret setting password holds a NUL character"):
+        profile.render("shop")
+
+
+def test_a_profile_of_nothing_is_refused() -> None:
+    with pytest.raises(StrongroomError, match="needs a warehouse"):
+        DbtProfile()

@@ -1,0 +1,225 @@
+"""A project is built in a process of its own; what fails says what, where and why in dbt's own words."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from canaries import find
+from shop import SHOP, Heard, project_in
+from strongroom import DuckDB, MissingExtra
+from strongroom_dbt import (
+    DbtNodeFailed,
+    DbtProfile,
+    DbtProfileInvalid,
+    DbtProject,
+    DbtProjectInvalid,
+    DbtResult,
+    DbtUsageError,
+    DbtWarehouseUnavailable,
+)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A project after its build, with what was heard meanwhile."""
+
+    folder: Path
+    project: DbtProject
+    result: DbtResult
+    heard: Heard
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    folder, heard = tmp_path_factory.mktemp("built"), Heard()
+    project = project_in(folder, SHOP, schema_name="marts", target="dev")
+    return Built(folder, project, project.invoke(["build"], vars={"limit": 21}, observer=heard), heard)
+
+
+def test_a_build_fills_the_warehouse(built: Built) -> None:
+    warehouse = DuckDB(path=str(built.folder / "warehouse.duckdb"))
+    assert warehouse.fetch_all("select * from marts.customers order by 1") == [("ann", 22, 2), ("bob", 20, 1)]
+
+
+def test_variables_reach_the_models(built: Built) -> None:
+    assert DuckDB(path=str(built.folder / "warehouse.duckdb")).fetch_all("select * from marts.best") == [("ann",)]
+
+
+def test_the_result_tells_of_every_node(built: Built) -> None:
+    assert built.result.success
+    assert built.result.command == "build"
+    assert built.result.elapsed > 0
+    assert built.result.node("orders").rows_affected == 3
+    customers = built.result.node("customers")
+    assert (customers.resource_type, customers.status) == ("model", "success")
+    assert customers.path == "models/customers.sql"
+    assert customers.depends_on == ("seed.shop.orders",)
+    assert customers.started_at is not None
+    assert customers.finished_at is not None
+    assert customers.started_at <= customers.finished_at
+    assert built.result.node("unique_customers_customer").status == "pass"
+    assert built.result.node("unique_customers_customer").failures == 0
+    assert built.result.failed == ()
+
+
+def test_nodes_are_told_of_while_dbt_works_and_in_the_order_of_dependencies(built: Built) -> None:
+    assert built.heard.started[:2] == ["seed.shop.orders", "model.shop.customers"]
+    assert {node.unique_id for node in built.heard.finished} == {node.unique_id for node in built.result.nodes}
+    live = next(node for node in built.heard.finished if node.name == "customers")
+    assert live.depends_on == ("seed.shop.orders",)
+    assert live.status == "success"
+
+
+def test_the_lines_of_dbt_are_heard_without_colours(built: Built) -> None:
+    assert any("OK created sql table model marts.customers" in line for line in built.heard.lines)
+    assert any("target='dev'" in line for line in built.heard.lines)
+    assert not any("\x1b" in line for line in built.heard.lines)
+
+
+def test_artifacts_stay_where_dbt_users_look_for_them(built: Built) -> None:
+    assert (built.folder / "shop/target/manifest.json").is_file()
+    assert (built.folder / "shop/logs/dbt.log").is_file()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A project with a failing model, a failing test and a model that shows its secret, after its build."""
+
+    folder: Path
+    error: DbtNodeFailed
+    secret: str
+    heard: Heard
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Broken:
+    folder, heard, secret = tmp_path_factory.mktemp("broken"), Heard(), f"canary-{secrets.token_urlsafe(18)}"
+    files = {
+        "seeds/orders.csv": "id,customer,amount\n1,ann,10\n2,,20\n3,,12\n4,eve,5\n",
+        "models/split.sql": "select no_such_column from {{ ref('orders') }}\n",
+        "models/after.sql": "select * from {{ ref('split') }}\n",
+        "models/telltale.sql": "select error(current_setting('http_proxy_password')) from {{ ref('orders') }}\n",
+        "models/customers.sql": "select customer from {{ ref('orders') }}\n",
+    }
+    kept = {name: SHOP[name] for name in ("dbt_project.yml", "models/schema.yml")}
+    settings = {"settings": {"http_proxy_password": secret}}
+    project = project_in(folder, {**kept, **files}, secrets=settings)
+    with pytest.raises(DbtNodeFailed) as caught:
+        project.invoke(["build"], observer=heard)
+    return Broken(folder, caught.value, secret, heard)
+
+
+def test_a_failing_model_gives_its_own_message(broken: Broken) -> None:
+    split = next(node for node in broken.error.nodes if node.name == "split")
+    assert 'Referenced column "no_such_column" not found' in split.message
+    assert split.compiled_path == "target/compiled/shop/models/split.sql"
+    assert split.message in str(broken.error)
+    assert "model split (models/split.sql) failed" in str(broken.error)
+    assert "Its compiled SQL: target/compiled/shop/models/split.sql" in str(broken.error)
+
+
+def test_a_failing_test_says_how_many_rows_fail(broken: Broken) -> None:
+    failures = {node.name: node.failures for node in broken.error.nodes if node.resource_type == "test"}
+    assert failures == {"not_null_customers_customer": 2}
+    assert "test not_null_customers_customer (models/schema.yml) failed: Got 2 results" in str(broken.error)
+
+
+def test_what_was_skipped_is_said(broken: Broken) -> None:
+    assert "Skipped because of that: after" in broken.error.remedy
+    assert next(node for node in broken.heard.finished if node.name == "after").skipped
+
+
+def test_a_secret_of_the_profile_is_on_no_disk_and_in_no_message(broken: Broken) -> None:
+    telltale = next(node for node in broken.error.nodes if node.name == "telltale")
+    assert "*****" in telltale.message, "the model did not show the setting, so this test proves nothing"
+    said = "\n".join([str(broken.error), *broken.heard.lines, *map(repr, broken.heard.finished)])
+    assert find(broken.secret, said.encode()) is None
+    files = [path for path in broken.folder.rglob("*") if path.is_file()]
+    assert {"dbt.log", "run_results.json", "manifest.json", "partial_parse.msgpack"} <= {path.name for path in files}
+    assert [path for path in files if find(broken.secret, path.read_bytes())] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"models/customers.sql": "select * from {{ ref('best') }}\n"}, "Found a cycle"),
+        ({"models/best.sql": "select {{ ref('customers') }\n"}, r"Compilation Error in model best \(models/best.sql\)"),
+        ({"packages.yml": "packages: [{local: ../gone}]\n"}, "The task dbt_deps installs the packages"),
+    ],
+    ids=["cycle", "syntax", "missing package"],
+)
+def test_a_project_that_dbt_cannot_read_fails_with_its_message(
+    tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    project = project_in(tmp_path, {**SHOP, **changes})
+    with pytest.raises(DbtProjectInvalid, match=message):
+        project.invoke(["build"])
+
+
+def test_a_folder_without_a_project_is_refused_before_dbt_starts(tmp_path: Path, shop: DbtProject) -> None:
+    elsewhere = shop.model_copy(update={"project_dir": tmp_path})
+    with pytest.raises(DbtProjectInvalid, match=r"no file dbt_project\.yml\. Set `project_dir`"):
+        elsewhere.invoke(["build"])
+
+
+def test_arguments_that_dbt_does_not_know_are_told(shop: DbtProject) -> None:
+    with pytest.raises(DbtUsageError, match="No such option '--selekt'"):
+        shop.invoke(["build", "--selekt", "best"])
+
+
+@pytest.mark.parametrize("arguments", [[], ["--debug", "build"], ["build", "--target", "x"], ["build", "--vars={}"]])
+def test_what_the_block_sets_itself_cannot_be_said_twice(shop: DbtProject, arguments: list[str]) -> None:
+    with pytest.raises(DbtUsageError):
+        shop.invoke(arguments)
+
+
+def test_an_adapter_that_is_not_installed_names_its_package(shop: DbtProject) -> None:
+    elsewhere = shop.model_copy(update={"profile": DbtProfile(settings={"type": "teradata"})})
+    with pytest.raises(MissingExtra, match=r'"teradata" is not installed\. Run: pip install dbt-teradata'):
+        elsewhere.invoke(["build"])
+
+
+def test_a_profile_that_the_adapter_does_not_take_is_told(shop: DbtProject) -> None:
+    profile = DbtProfile(settings={"type": "duckdb", "path": ["no", "path"]})
+    with pytest.raises(DbtProfileInvalid, match="is not of type 'string'"):
+        shop.model_copy(update={"profile": profile}).invoke(["build"])
+
+
+def test_a_warehouse_that_is_in_use_is_told_with_a_remedy(tmp_path: Path, shop: DbtProject) -> None:
+    with (
+        DuckDB(path=str(tmp_path / "warehouse.duckdb")).connection(),
+        pytest.raises(DbtWarehouseUnavailable, match="takes one writing process"),
+    ):
+        shop.invoke(["build"])
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("profile: shop", "shop"),
+        ("name: shop", "strongroom"),
+        ("profile: \"{{ env_var('PROFILE') }}\"", "strongroom"),
+        ("profile: [", "strongroom"),
+        ("", "strongroom"),
+    ],
+)
+def test_the_profile_has_the_name_that_the_project_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shop: DbtProject, text: str, name: str
+) -> None:
+    from strongroom_dbt import invocation
+
+    asked: list[tuple[list[str], str]] = []
+
+    def run(arguments: list[str], *, profile: invocation.RenderedProfile, **_: object) -> invocation.Ending:
+        asked.append((arguments, profile.text))
+        return invocation.Ending(True, None, (), 0.0)
+
+    monkeypatch.setattr(invocation, "run", run)
+    (tmp_path / "shop/dbt_project.yml").write_text(text)
+    shop.invoke(["build"])
+    [(arguments, profile)] = asked
+    assert arguments[arguments.index("--profile") + 1] == name
+    assert profile.startswith(f'{{\n  "{name}": {{')
