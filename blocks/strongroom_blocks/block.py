@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from strongroom_registry.document import Head, Version
 
 U = TypeVar("U", bound=Upgrade)
+
+# Names that BaseModel keeps for code written for pydantic 1, and that databases and files have fields of.
+warnings.filterwarnings(
+    "ignore", r'Field name "(schema|json|copy|dict|validate|construct)" in ".*" shadows an attribute in parent "Block"'
+)
 
 
 class Block(BaseModel):
@@ -37,7 +43,7 @@ class Block(BaseModel):
     __slots__ = ("__strongroom_origin__",)
 
     model_config = ConfigDict(
-        extra="forbid", hide_input_in_errors=True, validate_assignment=True, ser_json_inf_nan="constants"
+        extra="forbid", hide_input_in_errors=True, validate_assignment=True, validate_default=True
     )
     __block__: ClassVar[Identity]
 

@@ -104,6 +104,8 @@ def dump(block: Block) -> bytes:
         try:
             payload = encoding.encode(block, exact=exact)
             back = _read(cls, *_opened(payload), schema.schema_text(cls), "", resolver)
+        except BlockNotStorable:
+            raise
         except (encoding.NeedsExact, ValueError, TypeError, KeyError):
             continue
         field = difference(block, back) or ""
