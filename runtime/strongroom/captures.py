@@ -52,7 +52,7 @@ class Captures:
             self._storage.write_path(key, record)
             return StoredResult(None, key, None, _pickle.name, len(record))
         except (OSError, StrongroomError) as error:
-            _say_once(f"Results are not kept for a resumption: {_short(error)}")
+            _say_once("Results are not kept for a resumption", error)
             return None
 
     def restore(self, stored: StoredResult, run_id: UUID) -> Any:
@@ -79,7 +79,7 @@ class Captures:
         except UnserializableResult:
             return None
         except (OSError, StrongroomError) as error:
-            _say_once(f"Parameters are not kept for a resumption: {_short(error)}")
+            _say_once("Parameters are not kept for a resumption", error)
             return None
 
     def open_parameters(self, record: bytes, run_id: UUID) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def captures() -> Captures | None:
     try:
         return Captures(LocalStorage(settings.storage_path), current_sealer(), settings.results_auto_max_bytes)
     except (OSError, StrongroomError) as error:
-        _say_once(f"Runs cannot be resumed, for nothing seals their results: {_short(error)}")
+        _say_once("Runs cannot be resumed, for nothing seals their results", error)
         return None
 
 
@@ -136,14 +136,12 @@ def _parameters_context(run_id: UUID) -> bytes:
     return b"parameters\0" + run_id.bytes
 
 
-def _short(error: Exception) -> str:
-    return str(error) if isinstance(error, StrongroomError) else f"{type(error).__name__}: {error}"
-
-
 _said: set[str] = set()
 
 
-def _say_once(message: str) -> None:
-    if message not in _said:
-        _said.add(message)
-        _log.warning(message)
+def _say_once(what: str, error: Exception) -> None:
+    if what not in _said:
+        _said.add(what)
+        _log.warning(
+            "%s: %s", what, error if isinstance(error, StrongroomError) else f"{type(error).__name__}: {error}"
+        )

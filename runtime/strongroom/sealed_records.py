@@ -10,6 +10,7 @@ then run code in the process that reads it, and whoever may read it sees every r
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,6 @@ from typing import Any, Protocol
 from strongroom_registry.errors import StrongroomError
 
 from strongroom.errors import CorruptResult, ResultKeyMismatch
-from strongroom.journal.records import now
 from strongroom.serializers import Serializer, resolve
 
 _MAGIC = b"SR\x01"
@@ -62,7 +62,7 @@ def write_record(
 ) -> bytes:
     """A record of serialized bytes, sealed for the place that ``context`` names, or in clear without a sealer."""
     name = serializer.encode()
-    head = _HEAD.pack(now().timestamp(), expires.timestamp() if expires else 0.0, len(name))
+    head = _HEAD.pack(time.time(), expires.timestamp() if expires else 0.0, len(name))
     payload = b"".join((head, name, body))
     if sealer is not None:
         return b"".join((_MAGIC, bytes((_SEALED,)), sealer.seal(payload, context)))

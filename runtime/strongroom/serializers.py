@@ -8,7 +8,9 @@ import json
 import pickle
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
+from decimal import Decimal
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, ClassVar, Protocol
@@ -154,6 +156,13 @@ class JSONSerializer:
         return json.loads(blob, object_hook=_untagged)
 
 
+_TEXTS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
+    bytes: (bytes.hex, bytes.fromhex),
+    bytearray: (bytearray.hex, bytearray.fromhex),
+    Decimal: (str, Decimal),
+}
+
+
 def _tagged(value: Any) -> dict[str, Any]:
     from pydantic import BaseModel, Secret, SecretBytes, SecretStr
     from pydantic_core import to_jsonable_python
@@ -171,8 +180,8 @@ def _tagged(value: Any) -> dict[str, Any]:
         data = {member.name: getattr(value, member.name) for member in fields(value)}
     elif isinstance(value, set | frozenset):
         data = list(value)
-    elif isinstance(value, bytes | bytearray):
-        data = value.hex()
+    elif kind in _TEXTS:
+        data = _TEXTS[kind][0](value)
     else:
         data = to_jsonable_python(value)
     return {"__class__": f"{kind.__module__}:{kind.__qualname__}", "data": data}
@@ -185,8 +194,8 @@ def _untagged(mapping: dict[str, Any]) -> Any:
     found: Any = _script if module == "__main__" and _script is not None else importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
-    if found in (bytes, bytearray):
-        return found.fromhex(mapping["data"])
+    if found in _TEXTS:
+        return _TEXTS[found][1](mapping["data"])
     from pydantic import TypeAdapter
 
     return TypeAdapter(found).validate_python(mapping["data"])

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from strongroom.journal.journal import Journal
 
 _used: ContextVar[Journal | None] = ContextVar("strongroom_journal", default=None)
+_chosen: Journal | None = None
 _opened: dict[str, Journal] = {}
 _lock = threading.Lock()
 
@@ -36,7 +37,7 @@ def open_journal(url: str) -> Journal:
 
 def current_journal() -> Journal:
     """The journal in use: that of ``using_journal``, else the one that the settings name, opened once per process."""
-    used = _used.get()
+    used = _used.get() or _chosen
     if used is not None:
         return used
     from strongroom.settings import get_settings
@@ -75,5 +76,6 @@ def using_journal(journal: Journal) -> Iterator[Journal]:
 
 
 def set_current_journal(journal: Journal | None) -> None:
-    """Use ``journal`` in the present context from now on; None goes back to the one that the settings name."""
-    _used.set(journal)
+    """Use ``journal`` in the whole process; None goes back to the one that the settings name."""
+    global _chosen
+    _chosen = journal
