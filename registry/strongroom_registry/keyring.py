@@ -35,12 +35,12 @@ class WorkspaceKey:
     """16 bytes derived from the key, which name it in every wrap; safe to show."""
 
     def __init__(self, epoch: int, material: bytes) -> None:
+        self.epoch = epoch
+        self.key_id = derive(material, framed(KEY_ID), length=16)
         if len(material) != KEY_SIZE:
             del material  # a traceback may show the variables of the frame that raises
             raise KeyMalformed(f"The workspace key of epoch {epoch} has not {KEY_SIZE} bytes.")
-        self.epoch = epoch
         self.__material = material
-        self.key_id = derive(material, framed(KEY_ID), length=16)
         self._macs: dict[bytes, HMAC] = {}
 
     def derive(self, label: bytes, *context: bytes, salt: bytes | None = None) -> bytes:

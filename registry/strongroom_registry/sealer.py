@@ -69,8 +69,8 @@ class Sealer:
         if len(data) > DATA_MAX:
             raise TooLarge(f"{len(data)} bytes are too many to seal at once.", f"At most {DATA_MAX} are possible.")
         start, cipher, uses = self._session
-        if next(uses) >= MESSAGES_PER_KEY:
-            start, cipher, _ = self._renewed(start)
+        while next(uses) >= MESSAGES_PER_KEY:
+            start, cipher, uses = self._renewed(start)
         nonce = os.urandom(_NONCE)
         header = start + nonce
         return header + cipher.encrypt(nonce, data, self._associated(header, context))
