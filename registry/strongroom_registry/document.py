@@ -20,12 +20,17 @@ LATEST = "latest"
 PREVIOUS = "previous"
 
 
+def is_name(text: str) -> bool:
+    """Whether a text can name a document, a type or a workspace."""
+    return _NAME.fullmatch(text) is not None
+
+
 def check_name(name: str) -> str:
     """Return ``name`` if it can name a document, a type or a workspace, else raise :class:`InvalidReference`.
 
     A name has 1 to 128 characters of ``a-z 0-9 - _ .`` and starts and ends with a letter or a digit.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_name(name):
         raise InvalidReference(
             f"{name!r:.140} is no name.",
             "Use 1 to 128 of a-z, 0-9, '-', '_', '.', with a letter or a digit at both ends.",

@@ -16,6 +16,7 @@ from strongroom_registry.document import (
     Version,
     VersionState,
     check_label,
+    is_name,
 )
 from strongroom_registry.errors import (
     DocumentDeleted,
@@ -169,9 +170,9 @@ def head_of(head: HeadRecord, current: ProvenVersion) -> Head:
 
 
 def quarantined(name: str, error: IntegrityError) -> Head:
-    """What is told of a document whose rows cannot be believed."""
+    """What is told of a document whose rows cannot be believed, not even its name."""
     return Head(
-        name=name,
+        name=name if is_name(name) else ascii(name)[:140],
         id=UUID(int=0),
         type="",
         generation=0,

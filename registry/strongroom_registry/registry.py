@@ -52,7 +52,7 @@ from strongroom_registry.lifecycle import (
     version_of,
 )
 from strongroom_registry.sealer import Sealer
-from strongroom_registry.stores.store import AuditRow, LoadedRows, Store, View
+from strongroom_registry.stores.store import AuditRow, HeadRow, LoadedRows, Store, View
 from strongroom_registry.verification import VerifyReport, verify_audit, verify_documents
 
 MESSAGE_MAX = 4096
@@ -211,7 +211,7 @@ class Registry:
         """
         with self._viewing() as (view, state):
             rows = [row for row in view.heads(self._authority.workspace_id) if fnmatchcase(row.name, glob)]
-            heads = [self._listed(view, state, row.name) for row in rows]
+            heads = [self._listed(view, state, row) for row in rows]
         shown = (DocumentState.LIVE, DocumentState.QUARANTINED)
         return [
             head
@@ -411,11 +411,12 @@ class Registry:
     def _described(self, view: View, head: HeadRecord) -> Head:
         return head_of(head, self._authority.version(view, head, head.current))
 
-    def _listed(self, view: View, state: StateRecord, name: str) -> Head:
+    def _listed(self, view: View, state: StateRecord, row: HeadRow) -> Head:
         try:
-            return self._described(view, known(self._authority.head(view, state, name), name))
+            head = self._authority.believed_head(view, state, row.name, row)
+            return self._described(view, known(head, row.name))
         except IntegrityError as exc:
-            return quarantined(name, exc)
+            return quarantined(row.name, exc)
 
     @contextmanager
     def _viewing(self) -> Iterator[tuple[View, StateRecord]]:
@@ -535,8 +536,8 @@ def _check_not_older(state: StateRecord, record: bytes, floor: _Seen | None) -> 
         return
     if state.seq < floor.state.seq or record != floor.record:
         raise RollbackDetected(
-            f"The registry is at change {state.seq} again, and this process has seen {floor.state.seq}: an older copy of "
-            "it was put back.",
+            f"The registry is at change {state.seq} again, and this process has seen {floor.state.seq}: an older copy "
+            "of it was put back.",
             REMEDY,
         )
 
@@ -557,6 +558,8 @@ def _check_sizes(type_: str, schema: str, payload: bytes, public: bytes, message
 def _check_message(message: str) -> None:
     if len(message) > MESSAGE_MAX:
         raise TooLarge(f"A message of {len(message)} characters is too long.", f"At most {MESSAGE_MAX} are possible.")
+    if not message.isascii() and any("\ud800" <= character <= "\udfff" for character in message):
+        raise InvalidReference("The message holds half a character.", "Give it as text that can be written in UTF-8.")
 
 
 _registries: WeakSet[Registry] = WeakSet()

@@ -54,7 +54,7 @@ class _SqliteTransaction:
     def keys(self, workspace: bytes) -> Sequence[WrappedKey]:
         rows = self._execute(_SQL["keys"], (workspace,))
         return [
-            WrappedKey(epoch, provider, fingerprint, wrapped, canary, _EPOCH + created * _MICROSECOND)
+            WrappedKey(epoch, provider, fingerprint, wrapped, canary, _moment(created))
             for epoch, provider, fingerprint, wrapped, canary, created in rows
         ]
 
@@ -99,6 +99,13 @@ class _SqliteTransaction:
 
     def append_audit(self, workspace: bytes, row: AuditRow) -> None:
         self._execute(_SQL["append_audit"], (workspace, *row))
+
+
+def _moment(microseconds: int) -> datetime:
+    try:
+        return _EPOCH + microseconds * _MICROSECOND
+    except OverflowError:  # a changed column; the canary of the key will not fit what this gives
+        return _EPOCH
 
 
 _INHERITED: list[sqlite3.Connection] = []
@@ -252,6 +259,7 @@ class SqliteStore:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.text_factory = _lenient_text
         for pragma in ("secure_delete = ON", "synchronous = FULL", "temp_store = MEMORY", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("PRAGMA user_version")
@@ -284,7 +292,10 @@ class SqliteStore:
                     f"{self.path} has format {version}, this version of Strongroom knows {FORMAT}.",
                     "Upgrade Strongroom.",
                 )
-            self._store_id = connection.execute(_SQL["store_id"]).fetchone()[0]
+            row = connection.execute(_SQL["store_id"]).fetchone()
+            if row is None or not isinstance(row[0], bytes) or len(row[0]) != 16:
+                raise StoreForeign(f"{self.path} has lost the id of its store.", "Restore it from a backup.")
+            self._store_id = row[0]
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -309,6 +320,11 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[_Sqlite
         if connection.in_transaction:  # SQLite itself rolls back after a full disk or an I/O error
             connection.execute("ROLLBACK")
         raise
+
+
+def _lenient_text(data: bytes) -> str:
+    """A name that somebody made unreadable is one that no record bears out, not one that nothing can be read for."""
+    return data.decode(errors="replace")
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,0 +1,222 @@
+"""The suites that stores and key providers have to pass, for our own and for those of third parties.
+
+A store's test file is a few lines::
+
+    class TestMyStore(StoreContract):
+        def make_store(self) -> Store:
+            return MyStore(...)
+"""
+
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+
+import pytest
+
+from strongroom_registry.errors import StoreProblem
+from strongroom_registry.keyring import WrappedKey
+from strongroom_registry.stores.store import AuditRow, HeadRow, Store, Transaction, VersionRow, WorkspaceRow
+from strongroom_registry.testing_keys import KeyProviderContract
+
+__all__ = ["KeyProviderContract", "StoreContract"]
+
+WORKSPACE = WorkspaceRow(b"w" * 16, "default", b"state", b"mac")
+HEAD = HeadRow("lake", b"d" * 16, b"head", b"mac")
+VERSION = VersionRow(1, b"record", b"mac", b"note", b"public", b"wrap", b"body")
+KEY = WrappedKey(1, "env:KEY", "fingerprint", b"wrapped", b"canary", datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC))
+
+
+class _Undo(Exception):
+    """Raised to see a transaction undone."""
+
+
+class StoreContract:
+    """What every :class:`~strongroom_registry.stores.store.Store` promises. A subclass makes stores."""
+
+    def make_store(self) -> Store:
+        """A new, empty store."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def empty(self) -> Iterator[Store]:
+        """A store that was never initialised."""
+        store = self.make_store()
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def store(self, empty: Store) -> Store:
+        """A store with one workspace, document and version."""
+        empty.initialise(_fill)
+        return empty
+
+    def test_an_empty_store_has_no_id_until_it_is_initialised(self, empty: Store) -> None:
+        assert empty.store_id is None
+        seen: list[bytes] = []
+        empty.initialise(lambda _, store_id: seen.append(store_id))
+        assert [empty.store_id] == seen
+        assert len(seen[0]) == 16
+
+    def test_a_store_is_initialised_once(self, empty: Store) -> None:
+        empty.initialise(lambda *_: None)
+        store_id = empty.store_id
+        empty.initialise(lambda *_: pytest.fail("filled twice"))
+        assert empty.store_id == store_id
+
+    def test_an_initialisation_that_fails_leaves_the_store_empty(self, empty: Store) -> None:
+        def fail(transaction: Transaction, store_id: bytes) -> None:
+            _fill(transaction, store_id)
+            raise _Undo
+
+        with pytest.raises(_Undo):
+            empty.initialise(fail)
+        assert empty.store_id is None
+        empty.initialise(_fill)
+        assert empty.load(WORKSPACE.id, "lake", 1) is not None
+
+    def test_rows_come_back_as_they_were_written(self, store: Store) -> None:
+        with store.reading() as view:
+            assert view.workspace("default") == WORKSPACE
+            assert list(view.workspaces()) == [WORKSPACE]
+            assert list(view.keys(WORKSPACE.id)) == [KEY]
+            assert view.head(WORKSPACE.id, "lake") == HEAD
+            assert view.version(HEAD.document, 1) == VERSION
+            assert view.node(WORKSPACE.id, "a0") == b"node"
+            assert list(view.audit(WORKSPACE.id)) == [AuditRow(1, b"entry", b"mac")]
+
+    def test_what_is_missing_is_none_or_nothing(self, store: Store) -> None:
+        with store.reading() as view:
+            assert view.workspace("other") is None
+            assert view.head(WORKSPACE.id, "river") is None
+            assert view.head(b"x" * 16, "lake") is None
+            assert view.version(HEAD.document, 2) is None
+            assert view.node(WORKSPACE.id, "a1") is None
+            for rows in (view.keys(b"x" * 16), view.heads(b"x" * 16), view.versions(b"x" * 16), view.audit(b"x" * 16)):
+                assert list(rows) == []
+
+    def test_a_load_is_one_row_of_workspace_head_and_version(self, store: Store) -> None:
+        assert store.load(WORKSPACE.id, "lake", 1) == (b"state", b"mac", b"head", b"mac", *VERSION[1:])
+
+    def test_a_load_of_a_missing_version_still_shows_the_head(self, store: Store) -> None:
+        assert store.load(WORKSPACE.id, "lake", 2) == (b"state", b"mac", b"head", b"mac", *[None] * 6)
+
+    def test_a_load_of_a_missing_document_or_workspace_is_none(self, store: Store) -> None:
+        assert store.load(WORKSPACE.id, "river", 1) is None
+        assert store.load(b"x" * 16, "lake", 1) is None
+
+    def test_writing_a_row_again_replaces_it(self, store: Store) -> None:
+        with store.writing() as transaction:
+            transaction.put_workspace(WORKSPACE._replace(record=b"newer"))
+            transaction.put_head(WORKSPACE.id, HEAD._replace(record=b"newer"))
+            transaction.put_version(HEAD.document, VERSION._replace(wrap=None, body=b""))
+            transaction.put_node(WORKSPACE.id, "a0", b"newer")
+        with store.reading() as view:
+            assert view.workspace("default") == WORKSPACE._replace(record=b"newer")
+            assert [row.record for row in view.heads(WORKSPACE.id)] == [b"newer"]
+            assert list(view.versions(HEAD.document)) == [VERSION._replace(wrap=None, body=b"")]
+            assert view.node(WORKSPACE.id, "a0") == b"newer"
+
+    def test_an_audit_entry_is_never_replaced(self, store: Store) -> None:
+        with pytest.raises(StoreProblem), store.writing() as transaction:
+            transaction.append_audit(WORKSPACE.id, AuditRow(1, b"other", b"mac"))
+        with store.reading() as view:
+            assert list(view.audit(WORKSPACE.id)) == [AuditRow(1, b"entry", b"mac")]
+
+    def test_listings_are_in_order(self, store: Store) -> None:
+        with store.writing() as transaction:
+            for number in (12, 3, 2):
+                transaction.put_version(HEAD.document, VERSION._replace(number=number))
+                transaction.append_audit(WORKSPACE.id, AuditRow(number, b"entry", b"mac"))
+                transaction.put_head(WORKSPACE.id, HEAD._replace(name=f"n{number}", document=bytes([number] * 16)))
+        with store.reading() as view:
+            assert [row.number for row in view.versions(HEAD.document)] == [12, 3, 2, 1]
+            assert [row.seq for row in view.audit(WORKSPACE.id)] == [1, 2, 3, 12]
+            assert [row.seq for row in view.audit(WORKSPACE.id, newest_first=True)] == [12, 3, 2, 1]
+            assert [row.name for row in view.heads(WORKSPACE.id)] == ["lake", "n12", "n2", "n3"]
+
+    def test_a_transaction_sees_its_own_writes(self, store: Store) -> None:
+        with store.writing() as transaction:
+            transaction.put_node(WORKSPACE.id, "ff", b"new")
+            transaction.put_version(HEAD.document, VERSION._replace(number=2))
+            assert transaction.node(WORKSPACE.id, "ff") == b"new"
+            assert [row.number for row in transaction.versions(HEAD.document)] == [2, 1]
+
+    def test_a_transaction_that_raises_is_undone_wholly(self, store: Store) -> None:
+        with suppress(_Undo), store.writing() as transaction:
+            transaction.put_workspace(WORKSPACE._replace(record=b"newer"))
+            transaction.put_version(HEAD.document, VERSION._replace(number=2))
+            transaction.append_audit(WORKSPACE.id, AuditRow(2, b"entry", b"mac"))
+            raise _Undo
+        assert store.load(WORKSPACE.id, "lake", 1) == (b"state", b"mac", b"head", b"mac", *VERSION[1:])
+        with store.reading() as view:
+            assert view.version(HEAD.document, 2) is None
+            assert len(list(view.audit(WORKSPACE.id))) == 1
+
+    def test_transactions_of_many_threads_take_turns(self, store: Store) -> None:
+        def add_one() -> None:
+            for _ in range(10):
+                with store.writing() as transaction:
+                    count = int(transaction.node(WORKSPACE.id, "c") or 0)
+                    transaction.put_node(WORKSPACE.id, "c", b"%d" % (count + 1))
+
+        with _threads(8, add_one):
+            pass
+        with store.reading() as view:
+            assert view.node(WORKSPACE.id, "c") == b"80"
+
+    def test_a_view_shows_one_moment(self, store: Store) -> None:
+        """Two rows that every transaction writes alike are read alike, however reads and writes interleave."""
+        written = threading.Event()
+
+        def write() -> None:
+            for number in range(50):
+                with store.writing() as transaction:
+                    transaction.put_node(WORKSPACE.id, "1", b"%d" % number)
+                    transaction.put_node(WORKSPACE.id, "2", b"%d" % number)
+            written.set()
+
+        with _threads(1, write):
+            while not written.is_set():
+                with store.reading() as view:
+                    assert view.node(WORKSPACE.id, "1") == view.node(WORKSPACE.id, "2")
+
+    def test_large_rows_survive(self, store: Store) -> None:
+        body = secrets.token_bytes(5_000_000)
+        with store.writing() as transaction:
+            transaction.put_version(HEAD.document, VERSION._replace(number=2, body=body))
+        rows = store.load(WORKSPACE.id, "lake", 2)
+        assert rows is not None
+        assert rows.body == body
+
+    def test_a_closed_store_says_so_and_closes_again(self, store: Store) -> None:
+        store.close()
+        store.close()
+        with pytest.raises(StoreProblem):
+            store.load(WORKSPACE.id, "lake", 1)
+        with pytest.raises(StoreProblem), store.writing():
+            pass
+
+
+def _fill(transaction: Transaction, store_id: bytes) -> None:
+    transaction.put_workspace(WORKSPACE)
+    transaction.put_key(WORKSPACE.id, KEY)
+    transaction.put_head(WORKSPACE.id, HEAD)
+    transaction.put_version(HEAD.document, VERSION)
+    transaction.put_node(WORKSPACE.id, "a0", b"node")
+    transaction.append_audit(WORKSPACE.id, AuditRow(1, b"entry", b"mac"))
+
+
+@contextmanager
+def _threads(count: int, target: object) -> Iterator[None]:
+    assert callable(target)
+    threads = [threading.Thread(target=target) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join()
