@@ -21,12 +21,13 @@ def read_private(path: Path, limit: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _not_opened(path, error) from None
-    with open(descriptor, "rb") as file:
+    try:
         _check(path, os.fstat(descriptor))
-        try:
-            return file.read(limit + 1)
-        except OSError as error:
-            raise KeyUnavailable(f"{path} cannot be read: {error.strerror}.", "Check the disk it lies on.") from None
+        return os.read(descriptor, limit + 1)
+    except OSError as error:
+        raise KeyUnavailable(f"{path} cannot be read: {error.strerror}.", "Check the disk it lies on.") from None
+    finally:
+        os.close(descriptor)
 
 
 def _check(path: Path, status: os.stat_result) -> None:
