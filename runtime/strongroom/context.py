@@ -23,7 +23,7 @@ _tags: ContextVar[frozenset[str]] = ContextVar("strongroom_tags", default=frozen
 
 
 class RunContext:
-    """What a flow's and a task's context share: inputs, who called, and the numbers that tell one call from the next."""
+    """What the contexts of flows and tasks share: inputs, the caller, and what tells one call from the next."""
 
     __slots__ = ("_counts", "log_prints", "parameters", "parent", "persist_result")
 

@@ -1,0 +1,326 @@
+"""One call of a flow."""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
+from strongroom.calls.task_call import upstreams_of
+from strongroom.context import FlowRunContext, RunContext, current_run, current_tags
+from strongroom.errors import ResultProblem
+from strongroom.fingerprints import fingerprint
+from strongroom.futures import resolve_futures_to_states
+from strongroom.inputs import has_upstreams, outcome, resolve
+from strongroom.journal.current import current_journal
+from strongroom.journal.records import FlowRun, TaskRun, now
+from strongroom.rules import Keep, Policy, Prepare, Recall
+from strongroom.states import Fetch, NotKept, Pending, State, StateType, is_state_iterable
+
+if TYPE_CHECKING:
+    from strongroom.captures import Captures
+    from strongroom.flows import Flow
+    from strongroom.journal.journal import Journal
+    from strongroom.logging import RunLogger
+    from strongroom.results import ResultStore
+    from strongroom.task_runners.runner import TaskRunner
+
+_HOST = platform.node()
+
+
+class FlowCall(FlowRunContext):
+    """A flow run in the making, which is also the context that the flow's code finds itself in."""
+
+    __slots__ = (
+        "_lock",
+        "_open_runner",
+        "_resumed",
+        "_stores",
+        "_subflows",
+        "_wait_for",
+        "captures",
+        "function",
+        "journal",
+        "past",
+        "policy",
+    )
+
+    def __init__(
+        self,
+        flow: Flow[Any, Any],
+        parameters: dict[str, Any],
+        wait_for: Iterable[Any] | None = None,
+        resumed: FlowRun | None = None,
+    ) -> None:
+        parent = current_run()
+        caller: Any = None if parent is None else parent.flow_run_context
+        self.flow = flow
+        self.function = flow.fn
+        self.parameters = parameters
+        self.parent = parent
+        self.restart_keys()
+        self._lock = threading.Lock()
+        self._open_runner: TaskRunner | None = None
+        self._stores: dict[Any, ResultStore] = {}
+        self._wait_for = tuple(wait_for) if wait_for is not None else ()
+        self.journal: Journal = current_journal() if caller is None else caller.journal
+        self.captures: Captures | None = _captures() if caller is None else caller.captures
+        self.log_prints, self.persist_result = _inherited(flow, caller)
+        self.flow_run = resumed if resumed is not None else self._new_run(parent, caller)
+        self._resumed = resumed is not None or (caller is not None and caller.resumed)
+        self.past: Mapping[tuple[UUID, str], TaskRun] = self._completed() if self._resumed else {}
+        self.policy = flow.policy(recalls=self._resumed and resumed is None)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this run, or the one that called it, began in another process."""
+        return self._resumed
+
+    def _new_run(self, parent: Any, caller: FlowCall | None) -> FlowRun:
+        from strongroom.run_names import random_name
+
+        flow = self.flow
+        key = f"{flow.name}-0" if parent is None else parent.next_key(flow.name)
+        run = FlowRun(
+            uuid4() if parent is None else child_id(parent.id, f"flow:{key}"),
+            random_name(),
+            flow.name,
+            Pending(),
+            flow.version,
+            parent_flow_run_id=None if caller is None else caller.flow_run.id,
+            parent_task_run_id=None if parent is None or parent is caller else parent.id,
+            dynamic_key="" if parent is None else key,
+            tags=current_tags(),
+            entrypoint=flow.entrypoint,
+            source_hash=flow.file_hash,
+            pid=os.getpid(),
+            host=_HOST,
+        )
+        record_state(run, run.state)
+        return run
+
+    def _completed(self) -> Mapping[tuple[UUID, str], TaskRun]:
+        return self.journal.completed(self.flow_run.id)
+
+    @property
+    def logger(self) -> RunLogger:
+        """The run's logger."""
+        from strongroom.logging import flow_run_logger
+
+        return flow_run_logger(self.flow_run)
+
+    def enter(self, state: State[Any]) -> State[Any]:
+        """Record a state."""
+        run = self.flow_run
+        state = record_state(run, state)
+        run.heartbeat = state.timestamp
+        self.journal.save_flow_run(run)
+        self._say(state)
+        return state
+
+    def _say(self, state: State[Any]) -> None:
+        name, count = self.flow.name, self.flow_run.run_count
+        if state.type in (StateType.FAILED, StateType.CRASHED):
+            error = state.data if isinstance(state.data, BaseException) else None
+            exc_info = None if error is None else traceback_of(error)
+            self.logger.error("Finished in state %s", state, exc_info=exc_info)
+        elif state.name == "Running":
+            self.logger.info("Beginning flow run %r for flow %r", self.flow_run.name, name)
+        elif state.type is StateType.SCHEDULED:
+            self.logger.warning("%s Retry %s/%s follows.", state.message, count, self.policy.retries.count)
+        elif state.name == "Retrying":
+            self.logger.info("Retry %s/%s begins.", count - 1, self.policy.retries.count)
+        elif state.is_final() or state.name == "NotReady":
+            self.logger.info("Finished in state %s", state)
+
+    def hooks(self, state: State[Any]) -> Sequence[Callable[[], Any]]:
+        """What users want called in this state."""
+        hooks = self.flow.hooks.get(state.type)
+        return [lambda hook=hook: hook(self.flow, self.flow_run, state) for hook in hooks] if hooks else ()  # type: ignore[misc]
+
+    def condition(self, state: State[Any]) -> Callable[[], Any]:
+        """Flows have no condition: they are always tried again."""
+        return lambda: True
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What to call the function with; calls inside are counted from 0 again in each attempt."""
+        self.restart_keys()
+        return self.flow.signature.arguments(self.parameters)
+
+    def prepare(self) -> None:
+        """Take the results of upstream runs, validate, name the run, and show and keep its parameters."""
+        for upstream in upstreams_of(self._wait_for):
+            outcome(*upstream)
+        if any(has_upstreams(value) for value in self.parameters.values()):
+            self.parameters = {name: resolve(value) for name, value in self.parameters.items()}
+        if self.flow.should_validate_parameters:
+            self.parameters = self.flow.validator.validate(self.parameters)
+        run = self.flow_run
+        if self.parameters:
+            from strongroom.shown import shown
+
+            run.parameters_shown = shown(self.parameters)
+        if self.captures is not None and run.parameters is None:
+            run.parameters = self.captures.seal_parameters(self.parameters, run.id)
+        if self.flow.flow_run_name is not None:
+            from strongroom.run_names import run_name
+
+            run.name = run_name(self.flow.flow_run_name, self.parameters)
+
+    def recall(self) -> State[Any] | None:
+        """The result of this very subflow run from before its caller was resumed."""
+        if self.captures is None or self.flow_run.parent_flow_run_id is None:
+            return None
+        siblings = self.journal.subflow_runs(self.flow_run.parent_flow_run_id)
+        past = next((run for run in siblings if run.id == self.flow_run.id), None)
+        if past is None:
+            return None
+        try:
+            if not past.state.is_completed() or past.result is None or past.parameters is None:
+                return None
+            before = self.captures.open_parameters(past.parameters, past.id)
+            same = fingerprint(before) == fingerprint(self.parameters)
+            if not same:
+                return None
+            value = self._read(past.result, past.id)
+        except ResultProblem as error:
+            self.logger.warning("It completed before, but runs again: %s", error)
+            return None
+        run = self.flow_run
+        run.name, run.start_time, run.run_count, run.result = past.name, past.start_time, past.run_count, past.result
+        run.history = [*past.history]
+        return State(StateType.COMPLETED, past.state.name, "Completed before the flow run was resumed.", value)
+
+    def restore(self, past: TaskRun, call: Any) -> Any:
+        """The result that a task run of this flow run had before."""
+        stored = past.result
+        assert stored is not None
+        if stored.inline is not None or (stored.key or "").startswith("captured/"):
+            if self.captures is None:
+                raise ResultProblem("Nothing can open its result.")
+            return self.captures.restore(stored, past.id)
+        return call.result_store().read(stored)
+
+    def _read(self, stored: Any, run_id: UUID) -> Any:
+        if stored.inline is not None or (stored.key or "").startswith("captured/"):
+            assert self.captures is not None
+            return self.captures.restore(stored, run_id)
+        return self.store_for(None, None).read(stored)
+
+    def look_up(self) -> State[Any] | None:
+        """Flows are not cached."""
+        return None
+
+    def gather(self, value: Any) -> Any:
+        """Wait for all tasks that were submitted in this run; states in place of futures that were returned."""
+        value = resolve_futures_to_states(value)
+        if self._open_runner is not None:
+            self._open_runner.drain()
+        return value
+
+    def abandon(self, interrupt: bool) -> None:
+        """Cancel the tasks that have not begun, and wait for those that have."""
+        if self._open_runner is not None:
+            self._open_runner.abandon(interrupt=interrupt)
+
+    def keep(self, state: State[Any]) -> State[Any]:
+        """Store the result: where it persists, or, of a subflow, where a resumption looks for it."""
+        value, run = state.data, self.flow_run
+        if is_state_iterable(value) or isinstance(value, State):
+            return state
+        stored = None
+        if self.persist_result:
+            try:
+                store = self.store_for(None, None)
+                run.result = stored = store.write(str(run.id), value)
+            except Exception as error:
+                self.logger.error("The result was not persisted: %s: %s", type(error).__name__, error)
+        elif self.captures is not None and run.parent_flow_run_id is not None:
+            run.result = self.captures.capture(value, run.id, run.id)
+        if self.flow.cache_result_in_memory:
+            return state
+        elsewhere = NotKept() if stored is None else Fetch(lambda: store.read(stored))
+        return State(state.type, state.name, state.message, elsewhere, timestamp=state.timestamp)
+
+    def _runner(self) -> TaskRunner:
+        with self._lock:
+            if self._open_runner is None:
+                runner = self.flow.task_runner.duplicate()
+                runner.open()
+                self._open_runner = runner
+            return self._open_runner
+
+    def store_for(self, storage: Any, serializer: Any) -> ResultStore:
+        """The result store of this run, or of a task in it that wants another storage or serializer."""
+        storage = self.flow.result_storage if storage is None else storage
+        serializer = self.flow.result_serializer if serializer is None else serializer
+        if isinstance(self.parent, RunContext) and storage is None and serializer is None:
+            caller = self.parent.flow_run_context
+            if isinstance(caller, FlowCall):
+                return caller.store_for(None, None)
+        key = (storage if isinstance(storage, str) else id(storage), str(serializer))
+        store = self._stores.get(key)
+        if store is None:
+            from strongroom.results import result_store
+
+            store = self._stores.setdefault(key, result_store(storage, serializer))
+        return store
+
+    def may_block(self, effect: Any) -> bool:
+        """Whether an effect waits for a disk or for other runs."""
+        kind = type(effect)
+        if kind is Keep:
+            return self.persist_result or type(effect.state.data) not in SMALL
+        if kind is Prepare:
+            return bool(self._wait_for) or any(has_upstreams(value) for value in self.parameters.values())
+        return kind is Recall or self._open_runner is not None
+
+    def over(self) -> None:
+        """Close the task runner; of the outermost run, write the journal and remove what only a resumption needs."""
+        if self._open_runner is not None:
+            self._open_runner.close()
+        if self.flow_run.parent_flow_run_id is not None:
+            return
+        self.journal.flush()
+        if self.captures is not None and self.flow_run.state.is_completed():
+            self.captures.discard(_with_subflows(self.journal, self.flow_run.id) if self._had_subflows() else [self.id])
+
+    def _had_subflows(self) -> bool:
+        return bool(self.journal.subflow_runs(self.flow_run.id))
+
+
+def _with_subflows(journal: Journal, run_id: UUID) -> list[UUID]:
+    found = [run_id]
+    for run in found:
+        found.extend(subflow.id for subflow in journal.subflow_runs(run))
+    return found
+
+
+def _captures() -> Captures | None:
+    from strongroom.captures import captures
+
+    return captures()
+
+
+def _inherited(flow: Flow[Any, Any], caller: FlowRunContext | None) -> tuple[bool, bool]:
+    """``log_prints`` and ``persist_result``: the flow's own, else its caller's, else the settings'."""
+    log_prints, persist = flow.log_prints, flow.persist_result
+    if caller is not None:
+        return (
+            caller.log_prints if log_prints is None else log_prints,
+            caller.persist_result if persist is None else persist,
+        )
+    from strongroom.settings import get_settings
+
+    settings = get_settings()
+    return (
+        settings.logging_log_prints if log_prints is None else log_prints,
+        settings.results_persist_by_default if persist is None else persist,
+    )
+
+
+__all__ = ["FlowCall", "Policy", "now"]

@@ -1,0 +1,42 @@
+"""Under which key a result lies: one that a policy computes, one that the user writes out, or the run's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from strongroom.errors import CacheKeyProblem
+
+if TYPE_CHECKING:
+    from strongroom.calls.task_call import TaskCall
+
+
+def cache_key(call: TaskCall) -> str | None:
+    """What identifies a result like this call's; None where nothing is cached.
+
+    Raises :class:`~strongroom.errors.CacheKeyProblem`.
+    """
+    task, flow = call.task, call.flow_run_context
+    if task.cache_policy is None:
+        return storage_key(call) if task.result_storage_key is not None else None
+    try:
+        return task.cache_policy.compute_key(
+            task_ctx=call,
+            inputs=call.parameters,
+            flow_parameters={} if flow is None else flow.parameters,
+        )
+    except CacheKeyProblem:
+        raise
+    except Exception as error:
+        raise CacheKeyProblem(f"Its cache key cannot be computed: {type(error).__name__}: {error}.") from None
+
+
+def storage_key(call: TaskCall) -> str:
+    """The key that ``result_storage_key`` spells out, else the run's id."""
+    template = call.task.result_storage_key
+    if template is None:
+        return str(call.task_run.id)
+    if callable(template):
+        return template()
+    from strongroom import runtime
+
+    return template.format(flow_run=runtime.flow_run, task_run=runtime.task_run, parameters=call.parameters)

@@ -1,0 +1,295 @@
+"""One call of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from strongroom.annotations import allow_failure
+from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
+from strongroom.context import RunContext, TaskRunContext, current_run, current_tags
+from strongroom.errors import CacheKeyProblem, ResultProblem
+from strongroom.fingerprints import fingerprint
+from strongroom.futures import PrefectFuture
+from strongroom.inputs import has_upstreams, is_upstream, outcome, resolve, upstreams
+from strongroom.journal.current import current_journal
+from strongroom.journal.records import TaskRun
+from strongroom.rules import Gather, Keep, Policy, Prepare, ended_by
+from strongroom.states import Cached, Cancelled, Fetch, NotKept, Pending, State, StateType, is_state_iterable
+
+if TYPE_CHECKING:
+    from strongroom.calls.flow_call import FlowCall
+    from strongroom.journal.journal import Journal
+    from strongroom.logging import RunLogger
+    from strongroom.results import ResultStore
+    from strongroom.tasks import Task
+
+
+class TaskCall(TaskRunContext):
+    """A task run in the making, which is also the context that the task's code finds itself in."""
+
+    __slots__ = ("_journal", "_store", "_wait_for", "function", "policy", "upstream")
+
+    flow_run_context: FlowCall | None
+
+    def __init__(self, task: Task[Any, Any], parameters: dict[str, Any], wait_for: Iterable[Any] | None) -> None:
+        parent = current_run()
+        flow: Any = None if parent is None else parent.flow_run_context
+        self.task = task
+        self.parameters = parameters
+        self.parent = parent
+        self.flow_run_context = flow
+        self.function = task.fn
+        self.restart_keys()
+        self._journal: Journal = current_journal() if flow is None else flow.journal
+        self._store: ResultStore | None = None
+        self._wait_for = tuple(wait_for) if wait_for is not None else ()
+        self.upstream: tuple[Any, ...] = ()
+        self.log_prints, self.persist_result = _inherited(task, flow)
+        key = f"{task.task_key}-0" if parent is None else parent.next_key(task.task_key)
+        self.task_run = TaskRun(
+            uuid4() if parent is None else child_id(parent.id, key),
+            task.name + key[len(task.task_key) :],
+            task.name,
+            task.task_key,
+            key,
+            _PENDING,
+            None if flow is None else flow.flow_run.id,
+            None if parent is None else parent.id,
+        )
+        self.task_run.tags = task.tags | current_tags()
+        unresolved = any(has_upstreams(value) for value in parameters.values()) if parameters else False
+        if unresolved or self._wait_for:
+            self._find_upstream()
+        prepares = unresolved or bool(self._wait_for) or task.task_run_name is not None
+        self.policy = task.policy(prepares, recalls=flow is not None and bool(flow.past), caches=self.persist_result)
+
+    @property
+    def logger(self) -> RunLogger:
+        """The run's logger."""
+        from strongroom.logging import task_run_logger
+
+        flow = self.flow_run_context
+        return task_run_logger(self.task_run, None if flow is None else flow.flow_run)
+
+    def submitted(self) -> None:
+        """The call waits for a thread: show it."""
+        record_state(self.task_run, Pending())
+        self._journal.save_task_run(self.task_run)
+
+    def cancelled(self) -> State[Any]:
+        """The flow ended before this call began."""
+        return self.enter(Cancelled(message="The flow run ended before this task run began."))
+
+    def crashed(self, error: BaseException) -> State[Any]:
+        """Something went wrong outside of the rules."""
+        return self.enter(ended_by(error, self.policy))
+
+    def enter(self, state: State[Any]) -> State[Any]:
+        """Record a state."""
+        run = self.task_run
+        state = record_state(run, state)
+        if run.flow_run_id is not None and state.type is StateType.RUNNING and run.inputs_fingerprint is None:
+            run.inputs_fingerprint = fingerprint(tuple(self.parameters.values()))
+        self._journal.save_task_run(run)
+        if state.type is not StateType.COMPLETED and state.name != "Running":
+            self._say(state)
+        return state
+
+    def _say(self, state: State[Any]) -> None:
+        if state.type in (StateType.FAILED, StateType.CRASHED):
+            error = state.data if isinstance(state.data, BaseException) else None
+            exc_info = None if error is None else traceback_of(error)
+            self.logger.error("Finished in state %s", state, exc_info=exc_info)
+        elif state.type is StateType.SCHEDULED:
+            seconds = (state.scheduled_time - state.timestamp).total_seconds() if state.scheduled_time else 0
+            self.logger.warning("%s Retry %s starts in %g s.", state.message, self._retry_number(), seconds)
+        elif state.name == "Retrying":
+            self.logger.info("Retry %s begins.", self._retry_number(-1))
+        elif state.type is not StateType.PENDING or state.name == "NotReady":
+            self.logger.warning("Finished in state %s", state)
+
+    def _retry_number(self, offset: int = 0) -> str:
+        return f"{self.task_run.run_count + offset}/{self.policy.retries.count}"
+
+    def hooks(self, state: State[Any]) -> Sequence[Callable[[], Any]]:
+        """What users want called in this state."""
+        hooks = self.task.hooks.get(state.type)
+        return [lambda hook=hook: hook(self.task, self.task_run, state) for hook in hooks] if hooks else ()  # type: ignore[misc]
+
+    def condition(self, state: State[Any]) -> Callable[[], Any]:
+        """The ``retry_condition_fn``, ready to be called."""
+        function = self.task.retry_condition_fn
+        assert function is not None
+        return lambda: function(self.task, self.task_run, state)
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What to call the function with."""
+        self.restart_keys()
+        return self.task.signature.arguments(self.parameters)
+
+    def _find_upstream(self) -> None:
+        found = [*upstreams(list(self.parameters.values())), *upstreams(list(self._wait_for))]
+        self.upstream = tuple(found)
+        ids = (future.task_run_id for future in found if isinstance(future, PrefectFuture))
+        self.task_run.upstream = tuple(dict.fromkeys(ids))
+
+    def prepare(self) -> None:
+        """Take the results of upstream runs; name the run after its inputs."""
+        for upstream in upstreams_of(self._wait_for):
+            outcome(*upstream)
+        self.parameters = {name: resolve(value) for name, value in self.parameters.items()}
+        self._wait_for = self.upstream = ()
+        if self.task.task_run_name is not None:
+            from strongroom.run_names import run_name
+
+            self.task_run.name = run_name(self.task.task_run_name, self.parameters)
+
+    def recall(self) -> State[Any] | None:
+        """The result of this very run from before the flow was resumed."""
+        flow, run = self.flow_run_context, self.task_run
+        assert flow is not None
+        assert run.parent_id is not None
+        past = flow.past.get((run.parent_id, run.dynamic_key))
+        if past is None or past.result is None:
+            return None
+        run.inputs_fingerprint = fingerprint(tuple(self.parameters.values()))
+        if past.inputs_fingerprint and run.inputs_fingerprint and past.inputs_fingerprint != run.inputs_fingerprint:
+            self.logger.warning("It completed before with other inputs, so it runs again.")
+            return None
+        try:
+            value = flow.restore(past, self)
+        except ResultProblem as error:
+            self.logger.warning("It completed before, but runs again: %s", error)
+            return None
+        run.result, run.cache_key, run.start_time = past.result, past.cache_key, past.start_time
+        run.history.extend(past.history)
+        run.run_count = past.run_count
+        message = "Completed before the flow run was resumed."
+        return State(StateType.COMPLETED, past.state.name, message, value)
+
+    def look_up(self) -> State[Any] | None:
+        """The cached result, if there is one and it is wanted."""
+        from strongroom.calls.result_keys import cache_key
+
+        try:
+            self.task_run.cache_key = key = cache_key(self)
+        except CacheKeyProblem as error:
+            self.logger.warning("This run is not cached: %s", error)
+            return None
+        if key is None or self.task.refresh_cache:
+            return None
+        hit = self.result_store().cached(key)
+        if hit is None:
+            return None
+        self.task_run.result = hit.stored
+        return Cached(message="The result was in the cache.", data=hit.value)
+
+    def gather(self, value: Any) -> Any:
+        """States in place of futures that the task returned, alone or in a list, tuple or set."""
+        if isinstance(value, PrefectFuture):
+            value.wait()
+            return value.state
+        if type(value) in (list, tuple, set) and value and all(is_upstream(item) for item in value):
+            return type(value)(self.gather(item) for item in value)
+        return value
+
+    def abandon(self, interrupt: bool) -> None:
+        """A task has nothing of its own that runs beside it."""
+
+    def keep(self, state: State[Any]) -> State[Any]:
+        """Store the result: where it persists, or where a resumption looks for it."""
+        value = state.data
+        if is_state_iterable(value) or isinstance(value, State):
+            return state
+        if self.persist_result:
+            self._persist(value)
+        elif self.flow_run_context is not None and self.flow_run_context.captures is not None:
+            run = self.task_run
+            run.result = self.flow_run_context.captures.capture(value, run.id, run.flow_run_id)
+        if self.task.cache_result_in_memory:
+            return state
+        return State(state.type, state.name, state.message, self._elsewhere(), timestamp=state.timestamp)
+
+    def _persist(self, value: Any) -> None:
+        from strongroom.calls.result_keys import storage_key
+
+        expiration = None if self.task.cache_expiration is None else self._now() + self.task.cache_expiration
+        try:
+            key = self.task_run.cache_key or storage_key(self)
+            self.task_run.result = self.result_store().write(key, value, expiration=expiration)
+        except Exception as error:
+            self.logger.error("The result was not persisted: %s: %s", type(error).__name__, error)
+
+    @staticmethod
+    def _now() -> Any:
+        from strongroom.journal.records import now
+
+        return now()
+
+    def _elsewhere(self) -> Fetch | NotKept:
+        run, flow = self.task_run, self.flow_run_context
+        stored = run.result
+        if stored is None:
+            return NotKept()
+        if self.persist_result:
+            store = self.result_store()
+            return Fetch(lambda: store.read(stored))
+        captures = flow.captures if flow is not None else None
+        if captures is None:
+            return NotKept()
+        return Fetch(lambda: captures.restore(stored, run.id))
+
+    def result_store(self) -> ResultStore:
+        """Where the task's results persist: its own storage and serializer, or the flow's, or the settings'."""
+        if self._store is None:
+            task, flow = self.task, self.flow_run_context
+            if flow is not None:
+                self._store = flow.store_for(task.result_storage, task.result_serializer)
+            else:
+                from strongroom.results import result_store
+
+                self._store = result_store(task.result_storage, task.result_serializer)
+        return self._store
+
+    def may_block(self, effect: Any) -> bool:
+        """Whether an effect waits for a disk or for other runs."""
+        kind = type(effect)
+        if kind is Keep:
+            return self.persist_result or type(effect.state.data) not in SMALL
+        if kind is Gather:
+            return isinstance(effect.value, PrefectFuture | list | tuple | set)
+        return kind is not Prepare or bool(self.upstream)
+
+    def over(self) -> None:
+        """Let go of what the run held, for the state may live on in a future."""
+        self.parameters = {}
+        self._store = None
+
+
+def _inherited(task: Task[Any, Any], flow: RunContext | None) -> tuple[bool, bool]:
+    """``log_prints`` and ``persist_result``: the task's own, else the flow's, else the settings'."""
+    log_prints, persist = task.log_prints, task.persist_result
+    if flow is not None:
+        return (
+            flow.log_prints if log_prints is None else log_prints,
+            flow.persist_result if persist is None else persist,
+        )
+    if log_prints is None or persist is None:
+        from strongroom.settings import get_settings
+
+        settings = get_settings()
+        log_prints = settings.logging_log_prints if log_prints is None else log_prints
+        persist = settings.results_persist_by_default if persist is None else persist
+    return log_prints, persist
+
+
+def upstreams_of(wait_for: tuple[Any, ...]) -> list[tuple[Any, bool]]:
+    """Each run to wait for, and whether its failure is allowed."""
+    return [(found, isinstance(item, allow_failure)) for item in wait_for for found in upstreams(item)]
+
+
+_PENDING = Pending()
+
+__all__ = ["Policy", "TaskCall"]

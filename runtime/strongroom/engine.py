@@ -1,0 +1,354 @@
+"""Carries out what :mod:`strongroom.rules` say: thin shells, one a colour, that differ in how they wait and in nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from contextlib import aclosing, contextmanager
+from functools import partial
+from types import AsyncGeneratorType, GeneratorType
+from typing import TYPE_CHECKING, Any, cast
+
+from strongroom.calls.call import Call as RunCall
+from strongroom.calls.call import enter_context, leave_context
+from strongroom.rules import (
+    Abandon,
+    Ask,
+    Call,
+    Effect,
+    Enter,
+    Gather,
+    Keep,
+    LookUp,
+    Prepare,
+    Recall,
+    Sleep,
+    rules_of_a_run,
+)
+from strongroom.states import State
+from strongroom.timeouts import Expired, await_within, call_within
+
+if TYPE_CHECKING:
+    from strongroom.flows import Flow
+    from strongroom.journal.records import FlowRun
+
+sleep = time.sleep
+asleep = asyncio.sleep
+
+
+class _Course:
+    """A run's way through the rules: the effect that is due, until there is a final state."""
+
+    __slots__ = ("_steps", "effect", "state")
+
+    def __init__(self, call: RunCall) -> None:
+        self._steps = rules_of_a_run(call.policy)
+        self.state: State[Any] | None = None
+        self.effect: Effect | None = next(self._steps)
+
+    def reply(self, value: Any) -> None:
+        try:
+            self.effect = self._steps.send(value)
+        except StopIteration as end:
+            self._end(end.value)
+
+    def fail(self, error: BaseException) -> None:
+        try:
+            self.effect = self._steps.throw(error)
+        except StopIteration as end:
+            self._end(end.value)
+
+    def _end(self, state: State[Any]) -> None:
+        self.effect, self.state = None, state
+
+
+def run_sync(call: RunCall) -> State[Any]:
+    """Carry out a call of a synchronous function."""
+    with _inside(call), _closing(call):
+        course = _Course(call)
+        while (effect := course.effect) is not None:
+            try:
+                reply = _do(call, effect)
+            except BaseException as error:
+                course.fail(error)
+            else:
+                course.reply(reply)
+    return cast("State[Any]", course.state)
+
+
+async def run_async(call: RunCall) -> State[Any]:
+    """Carry out a call of an asynchronous function."""
+    with _inside(call), _closing(call):
+        course = _Course(call)
+        while (effect := course.effect) is not None:
+            try:
+                reply = await _do_async(call, effect)
+            except BaseException as error:
+                course.fail(error)
+            else:
+                course.reply(reply)
+    return cast("State[Any]", course.state)
+
+
+def run_generator(call: RunCall) -> Generator[Any, Any, Any]:
+    """Carry out a call of a generator function, as its caller iterates."""
+    with _closing(call):
+        course = _Course(call)
+        while (effect := course.effect) is not None:
+            try:
+                if type(effect) is Call:
+                    reply = yield from _iterate(call, effect)
+                else:
+                    with _inside(call):
+                        reply = _do(call, effect)
+            except BaseException as error:
+                course.fail(error)
+            else:
+                course.reply(reply)
+    return result_of(cast("State[Any]", course.state))
+
+
+async def run_async_generator(call: RunCall) -> AsyncGenerator[Any, Any]:
+    """Carry out a call of an asynchronous generator function, as its caller iterates."""
+    with _closing(call):
+        course = _Course(call)
+        while (effect := course.effect) is not None:
+            try:
+                reply = None
+                if type(effect) is Call:
+                    args, kwargs = call.arguments()
+                    async with aclosing(call.function(*args, **kwargs)) as items:
+                        async for item in _items_within(call, items, effect.timeout_seconds):
+                            if type(item) is Expired:
+                                reply = item
+                                break
+                            yield item
+                else:
+                    with _inside(call):
+                        reply = await _do_async(call, effect)
+            except BaseException as error:
+                course.fail(error)
+            else:
+                course.reply(reply)
+    result_of(cast("State[Any]", course.state))
+
+
+def carry_out(call: RunCall) -> State[Any]:
+    """Carry out any call from synchronous code, an asynchronous one in an event loop of its own; for task runners."""
+    function = call.function
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return asyncio.run(run_async(call))
+    return run_sync(call)
+
+
+def result_of(state: State[Any]) -> Any:
+    """What a caller gets: the result, or the exception; an interrupt in any case."""
+    interrupt(state)
+    return state.result()
+
+
+def interrupt(state: State[Any]) -> None:
+    """Go on with what interrupted the run: Ctrl-C, a call to exit, a cancelled asynchronous task."""
+    if state.is_crashed() and isinstance(state.data, BaseException) and not isinstance(state.data, Exception):
+        raise state.data
+
+
+def start(call: RunCall, *, return_state: bool) -> Any:
+    """Carry out a call in the colour of its function: what ``my_task(…)`` and ``my_flow(…)`` give."""
+    function = call.function
+    if inspect.iscoroutinefunction(function):
+        return _awaited(call, return_state)
+    if return_state:
+        if inspect.isasyncgenfunction(function):
+            return _awaited(call, return_state)
+    elif inspect.isgeneratorfunction(function):
+        return run_generator(call)
+    elif inspect.isasyncgenfunction(function):
+        return run_async_generator(call)
+    state = run_sync(call)
+    interrupt(state)
+    return state if return_state else state.result()
+
+
+async def _awaited(call: RunCall, return_state: bool) -> Any:
+    state = await run_async(call)
+    interrupt(state)
+    return state if return_state else await state.aresult()
+
+
+def resume_flow_run(flow: Flow[Any, Any], parameters: dict[str, Any], flow_run: FlowRun) -> State[Any]:
+    """Go on with a flow run that another process left: what completed there is not run again.
+
+    ``parameters`` are those that the run began with. Blocks until the run is over, whatever the colour of the flow.
+    """
+    from strongroom.calls.flow_call import FlowCall
+
+    state = carry_out(FlowCall(flow, parameters, resumed=flow_run))
+    interrupt(state)
+    return state
+
+
+@contextmanager
+def _inside(call: RunCall) -> Generator[None]:
+    """The code in the block is part of the run."""
+    token = enter_context(call)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        leave_context(token)
+
+
+@contextmanager
+def _closing(call: RunCall) -> Generator[None]:
+    if call.log_prints:
+        from strongroom import prints
+
+        prints.install()
+    try:
+        yield
+    finally:
+        call.over()
+
+
+_DEEDS: dict[type, Callable[[RunCall, Any], Any]] = {
+    Prepare: lambda call, _: call.prepare(),
+    Recall: lambda call, _: call.recall(),
+    LookUp: lambda call, _: call.look_up(),
+    Gather: lambda call, effect: call.gather(effect.value),
+    Abandon: lambda call, effect: call.abandon(effect.interrupt),
+    Keep: lambda call, effect: call.keep(effect.state),
+}
+_SMALL = frozenset({type(None), bool, int, float})
+
+
+def _do(call: RunCall, effect: Effect) -> Any:
+    kind = type(effect)
+    if kind is Enter:
+        state = call.enter(cast("Enter", effect).state)
+        for hook in call.hooks(state):
+            _guarded(call, lambda hook=hook: _finished(hook()))  # type: ignore[misc]
+        return state
+    if kind is Call:
+        return _call(call, cast("Call", effect).timeout_seconds)
+    if kind is Sleep:
+        return sleep(cast("Sleep", effect).seconds)
+    if kind is Ask:
+        return _guarded(call, lambda: _finished(call.condition(cast("Ask", effect).state)()))
+    return _DEEDS[kind](call, effect)
+
+
+async def _do_async(call: RunCall, effect: Effect) -> Any:
+    kind = type(effect)
+    if kind is Enter:
+        state = call.enter(cast("Enter", effect).state)
+        for hook in call.hooks(state):
+            await _guarded_async(call, hook)
+        return state
+    if kind is Call:
+        awaitable = _awaitable(call)
+        timeout = cast("Call", effect).timeout_seconds
+        return await (awaitable if timeout is None else await_within(timeout, awaitable))
+    if kind is Sleep:
+        return await asleep(cast("Sleep", effect).seconds)
+    if kind is Ask:
+        return await _guarded_async(call, call.condition(cast("Ask", effect).state))
+    if call.may_block(effect):
+        return await asyncio.to_thread(_DEEDS[kind], call, effect)
+    return _DEEDS[kind](call, effect)
+
+
+def _call(call: RunCall, timeout: float | None) -> Any:
+    args, kwargs = call.arguments()
+    if timeout is None:
+        value = call.function(*args, **kwargs)
+        return list(value) if type(value) is GeneratorType else value
+    return call_within(timeout, lambda: _listed(call.function(*args, **kwargs)))
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if type(value) is GeneratorType else value
+
+
+def _awaitable(call: RunCall) -> Coroutine[Any, Any, Any]:
+    args, kwargs = call.arguments()
+    return _listed_async(call.function(*args, **kwargs))
+
+
+async def _listed_async(value: Any) -> Any:
+    if type(value) is AsyncGeneratorType:
+        return [item async for item in value]
+    value = await value
+    if type(value) is AsyncGeneratorType:
+        return [item async for item in value]
+    return _listed(value)
+
+
+def _iterate(call: RunCall, effect: Call) -> Generator[Any, Any, Any]:
+    """Like ``yield from`` the user's generator, which is part of the run while it works and not while it waits."""
+    args, kwargs = call.arguments()
+    items = call.function(*args, **kwargs)
+    due = None if effect.timeout_seconds is None else time.monotonic() + effect.timeout_seconds
+    step: Callable[[], Any] = partial(next, items)
+    while True:
+        try:
+            with _inside(call):
+                item = step() if due is None else call_within(max(due - time.monotonic(), 1e-3), step)
+        except StopIteration as end:
+            return end.value
+        if type(item) is Expired:
+            return Expired(cast("float", effect.timeout_seconds), item.late)
+        try:
+            step = partial(items.send, (yield item))
+        except GeneratorExit:
+            with _inside(call):
+                items.close()
+            raise
+        except BaseException as error:
+            step = partial(items.throw, error)
+
+
+async def _items_within(call: RunCall, items: AsyncIterator[Any], timeout: float | None) -> AsyncIterator[Any]:
+    """The user's items, each made as part of the run; :class:`Expired` where they take too long together."""
+    due = None if timeout is None else time.monotonic() + timeout
+    while True:
+        with _inside(call):
+            coming = anext(items, _END)
+            item = await (coming if due is None else await_within(max(due - time.monotonic(), 0), coming))
+        if item is _END:
+            return
+        yield Expired(cast("float", timeout), item.late) if type(item) is Expired else item
+
+
+_END = object()
+
+
+def _finished(value: Any) -> Any:
+    """What a user's hook gives; of an asynchronous one, once it was awaited."""
+    if not inspect.iscoroutine(value):
+        return value
+    if asyncio._get_running_loop() is None:
+        return asyncio.run(value)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, value).result()
+
+
+def _guarded(call: RunCall, function: Callable[[], Any]) -> Any:
+    """What a hook or condition gives. One that raises is logged, and changes nothing else."""
+    try:
+        return function()
+    except Exception:
+        call.logger.exception("A hook or condition of this run raised an exception")
+        return None
+
+
+async def _guarded_async(call: RunCall, function: Callable[[], Any]) -> Any:
+    try:
+        value = function()
+        return await value if inspect.isawaitable(value) else value
+    except Exception:
+        call.logger.exception("A hook or condition of this run raised an exception")
+        return None

@@ -1,0 +1,122 @@
+"""What inputs are, as a hash: the same in every process, and free of secrets.
+
+Values are pickled without memo, so that equal values give equal bytes whatever objects they share; sets and mappings
+are put in order; a saved block stands for itself by type, name and version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import sys
+from typing import Any
+
+from strongroom.errors import CacheKeyProblem
+
+FINGERPRINT_LIMIT = 1024 * 1024
+_ATOMS = frozenset({str, int, float, bool, bytes, list, tuple, type(None)})
+
+
+class _TooMuch(Exception):
+    pass
+
+
+class _Hash(io.RawIOBase):
+    """A file that hashes what is written, up to a limit."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._hash = hashlib.sha256()
+        self._left = sys.maxsize if limit is None else limit
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self._left -= size
+        if self._left < 0:
+            raise _TooMuch
+        self._hash.update(data)
+        return size
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+
+class _Canonical(pickle.Pickler):
+    """Writes equal values as equal bytes. ``strict`` refuses what has no identity that may be shown."""
+
+    def __init__(self, file: Any, strict: bool) -> None:
+        super().__init__(file, protocol=5)
+        self.fast = True
+        self._strict = strict
+
+    def persistent_id(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in _ATOMS:
+            return None
+        if kind is dict:
+            return "dict", _ordered((_digest(key, self._strict), item) for key, item in value.items())
+        if kind is set or kind is frozenset:
+            return kind.__name__, sorted(_digest(item, self._strict) for item in value)
+        return _identity(value, self._strict)
+
+
+def _ordered(pairs: Any) -> list[Any]:
+    return sorted(pairs, key=lambda pair: pair[0])
+
+
+def _identity(value: Any, strict: bool) -> tuple[str, ...] | None:
+    """What stands for a block or a secret; None for a value of any other kind."""
+    blocks = sys.modules.get("strongroom_blocks.block")
+    if blocks is not None and isinstance(value, blocks.Block):
+        from strongroom_blocks import reference_of
+
+        kind, reference = f"{type(value).__module__}.{type(value).__qualname__}", reference_of(value)
+        if reference is None and strict:
+            raise CacheKeyProblem(
+                f"A {type(value).__name__} among the inputs is not saved, so nothing safe to show identifies it.",
+                "Save the block and pass it loaded, or leave it out: cache_policy=INPUTS - 'name'.",
+            )
+        return "block", kind, "" if reference is None else str(reference)
+    secrets = sys.modules.get("pydantic.types")
+    if secrets is not None and isinstance(value, (secrets.SecretStr, secrets.SecretBytes, secrets.Secret)):
+        if strict:
+            raise CacheKeyProblem(
+                "A secret among the inputs has no identity that may be shown.",
+                "Pass a saved block that holds it, or leave it out: cache_policy=INPUTS - 'name'.",
+            )
+        return "secret", type(value).__qualname__
+    return None
+
+
+def _digest(value: Any, strict: bool) -> bytes:
+    file = io.BytesIO()
+    _Canonical(file, strict).dump(value)
+    return hashlib.sha256(file.getvalue()).digest()
+
+
+def fingerprint(value: Any) -> bytes | None:
+    """Tells whether two calls had the same inputs; None where that cannot be told at a bounded cost.
+
+    Unpicklable inputs and those beyond 1 MiB have none. Two secrets, or two blocks that are not saved, look the same.
+    """
+    file = _Hash(FINGERPRINT_LIMIT)
+    try:
+        _Canonical(file, strict=False).dump(value)
+    except Exception:
+        return None
+    return file.digest()
+
+
+def hash_objects(*values: Any) -> str:
+    """A hash of values for a cache key, in hexadecimal; raises :class:`~strongroom.errors.CacheKeyProblem`."""
+    file = _Hash(None)
+    try:
+        _Canonical(file, strict=True).dump(values)
+    except CacheKeyProblem:
+        raise
+    except Exception as error:
+        raise CacheKeyProblem(
+            f"An input cannot be hashed ({type(error).__name__}).",
+            "Leave it out: cache_policy=INPUTS - 'name', or give a cache_key_fn.",
+        ) from None
+    return file.digest().hex()

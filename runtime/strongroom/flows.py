@@ -1,0 +1,217 @@
+"""Flows: functions that call tasks and other flows, and whose runs are recorded, retried, timed, and can be resumed.
+
+Parameters and their meaning are those that Prefect 3 documents under "Flows".
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+from strongroom import engine
+from strongroom.calls.flow_call import FlowCall
+from strongroom.definitions import Definition, Hook
+from strongroom.errors import InvalidDefinition
+from strongroom.parameters import Validator
+from strongroom.retries import Delay, Retries
+from strongroom.rules import Policy
+from strongroom.run_names import RunName
+from strongroom.states import State, StateType
+from strongroom.task_runners import TaskRunner, ThreadPoolTaskRunner
+from strongroom.tasks import _HOOKS, _timeout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from strongroom_blocks.capabilities import ObjectStore
+
+    from strongroom.serializers import Serializer
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Flow(Definition, Generic[P, R]):
+    """A function that runs as a flow. Made by :func:`flow`, which documents the options."""
+
+    def __init__(
+        self,
+        fn: Callable[P, R],
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        flow_run_name: RunName | None = None,
+        retries: int | None = None,
+        retry_delay_seconds: Delay | None = None,
+        task_runner: TaskRunner | type[TaskRunner] | None = None,
+        description: str | None = None,
+        timeout_seconds: float | None = None,
+        validate_parameters: bool = True,
+        persist_result: bool | None = None,
+        result_storage: ObjectStore | str | Path | None = None,
+        result_serializer: Serializer | str | None = None,
+        cache_result_in_memory: bool = True,
+        log_prints: bool | None = None,
+        on_completion: Iterable[Hook] | None = None,
+        on_failure: Iterable[Hook] | None = None,
+        on_cancellation: Iterable[Hook] | None = None,
+        on_crashed: Iterable[Hook] | None = None,
+        on_running: Iterable[Hook] | None = None,
+    ) -> None:
+        super().__init__(fn, name, description, version, {
+            StateType.COMPLETED: on_completion, StateType.FAILED: on_failure, StateType.RUNNING: on_running,
+            StateType.CRASHED: on_crashed, StateType.CANCELLED: on_cancellation,
+        })  # fmt: skip
+        if name is None:
+            self.name = self.name.replace("_", "-")
+        self.options = dict(
+            name=name, version=version, flow_run_name=flow_run_name, retries=retries,
+            retry_delay_seconds=retry_delay_seconds, task_runner=task_runner, description=description,
+            timeout_seconds=timeout_seconds, validate_parameters=validate_parameters, persist_result=persist_result,
+            result_storage=result_storage, result_serializer=result_serializer,
+            cache_result_in_memory=cache_result_in_memory, log_prints=log_prints,
+        )  # fmt: skip
+        self.flow_run_name = flow_run_name
+        self.retries = Retries.of(retries, retry_delay_seconds)
+        self.task_runner: TaskRunner = _task_runner(task_runner)
+        self.timeout_seconds = _timeout(timeout_seconds)
+        self.should_validate_parameters = validate_parameters
+        implied = True if result_storage is not None or result_serializer is not None else None
+        self.persist_result = persist_result if persist_result is not None else implied
+        self.result_storage = result_storage
+        self.result_serializer = result_serializer
+        self.cache_result_in_memory = cache_result_in_memory
+        self.log_prints = log_prints
+
+    def policy(self, recalls: bool) -> Policy:
+        """What the rules have to know of one call."""
+        return Policy("Flow", self.retries, self.timeout_seconds, prepares=True, recalls=recalls, gathers=True)
+
+    @functools.cached_property
+    def validator(self) -> Validator:
+        """What validates the arguments."""
+        return Validator(self.fn, self.signature)
+
+    @functools.cached_property
+    def entrypoint(self) -> str | None:
+        """Where the function is found again: ``path.py:function`` or ``package.module:function``; None inside a function."""
+        qualified = getattr(self.fn, "__qualname__", "")
+        module = getattr(self.fn, "__module__", None) or ""
+        if not qualified or "<" in qualified or self._bound:
+            return None
+        if "." in module:
+            return f"{module}:{qualified}"
+        return f"{self.file}:{qualified}" if self.file is not None and self.file.is_file() else None
+
+    @functools.cached_property
+    def file_hash(self) -> bytes | None:
+        """The SHA-256 of the file that the function stands in."""
+        if self.file is None or not self.file.is_file():
+            return None
+        return hashlib.sha256(self.file.read_bytes()).digest()
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters as the annotations want them; raises ParameterTypeError, which names what does not fit."""
+        return self.validator.validate(self.signature.bind((), parameters))
+
+    def with_options(self, **options: Any) -> Flow[P, R]:
+        """A flow of the same function and the same options, but for those given here."""
+        unknown = options.keys() - self.options.keys() - _HOOKS.keys()
+        if unknown:
+            raise InvalidDefinition(f"Flows have no option {sorted(unknown)[0]!r}.", "See help(strongroom.flow).")
+        hooks = {name: options.pop(name, self.hooks.get(kind)) for name, kind in _HOOKS.items()}
+        other = Flow(self.fn, **{**self.options, **options}, **hooks)  # type: ignore[arg-type]
+        other._binds, other._bound = self._binds, self._bound
+        return other
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        @overload
+        def __call__(
+            self: Flow[..., Coroutine[Any, Any, T]],
+            *args: Any,
+            return_state: Literal[True],
+            wait_for: Any = ...,
+            **kwargs: Any,
+        ) -> Coroutine[Any, Any, State[T]]: ...
+        @overload
+        def __call__(self, *args: Any, return_state: Literal[True], wait_for: Any = ..., **kwargs: Any) -> State[R]: ...
+        @overload
+        def __call__(self, *args: Any, wait_for: Iterable[Any] | None, **kwargs: Any) -> R: ...
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    else:
+
+        def __call__(self, *args, return_state=False, wait_for=None, **kwargs):
+            """Run the flow here and now: what the function returns, or with ``return_state`` the run's final state.
+
+            A returned future gives its result; several states or futures in a list, tuple or set decide together whether
+            the run completed. Raises what the function raises, and what a returned state failed with.
+            """
+            return engine.start(FlowCall(self, self.signature.bind(args, kwargs), wait_for), return_state=return_state)
+
+
+def _task_runner(given: TaskRunner | type[TaskRunner] | None) -> TaskRunner:
+    if given is None:
+        return ThreadPoolTaskRunner()
+    if isinstance(given, type) and issubclass(given, TaskRunner):
+        return given()
+    if isinstance(given, TaskRunner):
+        return given
+    raise InvalidDefinition(f"{given!r:.80} is no task runner.", "Use ThreadPoolTaskRunner(max_workers=…).")
+
+
+@overload
+def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
+@overload
+def flow(
+    fn: None = None,
+    /,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    flow_run_name: RunName | None = None,
+    retries: int | None = None,
+    retry_delay_seconds: Delay | None = None,
+    task_runner: TaskRunner | type[TaskRunner] | None = None,
+    description: str | None = None,
+    timeout_seconds: float | None = None,
+    validate_parameters: bool = True,
+    persist_result: bool | None = None,
+    result_storage: ObjectStore | str | Path | None = None,
+    result_serializer: Serializer | str | None = None,
+    cache_result_in_memory: bool = True,
+    log_prints: bool | None = None,
+    on_completion: Iterable[Hook] | None = None,
+    on_failure: Iterable[Hook] | None = None,
+    on_cancellation: Iterable[Hook] | None = None,
+    on_crashed: Iterable[Hook] | None = None,
+    on_running: Iterable[Hook] | None = None,
+) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(fn: Any = None, /, **options: Any) -> Any:
+    """Make a flow of a function, synchronous or not, a generator or a method: ``@flow`` or ``@flow(retries=3)``.
+
+    :param name: what people read; the function's name, with dashes, where none is given.
+    :param version: shown with each run.
+    :param flow_run_name: a template to fill in with the parameters (``"load-{day:%F}"``), or a function that gives the name.
+    :param retries: how many times a run that fails is tried again.
+    :param retry_delay_seconds: seconds before each retry.
+    :param task_runner: what carries out submitted tasks: ``ThreadPoolTaskRunner(max_workers=4)``.
+    :param description: what it does; the docstring where none is given.
+    :param timeout_seconds: how long each attempt may take; then it fails as ``TimedOut``.
+    :param validate_parameters: whether arguments are converted and checked as their annotations say.
+    :param persist_result: whether results, also of the tasks inside that do not say so, are stored.
+    :param result_storage: a block that stores objects, its reference, or a folder.
+    :param result_serializer: ``"pickle"``, ``"json"``, ``"compressed/pickle"``, ``"compressed/json"``, or one of yours.
+    :param cache_result_in_memory: whether the state holds the result; where not, it is read when it is asked for.
+    :param log_prints: whether what it, and the tasks inside that do not say so, print becomes lines of their logs.
+    :param on_completion: functions of flow, run and state that are called when a run completes; likewise ``on_failure``,
+        ``on_running``, ``on_crashed`` and ``on_cancellation``.
+    """
+    if fn is None:
+        return lambda function: Flow(function, **options)
+    return Flow(fn, **options)

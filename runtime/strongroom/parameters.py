@@ -1,0 +1,76 @@
+"""A flow's arguments, validated by pydantic against its annotations. No message ever shows a value."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from strongroom_blocks.redaction import redactor
+
+from strongroom.errors import ParameterTypeError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from strongroom.signatures import Signature
+
+
+class Validator:
+    """Validates the arguments of one function; made when the first of its runs begins."""
+
+    def __init__(self, function: Callable[..., Any], signature: Signature) -> None:
+        self.name = signature.name
+        self._fields = {f"p{n}": parameter.name for n, parameter in enumerate(signature.inspected.parameters.values())}
+        self._model = _model(function, signature.inspected.parameters)
+
+    def validate(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values as their annotations want them; raises :class:`~strongroom.errors.ParameterTypeError`."""
+        from pydantic import ValidationError
+
+        try:
+            model = self._model.model_validate(dict(values))
+        except ValidationError as error:
+            problems = [
+                f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
+                for each in error.errors(include_url=False, include_input=False, include_context=False)
+            ]
+            raise ParameterTypeError(
+                redactor.redact(f"{self.name} got arguments that do not fit its annotations: {'; '.join(problems)}."),
+                "Pass what they ask for, or use validate_parameters=False.",
+            ) from None
+        return {name: getattr(model, field) for field, name in self._fields.items() if name in values}
+
+
+def _model(function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]) -> type[BaseModel]:
+    """A model with a field for each parameter. Fields have names of their own, so parameters may have any."""
+    from pydantic import ConfigDict, Field, create_model
+
+    hints = _hints(function)
+    fields: dict[str, Any] = {}
+    for number, parameter in enumerate(parameters.values()):
+        kind = hints.get(parameter.name, Any)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            kind = tuple[kind, ...]  # type: ignore[valid-type]
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            kind = dict[str, kind]  # type: ignore[valid-type]
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[f"p{number}"] = (kind, Field(default, alias=parameter.name))
+    config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True)
+    return create_model("Parameters", __config__=config, **fields)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations as types; one that cannot be resolved here is not checked."""
+    plain = inspect.unwrap(function)
+    try:
+        return typing.get_type_hints(plain, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        found = {}
+        for name, hint in getattr(plain, "__annotations__", {}).items():
+            try:
+                found[name] = eval(hint, plain.__globals__) if isinstance(hint, str) else hint  # noqa: S307
+            except Exception:
+                found[name] = Any
+        return found

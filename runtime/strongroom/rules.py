@@ -1,0 +1,243 @@
+"""The rules of a run: what happened → the next state, and what to do about it. No input or output happens here.
+
+:func:`rules_of_a_run` is a generator. It yields what is to be done (an effect), is sent what came of it, and is thrown
+what was raised; it returns the final state. :mod:`strongroom.engine` carries the effects out, in either colour::
+
+    Prepare ─ raised ──────────────────────────────► Failed, NotReady or Crashed
+       │
+    Recall ── this run completed before ───────────► Completed (what a resumption finds)
+       │
+    LookUp ── the cache has it ────────────────────► Cached
+       │
+    Running, Call ── took too long ──┐
+       │      └───── raised ─────────┤  retries left, and Ask agrees: AwaitingRetry, Sleep, Retrying, Call again
+       │                             └─ Abandon ───► Failed, TimedOut, Cancelled or Crashed
+    Gather (futures that were returned become states; for a flow, its tasks end)
+       │
+    Keep (results that persist, or that a resumption needs)
+       └───────────────────────────────────────────► Completed, or what was returned says
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from strongroom.errors import (
+    CancelledRun,
+    FlowRunTimeoutError,
+    ParameterProblem,
+    TaskRunTimeoutError,
+    UpstreamTaskError,
+)
+from strongroom.retries import Retries
+from strongroom.states import (
+    AwaitingRetry,
+    Cancelled,
+    Completed,
+    Crashed,
+    Failed,
+    NotReady,
+    Retrying,
+    Running,
+    State,
+    TimedOut,
+    aggregate,
+    is_state_iterable,
+)
+from strongroom.timeouts import Expired
+
+NO_RETRIES = Retries()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the rules have to know of a run; nothing else about it matters to them.
+
+    ``prepares``: inputs have to be resolved or validated; ``recalls``: it may have completed before; ``caches``: it may
+    be in the cache; ``asks``: a ``retry_condition_fn`` decides; ``gathers``: tasks may run beside it that end with it.
+    """
+
+    kind: Literal["Flow", "Task"]
+    retries: Retries = NO_RETRIES
+    timeout_seconds: float | None = None
+    prepares: bool = False
+    recalls: bool = False
+    caches: bool = False
+    asks: bool = False
+    gathers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The run is in this state now: record it, say it, call the hooks."""
+
+    state: State[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Wait for inputs that other runs make, and validate. Raises what forbids the run to begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Has this very run completed before? A state, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Has the cache a result for it? A state, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call the function. Gives what it returns, or :class:`~strongroom.timeouts.Expired`."""
+
+    timeout_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Wait for the runs that belong to this one. Gives the returned value with states in place of futures."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Cancel the runs that belong to this one and have not begun, and wait for the others, or end those too."""
+
+    interrupt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Does the ``retry_condition_fn`` want another attempt after this state?"""
+
+    state: State[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait before the next attempt."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Store the result where it persists. Gives the state with its result as it is to be held."""
+
+    state: State[Any]
+
+
+Effect = Enter | Prepare | Recall | LookUp | Call | Gather | Abandon | Ask | Sleep | Keep
+Steps = Generator[Effect, Any, State[Any]]
+
+PREPARE, RECALL, LOOK_UP = Prepare(), Recall(), LookUp()
+
+
+def rules_of_a_run(policy: Policy) -> Steps:
+    """The one course that every run takes, of a flow or a task, in either colour."""
+    try:
+        state = yield from _found_or_run(policy)
+    except BaseException as error:
+        if policy.gathers:
+            yield Abandon(interrupt=not isinstance(error, Exception))
+        state = ended_by(error, policy)
+    return (yield Enter(state))  # type: ignore[no-any-return]
+
+
+def _found_or_run(policy: Policy) -> Steps:
+    if policy.prepares:
+        try:
+            yield PREPARE
+        except UpstreamTaskError as error:
+            return NotReady(message=str(error), data=error)
+        except ParameterProblem as error:
+            return Failed(message=f"Validation of {policy.kind.lower()} parameters failed: {error}", data=error)
+    if policy.recalls and (found := (yield RECALL)) is not None:
+        return found  # type: ignore[no-any-return]
+    if policy.caches and (found := (yield LOOK_UP)) is not None:
+        return found  # type: ignore[no-any-return]
+    state = yield from _attempts(policy)
+    if state.is_completed():
+        state = yield Keep(state)
+    return state
+
+
+def _attempts(policy: Policy) -> Steps:
+    yield Enter(Running())
+    retry = 0
+    while True:
+        state = yield from _attempt(policy)
+        if not state.is_failed() or retry >= policy.retries.count:
+            return state
+        if policy.asks and not (yield Ask(state)):
+            return state
+        delay = policy.retries.delay(retry)
+        retry += 1
+        if delay > 0:
+            yield Enter(awaiting_retry(state, delay))
+            yield Sleep(delay)
+        yield Enter(Retrying())
+
+
+def _attempt(policy: Policy) -> Steps:
+    try:
+        value = yield Call(policy.timeout_seconds)
+        if type(value) is Expired:
+            if policy.gathers:
+                yield Abandon(interrupt=True)
+            return timed_out(value, policy)
+        return returned((yield Gather(value)))
+    except Exception as error:
+        if policy.gathers:
+            yield Abandon(interrupt=False)
+        return ended_by(error, policy)
+
+
+def returned(value: Any) -> State[Any]:
+    """The state of a run that returned ``value``: states decide by themselves, everything else is a success."""
+    if isinstance(value, State):
+        return value
+    if is_state_iterable(value):
+        return aggregate(value, data=value)
+    return Completed(data=value)
+
+
+def ended_by(error: BaseException, policy: Policy) -> State[Any]:
+    """The state of a run that ``error`` ended."""
+    if isinstance(error, CancelledRun):
+        return Cancelled(message=str(error) or None, data=error)
+    if isinstance(error, Exception):
+        shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return Failed(message=f"{policy.kind} run encountered an exception: {shown}", data=error)
+    if isinstance(error, GeneratorExit):
+        return Completed(message="The caller stopped iterating before the end.")
+    if isinstance(error, KeyboardInterrupt):
+        how = "aborted by an interrupt signal"
+    elif isinstance(error, SystemExit):
+        how = "aborted by a call to exit Python"
+    elif isinstance(error, asyncio.CancelledError):
+        how = "cancelled by the program that awaited it"
+    else:
+        how = f"aborted by {type(error).__name__}"
+    return Crashed(message=f"Execution was {how}.", data=error)
+
+
+def timed_out(expired: Expired, policy: Policy) -> State[Any]:
+    """The state of a run that took too long."""
+    kind = FlowRunTimeoutError if policy.kind == "Flow" else TaskRunTimeoutError
+    message = f"{policy.kind} run {expired}"
+    return TimedOut(message=message, data=kind(message))
+
+
+def awaiting_retry(state: State[Any], delay: float) -> State[Any]:
+    """The state between two attempts, the first of which ended in ``state``."""
+    due = state.timestamp + timedelta(seconds=delay)
+    return AwaitingRetry(message=state.message, data=state.data, scheduled_time=due)

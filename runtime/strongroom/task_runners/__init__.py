@@ -1,0 +1,4 @@
+"""What carries out submitted tasks."""
+
+from strongroom.task_runners.runner import TaskRunner as TaskRunner
+from strongroom.task_runners.threads import ThreadPoolTaskRunner as ThreadPoolTaskRunner

@@ -1,0 +1,184 @@
+"""Ends code that takes too long: an asynchronous function by cancellation, a synchronous one as well as can be.
+
+On the main thread a timer signal interrupts even a blocking call. On another thread an exception is planted that Python
+raises at its next step, so a call that waits outside of Python ends first; the message then says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import heapq
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from types import FrameType
+from typing import ClassVar, TypeVar
+
+R = TypeVar("R")
+
+
+class Expired:
+    """What a call gives that took too long. ``late`` is how many seconds over; None where it was ended in time."""
+
+    __slots__ = ("late", "seconds")
+
+    def __init__(self, seconds: float, late: float | None = None) -> None:
+        self.seconds = seconds
+        self.late = late
+
+    def __str__(self) -> str:
+        text = f"exceeded timeout of {float(self.seconds)} second(s)"
+        if self.late is not None:
+            text += f"; it could not be interrupted where it waited, and ended {self.late:.1f} second(s) later"
+        return text
+
+
+class _Interrupt(BaseException):
+    """Travels through the code that is to end, past every ``except Exception``."""
+
+
+async def await_within(seconds: float, awaitable: Awaitable[R]) -> R | Expired:
+    """What ``awaitable`` gives, or :class:`Expired`; it is cancelled then."""
+    try:
+        async with asyncio.timeout(seconds) as scope:
+            return await awaitable
+    except TimeoutError:
+        if scope.expired():
+            return Expired(seconds)
+        raise
+
+
+def call_within(seconds: float, function: Callable[[], R]) -> R | Expired:
+    """What ``function`` returns, or :class:`Expired`."""
+    alarm: _Signal | _Planted = _Signal(seconds) if _signals_work() else _Planted(seconds)
+    begun = time.monotonic()
+    try:
+        try:
+            alarm.start()
+            result = function()
+        finally:
+            alarm.stop()
+    except _Interrupt as interrupt:
+        alarm.stop()
+        if not alarm.rang(interrupt):
+            raise
+        late = time.monotonic() - begun - seconds
+        return Expired(seconds, late if late > 1 else None)
+    late = time.monotonic() - begun - seconds
+    return result if late < 0 else Expired(seconds, late)
+
+
+def _signals_work() -> bool:
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    return signal.getsignal(signal.SIGALRM) in (signal.SIG_DFL, _Signal.ring)
+
+
+class _Signal:
+    """Rings by the process's one timer, which the alarm that is due first has. Rings once, and never after ``stop``."""
+
+    _active: ClassVar[list[_Signal]] = []
+
+    def __init__(self, seconds: float) -> None:
+        self._interrupt = _Interrupt()
+        self._due = time.monotonic() + seconds
+
+    def start(self) -> None:
+        if not _Signal._active:
+            signal.signal(signal.SIGALRM, _Signal.ring)
+        _Signal._active.append(self)
+        _Signal._arm()
+
+    def stop(self) -> None:
+        if self in _Signal._active:
+            _Signal._active.remove(self)
+            _Signal._arm()
+            if not _Signal._active:
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def rang(self, interrupt: BaseException) -> bool:
+        return interrupt is self._interrupt
+
+    @staticmethod
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        for alarm in _Signal._active:
+            if alarm._due <= now:
+                alarm.stop()
+                raise alarm._interrupt
+        _Signal._arm()
+
+    @staticmethod
+    def _arm() -> None:
+        due = min((alarm._due for alarm in _Signal._active), default=None)
+        signal.setitimer(signal.ITIMER_REAL, 0.0 if due is None else max(due - time.monotonic(), 1e-6))
+
+
+class _Planted:
+    """Rings by an exception that a watching thread plants. What was planted too late for its code is taken back."""
+
+    def __init__(self, seconds: float) -> None:
+        self.due = time.monotonic() + seconds
+        self._thread = threading.get_ident()
+        self._lock = threading.Lock()
+        self._planted = False
+        self.over = False
+
+    def start(self) -> None:
+        _watch.add(self)
+
+    def stop(self) -> None:
+        with self._lock:
+            self.over = True
+        if self._planted:
+            plant(self._thread, None)
+
+    def rang(self, interrupt: BaseException) -> bool:
+        return self._planted
+
+    def ring(self) -> None:
+        with self._lock:
+            if not self.over:
+                self._planted = True
+                plant(self._thread, _Interrupt)
+
+
+def plant(thread: int, kind: type[BaseException] | None) -> None:
+    """Raise ``kind`` in a thread at its next step in Python; None takes back what was not raised yet."""
+    target = None if kind is None else ctypes.py_object(kind)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), target)
+
+
+class _Watch:
+    """One thread that rings alarms when they are due; it begins with the first one."""
+
+    def __init__(self) -> None:
+        self._alarms: list[tuple[float, int, _Planted]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def add(self, alarm: _Planted) -> None:
+        with self._changed:
+            if len(self._alarms) > 64 and next(self._numbers) % 64 == 0:
+                self._alarms = [entry for entry in self._alarms if not entry[2].over]
+                heapq.heapify(self._alarms)
+            heapq.heappush(self._alarms, (alarm.due, next(self._numbers), alarm))
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="strongroom-timeouts", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._alarms or self._alarms[0][0] > time.monotonic():
+                    self._changed.wait(self._alarms[0][0] - time.monotonic() if self._alarms else None)
+                alarm = heapq.heappop(self._alarms)[2]
+            alarm.ring()
+
+
+_watch = _Watch()
