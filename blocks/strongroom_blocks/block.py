@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from strongroom_blocks import catalog, documents, origin, validation
 from strongroom_blocks.environment import environment_of
+from strongroom_blocks.errors import BlockValidationError
 from strongroom_blocks.identity import Identity
 from strongroom_blocks.schema import Upgrade, declare_upgrade
 from strongroom_blocks.twins import async_twin
@@ -228,12 +229,20 @@ class Block(BaseModel):
     @classmethod
     def model_validate(cls, obj: Any, **keywords: Any) -> Self:
         """As pydantic's, but raises :class:`BlockValidationError`, which holds no input."""
-        return validation.guarded(cls, super().model_validate, obj, keywords)
+        outcome = validation.guarded(cls, super().model_validate, obj, keywords)
+        obj = None
+        if isinstance(outcome, BlockValidationError):
+            raise outcome
+        return outcome
 
     @classmethod
     def model_validate_json(cls, json_data: str | bytes | bytearray, **keywords: Any) -> Self:
         """As pydantic's, but raises :class:`BlockValidationError`, which holds no input."""
-        return validation.guarded(cls, super().model_validate_json, json_data, keywords)
+        outcome = validation.guarded(cls, super().model_validate_json, json_data, keywords)
+        json_data = ""
+        if isinstance(outcome, BlockValidationError):
+            raise outcome
+        return outcome
 
     def __copy__(self) -> Self:
         return origin.carry(self, super().__copy__())

@@ -12,6 +12,7 @@ from strongroom_registry.errors import TypeMismatch, UnknownDocument
 
 from strongroom_blocks import catalog, encoding, nesting, origin, projection, schema, validation
 from strongroom_blocks.errors import BlockError, BlockNotSaved, BlockNotStorable, UnknownBlock, WrongBlockType
+from strongroom_blocks.frames import without_frames
 
 if TYPE_CHECKING:
     from strongroom_registry.document import Document, Head, Version
@@ -37,6 +38,7 @@ def watch_loads(watcher: Watcher) -> Callable[[], None]:
     return lambda: _watchers.remove(watcher)
 
 
+@without_frames
 def save(
     block: Block,
     name: str,
@@ -73,6 +75,7 @@ def save(
     return version
 
 
+@without_frames
 def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -> B:
     """Load a document as an instance of ``cls`` or of a subclass; see :meth:`Block.load`.
 

@@ -85,17 +85,16 @@ def _leaves(data: Any, depth: int = 0) -> Iterator[str]:
         yield str(data)
 
 
-def guarded(cls: type[Block], validate: Callable[..., T], data: Any, keywords: dict[str, Any]) -> T:
-    """Run one of pydantic's validators; what it refuses is told without the input."""
+def guarded(
+    cls: type[Block], validate: Callable[..., T], data: Any, keywords: dict[str, Any]
+) -> T | BlockValidationError:
+    """Run one of pydantic's validators; what it refuses is told without the input, by an error to raise."""
     try:
         value = validate(data, **keywords)
     except ValidationError as error:
-        refused = refusal(cls, error, data)
-    else:
-        keep_out_of_logs(value)
-        return value
-    data = None
-    raise refused
+        return refusal(cls, error, data)
+    keep_out_of_logs(value)
+    return value
 
 
 def keep_out_of_logs(value: Any) -> None:

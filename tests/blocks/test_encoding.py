@@ -1,5 +1,7 @@
 """What was saved equals what is loaded, type and all."""
 
+# ruff: noqa: RUF012  pydantic copies defaults
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,0 +1,380 @@
+"""What a user does with a block: define, save, load, list, and be refused with a remedy."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import pickle
+import subprocess
+import sys
+import traceback
+import types
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+import pytest
+from canaries import Plant
+from pydantic import BaseModel, HttpUrl, SecretStr, field_validator
+from strongroom_blocks import Block, reference_of
+from strongroom_blocks.documents import watch_loads
+from strongroom_blocks.errors import (
+    BlockNotSaved,
+    BlockNotStorable,
+    BlockValidationError,
+    UnknownBlock,
+    UnknownBlockType,
+    WrongBlockType,
+)
+from strongroom_registry import Reference, Registry
+from strongroom_registry.errors import DocumentDeleted, NameTaken, StaleExpectation, TypeMismatch, UnknownDocument
+
+T = TypeVar("T")
+
+
+class CrmApi(Block, slug="test-crm-api"):
+    """Where the CRM answers and how to log in."""
+
+    base_url: HttpUrl
+    token: SecretStr
+    page_size: int = 100
+
+    def header(self) -> str:
+        return f"Bearer {self.token.get_secret_value()}"
+
+
+class Pager(Block, slug="test-pager"):
+    number: int
+
+
+def crm(token: str = "a-token-of-some-length") -> CrmApi:
+    return CrmApi(base_url="https://crm.example.com", token=token)
+
+
+def test_a_block_is_saved_and_loaded_by_name(registry: Registry) -> None:
+    version = crm("first-token").save("prod-crm", message="first key")
+    assert (version.number, version.type, version.message) == (1, "test-crm-api", "first key")
+    loaded = CrmApi.load("prod-crm")
+    assert loaded == crm("first-token")
+    assert loaded.header() == "Bearer first-token"
+
+
+def test_a_bare_load_returns_the_type_that_was_saved(registry: Registry) -> None:
+    crm().save("prod-crm")
+    assert type(Block.load("prod-crm")) is CrmApi
+    assert type(Block.load("test-crm-api/prod-crm")) is CrmApi
+
+
+def test_versions_and_labels_are_loaded_by_reference(registry: Registry) -> None:
+    crm("token-one").save("prod-crm")
+    crm("token-two").save("prod-crm", overwrite=True, labels=["stable"])
+    crm("token-three").save("prod-crm", expect=2)
+    shown = [CrmApi.load(f"prod-crm{at}").token.get_secret_value() for at in ("", "@1", "@stable", "@previous")]
+    assert shown == ["token-three", "token-one", "token-two", "token-two"]
+    CrmApi.label("prod-crm", "stable", 1)
+    assert CrmApi.load("prod-crm@stable").token.get_secret_value() == "token-one"
+    assert [version.number for version in CrmApi.history("prod-crm")] == [3, 2, 1]
+
+
+def test_a_taken_name_is_refused_with_a_value_error(registry: Registry) -> None:
+    crm().save("prod-crm")
+    with pytest.raises(NameTaken) as refusal:
+        crm().save("prod-crm")
+    assert isinstance(refusal.value, ValueError)
+    with pytest.raises(StaleExpectation):
+        crm().save("prod-crm", expect=7)
+    with pytest.raises(TypeMismatch):
+        Pager(number=1).save("prod-crm", overwrite=True)
+    assert Pager(number=1).save("prod-crm", overwrite=True, retype=True).number == 2
+
+
+def test_an_unknown_block_names_what_looks_alike(registry: Registry) -> None:
+    crm().save("prod-crm")
+    with pytest.raises(UnknownBlock, match="Did you mean prod-crm") as refusal:
+        CrmApi.load("prod-cmr")
+    assert isinstance(refusal.value, UnknownDocument)
+    assert isinstance(refusal.value, LookupError)
+    with pytest.raises(UnknownBlock):
+        CrmApi.delete("prod-cmr")
+
+
+def test_a_block_of_another_type_is_refused(registry: Registry) -> None:
+    crm().save("prod-crm")
+    with pytest.raises(WrongBlockType, match='"test-crm-api", not "test-pager"'):
+        Pager.load("prod-crm")
+    with pytest.raises(WrongBlockType):
+        Block.load("test-pager/prod-crm")
+    with pytest.raises(WrongBlockType):
+        Pager.delete("prod-crm")
+    assert not Pager.exists("prod-crm")
+    assert CrmApi.exists("prod-crm")
+    assert Block.exists("prod-crm")
+    assert not Block.exists("prod-cmr")
+
+
+def test_a_deleted_block_says_how_to_bring_it_back(registry: Registry) -> None:
+    crm().save("prod-crm")
+    Block.delete("prod-crm")
+    with pytest.raises(DocumentDeleted):
+        CrmApi.load("prod-crm")
+    assert not Block.exists("prod-crm")
+
+
+def test_a_type_that_is_nowhere_says_what_to_import(registry: Registry) -> None:
+    registry.put("orphan", type="no-such-type", schema="1:x", payload=b"{}")
+    with pytest.raises(UnknownBlockType, match="STRONGROOM_BLOCK_MODULES"):
+        Block.load("orphan")
+
+
+async def _twins() -> None:
+    await crm("token-one").asave("prod-crm")
+    assert (await CrmApi.aload("prod-crm")).header() == "Bearer token-one"
+    assert type(await Block.aload("prod-crm")) is CrmApi
+    await CrmApi.alabel("prod-crm", "stable")
+    assert len(await CrmApi.ahistory("prod-crm")) == 1
+    assert await CrmApi.aexists("prod-crm")
+    await CrmApi.adelete("prod-crm")
+    assert not await CrmApi.aexists("prod-crm")
+
+
+def test_every_verb_has_an_asynchronous_twin(registry: Registry) -> None:
+    asyncio.run(_twins())
+
+
+def test_a_synchronous_verb_stays_synchronous_inside_a_running_loop(registry: Registry) -> None:
+    async def inside() -> CrmApi:
+        crm().save("prod-crm")
+        return CrmApi.load("prod-crm")
+
+    assert asyncio.run(inside()) == crm()
+
+
+def test_the_signature_of_a_twin_is_that_of_the_verb() -> None:
+    assert inspect.signature(Block.asave) == inspect.signature(Block.save)
+
+
+def test_nothing_shows_a_secret(registry: Registry, canary: Plant) -> None:
+    secret = canary("token")
+    block = crm(secret)
+    block.save("prod-crm", message="why")
+    loaded = CrmApi.load("prod-crm")
+    shown = [repr(loaded), str(loaded), repr(loaded.model_dump()), loaded.model_dump_json(), f"{loaded}"]
+    shown += [str(list(registry.list())), str(CrmApi.history("prod-crm")), repr(pickle.dumps(loaded))]
+    shown += [repr(registry.get("prod-crm"))]
+    assert not [text for text in shown if secret in text]
+    assert b"crm.example.com" in CrmApi.history("prod-crm")[0].public
+
+
+def _shown(error: BaseException) -> str:
+    """Everything that a traceback with local variables, a logger or a pickle can tell of an error."""
+    text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    while error is not None:
+        text += repr(error) + str(error.args) + repr(vars(error))
+        assert error.__cause__ is None
+        assert not isinstance(error.__context__, ValueError) or error.__context__ is None
+        error = error.__context__  # type: ignore[assignment]
+    return text
+
+
+def _refused(action: Any, *arguments: Any, **keywords: Any) -> BlockValidationError:
+    """What an action refuses; its arguments stand in no frame that the traceback has."""
+    with pytest.raises(BlockValidationError) as refusal:
+        action(*arguments, **keywords)
+    error = refusal.value
+    error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
+    return error
+
+
+class Picky(Block, slug="test-picky"):
+    token: SecretStr
+    size: int = 0
+
+    @field_validator("token")
+    @classmethod
+    def _quote(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().startswith("canary"):
+            raise ValueError(f"{value.get_secret_value()} is a poor token")
+        return value
+
+
+def test_a_refused_value_is_not_in_the_error_nor_in_its_frames(canary: Plant) -> None:
+    secret = canary("token")
+    error = _refused(CrmApi, base_url="https://x.example.com", token=[secret])
+    assert "token: Input should be a valid string" in str(error)
+    assert secret not in _shown(error)
+    assert secret not in _shown(_refused(CrmApi, base_url="no url", token=secret))
+    assert secret not in _shown(_refused(CrmApi.model_validate, {"token": secret}))
+    assert secret not in _shown(_refused(CrmApi.model_validate_json, '{"token": "' + secret + '"}'))
+    error = _refused(Picky, token=secret)
+    assert "is a poor token" in str(error)
+    assert secret not in _shown(error)
+    assert pickle.loads(pickle.dumps(error)).problems == error.problems
+
+
+def test_a_refused_assignment_names_the_field_and_not_the_value(canary: Plant) -> None:
+    secret = canary("token")
+    block = Picky(token="fine", size=1)
+    error = _refused(setattr, block, "token", [secret])
+    assert secret not in _shown(error)
+    assert block.token.get_secret_value() == "fine"
+    block.token = "another"  # type: ignore[assignment]
+    assert repr(block.token) == "SecretStr('**********')"
+
+
+def test_an_unknown_field_is_refused() -> None:
+    with pytest.raises(BlockValidationError, match="tokn: Extra inputs are not permitted") as refusal:
+        CrmApi(base_url="https://x.example.com", tokn="x")  # type: ignore[call-arg]
+    assert {problem.field for problem in refusal.value.problems} == {"token", "tokn"}
+
+
+def test_a_saved_block_is_pickled_as_its_reference(registry: Registry, canary: Plant) -> None:
+    secret = canary("token")
+    block = crm(secret)
+    with pytest.raises(BlockNotSaved):
+        pickle.dumps(block)
+    block.save("prod-crm")
+    pickled = pickle.dumps(block)
+    assert b"prod-crm@1" in pickled
+    crm("another-token").save("prod-crm", overwrite=True)
+    assert pickle.loads(pickled) == block
+
+
+def test_a_changed_block_has_no_reference(registry: Registry) -> None:
+    crm("token-one").save("prod-crm")
+    block = CrmApi.load("prod-crm")
+    assert reference_of(block) == Reference("prod-crm", None, 1)
+    twin = copy.deepcopy(block)
+    assert reference_of(twin) == reference_of(copy.copy(block)) == reference_of(block)
+    twin.page_size = 5
+    assert reference_of(twin) is None
+    assert reference_of(block.model_copy(update={"page_size": 5})) is None
+    with pytest.raises(BlockNotSaved):
+        pickle.dumps(twin)
+    assert reference_of(block) == Reference("prod-crm", None, 1)
+    twin.page_size = 100
+    assert reference_of(twin) == Reference("prod-crm", None, 1)
+
+
+def test_fields_may_have_the_names_of_anything(registry: Registry) -> None:
+    with pytest.warns(UserWarning, match="shadows"):
+
+        class Greedy(Block, slug="test-greedy"):
+            label: str
+            history: int
+            reference: str
+            version: int
+            schema: str
+            name: str
+
+    greedy = Greedy(label="l", history=1, reference="r", version=2, schema="s", name="n")
+    greedy.save("greedy")
+    assert Greedy.load("greedy") == greedy
+    assert reference_of(Greedy.load("greedy")) == Reference("greedy", None, 1)
+
+
+def test_block_itself_is_not_saved(registry: Registry) -> None:
+    with pytest.raises(BlockNotStorable, match="Block itself"):
+        Block().save("nothing")
+    with pytest.raises(BlockNotStorable, match="names a version"):
+        crm().save("prod-crm@3")
+
+
+def test_a_base_class_loads_its_subclasses(registry: Registry) -> None:
+    class Store(Block, ABC, slug="test-abstract-store"):
+        @abstractmethod
+        def where(self) -> str: ...
+
+    class Shelf(Store, slug="test-shelf"):
+        row: int
+
+        def where(self) -> str:
+            return f"row {self.row}"
+
+    Shelf(row=3).save("books")
+    assert Store.load("books").where() == "row 3"
+    with pytest.raises(WrongBlockType):
+        CrmApi.load("books")
+
+
+def test_a_generic_type_is_one_type(registry: Registry) -> None:
+    class Box(Block, Generic[T], slug="test-generic-box"):
+        value: T
+
+    Box[int](value=3).save("box")
+    assert Box[int].load("box") == Box[int](value=3)
+    assert type(Block.load("box")) is Box
+    with pytest.raises(BlockValidationError):
+        Box[dict].load("box")
+
+
+def test_the_watcher_is_told_of_every_load(registry: Registry) -> None:
+    crm().save("prod-crm")
+    seen: list[Reference] = []
+    stop = watch_loads(seen.append)
+    Block.load("prod-crm")
+    stop()
+    Block.load("prod-crm")
+    assert [str(reference) for reference in seen] == ["prod-crm@1"]
+
+
+def test_slug_and_title_come_from_the_class_name() -> None:
+    class AWSAccount2(Block):
+        """Described."""
+
+    assert (AWSAccount2.__block__.slug, AWSAccount2.__block__.title) == ("aws-account2", "AWS Account2")
+
+    class Named(AWSAccount2, slug="test-named", title="A name", icon="tag", schema_version=3, public=False):
+        pass
+
+    class Derived(Named):
+        pass
+
+    assert (Named.__block__.title, Named.__block__.icon, Named.__block__.schema_version) == ("A name", "tag", 3)
+    assert (Derived.__block__.slug, Derived.__block__.title, Derived.__block__.schema_version) == (
+        "derived",
+        "Derived",
+        1,
+    )
+    assert not Derived.__block__.public
+
+
+def test_a_field_of_a_plain_model_may_be_a_block(registry: Registry) -> None:
+    class Job(BaseModel):
+        crm: CrmApi
+
+    block = crm()
+    assert Job(crm=block).crm is block
+    assert Job.model_validate({"crm": {"base_url": "https://x.example.com", "token": "t"}}).crm.page_size == 100
+
+
+def test_importing_blocks_loads_nothing_heavy() -> None:
+    heavy = ("asyncio", "sqlite3", "duckdb", "ahocorasick_rs", "cryptography", "pydantic_settings")
+    script = f"import sys, strongroom_blocks; print([name for name in {heavy} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
+
+
+def test_environment_variables_are_named_by_document_and_field(registry: Registry) -> None:
+    block = crm("token-one")
+    assert block.environment()["TEST_CRM_API_TOKEN"] == "token-one"
+    block.save("prod-crm")
+    assert block.environment() == {
+        "PROD_CRM_BASE_URL": "https://crm.example.com/",
+        "PROD_CRM_TOKEN": "token-one",
+        "PROD_CRM_PAGE_SIZE": "100",
+    }
+
+
+def test_the_last_definition_in_a_module_wins_and_two_modules_are_told_apart(registry: Registry) -> None:
+    def define(module: str) -> type[Block]:
+        namespace = {"__module__": module, "__annotations__": {"n": int}}
+        return types.new_class("Again", (Block,), {"slug": "test-again"}, lambda body: body.update(namespace))
+
+    first = define("notebook")
+    first(n=1).save("it")
+    again = define("notebook")
+    assert type(Block.load("it")) is again
+    other = define("elsewhere")
+    with pytest.raises(LookupError, match=r"elsewhere\.Again and notebook\.Again"):
+        Block.load("it")
+    assert type(other.load("it")) is other
