@@ -13,6 +13,8 @@ StrongroomError (strongroom_registry.errors)
 │   └── RunTimeout (TimeoutError)
 │       ├── FlowRunTimeoutError
 │       └── TaskRunTimeoutError
+├── UnknownFlow (LookupError)               an entrypoint that leads to no flow
+├── FlowUnloadable (ImportError)            the file or module of a flow raised an exception
 ├── InvalidDefinition (ValueError)          options of a flow or task that do not fit
 ├── ParameterProblem (TypeError)            arguments of a flow or task that do not fit
 │   ├── ParameterTypeError (ValueError)
@@ -47,6 +49,14 @@ class InvalidSettings(StrongroomError, ValueError):
 
 class MissingContextError(StrongroomError, RuntimeError):
     """Something that only a run has was asked for outside of one."""
+
+
+class UnknownFlow(StrongroomError, LookupError):
+    """An entrypoint that leads to no flow."""
+
+
+class FlowUnloadable(StrongroomError, ImportError):
+    """The file or module of a flow raised an exception while it was loaded."""
 
 
 class RunProblem(StrongroomError):
