@@ -16,10 +16,8 @@ from typing import NamedTuple, NoReturn
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.constant_time import bytes_eq
-from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from strongroom_registry.derivation import BODY, KEY_SIZE, MESSAGE, WRAP, framed
+from strongroom_registry.derivation import BODY, KEY_SIZE, MESSAGE, WRAP, derive, framed
 from strongroom_registry.errors import EnvelopeMalformed, EnvelopeUnsupported, SealBroken, TooLarge
 from strongroom_registry.keyring import WorkspaceKey
 
@@ -41,7 +39,6 @@ _WRAP_HEADER = _START + 4 + 16 + _SALT + _NONCE
 _WRAP_SIZE = _WRAP_HEADER + KEY_SIZE + _TAG
 _BODY_HEADER = _START + _SALT + _COMMITMENT + _NONCE
 
-_SHA512 = SHA512()
 _MESSAGE_INFO = framed(MESSAGE)
 _BACKUP = "Restore the registry from a backup."
 
@@ -232,7 +229,7 @@ def _sealed_body(binding: Binding, data_key: bytes, payload: bytes) -> bytes:
 
 def _message_key(data_key: bytes, salt: bytes) -> tuple[AESGCM, bytes]:
     """The cipher of one message and the commitment to its key. Never raises, so no traceback holds the data key."""
-    derived = HKDF(_SHA512, KEY_SIZE + _COMMITMENT, salt, _MESSAGE_INFO).derive(data_key)
+    derived = derive(data_key, _MESSAGE_INFO, salt=salt, length=KEY_SIZE + _COMMITMENT)
     return AESGCM(derived[:KEY_SIZE]), derived[KEY_SIZE:]
 
 

@@ -7,6 +7,7 @@ import pickle
 import pty
 import secrets
 import stat
+import subprocess
 import sys
 import threading
 import traceback
@@ -319,6 +320,14 @@ class TestPassphrases:
             with pytest.raises(KeyUnavailable, match="STRONGROOM_PASSPHRASE"):
                 PassphraseKey().wrap(KEY, CONTEXT)
 
+    def test_memory_that_cannot_be_had_is_an_error_that_says_how_much(self) -> None:
+        limited = f"import resource; resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))\n{STRETCHING}"
+        variables = {**os.environ, "STRONGROOM_PASSPHRASE": "a passphrase"}
+        shown = subprocess.run(
+            [sys.executable, "-c", limited], capture_output=True, text=True, env=variables, check=True
+        )
+        assert "takes 512 MiB of memory" in shown.stdout
+
     def test_on_a_terminal_a_new_passphrase_is_asked_for_twice_and_not_echoed(self) -> None:
         shown = on_a_terminal("typed by hand", "typed by hand")
         assert "opens: True" in shown
@@ -330,6 +339,13 @@ class TestPassphrases:
         assert "typed" not in shown
 
 
+STRETCHING = """
+from strongroom_registry.keys.passphrase import HIGHEST_COST, PassphraseKey
+try:
+    PassphraseKey(cost=HIGHEST_COST).wrap(bytes(32), b"")
+except Exception as error:
+    print(error)
+"""
 ASKING = """
 from strongroom_registry.keys.passphrase import LOWEST_COST, PassphraseKey
 key = PassphraseKey(cost=LOWEST_COST)
@@ -405,7 +421,7 @@ class TestUris:
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-keys\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("[strongroom.key_providers]\nacme = acme_keys:provider\n")
-        code = "from strongroom_registry.keys import EnvKey\ndef provider(uri):\n    return EnvKey(uri.partition(':')[2])\n"
+        code = "from strongroom_registry.keys import EnvKey\nprovider = lambda uri: EnvKey(uri.partition(':')[2])\n"
         (tmp_path / "acme_keys.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
         assert resolve("acme:A_KEY").uri == "env:A_KEY"

@@ -115,11 +115,23 @@ class _Passphrase:
         self.length = len(self.__secret)
 
     def stretched(self, parameters: bytes) -> LocalKey:
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
         salt, memory_kib, iterations, lanes = _PARAMETERS.unpack(parameters)
-        argon2 = Argon2id(salt=salt, length=KEY_SIZE, iterations=iterations, lanes=lanes, memory_cost=memory_kib)
-        return LocalKey(argon2.derive(self.__secret))
+        try:
+            argon2 = Argon2id(salt=salt, length=KEY_SIZE, iterations=iterations, lanes=lanes, memory_cost=memory_kib)
+            return LocalKey(argon2.derive(self.__secret))
+        except UnsupportedAlgorithm:
+            raise KeyUnavailable(
+                "The OpenSSL that 'cryptography' was built with has no Argon2id, which passphrases need.",
+                "Install cryptography's own wheel: pip install --force-reinstall --only-binary :all: cryptography",
+            ) from None
+        except MemoryError:
+            raise KeyUnavailable(
+                f"Stretching the passphrase takes {memory_kib // 1024} MiB of memory, which cannot be had now.",
+                "Free some, or raise the process's limit.",
+            ) from None
 
     def __repr__(self) -> str:
         return "_Passphrase(…)"
