@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Literal
 
 from pydantic import Field, field_validator
 from strongroom import Block, InvalidKey, StoredObject, async_twin, base_name, folder_prefix, join_key, relative_key
@@ -56,7 +56,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
         with told(self.bucket_name, key):
             return transfers.read(self._client, self.bucket_name, key)
 
-    aread_path = async_twin(read_path)
+    aread_path: ClassVar = async_twin(read_path)
 
     def write_path(self, path: str, content: bytes) -> str:
         """Write an object, replacing one that is there; returns its key relative to the block's folder."""
@@ -65,7 +65,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             transfers.write(self._client, self.bucket_name, key, content)
         return self._relative(key)
 
-    awrite_path = async_twin(write_path)
+    awrite_path: ClassVar = async_twin(write_path)
 
     def upload_from_path(self, from_path: str | Path, to_path: str | None = None) -> str:
         """Upload a file, under its own name unless told otherwise; returns the key. Large ones go in parallel parts."""
@@ -75,7 +75,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             transfers.upload(self._client, self.bucket_name, key, source)
         return self._relative(key)
 
-    aupload_from_path = async_twin(upload_from_path)
+    aupload_from_path: ClassVar = async_twin(upload_from_path)
 
     def upload_from_file_object(self, from_file_object: BinaryIO, to_path: str) -> str:
         """Upload what a binary file object still holds, in bounded memory; returns the key. It stays open."""
@@ -84,7 +84,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             transfers.upload_stream(self._client, self.bucket_name, key, from_file_object)
         return self._relative(key)
 
-    aupload_from_file_object = async_twin(upload_from_file_object)
+    aupload_from_file_object: ClassVar = async_twin(upload_from_file_object)
 
     def upload_from_folder(self, from_folder: str | Path, to_folder: str | None = None) -> str:
         """Upload every file below a folder, keeping relative paths; returns the folder's key.
@@ -96,7 +96,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
         self.put_directory(from_folder, to_folder)
         return join_key("", to_folder or "")
 
-    aupload_from_folder = async_twin(upload_from_folder)
+    aupload_from_folder: ClassVar = async_twin(upload_from_folder)
 
     def put_directory(self, local_path: str | Path = ".", to_path: str | None = None) -> int:
         """As :meth:`upload_from_folder`, but returns the number of files."""
@@ -111,7 +111,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
         return transfers.each(upload, _files_below(root), self.max_concurrency)
 
-    aput_directory = async_twin(put_directory)
+    aput_directory: ClassVar = async_twin(put_directory)
 
     def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
         """Download an object into a file, which appears when it is complete; returns the file.
@@ -126,7 +126,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             transfers.download(client, self.bucket_name, key, target)
         return target
 
-    adownload_object_to_path = async_twin(download_object_to_path)
+    adownload_object_to_path: ClassVar = async_twin(download_object_to_path)
 
     def download_object_to_file_object(self, from_path: str, to_file_object: BinaryIO) -> BinaryIO:
         """Append an object to a binary file object, in bounded memory; returns the file object.
@@ -138,7 +138,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             transfers.download_stream(client, self.bucket_name, key, to_file_object)
         return to_file_object
 
-    adownload_object_to_file_object = async_twin(download_object_to_file_object)
+    adownload_object_to_file_object: ClassVar = async_twin(download_object_to_file_object)
 
     def download_folder_to_path(self, from_folder: str = "", to_folder: str | Path | None = None) -> Path:
         """Download every object below a folder, ``max_concurrency`` at a time; returns the local folder.
@@ -150,7 +150,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
         self.get_directory(from_folder, target)
         return target
 
-    adownload_folder_to_path = async_twin(download_folder_to_path)
+    adownload_folder_to_path: ClassVar = async_twin(download_folder_to_path)
 
     def get_directory(self, from_path: str = "", local_path: str | Path = ".") -> int:
         """As :meth:`download_folder_to_path`, but returns the number of objects."""
@@ -166,13 +166,13 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
         root.mkdir(parents=True, exist_ok=True)
         return transfers.each(download, self._listed(prefix), self.max_concurrency)
 
-    aget_directory = async_twin(get_directory)
+    aget_directory: ClassVar = async_twin(get_directory)
 
     def list_objects(self, folder: str = "") -> list[StoredObject]:
         """Every object below a folder, at any depth, sorted by key, with keys relative to the block's folder."""
         return sorted(self.iter_objects(folder), key=lambda entry: entry.key)
 
-    alist_objects = async_twin(list_objects)
+    alist_objects: ClassVar = async_twin(list_objects)
 
     def iter_objects(self, folder: str = "") -> Iterator[StoredObject]:
         """As :meth:`list_objects`, but page by page and in the store's order, for listings larger than memory."""
@@ -192,7 +192,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             return False
         return True
 
-    apath_exists = async_twin(path_exists)
+    apath_exists: ClassVar = async_twin(path_exists)
 
     def delete_objects(self, paths: Iterable[str]) -> list[str]:
         """Delete objects, a thousand in one request; a missing one is no error. Returns the keys asked for."""
@@ -208,7 +208,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             deleted += map(self._relative, batch)
         return deleted
 
-    adelete_objects = async_twin(delete_objects)
+    adelete_objects: ClassVar = async_twin(delete_objects)
 
     def copy_object(self, from_path: str, to_path: str, to_bucket: S3Bucket | None = None) -> str:
         """Copy inside the service, whatever the size; returns the new key.
@@ -226,7 +226,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
                 transfers.copy(target._client, client, (self.bucket_name, source_key), (target.bucket_name, key))
         return target._relative(key)
 
-    acopy_object = async_twin(copy_object)
+    acopy_object: ClassVar = async_twin(copy_object)
 
     def move_object(self, from_path: str, to_path: str, to_bucket: S3Bucket | None = None) -> str:
         """Copy as :meth:`copy_object` does, then delete the original; returns the new key."""
@@ -236,7 +236,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             self.delete_objects([from_path])
         return new
 
-    amove_object = async_twin(move_object)
+    amove_object: ClassVar = async_twin(move_object)
 
     def stream_from(self, bucket: S3Bucket, from_path: str, to_path: str | None = None) -> str:
         """Copy an object from a bucket that other credentials or another store hold, through this machine.
@@ -253,7 +253,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             transfers.upload_stream(self._client, self.bucket_name, key, body)  # type: ignore[arg-type]
         return self._relative(key)
 
-    astream_from = async_twin(stream_from)
+    astream_from: ClassVar = async_twin(stream_from)
 
     def presign(
         self, path: str, *, method: Literal["get", "put"] = "get", expires_in: timedelta = timedelta(hours=1)
@@ -274,7 +274,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
                 ExpiresIn=int(expires_in.total_seconds()),
             )
 
-    apresign = async_twin(presign)
+    apresign: ClassVar = async_twin(presign)
 
     @property
     def _client(self) -> S3Client:

@@ -24,7 +24,8 @@ MIB = 1024 * 1024
 PARTS_IN_FLIGHT = 8
 _PART = 8 * MIB
 _IN_MEMORY = MIB
-_COPY_IN_ONE = 5 * 1024 * MIB  # S3's own limit for CopyObject
+COPY_IN_ONE = 5 * 1024 * MIB  # S3's own limit for CopyObject
+COPY_PART = 256 * MIB
 _ATTEMPTS = 5
 _CHUNK = 256 * 1024
 
@@ -108,7 +109,7 @@ def copy(client: S3Client, source_client: S3Client, source: tuple[str, str], tar
     """Copy within the service, whatever the size; beyond 5 GiB in parts. Source and target are bucket and key."""
     from boto3.s3.transfer import TransferConfig
 
-    config = TransferConfig(multipart_threshold=_COPY_IN_ONE, multipart_chunksize=256 * MIB)
+    config = TransferConfig(multipart_threshold=COPY_IN_ONE, multipart_chunksize=COPY_PART)
     client.copy(
         {"Bucket": source[0], "Key": source[1]}, target[0], target[1], SourceClient=source_client, Config=config
     )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
+from servers.blocks import credentials_for
 from servers.s3 import S3Server
-from strongroom_aws import AwsClientParameters, AwsCredentials, S3Bucket
-
-ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
+from strongroom_aws import S3Bucket
 
 
 @pytest.fixture(autouse=True)
@@ -20,30 +18,6 @@ def no_aws_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return tmp_path
-
-
-def credentials_for(server: S3Server, **fields: Any) -> AwsCredentials:
-    """Static credentials that the server accepts."""
-    return AwsCredentials(
-        **{
-            "aws_access_key_id": server.access_key,
-            "aws_secret_access_key": server.secret_key,
-            "region_name": "us-east-1",
-            "aws_client_parameters": AwsClientParameters(endpoint_url=server.endpoint_url),
-        }
-        | fields
-    )
-
-
-def bucket_at(endpoint_url: str, *, secret: str = "unchecked", **fields: Any) -> S3Bucket:
-    """A bucket of a server that checks nothing, asked once and no more."""
-    credentials = AwsCredentials(
-        aws_access_key_id="unchecked",
-        aws_secret_access_key=secret,  # type: ignore[arg-type]
-        region_name="us-east-1",
-        aws_client_parameters=AwsClientParameters(endpoint_url=endpoint_url, config=ONE_ATTEMPT),  # type: ignore[arg-type]
-    )
-    return S3Bucket(bucket_name="bucket", credentials=credentials, **fields)
 
 
 @pytest.fixture
