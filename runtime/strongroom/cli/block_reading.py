@@ -117,7 +117,7 @@ def show(name: str, number: int | None, as_json: bool) -> None:
     with opened_registry() as registry:
         head = registry.head(reference.name)
         version = _version(registry, head, reference.pinned(number) if number else reference)
-    fields, hidden = _public(version.public), _not_shown(version)
+    fields, hidden = _public(version.public), hidden_fields(version.type, version.public)
     if as_json:
         shape = {**version_shape(version), "current": head.current, "state": head.state.value, "hidden": list(hidden)}
         print_json(shape)
@@ -323,17 +323,17 @@ def _version(registry: Registry, head: Head, reference: Reference) -> Version:
     return found
 
 
-def _not_shown(version: Version) -> dict[str, bool]:
-    """The fields that the projection leaves out, and whether they are secret, where the class can be found."""
+def hidden_fields(type_slug: str, projection: bytes) -> dict[str, bool]:
+    """The fields that a projection leaves out, and whether they are secret, where the class can be found."""
     from strongroom_blocks.catalog import class_for
 
     from strongroom.cli.field_types import is_secret
 
     try:
-        fields = class_for(version.type).model_fields
+        fields = class_for(type_slug).model_fields
     except Exception:
         return {}
-    shown = _public(version.public)
+    shown = _public(projection)
     return {name: is_secret(field.annotation) for name, field in fields.items() if name not in shown}
 
 

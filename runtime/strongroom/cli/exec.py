@@ -39,9 +39,9 @@ class _SplitAtDashes(Teaching):
 @click.argument("names", nargs=-1, required=True, metavar="", shell_complete=block_names)
 @click.pass_context
 def exec_(context: click.Context, names: tuple[str, ...]) -> NoReturn:
-    """Run a command with the fields of blocks as environment variables.
+    """Run a command with blocks in its environment.
 
-    A field is NAME_FIELD in upper case, unless the block's type follows its tools, as AWS_SECRET_ACCESS_KEY does.
+    Each field is a variable, NAME_FIELD in upper case, unless the block's type follows its tools, as AWS_SECRET_ACCESS_KEY does.
     The command replaces this process. Exit codes: the command's own; 125 where Strongroom failed before it ran, 126
     where it cannot be executed, 127 where there is no such command.
     """

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     "init",
     examples="""
         strongroom init
-        strongroom init --key file:/mnt/keys/strongroom.key    # made if it is not there
-        strongroom init --key passphrase:                      # asks for one
+        strongroom init --key file:/mnt/keys/sr.key     # made if it is not there
+        strongroom init --key passphrase:               # asks for one
         STRONGROOM_HOME=/srv/strongroom strongroom init
     """,
 )
 @click.option("--key", "key_uri", metavar="URI", help="Where the key is kept: file:/path, env:NAME or passphrase:.")
 @json_option
 def init(key_uri: str | None, as_json: bool) -> None:
-    """Create the registry and its key, and say where both lie and what to back up.
+    """Create the registry and its key, and say what to back up.
 
     Where there is a registry already, only says where. Without --key and STRONGROOM_KEY, a new key is written
     to ~/.config/strongroom/keys, apart from the data.

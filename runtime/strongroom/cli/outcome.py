@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from enum import IntEnum
@@ -37,10 +36,6 @@ class CommandError(click.ClickException):
         self.code = code
 
 
-def is_broken_pipe(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno == errno.EPIPE
-
-
 def exit_code(error: BaseException) -> Exit:
     """The code for an error."""
     if isinstance(error, CommandError):
@@ -49,8 +44,6 @@ def exit_code(error: BaseException) -> Exit:
         return Exit(error.exit_code)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return Exit.INTERRUPTED
-    if is_broken_pipe(error):
-        return Exit.BROKEN_PIPE
     if _is_ours(error):
         return _code_of_ours(error)
     return Exit.FAILED if isinstance(error, OSError) else Exit.DEFECT
@@ -121,7 +114,7 @@ def _code_of_ours(error: BaseException) -> Exit:
         return Exit.INTEGRITY
     if isinstance(error, errors.StoreProblem):
         return Exit.STORE
-    if isinstance(error, errors.InvalidReference):
+    if isinstance(error, errors.InvalidReference | TypeError):  # TypeError: parameters that a flow does not take
         return Exit.USAGE
     if isinstance(error, LookupError):
         return Exit.NOT_FOUND

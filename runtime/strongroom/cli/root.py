@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
 
 from strongroom import __version__
-from strongroom.cli.outcome import Exit, exit_code, is_broken_pipe, silence_broken_pipe, tell
+from strongroom.cli.outcome import Exit, exit_code, silence_broken_pipe, tell
 from strongroom.cli.teaching import Entry, LazyGroup
 
 START, BLOCKS, FLOWS, REGISTRY = "Start here", "Blocks", "Flows", "Registry"
@@ -28,6 +30,20 @@ ENTRIES = {
 ALIASES = {"blocks": "block", "label": "labels", "flow-run": "runs", "flow-runs": "runs", "audits": "audit"}
 
 
+class _ReaderGone(Exception):
+    """Whoever read standard output went away; no OSError, which click would end the process for in its own way."""
+
+
+@contextmanager
+def _noticing_readers() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        raise _ReaderGone from None
+
+
 class Root(LazyGroup):
     """The group that turns every error into one sentence and an exit code."""
 
@@ -36,10 +52,19 @@ class Root(LazyGroup):
         given = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(args=given, prog_name=prog_name or "strongroom", standalone_mode=False, **extra)
-            sys.stdout.flush()
+            with _noticing_readers():
+                sys.stdout.flush()
         except BaseException as error:
             code = _end(error, given)
         sys.exit(code if isinstance(code, int) else Exit.DONE)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _noticing_readers():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _noticing_readers():
+            return super().invoke(ctx)
 
 
 def _end(error: BaseException, args: list[str]) -> int:
@@ -47,7 +72,7 @@ def _end(error: BaseException, args: list[str]) -> int:
         return error.code if isinstance(error.code, int) else int(bool(error.code))
     if isinstance(error, GeneratorExit):
         raise error
-    if is_broken_pipe(error):
+    if isinstance(error, _ReaderGone):
         silence_broken_pipe()
         return Exit.BROKEN_PIPE
     own, _, _ = "\0".join(args).partition("\0--\0")

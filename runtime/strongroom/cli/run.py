@@ -6,48 +6,52 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import click
 
 from strongroom.cli.outcome import CommandError, Exit, redacted
 from strongroom.cli.output import duration, print_json, printable
-from strongroom.cli.run_tree import MARKS, elapsed, mark
+from strongroom.cli.run_tree import elapsed, mark
 from strongroom.cli.teaching import command, json_option
 
 if TYPE_CHECKING:
-    from strongroom.flows import Flow
-    from strongroom.states import State
+    from strongroom.journal import FlowRun
 
 
 @command(
     "run",
     examples="""
         strongroom run flow.py:nightly
-        strongroom run flow.py                            # where the file has one flow
+        strongroom run flow.py                       # where the file has one flow
         strongroom run shop.flows:nightly -p day=2026-01-01 -p limit=100
         strongroom run flow.py:nightly -p 'stores=["lake", "archive"]'
-        strongroom run flow.py:nightly -p rows=@rows.json -p note=-     # file, stdin
+        strongroom run flow.py:nightly -p rows=@rows.json
     """,
 )
-@click.argument("entrypoint", metavar="PATH.py:FLOW|MODULE:FLOW")
+@click.argument("entrypoint", metavar="FILE.py:FLOW|MODULE:FLOW")
 @click.option(
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE",
-    help="A parameter; JSON, or a plain text. @FILE reads a file, - reads standard input.",
+    help="A parameter, as JSON or plain text; NAME=@FILE reads a file, NAME=- stdin.",
 )  # fmt: skip
 @json_option
 def run(entrypoint: str, params: tuple[str, ...], as_json: bool) -> None:
-    """Run a flow here and now.
+    """Run a flow.
 
-    Its log goes to standard error. The exit code is 0 where the run completed and 1 where it did not.
+    Its log goes to standard error and to the run history. The exit code is 0 where the run completed and 1 where not.
     """
+    from strongroom import engine
+    from strongroom.calls.flow_call import FlowCall
     from strongroom.entrypoints import load_flow
 
     parameters = read_parameters(params)
     flow = load_flow(entrypoint)
-    check_parameters(flow, parameters)
-    state = flow(**parameters, return_state=True)
-    report(None, state, as_json=as_json)
+    call = FlowCall(flow, flow.signature.bind((), parameters))
+    try:
+        engine.interrupt(engine.carry_out(call))
+    except KeyboardInterrupt:
+        _hint_at_resumption(call.flow_run)
+        raise
+    report(call.flow_run, as_json=as_json)
 
 
 def read_parameters(params: tuple[str, ...]) -> dict[str, Any]:
@@ -56,11 +60,38 @@ def read_parameters(params: tuple[str, ...]) -> dict[str, Any]:
     for text in params:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise CommandError(f"{text!r:.80} is no parameter.", "Write -p name=value.", Exit.USAGE)
+            raise CommandError(f"{text!r:.80} is no parameter.", "Write -p name=value", Exit.USAGE)
         if name in parameters:
             raise CommandError(f"The parameter {name!r} is given twice.", "Give it once.", Exit.USAGE)
         parameters[name] = _value(value)
     return parameters
+
+
+def report(flow_run: FlowRun, *, as_json: bool) -> None:
+    """Say how a run ended, and exit with 1 where it did not complete."""
+    state = flow_run.state
+    short = str(flow_run.id)[:8]
+    if as_json:
+        from strongroom.cli.runs import run_shape
+
+        print_json(run_shape(flow_run))
+    elif state.is_completed():
+        took = duration(elapsed(flow_run))
+        click.echo(
+            f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name} in {took}  (run {short})"
+        )
+    else:
+        reason = printable(redacted(state.message or "")).strip()
+        click.echo(f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name}. {reason}", err=True)
+        _hint_at_resumption(flow_run)
+    if not state.is_completed():
+        raise SystemExit(Exit.FAILED)
+
+
+def _hint_at_resumption(flow_run: FlowRun) -> None:
+    short = str(flow_run.id)[:8]
+    hint = f"See it: strongroom runs show {short}   Go on where it stopped: strongroom runs resume {short}"
+    click.echo(click.style(hint, dim=True), err=True)
 
 
 def _value(text: str) -> Any:
@@ -70,5 +101,5 @@ def _value(text: str) -> Any:
         text = Path(text[1:]).expanduser().read_text(encoding="utf-8")
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

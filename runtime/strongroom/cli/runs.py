@@ -50,7 +50,7 @@ run_id_argument = click.argument("run_id", metavar="ID", shell_complete=run_ids)
     aliases={"list": "ls", "inspect": "show", "log": "logs"},
     examples="""
         strongroom runs ls
-        strongroom runs show 0197c1          # the first characters of an id are enough
+        strongroom runs show 0197c1     # the first characters of an id will do
         strongroom runs logs -f 0197c1
         strongroom runs resume 0197c1
     """,
@@ -76,7 +76,7 @@ def ls(states: tuple[str, ...], flow: str | None, subflows: bool, limit: int, as
     """List the runs of flows, newest first."""
     found = _journal().flow_runs(states=_types(states), flow=flow, subflows=subflows, limit=limit)
     empty = "No run fits." if states or flow else "No flow has run yet. Run one: strongroom run flow.py:my_flow"
-    listing([_row(run) for run in found], COLUMNS, as_json=as_json, empty=empty)
+    listing([run_shape(run) for run in found], COLUMNS, as_json=as_json, empty=empty)
 
 
 @runs.command(
@@ -96,7 +96,7 @@ def show(run_id: str, every: bool, as_json: bool) -> None:
     run = journal.flow_run(run_id)
     tree = grow(journal, run)
     if as_json:
-        print_json({**_row(run), "tree": tree.to_json()})
+        print_json({**run_shape(run), "tree": tree.to_json()})
         return
     facts(_facts(run), {"State": MARKS[run.state.type.value][1]})
     click.echo()
@@ -131,7 +131,9 @@ def logs(run_id: str, follow: bool, level: str, as_json: bool) -> None:
     names = _TaskNames(journal, run)
     for entry in _entries(journal, run, follow):
         if entry.level >= least:
-            click.echo(json.dumps(_log_row(entry, names), ensure_ascii=False) if as_json else _log_line(entry, names))
+            click.echo(
+                json.dumps(_log_row(entry, names), ensure_ascii=False) if as_json else _log_line(entry, names)
+            )
 
 
 @runs.command(
@@ -149,8 +151,8 @@ def resume(run_id: str, as_json: bool) -> None:
 
     journal = _journal()
     run = journal.flow_run(run_id)
-    state = resume_run(str(run.id))
-    report(run.id, state, as_json=as_json)
+    resume_run(str(run.id))
+    report(journal.flow_run(str(run.id)), as_json=as_json)
 
 
 class _TaskNames:
@@ -202,7 +204,8 @@ def _types(names: tuple[str, ...]) -> list[Any] | None:
     return [known[name.lower()] for name in names] or None
 
 
-def _row(run: FlowRun) -> dict[str, Any]:
+def run_shape(run: FlowRun) -> dict[str, Any]:
+    """A run as ``strongroom runs ls --json`` documents it."""
     return {
         "id": str(run.id),
         "flow": run.flow_name,

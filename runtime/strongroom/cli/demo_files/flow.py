@@ -10,8 +10,7 @@ import io
 import json
 from datetime import date
 
-from pydantic import HttpUrl, SecretStr
-from shop_exports import signature
+from shop_api import ShopApi
 from strongroom import Block, ObjectStore, flow, get_run_logger, task
 from strongroom_dbt import DbtProject, dbt_build
 
@@ -23,19 +22,12 @@ COLUMNS = {
 FILES = {"customers": "customers.csv", "orders": "orders.jsonl", "items": "items.csv"}
 
 
-class ShopApi(Block):
-    """Where the shop answers, and the key that it signs its exports with."""
-
-    base_url: HttpUrl
-    signing_key: SecretStr
-
-
 @task(retries=2, retry_delay_seconds=1)
 def fetch(lake: ObjectStore, shop: ShopApi, name: str) -> list[dict]:
     """Read a file of the export, if the shop signed it."""
     content = lake.read_path(f"raw/{name}")
     signed = json.loads(lake.read_path("raw/signatures.json"))[name]
-    if not hmac.compare_digest(signed, signature(content, shop.signing_key.get_secret_value())):
+    if not hmac.compare_digest(signed, shop.sign(content)):
         raise ValueError(f"raw/{name} is not what the shop signed")
     text = content.decode()
     return (

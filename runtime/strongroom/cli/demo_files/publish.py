@@ -1,4 +1,4 @@
-"""Makes up the nightly export of a small shop: three files as such systems write them, and a signed list of them.
+"""Stands in for the shop: makes up its nightly export and puts it into the lake, signed.
 
 The figures are invented but behave like real ones: orders follow the weekday, a few customers order a lot. The files
 are as untidy as real ones, too: rows that come twice, dates in another notation or none, ids that are missing or point
@@ -8,13 +8,14 @@ nowhere, quantities below zero.
 from __future__ import annotations
 
 import csv
-import hashlib
-import hmac
 import io
 import json
 import random
 from datetime import date, timedelta
 from typing import Any
+
+from shop_api import ShopApi
+from strongroom import Block, flow
 
 FIRST_NAMES = [
     "Ada", "Ben", "Chloé", "Dmitri", "Elif", "Farid", "Grace", "Hana", "Inês", "Jonas", "Kofi", "Lena", "Mina", "Noor",
@@ -32,7 +33,16 @@ PRODUCTS = {
 STATUSES = ["paid", "shipped", "returned"]
 
 
-def export(seed: int, *, country: str, orders: int = 600, until: date = date(2026, 3, 31)) -> dict[str, bytes]:
+@flow
+def publish(country: str = "DE", seed: int = 7, orders: int = 600) -> list[str]:
+    """Put one export into the lake; returns the keys of its files."""
+    lake, shop = Block.load("lake"), ShopApi.load("shop-api")
+    files = export(seed, country=country, orders=orders)
+    files["signatures.json"] = json.dumps({name: shop.sign(content) for name, content in files.items()}).encode()
+    return [lake.write_path(f"raw/{name}", content) for name, content in files.items()]
+
+
+def export(seed: int, *, country: str, orders: int, until: date = date(2026, 3, 31)) -> dict[str, bytes]:
     """The files of one export; the same seed gives the same bytes."""
     chance = random.Random(seed)  # noqa: S311  made-up figures
     customers = _customers(chance, country, count=orders // 5)
@@ -43,16 +53,6 @@ def export(seed: int, *, country: str, orders: int = 600, until: date = date(202
         "orders.jsonl": _json_lines(_untidy(chance, sold, "customer_id", dates="ordered_at")),
         "items.csv": _csv(_untidy(chance, items, "order_id", numbers="quantity")),
     }
-
-
-def sign(files: dict[str, bytes], key: str) -> bytes:
-    """The list of the files with the signature that the shop gives each: HMAC-SHA256 under the shared signing key."""
-    return json.dumps({name: signature(content, key) for name, content in files.items()}, indent=2).encode()
-
-
-def signature(content: bytes, key: str) -> str:
-    """HMAC-SHA256 of a file under the signing key, in hexadecimal."""
-    return hmac.new(key.encode(), content, hashlib.sha256).hexdigest()
 
 
 def _customers(chance: random.Random, country: str, count: int) -> list[dict[str, Any]]:
