@@ -6,7 +6,6 @@ so that a changed row cannot make a process eat all memory or time.
 
 from __future__ import annotations
 
-import getpass
 import os
 import secrets
 import struct
@@ -175,6 +174,8 @@ def _normal(raw: bytes) -> bytes:
 
 
 def _asked(new: bool) -> str:
+    import getpass
+
     if not sys.stdin.isatty():
         raise KeyUnavailable(
             "The passphrase of the registry is needed, and there is no terminal to ask for it.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from importlib.metadata import entry_points
 
 from strongroom_registry.errors import InvalidKeyUri
 from strongroom_registry.keys.env import EnvKey
@@ -39,6 +38,8 @@ def resolve(uri: str) -> KeyProvider:
 
 
 def _registered(scheme: str) -> Callable[[str], KeyProvider]:
+    from importlib.metadata import entry_points  # some thirty modules, which few need
+
     for found in entry_points(group=ENTRY_POINTS, name=scheme):
         factory: Callable[[str], KeyProvider] = found.load()
         return factory
