@@ -76,7 +76,7 @@ class FlowRunContext(RunContext):
     @property
     def task_runner(self) -> TaskRunner:
         """Where tasks that are submitted in this run go."""
-        return self._runner()
+        raise MissingContextError("This context has no task runner.", "It belongs to a run that was not started.")
 
 
 class TaskRunContext(RunContext):

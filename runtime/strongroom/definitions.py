@@ -1,4 +1,4 @@
-"""What flows and tasks share before they run: a function with options, that is also a method where it stands in a class."""
+"""What flows and tasks share before they run: a function with options, which is a method where it stands in a class."""
 
 from __future__ import annotations
 
@@ -9,48 +9,87 @@ import inspect
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import MethodType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, cast
 
 from strongroom.errors import InvalidDefinition
+from strongroom.retries import Delay
 from strongroom.signatures import Signature
 from strongroom.states import StateType
+
+if TYPE_CHECKING:
+    from strongroom_blocks.capabilities import ObjectStore
+
+    from strongroom.serializers import Serializer
 
 Hook = Callable[..., Any]
 H = TypeVar("H", bound=Hook)
 
 
-class Definition:
-    """A function and what is known about it. ``fn`` is the function itself, to be called without a run."""
+class Options(TypedDict, total=False):
+    """The options that flows and tasks have in common; :func:`strongroom.task` says what they mean."""
 
-    fn: Callable[..., Any]
-    name: str
+    name: str | None
     description: str | None
     version: str | None
+    retries: int | None
+    retry_delay_seconds: Delay | None
+    timeout_seconds: float | None
+    persist_result: bool | None
+    result_storage: ObjectStore | str | Path | None
+    result_serializer: Serializer | str | None
+    cache_result_in_memory: bool
+    log_prints: bool | None
+    on_completion: Iterable[Hook] | None
+    on_failure: Iterable[Hook] | None
+    on_running: Iterable[Hook] | None
+    on_crashed: Iterable[Hook] | None
+    on_cancellation: Iterable[Hook] | None
 
-    def __init__(
-        self,
-        fn: Callable[..., Any] | classmethod[Any, Any, Any] | staticmethod[Any, Any],
-        name: str | None,
-        description: str | None,
-        version: str | None,
-        hooks: dict[StateType, Iterable[Hook] | None],
-    ) -> None:
-        self._binds: type | None = type(fn) if isinstance(fn, classmethod | staticmethod) else None
-        plain: Any = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
+
+HOOKS = {
+    "on_completion": StateType.COMPLETED,
+    "on_failure": StateType.FAILED,
+    "on_running": StateType.RUNNING,
+    "on_crashed": StateType.CRASHED,
+    "on_cancellation": StateType.CANCELLED,
+}
+
+
+class Definition:
+    """A function and its options. ``fn`` is the function itself, to be called without a run."""
+
+    def __init__(self, fn: Any, kind: str, options: Any, known: Any) -> None:
+        if unknown := sorted(options.keys() - known.__annotations__.keys()):
+            raise InvalidDefinition(f"A {kind} has no option {unknown[0]!r}.", f"help(strongroom.{kind}) names them.")
+        self._binds = type(fn) if isinstance(fn, classmethod | staticmethod) else None
+        plain = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
         if not callable(plain):
             raise InvalidDefinition(f"{plain!r:.80} is no function.", "Decorate a function.")
-        self.fn = plain
-        functools.update_wrapper(self, plain)
-        self.name = name or getattr(plain, "__name__", type(plain).__name__).replace("<lambda>", "lambda")
-        self.description = description if description is not None else inspect.getdoc(plain)
-        self.version = version
+        self.fn: Callable[..., Any] = plain
+        self.options: dict[str, Any] = dict(options)
+        functools.update_wrapper(cast("Any", self), plain)
+        get = options.get
+        self.name: str = get("name") or getattr(plain, "__name__", type(plain).__name__).replace("<lambda>", "lambda")
+        self.description: str | None = get("description") or inspect.getdoc(plain)
+        self.version: str | None = get("version")
+        self.timeout_seconds = _positive(get("timeout_seconds"))
+        self.persist_result: bool | None = get("persist_result")
+        self.result_storage: ObjectStore | str | Path | None = get("result_storage")
+        self.result_serializer: Serializer | str | None = get("result_serializer")
+        self.cache_result_in_memory: bool = get("cache_result_in_memory", True)
+        self.log_prints: bool | None = get("log_prints")
         self.isasync = inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
         self.isgenerator = inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain)
         self._bound = False
         self.hooks: dict[StateType, list[Hook]] = {}
-        for kind, functions in hooks.items():
-            for function in functions or ():
-                self._hook(kind, function)
+        for name, state in HOOKS.items():
+            for function in get(name) or ():
+                self._hook(state, function)
+
+    def changed(self, options: Any) -> Any:
+        """All options with some changed; hooks that decorators added are kept."""
+        hooks = {name: self.hooks[state] for name, state in HOOKS.items() if state in self.hooks}
+        return {**self.options, **hooks, **options}
 
     def _hook(self, kind: StateType, function: H) -> H:
         if not callable(function):
@@ -123,11 +162,17 @@ class Definition:
 
 
 def module_stem(function: Callable[..., Any]) -> str:
-    """The last part of the module's name; the file's name for a script, whether it is run or imported."""
+    """The last part of the module's name; the file's name for a script, whether it is run, loaded or imported."""
     module = getattr(function, "__module__", None) or ""
-    if module == "__main__":
+    if module.startswith("__"):
         try:
             return Path(inspect.getfile(function)).stem
         except (TypeError, OSError):
             return module
     return module.rpartition(".")[2]
+
+
+def _positive(seconds: float | None) -> float | None:
+    if seconds is not None and seconds <= 0:
+        raise InvalidDefinition(f"timeout_seconds={seconds} lets nothing run.", "Give a positive number, or None.")
+    return None if seconds is None else float(seconds)

@@ -1,4 +1,4 @@
-"""Carries out what :mod:`strongroom.rules` say: thin shells, one a colour, that differ in how they wait and in nothing else."""
+"""Carries out what :mod:`strongroom.rules` say: one thin shell a colour; they differ in how they wait, nothing else."""
 
 from __future__ import annotations
 

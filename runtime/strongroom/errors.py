@@ -35,6 +35,7 @@ StrongroomError (strongroom_registry.errors)
 │   ├── ResultKeyMismatch                   sealed with another key, or for another place
 │   ├── UnserializableResult (ValueError)
 │   └── InvalidSerializer (ValueError)
+├── InvalidEntrypoint (ValueError)          a text that leads to no flow
 └── NotResumable (RuntimeError)             a run that cannot be continued
 """
 
@@ -177,6 +178,10 @@ class UnserializableResult(ResultProblem, ValueError):
 
 class InvalidSerializer(ResultProblem, ValueError):
     """A name that no serializer has."""
+
+
+class InvalidEntrypoint(StrongroomError, ValueError):
+    """A text that leads to no flow."""
 
 
 class NotResumable(StrongroomError, RuntimeError):

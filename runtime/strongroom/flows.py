@@ -7,84 +7,46 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from strongroom import engine
 from strongroom.calls.flow_call import FlowCall
-from strongroom.definitions import Definition, Hook
+from strongroom.definitions import Definition, Options
 from strongroom.errors import InvalidDefinition
 from strongroom.parameters import Validator
-from strongroom.retries import Delay, Retries
+from strongroom.retries import Retries
 from strongroom.rules import Policy
 from strongroom.run_names import RunName
-from strongroom.states import State, StateType
 from strongroom.task_runners import TaskRunner, ThreadPoolTaskRunner
-from strongroom.tasks import _HOOKS, _timeout
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from strongroom_blocks.capabilities import ObjectStore
-
-    from strongroom.serializers import Serializer
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
 
+class FlowOptions(Options, total=False):
+    """The options of flows, beside those that tasks have too."""
+
+    flow_run_name: RunName | None
+    task_runner: TaskRunner | type[TaskRunner] | None
+    validate_parameters: bool
+
+
 class Flow(Definition, Generic[P, R]):
     """A function that runs as a flow. Made by :func:`flow`, which documents the options."""
 
-    def __init__(
-        self,
-        fn: Callable[P, R],
-        *,
-        name: str | None = None,
-        version: str | None = None,
-        flow_run_name: RunName | None = None,
-        retries: int | None = None,
-        retry_delay_seconds: Delay | None = None,
-        task_runner: TaskRunner | type[TaskRunner] | None = None,
-        description: str | None = None,
-        timeout_seconds: float | None = None,
-        validate_parameters: bool = True,
-        persist_result: bool | None = None,
-        result_storage: ObjectStore | str | Path | None = None,
-        result_serializer: Serializer | str | None = None,
-        cache_result_in_memory: bool = True,
-        log_prints: bool | None = None,
-        on_completion: Iterable[Hook] | None = None,
-        on_failure: Iterable[Hook] | None = None,
-        on_cancellation: Iterable[Hook] | None = None,
-        on_crashed: Iterable[Hook] | None = None,
-        on_running: Iterable[Hook] | None = None,
-    ) -> None:
-        super().__init__(fn, name, description, version, {
-            StateType.COMPLETED: on_completion, StateType.FAILED: on_failure, StateType.RUNNING: on_running,
-            StateType.CRASHED: on_crashed, StateType.CANCELLED: on_cancellation,
-        })  # fmt: skip
-        if name is None:
+    def __init__(self, fn: Callable[P, R], **options: Unpack[FlowOptions]) -> None:
+        super().__init__(fn, "flow", options, FlowOptions)
+        if options.get("name") is None:
             self.name = self.name.replace("_", "-")
-        self.options = dict(
-            name=name, version=version, flow_run_name=flow_run_name, retries=retries,
-            retry_delay_seconds=retry_delay_seconds, task_runner=task_runner, description=description,
-            timeout_seconds=timeout_seconds, validate_parameters=validate_parameters, persist_result=persist_result,
-            result_storage=result_storage, result_serializer=result_serializer,
-            cache_result_in_memory=cache_result_in_memory, log_prints=log_prints,
-        )  # fmt: skip
-        self.flow_run_name = flow_run_name
-        self.retries = Retries.of(retries, retry_delay_seconds)
-        self.task_runner: TaskRunner = _task_runner(task_runner)
-        self.timeout_seconds = _timeout(timeout_seconds)
-        self.should_validate_parameters = validate_parameters
-        implied = True if result_storage is not None or result_serializer is not None else None
-        self.persist_result = persist_result if persist_result is not None else implied
-        self.result_storage = result_storage
-        self.result_serializer = result_serializer
-        self.cache_result_in_memory = cache_result_in_memory
-        self.log_prints = log_prints
+        self.flow_run_name = options.get("flow_run_name")
+        self.retries = Retries.of(options.get("retries"), options.get("retry_delay_seconds"))
+        self.task_runner: TaskRunner = _task_runner(options.get("task_runner"))
+        self.should_validate_parameters = options.get("validate_parameters", True)
+        stored = options.get("result_storage") is not None or options.get("result_serializer") is not None
+        if self.persist_result is None and stored:
+            self.persist_result = True
 
     def policy(self, recalls: bool) -> Policy:
         """What the rules have to know of one call."""
@@ -97,7 +59,7 @@ class Flow(Definition, Generic[P, R]):
 
     @functools.cached_property
     def entrypoint(self) -> str | None:
-        """Where the function is found again: ``path.py:function`` or ``package.module:function``; None inside a function."""
+        """Where it is found again: ``path.py:function`` or ``package.module:function``; None for an inner function."""
         qualified = getattr(self.fn, "__qualname__", "")
         module = getattr(self.fn, "__module__", None) or ""
         if not qualified or "<" in qualified or self._bound:
@@ -117,30 +79,18 @@ class Flow(Definition, Generic[P, R]):
         """The parameters as the annotations want them; raises ParameterTypeError, which names what does not fit."""
         return self.validator.validate(self.signature.bind((), parameters))
 
-    def with_options(self, **options: Any) -> Flow[P, R]:
+    def with_options(self, **options: Unpack[FlowOptions]) -> Flow[P, R]:
         """A flow of the same function and the same options, but for those given here."""
-        unknown = options.keys() - self.options.keys() - _HOOKS.keys()
-        if unknown:
-            raise InvalidDefinition(f"Flows have no option {sorted(unknown)[0]!r}.", "See help(strongroom.flow).")
-        hooks = {name: options.pop(name, self.hooks.get(kind)) for name, kind in _HOOKS.items()}
-        other = Flow(self.fn, **{**self.options, **options}, **hooks)  # type: ignore[arg-type]
+        other: Flow[P, R] = Flow(self.fn, **self.changed(options))
         other._binds, other._bound = self._binds, self._bound
         return other
 
     if TYPE_CHECKING:
 
         @overload
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...  # type: ignore[overload-overlap]
         @overload
-        def __call__(
-            self: Flow[..., Coroutine[Any, Any, T]],
-            *args: Any,
-            return_state: Literal[True],
-            wait_for: Any = ...,
-            **kwargs: Any,
-        ) -> Coroutine[Any, Any, State[T]]: ...
-        @overload
-        def __call__(self, *args: Any, return_state: Literal[True], wait_for: Any = ..., **kwargs: Any) -> State[R]: ...
+        def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> Any: ...
         @overload
         def __call__(self, *args: Any, wait_for: Iterable[Any] | None, **kwargs: Any) -> R: ...
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
@@ -149,8 +99,8 @@ class Flow(Definition, Generic[P, R]):
         def __call__(self, *args, return_state=False, wait_for=None, **kwargs):
             """Run the flow here and now: what the function returns, or with ``return_state`` the run's final state.
 
-            A returned future gives its result; several states or futures in a list, tuple or set decide together whether
-            the run completed. Raises what the function raises, and what a returned state failed with.
+            A returned future gives its result; several states or futures in a list, tuple or set decide together
+            whether the run completed. Raises what the function raises, and what a returned state failed with.
             """
             return engine.start(FlowCall(self, self.signature.bind(args, kwargs), wait_for), return_state=return_state)
 
@@ -168,36 +118,13 @@ def _task_runner(given: TaskRunner | type[TaskRunner] | None) -> TaskRunner:
 @overload
 def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
-def flow(
-    fn: None = None,
-    /,
-    *,
-    name: str | None = None,
-    version: str | None = None,
-    flow_run_name: RunName | None = None,
-    retries: int | None = None,
-    retry_delay_seconds: Delay | None = None,
-    task_runner: TaskRunner | type[TaskRunner] | None = None,
-    description: str | None = None,
-    timeout_seconds: float | None = None,
-    validate_parameters: bool = True,
-    persist_result: bool | None = None,
-    result_storage: ObjectStore | str | Path | None = None,
-    result_serializer: Serializer | str | None = None,
-    cache_result_in_memory: bool = True,
-    log_prints: bool | None = None,
-    on_completion: Iterable[Hook] | None = None,
-    on_failure: Iterable[Hook] | None = None,
-    on_cancellation: Iterable[Hook] | None = None,
-    on_crashed: Iterable[Hook] | None = None,
-    on_running: Iterable[Hook] | None = None,
-) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(fn: None = None, /, **options: Unpack[FlowOptions]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(fn: Any = None, /, **options: Any) -> Any:
     """Make a flow of a function, synchronous or not, a generator or a method: ``@flow`` or ``@flow(retries=3)``.
 
     :param name: what people read; the function's name, with dashes, where none is given.
     :param version: shown with each run.
-    :param flow_run_name: a template to fill in with the parameters (``"load-{day:%F}"``), or a function that gives the name.
+    :param flow_run_name: a template to fill in with the parameters (``"load-{table}"``), or a function that gives it.
     :param retries: how many times a run that fails is tried again.
     :param retry_delay_seconds: seconds before each retry.
     :param task_runner: what carries out submitted tasks: ``ThreadPoolTaskRunner(max_workers=4)``.
@@ -209,8 +136,8 @@ def flow(fn: Any = None, /, **options: Any) -> Any:
     :param result_serializer: ``"pickle"``, ``"json"``, ``"compressed/pickle"``, ``"compressed/json"``, or one of yours.
     :param cache_result_in_memory: whether the state holds the result; where not, it is read when it is asked for.
     :param log_prints: whether what it, and the tasks inside that do not say so, print becomes lines of their logs.
-    :param on_completion: functions of flow, run and state that are called when a run completes; likewise ``on_failure``,
-        ``on_running``, ``on_crashed`` and ``on_cancellation``.
+    :param on_completion: functions of flow, run and state that are called when a run completes; likewise
+        ``on_failure``, ``on_running``, ``on_crashed`` and ``on_cancellation``.
     """
     if fn is None:
         return lambda function: Flow(function, **options)

@@ -22,7 +22,7 @@ _worker = threading.local()
 
 
 def take_seat(seat: AbstractContextManager[None] | None) -> None:
-    """For task runners: the calling thread works for one of them from now on, and ``seat`` is entered while it waits."""
+    """For task runners: the calling thread works for one of them, and ``seat`` is entered while it waits."""
     _worker.seat = seat
 
 

@@ -13,13 +13,25 @@ from strongroom.errors import InvalidDefinition
 
 RunName = str | Callable[..., str]
 
-_KINDS = ["amber", "ancient", "bold", "brave", "bright", "brisk", "calm", "candid", "clever", "cosmic", "crimson", "curious", "daring", "eager", "early", "fabled", "fair", "fleet", "gentle", "gilded", "golden", "grand", "hardy", "hidden", "honest", "humble", "jolly", "keen", "kind", "lively", "lucid", "lunar", "mellow", "merry", "misty", "nimble", "noble", "patient", "placid", "polar", "proud", "quick", "quiet", "radiant", "rapid", "royal", "rustic", "sage", "serene", "silent", "silver", "sleek", "solar", "spry", "stellar", "stout", "sturdy", "sunny", "swift", "tidy", "tranquil", "upbeat", "valiant", "velvet", "vivid", "warm", "wise", "witty", "zesty"]
-_BEASTS = ["badger", "bear", "beaver", "bison", "bobcat", "caribou", "cheetah", "condor", "cougar", "coyote", "crane", "cricket", "deer", "dolphin", "eagle", "egret", "falcon", "ferret", "finch", "fox", "gazelle", "gecko", "gibbon", "goose", "grouse", "hare", "hawk", "heron", "hornet", "ibex", "ibis", "jackal", "jaguar", "kestrel", "koala", "lark", "lemur", "leopard", "lizard", "lynx", "magpie", "marmot", "marten", "mole", "moose", "newt", "ocelot", "orca", "osprey", "otter", "owl", "panda", "panther", "pelican", "penguin", "puffin", "puma", "quail", "rabbit", "raven", "robin", "salmon", "seal", "sparrow", "squid", "stork", "swan", "tapir", "tiger", "toad", "trout", "walrus", "weasel"]
+_KINDS = """
+    amber ancient bold brave bright brisk calm candid clever cosmic crimson curious daring eager early fabled
+    fair fleet gentle gilded golden grand hardy hidden honest humble jolly keen kind lively lucid lunar
+    mellow merry misty nimble noble patient placid polar proud quick quiet radiant rapid royal rustic sage
+    serene silent silver sleek solar spry stellar stout sturdy sunny swift tidy tranquil upbeat valiant
+    velvet vivid warm wise witty zesty
+"""
+_BEASTS = """
+    badger bear beaver bison bobcat caribou cheetah condor cougar coyote crane cricket deer dolphin eagle
+    egret falcon ferret finch fox gazelle gecko gibbon goose grouse hare hawk heron hornet ibex ibis jackal
+    jaguar kestrel koala lark lemur leopard lizard lynx magpie marmot marten mole moose newt ocelot orca
+    osprey otter owl panda panther pelican penguin puffin puma quail rabbit raven robin salmon seal sparrow
+    squid stork swan tapir tiger toad trout walrus weasel
+"""
 
 
 def random_name() -> str:
     """Two words that nobody else's run is likely to have today: ``"swift-heron"``."""
-    return f"{random.choice(_KINDS)}-{random.choice(_BEASTS)}"  # noqa: S311  no secret
+    return f"{random.choice(_KINDS.split())}-{random.choice(_BEASTS.split())}"  # noqa: S311  no secret
 
 
 def run_name(template: RunName, parameters: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -121,10 +122,8 @@ def traceback_of(error: BaseException) -> Any:
     """What a log shows of an exception: its frames from the user's function on, or None where it was logged before."""
     if getattr(error, "__strongroom_logged__", False):
         return None
-    try:
+    with suppress(AttributeError):
         error.__strongroom_logged__ = True  # type: ignore[attr-defined]
-    except AttributeError:
-        pass
     frames = error.__traceback__
     inner = frames
     while inner is not None and inner.tb_frame.f_globals.get("__name__", "").startswith(_ENGINE):

@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
 from strongroom.calls.task_call import upstreams_of
 from strongroom.context import FlowRunContext, RunContext, current_run, current_tags
-from strongroom.errors import ResultProblem
+from strongroom.errors import MissingResult, ResultProblem
 from strongroom.fingerprints import fingerprint
 from strongroom.futures import resolve_futures_to_states
 from strongroom.inputs import has_upstreams, outcome, resolve
 from strongroom.journal.current import current_journal
-from strongroom.journal.records import FlowRun, TaskRun, now
-from strongroom.rules import Keep, Policy, Prepare, Recall
+from strongroom.journal.records import FlowRun, StoredResult, TaskRun
+from strongroom.rules import Keep, Prepare, Recall
 from strongroom.states import Fetch, NotKept, Pending, State, StateType, is_state_iterable
 
 if TYPE_CHECKING:
@@ -173,20 +173,15 @@ class FlowCall(FlowRunContext):
 
     def recall(self) -> State[Any] | None:
         """The result of this very subflow run from before its caller was resumed."""
-        if self.captures is None or self.flow_run.parent_flow_run_id is None:
-            return None
-        siblings = self.journal.subflow_runs(self.flow_run.parent_flow_run_id)
-        past = next((run for run in siblings if run.id == self.flow_run.id), None)
-        if past is None:
+        past = self._past_subflow()
+        if past is None or past.result is None or past.parameters is None or self.captures is None:
             return None
         try:
-            if not past.state.is_completed() or past.result is None or past.parameters is None:
-                return None
             before = self.captures.open_parameters(past.parameters, past.id)
-            same = fingerprint(before) == fingerprint(self.parameters)
-            if not same:
+            if fingerprint(before) != fingerprint(self.parameters):
+                self.logger.warning("It completed before with other parameters, so it runs again.")
                 return None
-            value = self._read(past.result, past.id)
+            value = self.restore(past.result, past.id, lambda: self.store_for(None, None))
         except ResultProblem as error:
             self.logger.warning("It completed before, but runs again: %s", error)
             return None
@@ -195,21 +190,18 @@ class FlowCall(FlowRunContext):
         run.history = [*past.history]
         return State(StateType.COMPLETED, past.state.name, "Completed before the flow run was resumed.", value)
 
-    def restore(self, past: TaskRun, call: Any) -> Any:
-        """The result that a task run of this flow run had before."""
-        stored = past.result
-        assert stored is not None
-        if stored.inline is not None or (stored.key or "").startswith("captured/"):
-            if self.captures is None:
-                raise ResultProblem("Nothing can open its result.")
-            return self.captures.restore(stored, past.id)
-        return call.result_store().read(stored)
+    def _past_subflow(self) -> FlowRun | None:
+        caller = self.flow_run.parent_flow_run_id
+        siblings = () if caller is None else self.journal.subflow_runs(caller)
+        return next((run for run in siblings if run.id == self.flow_run.id and run.state.is_completed()), None)
 
-    def _read(self, stored: Any, run_id: UUID) -> Any:
-        if stored.inline is not None or (stored.key or "").startswith("captured/"):
-            assert self.captures is not None
-            return self.captures.restore(stored, run_id)
-        return self.store_for(None, None).read(stored)
+    def restore(self, stored: StoredResult, run_id: UUID, store: Callable[[], ResultStore]) -> Any:
+        """The result of a run from before a resumption, which was captured, or persists in ``store``."""
+        if stored.inline is None and not (stored.key or "").startswith("captured/"):
+            return store().read(stored)
+        if self.captures is None:
+            raise MissingResult(f"Nothing can open the result of run {run_id}.", "Mend the registry's key first.")
+        return self.captures.restore(stored, run_id)
 
     def look_up(self) -> State[Any] | None:
         """Flows are not cached."""
@@ -246,7 +238,9 @@ class FlowCall(FlowRunContext):
         elsewhere = NotKept() if stored is None else Fetch(lambda: store.read(stored))
         return State(state.type, state.name, state.message, elsewhere, timestamp=state.timestamp)
 
-    def _runner(self) -> TaskRunner:
+    @property
+    def task_runner(self) -> TaskRunner:
+        """Where tasks that are submitted in this run go; opened by the first of them."""
         with self._lock:
             if self._open_runner is None:
                 runner = self.flow.task_runner.duplicate()
@@ -321,6 +315,3 @@ def _inherited(flow: Flow[Any, Any], caller: FlowRunContext | None) -> tuple[boo
         settings.logging_log_prints if log_prints is None else log_prints,
         settings.results_persist_by_default if persist is None else persist,
     )
-
-
-__all__ = ["FlowCall", "Policy", "now"]

@@ -15,7 +15,7 @@ from strongroom.futures import PrefectFuture
 from strongroom.inputs import has_upstreams, is_upstream, outcome, resolve, upstreams
 from strongroom.journal.current import current_journal
 from strongroom.journal.records import TaskRun
-from strongroom.rules import Gather, Keep, Policy, Prepare, ended_by
+from strongroom.rules import Gather, Keep, Prepare, ended_by
 from strongroom.states import Cached, Cancelled, Fetch, NotKept, Pending, State, StateType, is_state_iterable
 
 if TYPE_CHECKING:
@@ -120,9 +120,7 @@ class TaskCall(TaskRunContext):
 
     def condition(self, state: State[Any]) -> Callable[[], Any]:
         """The ``retry_condition_fn``, ready to be called."""
-        function = self.task.retry_condition_fn
-        assert function is not None
-        return lambda: function(self.task, self.task_run, state)
+        return lambda: self.task.retry_condition_fn(self.task, self.task_run, state)  # type: ignore[misc]
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What to call the function with."""
@@ -149,17 +147,15 @@ class TaskCall(TaskRunContext):
     def recall(self) -> State[Any] | None:
         """The result of this very run from before the flow was resumed."""
         flow, run = self.flow_run_context, self.task_run
-        assert flow is not None
-        assert run.parent_id is not None
-        past = flow.past.get((run.parent_id, run.dynamic_key))
-        if past is None or past.result is None:
+        past = None if flow is None or run.parent_id is None else flow.past.get((run.parent_id, run.dynamic_key))
+        if flow is None or past is None or past.result is None:
             return None
         run.inputs_fingerprint = fingerprint(tuple(self.parameters.values()))
         if past.inputs_fingerprint and run.inputs_fingerprint and past.inputs_fingerprint != run.inputs_fingerprint:
             self.logger.warning("It completed before with other inputs, so it runs again.")
             return None
         try:
-            value = flow.restore(past, self)
+            value = flow.restore(past.result, past.id, self.result_store)
         except ResultProblem as error:
             self.logger.warning("It completed before, but runs again: %s", error)
             return None
@@ -291,5 +287,3 @@ def upstreams_of(wait_for: tuple[Any, ...]) -> list[tuple[Any, bool]]:
 
 
 _PENDING = Pending()
-
-__all__ = ["Policy", "TaskCall"]

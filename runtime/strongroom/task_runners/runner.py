@@ -20,7 +20,7 @@ class TaskRunner(ABC):
     def submit(
         self, task: Task[Any, Any], parameters: Mapping[str, Any], wait_for: Iterable[Any] | None = None
     ) -> PrefectFuture[Any]:
-        """Submit a task with its parameters by name; it begins when the futures among them and ``wait_for`` are over."""
+        """Submit a task with its parameters by name; it begins when the futures in them and ``wait_for`` are over."""
         return self.schedule(task.prepare_call(dict(parameters), wait_for))
 
     def map(
@@ -46,10 +46,10 @@ class TaskRunner(ABC):
     def duplicate(self) -> Self:
         """Another runner set up in the same way, that has not been opened."""
 
-    def open(self) -> None:
+    def open(self) -> None:  # noqa: B027  not every runner has to
         """Get ready. Called once, before the first task."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  not every runner has to
         """Let go of threads and connections; everything is over by then."""
 
     def __enter__(self) -> Self:

@@ -1,0 +1,50 @@
+"""What ``task.map`` makes of its arguments: one set of them for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from strongroom.annotations import allow_failure, quote, unmapped
+from strongroom.errors import MappingLengthMismatch, MappingMissingIterable
+from strongroom.futures import PrefectFuture
+
+
+def mapped(name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One set of parameters for each element of those that can be iterated over."""
+    whole: dict[str, Any] = {}
+    each: dict[str, list[Any]] = {}
+    for key, value in parameters.items():
+        if isinstance(value, unmapped):
+            whole[key] = value.value
+            continue
+        mark = value if isinstance(value, allow_failure | quote) else None
+        inner = value.value if mark is not None else value
+        if isinstance(inner, PrefectFuture):
+            inner = inner.result()
+        if _iterable(inner):
+            each[key] = [item if mark is None else mark.rewrap(item) for item in inner]
+        else:
+            whole[key] = value
+    if not each:
+        raise MappingMissingIterable(
+            f"No argument of {name}.map can be iterated over: {', '.join(parameters) or 'it takes none'}.",
+            "Pass a list, or use .submit for a single run.",
+        )
+    lengths = {key: len(items) for key, items in each.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+        raise MappingLengthMismatch(
+            f"The arguments of {name}.map are of different lengths: {shown}.",
+            "Wrap what is no list of inputs in unmapped().",
+        )
+    count = next(iter(lengths.values()))
+    return [{key: each[key][n] if key in each else whole[key] for key in parameters} for n in range(count)]
+
+
+def _iterable(value: Any) -> bool:
+    return (
+        not isinstance(value, str | bytes | bytearray)
+        and hasattr(type(value), "__iter__")
+        and not hasattr(value, "read")
+    )
