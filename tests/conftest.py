@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,22 @@ pytest_plugins = ["canaries", "servers.rclone", "servers.aws"]
 
 
 @pytest.fixture(autouse=True)
-def strongroom_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def strongroom_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A Strongroom of its own for each test: data in ``home``, keys elsewhere."""
     for name in [name for name in os.environ if name.startswith(("STRONGROOM_", "AWS_", "DBT_"))]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("STRONGROOM_HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return home
+    yield home
+    _forget_what_was_opened()
+
+
+def _forget_what_was_opened() -> None:
+    """The next test reads its own settings, and opens its own registry and run history."""
+    for module, setter in (
+        ("strongroom.journal.current", "set_current_journal"),
+        ("strongroom_registry", "set_current"),
+    ):
+        if module in sys.modules:
+            getattr(sys.modules[module], setter)(None)

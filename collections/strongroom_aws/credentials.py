@@ -74,6 +74,8 @@ class _Account:
             "AWS_SESSION_TOKEN": frozen.token,
             "AWS_DEFAULT_REGION": current.region_name,
             "AWS_ENDPOINT_URL": login.parameters.endpoint_url,
+            # Stores other than AWS refuse the checksums that its SDKs append to uploads of unknown length.
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required" if login.parameters.endpoint_url else None,
         }
         return {name: value for name, value in variables.items() if value}
 

@@ -1,0 +1,2 @@
+select airline_id, name, country, active = 'Y' as is_active
+from {{ source('raw', 'airlines') }}

@@ -1,0 +1,2 @@
+select airport_id, name, city, country, iata, latitude, longitude
+from {{ source('raw', 'airports') }}
