@@ -88,7 +88,7 @@ class Flow(Definition, Generic[P, R]):
     if TYPE_CHECKING:
 
         @overload
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...  # type: ignore[overload-overlap]
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
         @overload
         def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> Any: ...
         @overload

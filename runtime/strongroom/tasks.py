@@ -85,7 +85,7 @@ class Task(Definition, Generic[P, R]):
     if TYPE_CHECKING:
 
         @overload
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...  # type: ignore[overload-overlap]
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
         @overload
         def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> Any: ...
         @overload
@@ -103,7 +103,9 @@ class Task(Definition, Generic[P, R]):
     if TYPE_CHECKING:
 
         @overload
-        def submit(self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> PrefectFuture[T]: ...
+        def submit(  # type: ignore[overload-overlap]  the second is for all other functions
+            self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+        ) -> PrefectFuture[T]: ...
         @overload
         def submit(self: Task[P, T], *args: P.args, **kwargs: P.kwargs) -> PrefectFuture[T]: ...
         @overload
