@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import os
@@ -22,6 +21,8 @@ from strongroom.cli.output import console, on_terminal, plain
 from strongroom.cli.teaching import command
 
 if TYPE_CHECKING:
+    from strongroom_blocks import Block
+
     from strongroom.flows import Flow
 
 FILES = Path(__file__).parent / "demo_files"
@@ -85,35 +86,35 @@ class Demo:
     def save_blocks(self) -> None:
         from strongroom_blocks.catalog import class_for
 
-        class_for("local-folder")(basepath=self.folder / "berlin").save("lake", message="the shop in Berlin")
-        class_for("shop-api")(base_url="https://shop.example.com", signing_key=secrets.token_urlsafe(24)).save(
-            "shop-api"
-        )
-        warehouse = class_for("duckdb")(path=str(self.folder / "warehouse.duckdb"))
-        warehouse.save("warehouse")
-        profile = class_for("dbt-profile")(warehouse=warehouse)
-        profile.save("shop-profile")
-        class_for("dbt-project")(project_dir=self.folder / "shop", profile=profile).save("shop-dbt")
+        def save(name: str, slug: str, **fields: Any) -> Block:
+            block = class_for(slug)(**fields)
+            block.save(name)
+            return block
+
+        save("lake", "local-folder", basepath=self.folder / "berlin")
+        save("shop-api", "shop-api", base_url="https://shop.example.com", signing_key=secrets.token_urlsafe(24))
+        warehouse = save("warehouse", "duckdb", path=str(self.folder / "warehouse.duckdb"))
+        profile = save("shop-profile", "dbt-profile", warehouse=warehouse)
+        save("shop-dbt", "dbt-project", project_dir=self.folder / "shop", profile=profile)
         _step(
-            "Blocks, saved under names",
-            "Typed, versioned, encrypted. Code asks for them by name, and secrets stay hidden.",
+            "Blocks, saved under names", "Typed, versioned, encrypted. Code asks for them by name; secrets stay hidden."
         )
         self._list_blocks()
 
     def fill_lake(self, publish: Flow[Any, Any]) -> None:
+        from strongroom_blocks import Block
+
         _quietly(publish)
         _step(
             "Orders of a small shop, put into the lake", "As untidy as real ones: rows twice, dates wrong, ids missing."
         )
-        from strongroom_blocks import Block
-
-        for entry in Block.load("lake").list_objects():  # type: ignore[attr-defined]
-            _lines(f"{entry.key:<22}{entry.size:>8,} bytes")
+        lake: Any = Block.load("lake")
+        for entry in lake.list_objects():
+            rows = lake.read_path(entry.key).count(b"\n")
+            _lines(f"{entry.key:<22}{entry.size:>8,} bytes" + (f"{rows:>7,} rows" if rows > 1 else ""))
 
     def run(self, nightly: Flow[Any, Any]) -> None:
-        _step(
-            "The flow: fetch, clean, load, dbt build and test", "Every task and every dbt model is a run with a state."
-        )
+        _step("The flow: fetch, clean, load, dbt build and test", "Each task and each dbt node is a run with a state.")
         rows = _quietly(nightly)
         self._draw_run()
         _table(rows)
@@ -124,21 +125,20 @@ class Demo:
 
         from strongroom.cli.difference import compare
 
-        lake = class_for("local-folder")(basepath=self.folder / "lisbon")
-        lake.save("lake", overwrite=True, message="the shop in Lisbon")
+        lake: Any = class_for("local-folder")
+        lake(basepath=self.folder / "lisbon").save("lake", overwrite=True, message="the lake moves to Lisbon")
         publish(country="PT", seed=11)
-        _step("Version 2 of the block lake points elsewhere", "The flow stays as it is: not a line of it changes.")
+        _step("Version 2 of the block lake points elsewhere", "The flow stays as it is; not a line of it changes.")
         registry = current()
         for change in compare(registry.get("lake@1"), registry.get("lake@2")):
             _lines(
-                f"lake@1  {change.field}  {self._shown(change.old)}",
-                f"lake@2  {change.field}  {self._shown(change.new)}",
+                f"lake@1  {change.field}={self._shown(change.old)}", f"lake@2  {change.field}={self._shown(change.new)}"
             )
 
     def run_again(self, nightly: Flow[Any, Any]) -> None:
         _step(
-            "The same flow, run again: now it is Lisbon's orders",
-            "lake@1 is still there: label it, compare it, go back to it.",
+            "The same flow once more: these are Lisbon's orders",
+            "Version 1 is still there, to compare or to go back to.",
         )
         rows = _quietly(nightly)
         _table(rows)
@@ -146,23 +146,23 @@ class Demo:
     def say_what_next(self) -> None:
         if not self.kept:
             _step("What next", "All of this was in a temporary folder, which is gone now.")
-            _lines(
-                "strongroom demo --keep shop      the same, left in the folder shop to play with",
-                "strongroom init                  a registry of your own",
-                "strongroom block types           what can be saved",
+            _hints(
+                ("strongroom demo --keep shop", "the same, left in a folder to play with"),
+                ("strongroom init", "a registry of your own"),
+                ("strongroom block types", "what can be saved in it"),
             )
             return
         self._write_activate()
-        folder = shlex.quote(os.path.relpath(self.folder))
-        _step("What next", f"Everything is in {folder}: flow.py is yours to change.")
-        _lines(
-            f". {folder}/activate                       use this registry in this shell",
-            "strongroom block ls",
-            "strongroom block diff lake@1 lake@2",
-            "strongroom block reveal shop-api            the secret, in clear",
-            f"strongroom run {folder}/flow.py:nightly",
-            "strongroom runs ls",
-            "strongroom audit ls",
+        here = Path.cwd()
+        folder = shlex.quote(str(self.folder.relative_to(here) if self.folder.is_relative_to(here) else self.folder))
+        _step("What next", f"All of it is in {folder}, and flow.py is yours to change.")
+        _hints(
+            (f". {folder}/activate", "use this registry in this shell"),
+            (f"strongroom run {folder}/flow.py:nightly", "run the flow"),
+            ("strongroom runs ls", "what ran"),
+            ("strongroom block diff lake@1 lake@2", "what changed"),
+            ("strongroom block reveal shop-api", "the secret, in clear"),
+            ("strongroom audit ls", "who did what"),
         )
 
     def _write_activate(self) -> None:
@@ -172,18 +172,21 @@ class Demo:
         (self.folder / "activate").write_text(f"# . activate: use the registry of this demo\n{text}{path}")
 
     def _list_blocks(self) -> None:
+        from strongroom_blocks.catalog import class_for
         from strongroom_registry.current import current
 
-        from strongroom.cli.block_reading import STARS, hidden_fields
+        from strongroom.cli.block_reading import STARS
+        from strongroom.cli.field_types import is_secret
 
-        rows = []
         for head in current().list():
-            fields = {**json.loads(head.public or "{}"), **dict.fromkeys(hidden_fields(head.type, head.public), STARS)}
-            told = (
-                (name, self._shown(plain(value))) for name, value in fields.items() if value not in (None, "", {}, [])
-            )
-            rows.append({"name": head.name, "type": head.type, "fields": "  ".join(f"{n}={v}" for n, v in told)})
-        _columns(rows, ["name", "type", "fields"])
+            public = json.loads(head.public)
+            fields = class_for(head.type).model_fields
+            told = {
+                name: STARS if is_secret(field.annotation) else self._shown(plain(public.get(name)))
+                for name, field in fields.items()
+                if field.is_required() or name in ("path", "basepath", "warehouse")
+            }
+            _lines(f"{head.name:<14}{head.type:<14}" + "  ".join(f"{name}: {value}" for name, value in told.items()))
 
     def _draw_run(self) -> None:
         from strongroom.cli.run_tree import draw, grow
@@ -191,18 +194,16 @@ class Demo:
 
         journal = current_journal()
         run = journal.flow_runs(flow="nightly", limit=1)[0]
-        _lines(*draw(grow(journal, run), width=WIDTH))
+        _lines(*draw(grow(journal, run), width=WIDTH), "")
+        _lines(*(entry.message for entry in journal.logs(run.id) if " kept " in entry.message))
 
     def _shown(self, value: object) -> str:
         """A path as seen from the folder of the demo."""
         return str(value).replace(f"{self.folder}/", "")
 
 
-_steps = itertools.count(1)
-
-
 def _step(title: str, meaning: str) -> None:
-    click.echo(f"\n{click.style(f'{next(_steps)}', fg='cyan', bold=True)}  {click.style(title, bold=True)}")
+    click.echo(f"\n{click.style('●', fg='cyan')}  {click.style(title, bold=True)}")
     click.echo(click.style(f"   {meaning}", dim=True) + "\n")
 
 
@@ -211,18 +212,18 @@ def _lines(*lines: str) -> None:
         click.echo(f"   {line}")
 
 
+def _hints(*hints: tuple[str, str]) -> None:
+    width = max(len(command) for command, _ in hints) + 3
+    for line, meaning in hints:
+        _lines(f"{click.style(f'{line:<{width}}', fg='cyan')}{click.style(meaning, dim=True)}")
+
+
 def _table(rows: list[tuple[Any, ...]]) -> None:
     """The revenue by country, as the flow returns it."""
     click.echo()
     _lines(click.style(f"{'country':<9}{'orders':>8}{'customers':>11}{'revenue':>12}{'per order':>11}", bold=True))
     for country, orders, customers, revenue, per_order in rows:
         _lines(f"{country:<9}{orders:>8}{customers:>11}{revenue:>12,.2f}{per_order:>11,.2f}")
-
-
-def _columns(rows: list[dict[str, str]], keys: list[str]) -> None:
-    widths = {key: max(len(row[key]) for row in rows) + 2 for key in keys}
-    for row in rows:
-        _lines("".join(f"{row[key]:<{widths[key]}}" for key in keys).rstrip())
 
 
 def _quietly(flow: Flow[Any, Any], **parameters: Any) -> Any:

@@ -41,7 +41,7 @@ class _SplitAtDashes(Teaching):
 def exec_(context: click.Context, names: tuple[str, ...]) -> NoReturn:
     """Run a command with blocks in its environment.
 
-    Each field is a variable, NAME_FIELD in upper case, unless the block's type follows its tools, as AWS_SECRET_ACCESS_KEY does.
+    Each field is a variable, NAME_FIELD in upper case, unless the block's type follows its tools, as with AWS_PROFILE.
     The command replaces this process. Exit codes: the command's own; 125 where Strongroom failed before it ran, 126
     where it cannot be executed, 127 where there is no such command.
     """
@@ -59,26 +59,27 @@ def exec_(context: click.Context, names: tuple[str, ...]) -> NoReturn:
 def gather(names: Iterable[str]) -> dict[str, str]:
     """The variables of all blocks together; two blocks that differ about one are refused, both named."""
     from strongroom_blocks import Block
-    from strongroom_registry.current import current
+
+    from strongroom.cli.session import opened_registry
 
     environment: dict[str, str] = {}
     owners: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        for variable, value in Block.load(name).environment().items():
-            if variable in owners:
-                raise CommandError(
-                    f"The blocks {owners[variable]!r} and {name!r} both set {variable}.",
-                    "Run the command with one of them.",
-                    Exit.EXEC_FAILED,
-                )
-            if "\0" in value:
-                raise CommandError(
-                    f"The field of {name!r} for {variable} holds a NUL byte, which no variable can.",
-                    "Store it in another form, such as base64.",
-                    Exit.EXEC_FAILED,
-                )
-            owners[variable], environment[variable] = name, value
-    current().close()  # what replaces this process leaves nobody to write the audit's last entries
+    with opened_registry():  # closed before this process is replaced, since that writes the audit's last entries
+        for name in dict.fromkeys(names):
+            for variable, value in Block.load(name).environment().items():
+                if variable in owners:
+                    raise CommandError(
+                        f"The blocks {owners[variable]!r} and {name!r} both set {variable}.",
+                        "Run the command with one of them.",
+                        Exit.EXEC_FAILED,
+                    )
+                if "\0" in value:
+                    raise CommandError(
+                        f"The field of {name!r} for {variable} holds a NUL byte, which no variable can.",
+                        "Store it in another form, such as base64.",
+                        Exit.EXEC_FAILED,
+                    )
+                owners[variable], environment[variable] = name, value
     return environment
 
 

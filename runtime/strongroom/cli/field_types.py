@@ -55,6 +55,8 @@ def is_secret(annotation: Any, keys: Sequence[str] = ()) -> bool:
     from strongroom_blocks.shapes import holds_secret
 
     inner = annotation_at(annotation, keys)
+    if block_class(inner) is not None:
+        return False  # it is given, stored and shown by name
     return holds_secret(annotation if inner is Any and keys else inner)
 
 

@@ -91,7 +91,11 @@ def plain(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return moment(value)
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, Mapping):
+        if set(value) == {"$block"}:
+            return f"block {value['$block']}"
         return ", ".join(f"{key}={plain(item)}" for key, item in value.items())
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(plain(item) for item in value)

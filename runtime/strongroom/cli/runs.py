@@ -131,9 +131,7 @@ def logs(run_id: str, follow: bool, level: str, as_json: bool) -> None:
     names = _TaskNames(journal, run)
     for entry in _entries(journal, run, follow):
         if entry.level >= least:
-            click.echo(
-                json.dumps(_log_row(entry, names), ensure_ascii=False) if as_json else _log_line(entry, names)
-            )
+            click.echo(json.dumps(_log_row(entry, names), ensure_ascii=False) if as_json else _log_line(entry, names))
 
 
 @runs.command(
