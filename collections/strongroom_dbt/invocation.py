@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
+from strongroom import redactor
+
 from strongroom_dbt.errors import DbtCrashed
 from strongroom_dbt.profile import RenderedProfile
 from strongroom_dbt.result import DbtNode
@@ -69,21 +71,25 @@ def run(
             bytecode_dir=bytecode_folder(os.environ, _source_of_dbt()),
         )
         for message in process.messages():
-            kind = message.pop("kind")
+            kind = message["kind"]
             if kind == "log":
-                observer.log(**message)
+                observer.log(message["level"], redactor.redact(message["message"]), message["node"])
             elif kind == "ended":
                 process.ending = _ending(message)
                 break
             else:
                 notify = observer.node_started if kind == "started" else observer.node_finished
-                notify(DbtNode.from_json(message["node"]))
+                notify(_node(message["node"]))
         return process.result()
 
 
 def _ending(message: Mapping[str, Any]) -> Ending:
-    nodes = tuple(DbtNode.from_json(node) for node in message["nodes"])
-    return Ending(message["success"], message["failure"], nodes, message["elapsed"])
+    failure = message["failure"] and {**message["failure"], "message": redactor.redact(message["failure"]["message"])}
+    return Ending(message["success"], failure, tuple(map(_node, message["nodes"])), message["elapsed"])
+
+
+def _node(fields: Mapping[str, Any]) -> DbtNode:
+    return DbtNode.from_json({**fields, "message": redactor.redact(fields["message"])})
 
 
 @contextmanager
@@ -212,7 +218,7 @@ class _Process:
         self._output.extend((self._stdout.read() or b"").decode(errors="replace").splitlines())
         raise DbtCrashed(
             f"The process of dbt {_manner_of_death(death)} before its work was done.",
-            "\n".join(["Its last words:", *self._output]) if self._output else "",
+            redactor.redact("\n".join(["Its last words:", *self._output])) if self._output else "",
         )
 
     def _wait(self, seconds: float) -> os.waitid_result | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, JsonValue, SecretBytes, SecretStr, model_validator
 from pydantic import Secret as SecretField
-from strongroom import Block, SecretDict
+from strongroom import Block, SecretDict, redactor
 
 from strongroom_dbt.errors import DbtProfileInvalid
 from strongroom_dbt.targets import target_of
@@ -70,6 +70,7 @@ class DbtProfile(Block, slug="dbt-profile", title="dbt profile"):
             output["schema"] = self.schema_name
         target = target or self.target
         profile = {name: {"target": target, "outputs": {target: _without_secrets(output, (), secrets)}}}
+        redactor.register(list(secrets.values()))
         return RenderedProfile(json.dumps(profile, indent=2), secrets)
 
     def adapter_type(self) -> str:

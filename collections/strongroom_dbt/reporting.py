@@ -6,6 +6,8 @@ import logging
 
 from strongroom import get_run_logger
 
+from strongroom_dbt.result import DbtNode
+
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
 
@@ -17,3 +19,9 @@ class RunObserver:
 
     def log(self, level: str, message: str, node: str) -> None:
         self._logger.log(_LEVELS.get(level, logging.INFO), "%s", message)
+
+    def node_started(self, node: DbtNode) -> None:
+        """Nothing."""
+
+    def node_finished(self, node: DbtNode) -> None:
+        """Nothing."""

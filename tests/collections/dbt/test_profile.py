@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretBytes, SecretStr
-from strongroom import Block, DuckDB, StrongroomError
+from strongroom import Block, DuckDB, StrongroomError, redactor
 from strongroom_dbt import DbtProfile, DbtProfileInvalid, DbtWarehouse
 
 
@@ -53,6 +53,17 @@ def test_any_block_that_knows_its_target_is_a_warehouse(canary: Callable[[str], 
         assert f"{{{{ env_var('{name}') }}}}" in rendered.text
         assert name.startswith("DBT_ENV_SECRET_")
     assert token not in repr(rendered)
+
+
+def test_what_a_warehouse_makes_of_its_secrets_is_masked_from_then_on(canary: Callable[[str], str]) -> None:
+    token = canary("token")
+
+    class Derived(Lakehouse, slug="test-derived"):
+        def dbt_target(self) -> dict[str, Any]:
+            return {"type": "lakehouse", "token": SecretStr(self.token.get_secret_value()[::-1])}
+
+    DbtProfile(warehouse=Derived(token=SecretStr(token))).render("shop")
+    assert redactor.redact(f"denied: {token[::-1]}!") == "denied: **********!"
 
 
 def test_settings_and_secrets_are_merged_into_the_target_at_any_depth(canary: Callable[[str], str]) -> None:
