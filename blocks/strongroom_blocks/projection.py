@@ -53,7 +53,7 @@ def _plan(cls: type[BaseModel]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
 
 def _shower(name: str, field: Any) -> Callable[[Any], Any] | None:
     declared = next((mark for mark in field.metadata if isinstance(mark, Visibility)), None)
-    if shapes.holds_secret(field.annotation) or (declared is not None and not declared.public):
+    if shapes.holds_secret(field.annotation, nested_blocks=False) or (declared is not None and not declared.public):
         return None
     if declared is not None:
         return _shown

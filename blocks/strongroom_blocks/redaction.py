@@ -2,12 +2,13 @@
 
 What is searched for, of each registered value:
 
-- its clear text, and the text as it stands in URLs, base64 (at each alignment), hex, JSON and ``repr``;
+- its clear text, and the text as it stands in URLs, base64 (at each alignment), hex, JSON and ``repr``, or as UTF-8
+  that was read as Latin-1;
 - of a value with several lines, such as a key in PEM form, every line of 16 characters or more too.
 
 What is not, so that one poor password does not turn every log into stars:
 
-- values of fewer than 5 characters;
+- values of fewer than 5 characters, or of fewer than 3 different ones, such as ``00000000``;
 - words that stand in every log (:data:`COMMON`), such as ``password`` or ``localhost``;
 - a value of 5 to 7 characters inside a longer word: it is masked where it stands alone.
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 5
 SHORT = 8
+FEWEST = 3
 SHORTEST_LINE = 16
 CHUNK = 1 << 16
 WITHHELD = "[withheld: redaction failed]"
@@ -49,7 +51,7 @@ _SETTLED = 256
 def forms(secret: str) -> set[str]:
     """The texts in which a secret would give itself away."""
     raw = secret.encode("utf-8", "surrogateescape")
-    found = {secret} | _encoded(raw)
+    found = {secret, raw.decode("latin-1")} | _encoded(raw)
     found |= {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     found |= {
         json.dumps(secret)[1:-1],
@@ -114,13 +116,7 @@ class Redactor:
         if isinstance(value, str):
             return self.redact(value)
         if isinstance(value, bytes | bytearray):
-            text = bytes(value).decode("latin-1")
-            masked = self.redact(bytes(value).decode("utf-8", "surrogateescape"))
-            return (
-                value
-                if masked.encode("utf-8", "surrogateescape") == value
-                else masked.encode("utf-8", "replace")[: len(text)]
-            )
+            return self.redact(bytes(value).decode("latin-1")).encode("latin-1", "replace")
         if isinstance(value, Mapping):
             return {self.redact_value(key): self.redact_value(item) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
@@ -184,11 +180,11 @@ def _patterns(value: str | bytes) -> Iterator[tuple[str, bool]]:
         try:
             text = value.decode()
         except UnicodeDecodeError:
-            yield from ((form, False) for form in _encoded(value) | {repr(value)[2:-1]})
+            yield from ((form, False) for form in _encoded(value) | {repr(value)[2:-1], value.decode("latin-1")})
             return
     else:
         text = value
-    if len(text) < SHORTEST or text.lower() in COMMON or not text.strip():
+    if len(text) < SHORTEST or text.lower() in COMMON or len(set(text)) < FEWEST:
         return
     for form in forms(text):
         yield form, len(form) < SHORT
@@ -214,9 +210,12 @@ class _Automaton:
         step = max(CHUNK, 2 * self._longest)
         for start in range(0, len(text), step):
             chunk = text[start : start + step + self._longest - 1]
-            for index, first, last in self._search.find_matches_as_indexes(chunk, overlapping=True):
-                if not self._short[index] or _stands_alone(text, start + first, start + last):
-                    yield start + first, start + last
+            found = [
+                (start + first, start + last)
+                for index, first, last in self._search.find_matches_as_indexes(chunk, overlapping=True)
+                if not self._short[index] or _stands_alone(text, start + first, start + last)
+            ]
+            yield from _merged(found)
 
 
 def _stands_alone(text: str, first: int, last: int) -> bool:
@@ -229,11 +228,24 @@ def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """Each run of overlapping or touching spans becomes one mask."""
     parts: list[str] = []
     end = 0
-    for first, last in sorted(spans):
-        if first > end or not parts:
-            parts += [text[end:first], STARS]
-        end = max(end, last)
+    for first, last in _merged(spans):
+        parts += [text[end:first], STARS]
+        end = last
     return "".join([*parts, text[end:]])
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The spans in order, those that overlap or touch as one."""
+    current: tuple[int, int] | None = None
+    for first, last in sorted(spans):
+        if current is not None and first <= current[1]:
+            current = (current[0], max(current[1], last))
+            continue
+        if current is not None:
+            yield current
+        current = (first, last)
+    if current is not None:
+        yield current
 
 
 class _ProcessRedactor(Redactor):

@@ -100,16 +100,18 @@ def _walk(annotation: Any, seen: set[Any]) -> Iterator[type]:
 
 def secret_paths(cls: type[BaseModel]) -> tuple[str, ...]:
     """Where secrets stand, as dotted paths: ``token``, ``auth.password``, ``headers.*``. For forms and listings."""
-    return tuple(dict.fromkeys(_secrets(cls, "", ())))
+    return tuple(dict.fromkeys(_secrets(cls, "", (), True)))
 
 
-def holds_secret(annotation: Any) -> bool:
-    """Whether a value of this type may hold a secret kind, at any depth."""
-    return any(True for _ in _secrets(annotation, "", ()))
+def holds_secret(annotation: Any, *, nested_blocks: bool = True) -> bool:
+    """Whether a value of this type may hold a secret kind, at any depth, by default inside other blocks too."""
+    return any(True for _ in _secrets(annotation, "", (), nested_blocks))
 
 
-def _secrets(annotation: Any, path: str, inside: tuple[Any, ...]) -> Iterator[str]:
+def _secrets(annotation: Any, path: str, inside: tuple[Any, ...], nested_blocks: bool) -> Iterator[str]:
     annotation = unwrapped(annotation)
+    if not nested_blocks and hasattr(annotation, "__block__"):
+        return
     cls = annotation if isinstance(annotation, type) else get_origin(annotation)
     if isinstance(annotation, type) and issubclass(annotation, SECRET_KINDS):
         yield f"{path}.*" if _is_mapping_secret(annotation) else path
@@ -119,11 +121,11 @@ def _secrets(annotation: Any, path: str, inside: tuple[Any, ...]) -> Iterator[st
         if annotation in inside:
             return
         for name, member in fields.items():
-            yield from _secrets(member, f"{path}.{name}" if path else name, (*inside, annotation))
+            yield from _secrets(member, f"{path}.{name}" if path else name, (*inside, annotation), nested_blocks)
     else:
         deeper = path if get_origin(annotation) in UNIONS else f"{path}.*"
         for argument in arguments(annotation):
-            yield from _secrets(argument, deeper, inside)
+            yield from _secrets(argument, deeper, inside, nested_blocks)
 
 
 def _is_mapping_secret(cls: type) -> bool:
