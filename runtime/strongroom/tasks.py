@@ -103,7 +103,7 @@ class Task(Definition, Generic[P, R]):
     if TYPE_CHECKING:
 
         @overload
-        def submit(  # type: ignore[overload-overlap]  the second is for all other functions
+        def submit(  # type: ignore[overload-overlap]
             self: Task[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
         ) -> PrefectFuture[T]: ...
         @overload
