@@ -92,7 +92,7 @@ class Demo:
             return block
 
         save("lake", "local-folder", basepath=self.folder / "berlin")
-        save("shop-api", "shop-api", base_url="https://shop.example.com", signing_key=secrets.token_urlsafe(24))
+        save("shop-api", "shop-api", base_url="https://shop.test", signing_key=secrets.token_urlsafe(24))
         warehouse = save("warehouse", "duckdb", path=str(self.folder / "warehouse.duckdb"))
         profile = save("shop-profile", "dbt-profile", warehouse=warehouse)
         save("shop-dbt", "dbt-project", project_dir=self.folder / "shop", profile=profile)
@@ -104,7 +104,7 @@ class Demo:
     def fill_lake(self, publish: Flow[Any, Any]) -> None:
         from strongroom_blocks import Block
 
-        _quietly(publish)
+        publish()
         _step(
             "Orders of a small shop, put into the lake", "As untidy as real ones: rows twice, dates wrong, ids missing."
         )
@@ -176,17 +176,16 @@ class Demo:
         from strongroom_registry.current import current
 
         from strongroom.cli.block_reading import STARS
-        from strongroom.cli.field_types import is_secret
 
         for head in current().list():
             public = json.loads(head.public)
             fields = class_for(head.type).model_fields
             told = {
-                name: STARS if is_secret(field.annotation) else self._shown(plain(public.get(name)))
+                name: self._shown(plain(public[name])) if name in public else STARS
                 for name, field in fields.items()
                 if field.is_required() or name in ("path", "basepath", "warehouse")
             }
-            _lines(f"{head.name:<14}{head.type:<14}" + "  ".join(f"{name}: {value}" for name, value in told.items()))
+            _lines(f"{head.name:<13}{head.type:<13}" + "  ".join(f"{name}: {value}" for name, value in told.items()))
 
     def _draw_run(self) -> None:
         from strongroom.cli.run_tree import draw, grow

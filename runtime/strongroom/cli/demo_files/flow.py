@@ -11,7 +11,7 @@ import json
 from datetime import date
 
 from shop_api import ShopApi
-from strongroom import Block, ObjectStore, flow, get_run_logger, task
+from strongroom import Block, DuckDB, ObjectStore, flow, get_run_logger, task
 from strongroom_dbt import DbtProject, dbt_build
 
 COLUMNS = {
@@ -72,7 +72,7 @@ def load(table: str, rows: list[dict]) -> int:
     """Replace a table of the warehouse by these rows."""
     types = COLUMNS[table]
     values = [[row[name] for row in rows] for name in types]
-    with Block.load("warehouse").connection() as warehouse:
+    with DuckDB.load("warehouse").connection() as warehouse:
         warehouse.execute("create schema if not exists raw")
         warehouse.execute(f"create or replace table raw.{table} ({', '.join(f'{n} {t}' for n, t in types.items())})")
         warehouse.execute(f"insert into raw.{table} select {', '.join('unnest(?)' for _ in types)}", values)
@@ -82,7 +82,7 @@ def load(table: str, rows: list[dict]) -> int:
 @task
 def revenue() -> list[tuple]:
     """What dbt made of it: revenue by country, the highest first."""
-    return Block.load("warehouse").fetch_all("select * from revenue_by_country order by revenue desc")
+    return DuckDB.load("warehouse").fetch_all("select * from revenue_by_country order by revenue desc")
 
 
 @flow
