@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from strongroom.errors import FlowUnloadable, UnknownFlow
+from strongroom.serializers import use_script
 
 if TYPE_CHECKING:
     from strongroom.flows import Flow
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 def load_flow(entrypoint: str) -> Flow[..., Any]:
     """The flow that an entrypoint names; its file or module is imported, as Python imports the file of a program.
 
-    The function may be left out where the file or module defines one flow. A file's folder is put on ``sys.path``, so that
-    it can import its neighbours.
+    The function may be left out where the file or module defines one flow. A file's folder is put on ``sys.path``, so
+    that it can import its neighbours.
 
     :raises UnknownFlow: there is no such file, module or flow in it.
     :raises FlowUnloadable: the file or module raised an exception.
@@ -31,6 +33,7 @@ def load_flow(entrypoint: str) -> Flow[..., Any]:
         place, name = entrypoint, ""
     is_file = place.endswith(".py") or "/" in place
     module = _module_of_file(Path(place)) if is_file else _module(place)
+    use_script(module)
     return _flow_in(module, place, name)
 
 
@@ -38,6 +41,8 @@ def _module_of_file(path: Path) -> ModuleType:
     path = path.expanduser().resolve()
     if not path.is_file():
         raise UnknownFlow(f"There is no file {path}.", "Name a flow as path/to/file.py:function.")
+    if _is_at(sys.modules["__main__"], path):
+        return sys.modules["__main__"]
     name = _module_name(path)
     loaded = sys.modules.get(name)
     if loaded is not None and _is_at(loaded, path):
@@ -45,7 +50,8 @@ def _module_of_file(path: Path) -> ModuleType:
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # noqa: S101  the suffix is .py
+    if spec is None or spec.loader is None:
+        raise UnknownFlow(f"{path} is no Python file.", "Name a file that ends in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pickles and pydantic look classes up there
     try:
@@ -59,11 +65,18 @@ def _module_of_file(path: Path) -> ModuleType:
 
 
 def _module_name(path: Path) -> str:
-    """The file's own name, as if its folder had been on the path all along, unless that is another module's."""
+    """The file's own name, as if its folder had been on the path all along, unless that is another module's.
+
+    It is the same in every process, so that pickles of its classes can be read; a task's key leaves out what is added.
+    """
     taken = sys.modules.get(path.stem)
     free = taken is None and path.stem not in sys.stdlib_module_names
     is_it = taken is not None and _is_at(taken, path)
-    return path.stem if is_it or (free and path.stem.isidentifier()) else f"_strongroom_flow_{abs(hash(path)):x}"
+    return path.stem if is_it or (free and path.stem.isidentifier()) else f"__{path.stem}_{_digest(path)}__"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(str(path).encode()).hexdigest()[:8]
 
 
 def _is_at(module: ModuleType, path: Path) -> bool:
@@ -93,7 +106,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _failure(what: str, error: BaseException) -> FlowUnloadable:
-    """What went wrong in the user's own code, and where; the exception itself may hold anything, so it is not chained."""
+    """What went wrong in the user's own code, and where; the exception may hold anything, so it is not chained."""
     line = error.lineno if isinstance(error, SyntaxError) else None
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
     where = f"line {line}" if line else f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""

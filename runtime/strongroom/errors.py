@@ -35,7 +35,6 @@ StrongroomError (strongroom_registry.errors)
 │   ├── ResultKeyMismatch                   sealed with another key, or for another place
 │   ├── UnserializableResult (ValueError)
 │   └── InvalidSerializer (ValueError)
-├── InvalidEntrypoint (ValueError)          a text that leads to no flow
 └── NotResumable (RuntimeError)             a run that cannot be continued
 """
 
@@ -178,10 +177,6 @@ class UnserializableResult(ResultProblem, ValueError):
 
 class InvalidSerializer(ResultProblem, ValueError):
     """A name that no serializer has."""
-
-
-class InvalidEntrypoint(StrongroomError, ValueError):
-    """A text that leads to no flow."""
 
 
 class NotResumable(StrongroomError, RuntimeError):

@@ -10,8 +10,10 @@ import hashlib
 import io
 import pickle
 import sys
+from types import FunctionType
 from typing import Any
 
+from strongroom.definitions import module_stem
 from strongroom.errors import CacheKeyProblem
 
 FINGERPRINT_LIMIT = 1024 * 1024
@@ -57,7 +59,17 @@ class _Canonical(pickle.Pickler):
             return "dict", _ordered((_digest(key, self._strict), item) for key, item in value.items())
         if kind is set or kind is frozenset:
             return kind.__name__, sorted(_digest(item, self._strict) for item in value)
+        if isinstance(value, type | FunctionType):
+            return _name(value)
         return _identity(value, self._strict)
+
+
+def _name(value: Any) -> tuple[str, ...] | None:
+    """What stands for a class or function: the same whether its file is run as a script, or loaded to resume a run."""
+    if "<" in value.__qualname__:
+        return None
+    module = value.__module__ or ""
+    return "name", module_stem(value) if module.startswith("__") else module, value.__qualname__
 
 
 def _ordered(pairs: Any) -> list[Any]:

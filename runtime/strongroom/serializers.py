@@ -115,7 +115,7 @@ def _bounded_pickle(pickler: Any, value: Any, limit: int | None) -> bytes:
 
 
 def _cloudpickle(value: Any, limit: int | None) -> bytes:
-    import cloudpickle
+    import cloudpickle  # type: ignore[import-untyped]
 
     try:
         return _bounded_pickle(cloudpickle.Pickler, value, limit)

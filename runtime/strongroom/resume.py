@@ -1,0 +1,92 @@
+"""Going on with a flow run that was killed or failed: what completed is not run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from strongroom.captures import captures
+from strongroom.engine import resume_flow_run
+from strongroom.entrypoints import load_flow
+from strongroom.errors import FlowUnloadable, NotResumable, ResultProblem, UnknownFlow
+from strongroom.flows import Flow
+from strongroom.journal.current import current_journal
+from strongroom.journal.records import FlowRun
+from strongroom.liveness import is_alive
+from strongroom.logging import flow_run_logger
+from strongroom.states import Scheduled, State
+
+
+def resume(run_id: str) -> State[Any]:
+    """Go on with the flow run of this id, or of the one id that starts like this, in this process; returns its end.
+
+    The flow is loaded from where it stood, and called with the parameters that it had. Calls of tasks and of subflows
+    that completed before, at the same place and with the same inputs, give what they gave.
+
+    Raises :class:`~strongroom.errors.NotResumable`, with the remedy, for a run that completed, that still runs, or
+    whose flow or parameters cannot be had any more; UnknownRun or AmbiguousRun for the id.
+    """
+    journal = current_journal()
+    run = journal.flow_run(run_id)
+    _check(run)
+    flow = _flow_of(run)
+    parameters = _parameters_of(run)
+    if not journal.claim(run, Scheduled(name="Resuming")):
+        raise NotResumable(f"The run {run.name!r} changed meanwhile.", "Somebody else may have resumed it: look again.")
+    if flow.file_hash != run.source_hash:
+        flow_run_logger(run).warning("The file of the flow changed since the run began; it goes on with the new one.")
+    return resume_flow_run(flow, parameters, run)
+
+
+async def aresume(run_id: str) -> State[Any]:
+    """The asynchronous twin of :func:`resume`."""
+    import asyncio
+
+    return await asyncio.to_thread(resume, run_id)
+
+
+def _check(run: FlowRun) -> None:
+    if run.parent_flow_run_id is not None:
+        raise NotResumable(
+            f"The run {run.name!r} is a part of another one.", f"Resume that one: {run.parent_flow_run_id}."
+        )
+    if run.state.is_completed():
+        raise NotResumable(f"The run {run.name!r} completed; there is nothing left of it to do.", "Run the flow anew.")
+    if is_alive(run):
+        raise NotResumable(
+            f"The run {run.name!r} still runs, in the process {run.pid} on {run.host}.",
+            "Wait for it, or end that process first.",
+        )
+
+
+def _flow_of(run: FlowRun) -> Flow[Any, Any]:
+    if run.entrypoint is None:
+        raise NotResumable(
+            f"The flow of the run {run.name!r} stood in no file, or inside of a function, so it cannot be found again.",
+            "Define flows in a file, at its top level.",
+        )
+    try:
+        return load_flow(run.entrypoint)
+    except (UnknownFlow, FlowUnloadable) as error:
+        raise NotResumable(
+            f"The flow of the run {run.name!r} is not to be had: {error.problem}", error.remedy
+        ) from None
+
+
+def _parameters_of(run: FlowRun) -> dict[str, Any]:
+    if run.parameters is None:
+        raise NotResumable(
+            f"The parameters of the run {run.name!r} could not be kept.",
+            "Pass data and saved blocks rather than connections or locks, and run the flow anew.",
+        )
+    keeping = captures()
+    if keeping is None:
+        raise NotResumable(
+            f"The registry that sealed the parameters of the run {run.name!r} cannot be opened.",
+            "See what `strongroom verify` says.",
+        )
+    try:
+        return keeping.open_parameters(run.parameters, run.id)
+    except ResultProblem as error:
+        raise NotResumable(
+            f"The parameters of the run {run.name!r} do not open: {error.problem}", error.remedy
+        ) from None
