@@ -110,8 +110,10 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
-            if record.exc_info:
-                message = f"{message}\n{_formatter.formatException(record.exc_info)}"
+            # Where secrets are masked, the traceback is text already.
+            trace = record.exc_text or (record.exc_info and _formatter.formatException(record.exc_info))
+            if trace:
+                message = f"{message}\n{trace}"
             flow_run, task_run = getattr(record, "flow_run_id", None), getattr(record, "task_run_id", None)
             when = datetime.fromtimestamp(record.created, UTC)
             current_journal().log(
