@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from strongroom import redactor
 
 from strongroom_aws.errors import (
     AccessDenied,
@@ -100,7 +103,7 @@ def _code(exc: Any) -> str:
 def refusal(error: Mapping[str, Any], bucket: str, key: str) -> AwsError:
     """Our error for what a service answers in place of a result: a mapping with a ``Code`` and a ``Message``."""
     code, place = str(error.get("Code", "Unknown")), _place(bucket, key)
-    said = str(error.get("Message", "")).strip()[:_SHOWN].rstrip(".")
+    said = redactor.redact(str(error.get("Message", ""))).strip()[:_SHOWN].rstrip(".")
     if code == "NoSuchBucket":
         return BucketNotFound(
             f"There is no bucket {bucket!r}.",
@@ -166,7 +169,7 @@ def _unsent(exc: Any, bucket: str, key: str) -> AwsError:
         )
     if isinstance(exc, sdk.IncompleteReadError | sdk.ResponseStreamingError | sdk.FlexibleChecksumError):
         return _interrupted(bucket, key)
-    if isinstance(exc, sdk.HTTPClientError):
+    if isinstance(exc, sdk.HTTPClientError | sdk.ConnectionError):
         return EndpointUnreachable(
             f"No answer for {place} from {_address(exc)} ({type(exc).__name__}).",
             "Check the network, and endpoint_url of the credentials' client parameters.",
@@ -174,7 +177,7 @@ def _unsent(exc: Any, bucket: str, key: str) -> AwsError:
     if isinstance(exc, sdk.NoRegionError):
         return RequestRefused(f"No region is known for {place}.", "Set region_name of its credentials.")
     return RequestRefused(
-        f"The request for {place} could not be made: {str(exc)[:_SHOWN].rstrip('.')}.",
+        f"The request for {place} could not be made: {redactor.redact(str(exc))[:_SHOWN].rstrip('.')}.",
         "Correct the block's fields, or the argument that is named.",
     )
 
@@ -187,7 +190,9 @@ def _interrupted(bucket: str, key: str) -> TransferInterrupted:
 
 
 def _address(exc: Any) -> str:
-    return str(exc.kwargs.get("endpoint_url", "the service")).split("?", 1)[0]
+    """Scheme, host and port: a query may be signed."""
+    parts = urlsplit(str(exc.kwargs.get("endpoint_url", "")))
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "the service"
 
 
 def _place(bucket: str, key: str) -> str:

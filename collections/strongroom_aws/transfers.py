@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 MIB = 1024 * 1024
 PARTS_IN_FLIGHT = 8
+_PARTS_OF_A_STREAM = 4  # which are held in memory, where those of a file are read from it and written to it
 _PART = 8 * MIB
 _IN_MEMORY = MIB
 COPY_IN_ONE = 5 * 1024 * MIB  # S3's own limit for CopyObject
@@ -35,12 +36,14 @@ def managed(parts_in_flight: int = PARTS_IN_FLIGHT) -> TransferConfig:
     from boto3.s3.transfer import TransferConfig
 
     # The SDK's other engine is chosen by machine type, and its failures are not those that ``told`` knows.
-    return TransferConfig(
+    config = TransferConfig(
         multipart_threshold=_PART,
         multipart_chunksize=_PART,
         max_concurrency=parts_in_flight,
         preferred_transfer_client="classic",
     )
+    config.max_in_memory_upload_chunks = config.max_in_memory_download_chunks = parts_in_flight
+    return config
 
 
 def read(client: S3Client, bucket: str, key: str) -> bytes:
@@ -66,7 +69,7 @@ def upload(client: S3Client, bucket: str, key: str, path: Path, parts_in_flight:
 
 def upload_stream(client: S3Client, bucket: str, key: str, source: BinaryIO) -> None:
     """Upload what ``source`` still holds; it stays open."""
-    client.upload_fileobj(cast("BinaryIO", _KeptOpen(source)), bucket, key, Config=managed())
+    client.upload_fileobj(cast("BinaryIO", _KeptOpen(source)), bucket, key, Config=managed(_PARTS_OF_A_STREAM))
 
 
 def download(
@@ -92,7 +95,7 @@ def download(
 def _small(client: S3Client, bucket: str, key: str, file: IO[bytes]) -> int:
     """Write the object if it is small; its size in any case."""
     answer = client.get_object(Bucket=bucket, Key=key)
-    with answer["Body"] as body:
+    with closing(answer["Body"]) as body:  # the body as a context manager is one that does not check its length
         if answer["ContentLength"] <= _PART:
             file.seek(0)
             file.truncate()
@@ -102,7 +105,7 @@ def _small(client: S3Client, bucket: str, key: str, file: IO[bytes]) -> int:
 
 def download_stream(client: S3Client, bucket: str, key: str, target: BinaryIO) -> None:
     """Append an object to ``target``, in order."""
-    client.download_fileobj(bucket, key, cast("BinaryIO", _WrittenInOrder(target)), Config=managed())
+    client.download_fileobj(bucket, key, cast("BinaryIO", _WrittenInOrder(target)), Config=managed(_PARTS_OF_A_STREAM))
 
 
 def copy(client: S3Client, source_client: S3Client, source: tuple[str, str], target: tuple[str, str]) -> None:
