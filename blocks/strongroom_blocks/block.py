@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -244,11 +245,25 @@ class Block(BaseModel):
             raise outcome
         return outcome
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the fields are equal; what a block keeps privately, such as an open connection, does not count."""
+        if not isinstance(other, Block) or origin.generic_of(type(self)) is not origin.generic_of(type(other)):
+            return NotImplemented
+        names = type(self).__pydantic_fields__
+        return all(self.__dict__.get(name) == other.__dict__.get(name) for name in names)
+
     def __copy__(self) -> Self:
         return origin.carry(self, super().__copy__())
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        return origin.carry(self, super().__deepcopy__(memo))
+        """A copy with private attributes of its own: locks and open connections cannot be copied."""
+        twin = type(self).__new__(type(self))
+        object.__setattr__(twin, "__dict__", deepcopy(self.__dict__, memo))
+        object.__setattr__(twin, "__pydantic_fields_set__", set(self.__pydantic_fields_set__))
+        object.__setattr__(twin, "__pydantic_extra__", deepcopy(self.__pydantic_extra__, memo))
+        object.__setattr__(twin, "__pydantic_private__", None)
+        twin.model_post_init(None)
+        return origin.carry(self, twin)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return documents.pickled(self)

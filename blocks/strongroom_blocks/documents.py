@@ -198,10 +198,9 @@ def pickled(block: Block) -> tuple[Any, ...]:
     """
     found = origin.of(block)
     cls = type(block)
-    generic = cls.__pydantic_generic_metadata__["origin"]
     if found is None:
         raise BlockNotSaved(
             f"A {cls.__name__} that was not saved, or changed since, is not pickled: its values would travel in clear.",
             "Save it first and load it by name; a saved block travels as its reference.",
         )
-    return load, (generic or cls, str(found.resolved))
+    return load, (origin.generic_of(cls), str(found.resolved))

@@ -43,6 +43,12 @@ def carry(source: Block, copy: B) -> B:
     return copy
 
 
+def generic_of(cls: type[Block]) -> type[Block]:
+    """``Box`` of ``Box[int]``; of other classes, the class."""
+    found: type[Block] | None = cls.__pydantic_generic_metadata__["origin"]  # type: ignore[assignment]
+    return found or cls
+
+
 def of(block: Block) -> Origin | None:
     """Where the block stands in the registry; None if it was never there or was changed since."""
     found: Origin | None = getattr(block, "__strongroom_origin__", None)
