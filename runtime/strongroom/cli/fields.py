@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +55,8 @@ class Values:
         content = _parsed(self._read(path), path)
         if not isinstance(content, dict):
             raise CommandError(f"{path} holds no fields.", 'Write an object: {"field": "value"}', Exit.USAGE)
-        for name in content:
-            self._check(name)
+        if unknown := [name for name in content if name not in self.fields]:
+            raise CommandError(*_of_unknown_keys(path, unknown, self.cls), Exit.USAGE)
         self.given |= resolve(content)
 
     def from_argument(self, text: str) -> None:
@@ -76,14 +77,16 @@ class Values:
             self._put(keys, self._convert(annotation_at(annotation, keys[1:]), value))
 
     def build(self, *, ask: bool, base: Mapping[str, Any] | None = None) -> Block:
-        """The block. With ``ask``, fields that nobody gave are asked for, and again where they do not fit.
+        """The block. With ``ask``, what is missing is asked for, and again where it does not fit: all fields where
+        none is given, else the required ones.
 
         :param base: values that hold where none is given; fields that it has are not asked for.
         """
         from strongroom_blocks.errors import BlockValidationError
 
         if ask:
-            self._ask([name for name in self.fields if name not in self.given and name not in (base or {})])
+            missing = [name for name in self.fields if name not in self.given and name not in (base or {})]
+            self._ask([name for name in missing if not self.given or self.fields[name].is_required()])
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self.cls(**{**(base or {}), **self.given})
@@ -148,6 +151,16 @@ class Values:
                 self.given[name] = (
                     answer if isinstance(answer, dict) else self._convert(self.fields[name].annotation, answer)
                 )
+
+
+def _of_unknown_keys(path: str, keys: Sequence[str], cls: type[Block]) -> tuple[str, str]:
+    """The problem and remedy for keys of a file that are no fields. A slip may make a secret a key: none is quoted."""
+    near = [found for key in keys for found in get_close_matches(key, cls.model_fields, n=1)]
+    what = f"{len(keys)} names that are no field" if len(keys) > 1 else "a name that is no field"
+    hint = (
+        f"Did you mean {', '.join(dict.fromkeys(near))}?" if near else f"The fields are {', '.join(cls.model_fields)}."
+    )
+    return f"{path} has {what} of {cls.__block__.slug}.", hint
 
 
 def read_text(path: Path) -> str:

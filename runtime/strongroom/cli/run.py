@@ -90,8 +90,7 @@ def report(flow_run: FlowRun, *, as_json: bool) -> None:
 
 def _hint_at_resumption(flow_run: FlowRun) -> None:
     short = str(flow_run.id)[:8]
-    hint = f"See it: strongroom runs show {short}   Go on where it stopped: strongroom runs resume {short}"
-    click.echo(click.style(hint, dim=True), err=True)
+    click.echo(f"Look: strongroom runs show {short}   Go on where it stopped: strongroom runs resume {short}", err=True)
 
 
 def _value(text: str) -> Any:

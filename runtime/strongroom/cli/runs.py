@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from strongroom.journal import FlowRun, Journal, LogEntry
 
 POLL_SECONDS = 0.5
+LOST = ", lost"
 _STYLES = {
     "Completed": "green",
     "Cached": "green",
@@ -76,7 +77,11 @@ def ls(states: tuple[str, ...], flow: str | None, subflows: bool, limit: int, as
     """List the runs of flows, newest first."""
     found = _journal().flow_runs(states=_types(states), flow=flow, subflows=subflows, limit=limit)
     empty = "No run fits." if states or flow else "No flow has run yet. Run one: strongroom run flow.py:my_flow"
-    listing([run_shape(run) for run in found], COLUMNS, as_json=as_json, empty=empty)
+    rows = [run_shape(run) for run in found]
+    if not as_json:
+        for row in rows:
+            row["state_name"] += LOST if row["lost"] else ""
+    listing(rows, COLUMNS, as_json=as_json, empty=empty)
 
 
 @runs.command(
@@ -101,8 +106,11 @@ def show(run_id: str, every: bool, as_json: bool) -> None:
     facts(_facts(run), {"State": MARKS[run.state.type.value][1]})
     click.echo()
     click.echo("\n".join(draw(tree, every=every)))
-    if not run.state.is_completed() and run.state.is_final():
-        click.echo(f"\nThe log: strongroom runs logs {str(run.id)[:8]}", err=True)
+    short = str(run.id)[:8]
+    if _is_lost(run):
+        click.echo(f"\nIts process is gone. Go on where it stopped: strongroom runs resume {short}", err=True)
+    elif run.state.is_final() and not run.state.is_completed():
+        click.echo(f"\nIts log: strongroom runs logs {short}   Go on: strongroom runs resume {short}", err=True)
 
 
 @runs.command(
@@ -189,7 +197,8 @@ def _entries(journal: Journal, run: FlowRun, follow: bool) -> Iterator[LogEntry]
 
 
 def _is_over(journal: Journal, run: FlowRun) -> bool:
-    return journal.flow_run(str(run.id)).state.is_final()
+    now = journal.flow_run(str(run.id))
+    return now.state.is_final() or _is_lost(now)
 
 
 def _types(names: tuple[str, ...]) -> list[Any] | None:
@@ -210,6 +219,7 @@ def run_shape(run: FlowRun) -> dict[str, Any]:
         "name": run.name,
         "state": run.state.type.value,
         "state_name": run.state.name,
+        "lost": _is_lost(run),
         "message": run.state.message or "",
         "started": run.start_time,
         "ended": run.end_time,
@@ -223,13 +233,21 @@ def run_shape(run: FlowRun) -> dict[str, Any]:
     }
 
 
+def _is_lost(run: FlowRun) -> bool:
+    """Whether a run that is not over has no process any more."""
+    from strongroom.liveness import is_alive
+    from strongroom.states import StateType
+
+    return run.state.type is StateType.RUNNING and not is_alive(run)
+
+
 def _facts(run: FlowRun) -> list[tuple[str, str]]:
     parameters = json.dumps(run.parameters_shown, ensure_ascii=False, default=str) if run.parameters_shown else ""
     message = f": {run.state.message}" if run.state.message and not run.state.is_completed() else ""
     return [
         ("Run", f"{run.name}  {run.id}"),
         ("Flow", f"{run.flow_name}  {run.entrypoint or ''}".rstrip()),
-        ("State", run.state.name + message),
+        ("State", run.state.name + (LOST if _is_lost(run) else message)),
         ("Started", f"{moment(run.start_time)}  took {duration(elapsed(run))}" if run.start_time else ""),
         ("Parameters", parameters),
         ("Blocks", ", ".join(run.blocks)),

@@ -21,9 +21,9 @@ from strongroom.cli.teaching import command, json_option
 )
 @json_option
 def verify(as_json: bool) -> None:
-    """Open every version of every block, check every seal, and name each that is not as it was left.
+    """Open every version there is and name what is wrong.
 
-    Shows no secret. Exits with 6 where something is wrong; 'strongroom audit verify' proves the audit trail.
+    Every seal is checked, and no secret shown. Exits with 6 where something is wrong; 'strongroom audit verify' proves the audit trail.
     """
     with opened_registry() as registry:
         report = registry.verify()

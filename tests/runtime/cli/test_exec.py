@@ -1,0 +1,127 @@
+"""A command with blocks in its environment: the variables, the process, the exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PRINT = (
+    "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith(('PROD_', 'A_', 'S_'))}))"
+)
+
+
+@pytest.fixture(autouse=True)
+def _types_for_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other processes find the type of the tests in a module of settings."""
+    (tmp_path / "crm_types.py").write_text(
+        "from pydantic import HttpUrl, SecretStr\nfrom strongroom import Block, SecretDict\n"
+        "class CrmApi(Block, slug='crm-api'):\n    base_url: HttpUrl\n    token: SecretStr\n    page_size: int = 100\n"
+        "    tags: list[str] = []\n    headers: SecretDict = SecretDict({})\n    login: None = None\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("STRONGROOM_BLOCK_MODULES", "crm_types")
+
+
+def secret(strongroom, name, value):
+    strongroom("block", "new", "secret", name, "--set", "value=-", input=value)
+
+
+def test_fields_become_variables_of_the_command(process, crm):
+    done = process("exec", "prod-crm", "--", sys.executable, "-c", PRINT, reveals=True)
+    variables = json.loads(done.stdout)
+    assert variables["PROD_CRM_TOKEN"] == crm
+    assert variables["PROD_CRM_BASE_URL"] == "https://crm.test/"
+    assert variables["PROD_CRM_PAGE_SIZE"] == "100"
+    assert done.stderr == ""
+
+
+def test_several_blocks_and_versions(process, strongroom, crm, canary):
+    secret(strongroom, "a", first := canary())
+    strongroom("block", "new", "secret", "a", "--set", "value=-", "--overwrite", input=canary())
+    done = process("exec", "prod-crm", "a@1", "--", sys.executable, "-c", PRINT, reveals=True)
+    variables = json.loads(done.stdout)
+    assert (variables["A_VALUE"], variables["PROD_CRM_TOKEN"]) == (first, crm)
+
+
+def test_the_command_replaces_the_process(crm, tmp_path):
+    command = [sys.executable, "-m", "strongroom", "exec", "prod-crm", "--", "sh", "-c", "echo $$"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as running:
+        assert int(running.communicate(timeout=60)[0]) == running.pid
+
+
+def test_a_signal_ends_the_command_itself(crm, tmp_path):
+    command = [sys.executable, "-m", "strongroom", "exec", "prod-crm", "--", "sh", "-c", "echo up; exec sleep 60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "up\n"
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=30) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 42])
+def test_the_exit_code_is_the_commands_own(process, crm, code):
+    process("exec", "prod-crm", "--", "sh", "-c", f"exit {code}", code=code)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (["exec", "prod-crm", "--", "no-such-command"], 127, "no command 'no-such-command'"),
+        (["exec", "prod-crm", "--", "/"], 126, "cannot be executed"),
+        (["exec", "prod-cmr", "--", "true"], 125, "Did you mean prod-crm?"),
+        (["exec", "prod-crm@9", "--", "true"], 125, "9"),
+        (["exec", "Not A Name", "--", "true"], 125, "no name"),
+        (["exec", "prod-crm"], 125, "No command is given"),
+        (["exec", "prod-crm", "--"], 125, "No command is given"),
+        (["exec", "--", "true"], 125, "NAME"),
+        (["exec", "--wat", "--", "true"], 125, "--wat"),
+    ],
+)
+def test_our_own_failures_have_codes_of_their_own(process, crm, args, code, told):
+    done = process(*args, code=code)
+    assert told in done.stderr
+    assert not done.stdout
+
+
+def test_options_of_the_command_are_left_alone(process, crm):
+    done = process("exec", "prod-crm", "--", "printf", "%s.", "--debug", "--json", "--", "-h")
+    assert done.stdout == "--debug.--json.--.-h."
+
+
+def test_two_blocks_that_set_one_variable_are_both_named(process, strongroom, canary):
+    secret(strongroom, "a-b", canary())
+    secret(strongroom, "a.b", canary())
+    done = process("exec", "a-b", "a.b", "--", "true", code=125)
+    assert "'a-b' and 'a.b' both set A_B_VALUE" in done.stderr
+
+
+def test_the_same_block_twice_is_no_collision(process, crm):
+    process("exec", "prod-crm", "prod-crm", "--", "true")
+
+
+def test_what_no_variable_can_hold_is_told(process, strongroom, canary):
+    secret(strongroom, "nul", f"{canary()}\0")
+    assert "holds a NUL byte" in process("exec", "nul", "--", "true", code=125).stderr
+
+
+def test_odd_values_arrive_as_they_are(process, strongroom, canary):
+    odd = f"{canary()}\n'\"$(id)\\ é \t€"
+    secret(strongroom, "s", odd)
+    done = process("exec", "s", "--", sys.executable, "-c", PRINT, reveals=True)
+    assert json.loads(done.stdout)["S_VALUE"] == odd
+
+
+def test_the_load_is_in_the_audit_though_the_process_is_gone(process, strongroom, crm):
+    process("exec", "prod-crm", "--", "true")
+    entry = json.loads(strongroom("audit", "ls", "--limit", "1", "--json").stdout)[0]
+    assert (entry["action"], entry["name"]) == ("load", "prod-crm")
+
+
+def test_without_a_registry_nothing_is_created(process, strongroom_home):
+    assert "strongroom init" in process("exec", "x", "--", "true", code=125).stderr
+    assert not strongroom_home.exists()
