@@ -18,15 +18,15 @@ from strongroom.serializers import PickleSerializer
 _log = logging.getLogger("strongroom.results")
 
 INLINE_BYTES = 16 * 1024
-_IN_FOLDER = b"in the folder"
+_IN_FOLDER = b"in the folder: "
 _pickle = PickleSerializer()
 
 
 class Captures:
     """Keeps what a resumption needs: the parameters of flow runs and the results of tasks, bound to their runs.
 
-    Small records stand in the journal itself, larger ones in a folder per flow run, which is removed when the flow has
-    completed. Nothing here raises on the way in: what cannot be kept is simply run again.
+    Small records stand in the journal itself, larger ones in a folder per outermost flow run, which is removed when
+    that has completed. Nothing here raises on the way in: what cannot be kept is simply run again.
     """
 
     def __init__(self, storage: LocalStorage, sealer: Sealer | None, max_bytes: int) -> None:
@@ -34,21 +34,20 @@ class Captures:
         self._sealer = sealer
         self._max_bytes = max_bytes
 
-    def capture(self, value: Any, run_id: UUID, flow_run_id: UUID | None = None) -> StoredResult | None:
+    def capture(self, value: Any, run_id: UUID, root_id: UUID) -> StoredResult | None:
         """A record of ``value`` for the run of this id; None for one that cannot be pickled, or is too large.
 
-        ``flow_run_id`` is the flow run whose folder takes a record beyond 16 KiB; without one such a value is not kept.
+        ``root_id`` is the outermost flow run, whose folder takes a record beyond 16 KiB.
         """
-        limit = self._max_bytes if flow_run_id is not None else min(self._max_bytes, INLINE_BYTES)
         try:
-            body = _pickle.dumps(value, limit)
+            body = _pickle.dumps(value, self._max_bytes)
         except UnserializableResult:
             return None
         try:
             record = write_record(body, _pickle.name, None, self._sealer, _run_context(run_id))
-            if len(body) <= INLINE_BYTES or flow_run_id is None:
+            if len(body) <= INLINE_BYTES:
                 return StoredResult(record, None, None, _pickle.name, len(record))
-            key = f"{_folder(flow_run_id)}/{run_id}.{uuid4().hex[:8]}"
+            key = f"{_folder(root_id)}/{run_id}.{uuid4().hex[:8]}"
             self._storage.write_path(key, record)
             return StoredResult(None, key, None, _pickle.name, len(record))
         except (OSError, StrongroomError) as error:
@@ -64,18 +63,19 @@ class Captures:
             record = self._read(stored.key, run_id)
         return load_value(read_record(record, self._sealer, _run_context(run_id)), _pickle, str(run_id))
 
-    def seal_parameters(self, parameters: dict[str, Any], run_id: UUID) -> bytes | None:
+    def seal_parameters(self, parameters: dict[str, Any], run_id: UUID, root_id: UUID) -> bytes | None:
         """A record of a flow run's parameters; None where they cannot be kept.
 
-        Beyond 16 KiB they go into the run's folder, and what is returned says so.
+        Beyond 16 KiB they go into the folder of the outermost run, and what is returned says so.
         """
         try:
             body = _pickle.dumps(parameters, self._max_bytes)
             record = write_record(body, _pickle.name, None, self._sealer, _parameters_context(run_id))
             if len(body) <= INLINE_BYTES:
                 return record
-            self._storage.write_path(_parameters_path(run_id), record)
-            return _IN_FOLDER
+            path = f"{_folder(root_id)}/{run_id}.parameters"
+            self._storage.write_path(path, record)
+            return _IN_FOLDER + path.encode()
         except UnserializableResult:
             return None
         except (OSError, StrongroomError) as error:
@@ -84,8 +84,8 @@ class Captures:
 
     def open_parameters(self, record: bytes, run_id: UUID) -> dict[str, Any]:
         """The parameters of a flow run; raises a ResultProblem where they cannot be read."""
-        if record == _IN_FOLDER:
-            record = self._read(_parameters_path(run_id), run_id)
+        if record.startswith(_IN_FOLDER):
+            record = self._read(record.removeprefix(_IN_FOLDER).decode(), run_id)
         parameters = load_value(read_record(record, self._sealer, _parameters_context(run_id)), _pickle, str(run_id))
         if not isinstance(parameters, dict):
             raise CorruptResult(f"What is stored as the parameters of run {run_id} is a {type(parameters).__name__}.")
@@ -122,10 +122,6 @@ def captures() -> Captures | None:
 
 def _folder(flow_run_id: UUID) -> str:
     return f"captured/{flow_run_id}"
-
-
-def _parameters_path(flow_run_id: UUID) -> str:
-    return f"{_folder(flow_run_id)}/parameters"
 
 
 def _run_context(run_id: UUID) -> bytes:

@@ -27,6 +27,8 @@ class Call(Protocol):
 
     policy: Policy
     function: Callable[..., Any]
+    is_async: bool
+    is_generator: bool
     log_prints: bool
 
     def enter(self, state: State[Any]) -> State[Any]:

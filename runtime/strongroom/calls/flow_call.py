@@ -40,13 +40,15 @@ class FlowCall(FlowRunContext):
         "_open_runner",
         "_resumed",
         "_stores",
-        "_subflows",
         "_wait_for",
         "captures",
         "function",
+        "is_async",
+        "is_generator",
         "journal",
         "past",
         "policy",
+        "root_id",
     )
 
     def __init__(
@@ -60,6 +62,7 @@ class FlowCall(FlowRunContext):
         caller: Any = None if parent is None else parent.flow_run_context
         self.flow = flow
         self.function = flow.fn
+        self.is_async, self.is_generator = flow.isasync, flow.isgenerator
         self.parameters = parameters
         self.parent = parent
         self.restart_keys()
@@ -71,6 +74,7 @@ class FlowCall(FlowRunContext):
         self.captures: Captures | None = _captures() if caller is None else caller.captures
         self.log_prints, self.persist_result = _inherited(flow, caller)
         self.flow_run = resumed if resumed is not None else self._new_run(parent, caller)
+        self.root_id: UUID = self.flow_run.id if caller is None else caller.root_id
         self._resumed = resumed is not None or (caller is not None and caller.resumed)
         self.past: Mapping[tuple[UUID, str], TaskRun] = self._completed() if self._resumed else {}
         self.policy = flow.policy(recalls=self._resumed and resumed is None)
@@ -165,7 +169,7 @@ class FlowCall(FlowRunContext):
 
             run.parameters_shown = shown(self.parameters)
         if self.captures is not None and run.parameters is None:
-            run.parameters = self.captures.seal_parameters(self.parameters, run.id)
+            run.parameters = self.captures.seal_parameters(self.parameters, run.id, self.root_id)
         if self.flow.flow_run_name is not None:
             from strongroom.run_names import run_name
 
@@ -232,7 +236,7 @@ class FlowCall(FlowRunContext):
             except Exception as error:
                 self.logger.error("The result was not persisted: %s: %s", type(error).__name__, error)
         elif self.captures is not None and run.parent_flow_run_id is not None:
-            run.result = self.captures.capture(value, run.id, run.id)
+            run.result = self.captures.capture(value, run.id, self.root_id)
         if self.flow.cache_result_in_memory:
             return state
         elsewhere = NotKept() if stored is None else Fetch(lambda: store.read(stored))
@@ -281,17 +285,7 @@ class FlowCall(FlowRunContext):
             return
         self.journal.flush()
         if self.captures is not None and self.flow_run.state.is_completed():
-            self.captures.discard(_with_subflows(self.journal, self.flow_run.id) if self._had_subflows() else [self.id])
-
-    def _had_subflows(self) -> bool:
-        return bool(self.journal.subflow_runs(self.flow_run.id))
-
-
-def _with_subflows(journal: Journal, run_id: UUID) -> list[UUID]:
-    found = [run_id]
-    for run in found:
-        found.extend(subflow.id for subflow in journal.subflow_runs(run))
-    return found
+            self.captures.discard([self.root_id])
 
 
 def _captures() -> Captures | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class TaskCall(TaskRunContext):
     """A task run in the making, which is also the context that the task's code finds itself in."""
 
-    __slots__ = ("_journal", "_store", "_wait_for", "function", "policy", "upstream")
+    __slots__ = ("_journal", "_store", "_wait_for", "function", "is_async", "is_generator", "policy", "upstream")
 
     flow_run_context: FlowCall | None
 
@@ -41,6 +41,7 @@ class TaskCall(TaskRunContext):
         self.parent = parent
         self.flow_run_context = flow
         self.function = task.fn
+        self.is_async, self.is_generator = task.isasync, task.isgenerator
         self.restart_keys()
         self._journal: Journal = current_journal() if flow is None else flow.journal
         self._store: ResultStore | None = None
@@ -203,7 +204,7 @@ class TaskCall(TaskRunContext):
             self._persist(value)
         elif self.flow_run_context is not None and self.flow_run_context.captures is not None:
             run = self.task_run
-            run.result = self.flow_run_context.captures.capture(value, run.id, run.flow_run_id)
+            run.result = self.flow_run_context.captures.capture(value, run.id, self.flow_run_context.root_id)
         if self.task.cache_result_in_memory:
             return state
         return State(state.type, state.name, state.message, self._elsewhere(), timestamp=state.timestamp)

@@ -195,9 +195,10 @@ class Writer:
         if self.drain():
             return True
         with self._lock:
-            left, self._batch = len(self._batch) + self._lost, Batch()
-        _log.warning("%d runs and lines of the history could not be written.", left)
-        return False
+            left, self._batch, self._lost = len(self._batch) + self._lost, Batch(), 0
+        if left:
+            _log.warning("%d runs and lines of the history could not be written.", left)
+        return not left
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="strongroom-journal", daemon=True)
