@@ -137,10 +137,7 @@ async def run_async_generator(call: RunCall) -> AsyncGenerator[Any, Any]:
 
 def carry_out(call: RunCall) -> State[Any]:
     """Carry out any call from synchronous code, an asynchronous one in an event loop of its own; for task runners."""
-    function = call.function
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        return asyncio.run(run_async(call))
-    return run_sync(call)
+    return asyncio.run(run_async(call)) if call.is_async else run_sync(call)
 
 
 def result_of(state: State[Any]) -> Any:
@@ -157,16 +154,10 @@ def interrupt(state: State[Any]) -> None:
 
 def start(call: RunCall, *, return_state: bool) -> Any:
     """Carry out a call in the colour of its function: what ``my_task(…)`` and ``my_flow(…)`` give."""
-    function = call.function
-    if inspect.iscoroutinefunction(function):
+    if call.is_generator and not return_state:
+        return run_async_generator(call) if call.is_async else run_generator(call)
+    if call.is_async:
         return _awaited(call, return_state)
-    if return_state:
-        if inspect.isasyncgenfunction(function):
-            return _awaited(call, return_state)
-    elif inspect.isgeneratorfunction(function):
-        return run_generator(call)
-    elif inspect.isasyncgenfunction(function):
-        return run_async_generator(call)
     state = run_sync(call)
     interrupt(state)
     return state if return_state else state.result()

@@ -96,7 +96,7 @@ class Flow(Definition, Generic[P, R]):
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     else:
 
-        def __call__(self, *args, return_state=False, wait_for=None, **kwargs):
+        def __call__(self, /, *args, return_state=False, wait_for=None, **kwargs):
             """Run the flow here and now: what the function returns, or with ``return_state`` the run's final state.
 
             A returned future gives its result; several states or futures in a list, tuple or set decide together

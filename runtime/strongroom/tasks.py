@@ -93,7 +93,7 @@ class Task(Definition, Generic[P, R]):
         def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     else:
 
-        def __call__(self, *args, return_state=False, wait_for=None, **kwargs):
+        def __call__(self, /, *args, return_state=False, wait_for=None, **kwargs):
             """Run the task here and now: what the function returns, or with ``return_state`` the run's final state.
 
             ``wait_for`` names futures that have to be over first. Raises what the function raises.
@@ -115,7 +115,7 @@ class Task(Definition, Generic[P, R]):
         def submit(self, *args: Any, **kwargs: Any) -> Any: ...
     else:
 
-        def submit(self, *args, return_state=False, wait_for=None, **kwargs):
+        def submit(self, /, *args, return_state=False, wait_for=None, **kwargs):
             """Run the task beside the calling code, in the flow's task runner: a future, or the final state.
 
             Futures among the arguments become their results; the run begins when they are over.
@@ -137,7 +137,7 @@ class Task(Definition, Generic[P, R]):
         def map(self, *args: Any, **kwargs: Any) -> Any: ...
     else:
 
-        def map(self, *args, return_state=False, wait_for=None, **kwargs):
+        def map(self, /, *args, return_state=False, wait_for=None, **kwargs):
             """Submit the task once for each element of its iterable arguments, which have to be of one length.
 
             ``unmapped(value)`` and what cannot be iterated over go to every run as a whole; a future is waited for, and
