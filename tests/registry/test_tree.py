@@ -1,0 +1,112 @@
+"""The trie says what a dictionary would, whatever the order, and no stored node can be changed unseen."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strongroom_registry.canonical import Malformed
+from strongroom_registry.errors import RollbackDetected
+from strongroom_registry.tree import EMPTY_ROOT, Branch, Leaf, Trie, decode_node, encode_node, path_of
+
+# Paths that share long beginnings, which hashes of names never would, so that deep branches are tried as well.
+paths = st.builds(
+    lambda start, zeros, end: (start + "0" * zeros + end + "f" * 64)[:64],
+    st.text("0f", max_size=3),
+    st.integers(0, 60),
+    st.text("0123456789abcdef", max_size=4),
+)
+macs = st.binary(min_size=32, max_size=32)
+
+
+def build(items: list[tuple[str, bytes]]) -> tuple[bytes, dict[str, bytes]]:
+    trie, stored, root = Trie(), dict[str, bytes](), EMPTY_ROOT
+    for path, mac in items:
+        root, changed = trie.insert(root, Leaf(path, mac), stored.get)
+        stored |= changed
+    return root, stored
+
+
+@given(st.lists(st.tuples(paths, macs), max_size=30), paths)
+def test_it_finds_what_a_dictionary_finds(items: list[tuple[str, bytes]], other: str) -> None:
+    root, stored = build(items)
+    expected = dict(items)
+    fresh = Trie()
+    for path in [*expected, other]:
+        assert fresh.find(root, path, stored.get) == expected.get(path)
+    assert {leaf.path: leaf.head_mac for leaf in fresh.leaves(root, stored.get)} == expected
+
+
+@given(st.dictionaries(paths, macs, max_size=20), st.randoms())
+def test_the_root_does_not_depend_on_the_order(items: dict[str, bytes], dice: random.Random) -> None:
+    shuffled = list(items.items())
+    dice.shuffle(shuffled)
+    assert build(shuffled)[0] == build(list(items.items()))[0]
+
+
+@given(st.dictionaries(paths, macs, min_size=1, max_size=10), macs)
+def test_the_root_depends_on_every_leaf(items: dict[str, bytes], mac: bytes) -> None:
+    path = next(iter(items))
+    changed = {**items, path: mac}
+    assert (build(list(changed.items()))[0] == build(list(items.items()))[0]) == (changed == items)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 200), min_size=2, max_size=60, unique=True), st.data())
+def test_a_changed_or_missing_node_is_found(names: list[int], data: st.DataObject) -> None:
+    root, stored = build([(path_of(str(name)), bytes([name]) * 32) for name in names])
+    victim = data.draw(st.sampled_from(sorted(stored)))
+    node = stored[victim]
+    position = data.draw(st.integers(0, len(node) - 1))
+    changed = bytes([*node[:position], node[position] ^ data.draw(st.integers(1, 255)), *node[position + 1 :]])
+    for bad in (changed, node[:position], node + b"\0", None):
+        with pytest.raises(RollbackDetected, match="trie"):
+            list(Trie().leaves(root, (stored | {victim: bad}).get))
+        below = [path_of(str(name)) for name in names if path_of(str(name)).startswith(victim)]
+        with pytest.raises(RollbackDetected):
+            Trie().find(root, below[0], (stored | {victim: bad}).get)
+
+
+def test_an_empty_trie_needs_no_node() -> None:
+    assert Trie().find(EMPTY_ROOT, path_of("lake"), {}.get) is None
+    assert list(Trie().leaves(EMPTY_ROOT, {}.get)) == []
+
+
+def test_what_was_verified_is_not_read_again() -> None:
+    root, stored = build([(path_of(str(name)), bytes(32)) for name in range(100)])
+    trie = Trie()
+    assert trie.find(root, path_of("7"), stored.get) == bytes(32)
+    assert trie.find(root, path_of("7"), lambda path: pytest.fail(f"read {path} again")) == bytes(32)
+
+
+def test_a_change_elsewhere_costs_the_nodes_on_its_way_alone() -> None:
+    root, stored = build([(path_of(str(name)), bytes(32)) for name in range(1000)])
+    trie = Trie()
+    _, changed = trie.insert(root, Leaf(path_of("new"), bytes(32)), stored.get)
+    assert len(changed) <= 5
+    assert all(path_of("new").startswith(path) for path in changed)
+
+
+def test_only_so_many_nodes_are_kept() -> None:
+    root, stored = build([(path_of(str(name)), bytes(32)) for name in range(12_000)])
+    trie = Trie()
+    for name in range(12_000):
+        assert trie.find(root, path_of(str(name)), stored.get) == bytes(32)
+    assert len(trie._verified) <= 2048
+
+
+slots = st.one_of(
+    st.none(), st.builds(Leaf, st.text("0123456789abcdef", min_size=64, max_size=64), macs), st.builds(Branch, macs)
+)
+
+
+@given(st.lists(slots, min_size=16, max_size=16).map(tuple))
+def test_a_node_comes_back_from_its_bytes(node: tuple[Leaf | Branch | None, ...]) -> None:
+    encoded = encode_node(node)
+    assert decode_node(encoded) == node
+    with pytest.raises(Malformed):
+        decode_node(encoded + b"\0")
+    with pytest.raises(Malformed):
+        decode_node(encoded[:-1])
