@@ -93,13 +93,17 @@ class ResultStore:
         return self._load(key).value
 
     def cached(self, key: str) -> Hit | None:
-        """The value under ``key`` if it is there and has not expired. What cannot be read is a miss, with a warning."""
-        if not self.storage.exists(_path(key)):
-            return None
+        """The value under ``key`` if it is there and has not expired.
+
+        What cannot be read is a miss, with a warning: a record that is damaged or another's, a storage that is away.
+        """
         try:
+            if not self.storage.exists(_path(key)):
+                return None
             hit = self._load(key)
-        except ResultProblem as error:
-            _log.warning("The cached result %.80r is not used: %s", key, error)
+        except Exception as error:
+            what = str(error) if isinstance(error, ResultProblem) else f"{type(error).__name__}: {error}"
+            _log.warning("The cached result %.80r is not used: %s", key, what)
             return None
         expires = hit.stored.expires
         return hit if expires is None or expires > now() else None

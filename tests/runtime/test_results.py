@@ -132,6 +132,21 @@ def test_a_damaged_result_is_an_error_and_a_damaged_cache_a_miss(
     assert "The cached result 'k' is not used" in caplog.text
 
 
+def test_a_storage_that_is_away_is_a_miss_for_a_cache(caplog: pytest.LogCaptureFixture) -> None:
+    class Away:
+        def read_path(self, path: str) -> bytes:
+            raise ConnectionError("no route to the lake")
+
+        def write_path(self, path: str, content: bytes) -> None:
+            raise ConnectionError("no route to the lake")
+
+        def exists(self, path: str) -> bool:
+            raise ConnectionError("no route to the lake")
+
+    assert ResultStore(Away()).cached("k") is None
+    assert "no route to the lake" in caplog.text
+
+
 def test_a_forged_result_in_clear_is_not_unpickled_where_results_are_sealed(store: ResultStore) -> None:
     class Trap:
         def __reduce__(self) -> Any:

@@ -177,7 +177,11 @@ class TaskCall(TaskRunContext):
             return None
         if key is None or self.task.refresh_cache:
             return None
-        hit = self.result_store().cached(key)
+        try:
+            hit = self.result_store().cached(key)
+        except Exception as error:
+            self.logger.warning("The cache is not to be had: %s: %s", type(error).__name__, error)
+            return None
         if hit is None:
             return None
         self.task_run.result = hit.stored
