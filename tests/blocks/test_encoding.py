@@ -46,7 +46,6 @@ def came_back(block: Block) -> Block:
     cls = type(block)
     back = nesting.read(cls, nesting.dump(block), schema.schema_text(cls), "it", ())
     assert difference(block, back) is None
-    assert back == block
     return back
 
 
