@@ -43,7 +43,7 @@ def raise_failure(result: DbtResult, failure: Mapping[str, str] | None, folder: 
         known = next((remedy for sign, remedy in _REMEDIES.items() if sign in failure["message"]), "")
         raise error(f"{problem.format(**words)}: {failure['message']}", known or remedy.format(**words))
     if result.failed:
-        raise DbtNodeFailed(_told(result), _skipped(result), result.failed)
+        raise DbtNodeFailed(_told(result) + _skipped(result), nodes=result.failed)
     if not result.success:
         raise DbtFailed(f"dbt {result.command} did not succeed.", "The lines that it logged say why.")
 
@@ -61,8 +61,8 @@ def _told(result: DbtResult) -> str:
 
 def _described(node: DbtNode) -> str:
     where = f" ({node.path})" if node.path else ""
-    compiled = f" Its compiled SQL: {node.compiled_path}." if node.compiled_path else ""
-    return f"{node.resource_type} {node.name}{where} failed: {node.message.strip() or node.status}.{compiled}"
+    compiled = f"\n  Its compiled SQL: {node.compiled_path}" if node.compiled_path else ""
+    return f"{node.resource_type} {node.name}{where} failed: {node.message.strip() or node.status}{compiled}"
 
 
 def _skipped(result: DbtResult) -> str:
@@ -70,4 +70,4 @@ def _skipped(result: DbtResult) -> str:
     if not skipped:
         return ""
     shown = ", ".join(skipped[:_SHOWN_NODES]) + (", ..." if len(skipped) > _SHOWN_NODES else "")
-    return f"Skipped because of that: {shown}."
+    return f"\n  Skipped because of that: {shown}."

@@ -128,7 +128,7 @@ def test_a_failing_test_says_how_many_rows_fail(broken: Broken) -> None:
 
 
 def test_what_was_skipped_is_said(broken: Broken) -> None:
-    assert "Skipped because of that: after" in broken.error.remedy
+    assert "Skipped because of that: after." in str(broken.error)
     assert next(node for node in broken.heard.finished if node.name == "after").skipped
 
 
