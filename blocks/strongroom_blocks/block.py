@@ -85,7 +85,7 @@ class Block(BaseModel):
             try:
                 super().__setattr__(name, value)
             except ValidationError as error:
-                refusal = validation.refusal(type(self), error, value)
+                refusal = validation.refusal(type(self), error, {name: value})
             else:
                 if name in type(self).__pydantic_fields__:
                     validation.keep_out_of_logs(self)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from strongroom_blocks import shapes
 from strongroom_blocks.errors import BlockValidationError, FieldProblem
 from strongroom_blocks.redaction import redactor
 from strongroom_blocks.secrets import SECRET_KINDS, STARS
@@ -23,9 +25,12 @@ _OUTSPOKEN = frozenset({"value_error", "assertion_error", "union_tag_invalid", "
 def refusal(cls: type[Block], error: ValidationError, data: Any) -> BlockValidationError:
     """The error to raise in place of pydantic's.
 
-    A reason that may quote its input (a user's own validator, an unknown tag) is searched for every value given.
+    A reason that may quote its input (a user's own validator, an unknown tag) is searched for every value given
+    for a field that holds secrets, or for no field.
+
+    :param data: what was given: a mapping of fields, a JSON text of one, or anything else.
     """
-    inputs = sorted({text for text in _leaves(data) if text}, key=len, reverse=True)
+    inputs = sorted({text for text in _leaves(_confidential(cls, data)) if text}, key=len, reverse=True)
     problems = tuple(
         FieldProblem(_path(entry["loc"], inputs, cls), entry["type"], _reason(entry["type"], entry["msg"], inputs))
         for entry in error.errors(include_url=False, include_context=False, include_input=False)
@@ -61,6 +66,22 @@ def _path(location: tuple[int | str, ...], inputs: list[str], cls: type[BaseMode
         secret = isinstance(part, str) and text not in known and parts and text in inputs
         parts.append(STARS if secret else text)
     return ".".join(parts)
+
+
+def _confidential(cls: type[Block], data: Any) -> Any:
+    """The part of the input that must not be told: all but what was given for fields without secrets."""
+    if isinstance(data, str | bytes | bytearray):
+        try:
+            data = json.loads(data)
+        except ValueError:
+            return data
+    if not isinstance(data, Mapping):
+        return data
+    harmless: set[str] = set()
+    for name, field in cls.model_fields.items():
+        if not shapes.holds_secret(field.annotation):
+            harmless |= {name, *(alias for alias in (field.alias, field.validation_alias) if isinstance(alias, str))}
+    return [value for key, value in data.items() if key not in harmless]
 
 
 def _leaves(data: Any, depth: int = 0) -> Iterator[str]:

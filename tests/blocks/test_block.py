@@ -196,6 +196,13 @@ class Picky(Block, slug="test-picky"):
             raise ValueError(f"{value.get_secret_value()} is a poor token")
         return value
 
+    @field_validator("size")
+    @classmethod
+    def _count(cls, value: int) -> int:
+        if value < 0:
+            raise ValueError(f"{value} is no size")
+        return value
+
 
 def test_a_refused_value_is_not_in_the_error_nor_in_its_frames(canary: Plant) -> None:
     secret = canary("token")
@@ -205,7 +212,9 @@ def test_a_refused_value_is_not_in_the_error_nor_in_its_frames(canary: Plant) ->
     assert secret not in _shown(_refused(CrmApi, base_url="no url", token=secret))
     assert secret not in _shown(_refused(CrmApi.model_validate, {"token": secret}))
     assert secret not in _shown(_refused(CrmApi.model_validate_json, '{"token": "' + secret + '"}'))
-    error = _refused(Picky, token=secret)
+    assert secret not in _shown(_refused(Picky.model_validate_json, '{"token": "' + secret + '"}'))
+    error = _refused(Picky, token=secret, size=-1)
+    assert "size: -1 is no size" in str(error)
     assert "is a poor token" in str(error)
     assert secret not in _shown(error)
     assert pickle.loads(pickle.dumps(error)).problems == error.problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
 from strongroom_blocks import Block, schema
 from strongroom_blocks.errors import SchemaMismatch, SchemaNewer
 from strongroom_registry import Registry
+from strongroom_registry.errors import StrongroomError
 
 
 def test_the_order_of_fields_their_titles_and_defaults_do_not_count() -> None:
@@ -114,6 +116,24 @@ def test_a_document_that_fits_no_upgrade_says_what_is_missing(
     assert "missing: port, token; no longer known: api_key" in text
     assert "schema_version=2 in the class statement and @Evolving.upgrade(from_version=1)" in text
     assert secret not in text
+
+
+def test_no_frame_of_a_refused_load_or_save_holds_a_value(registry: Registry, define: Define, canary: Plant) -> None:
+    secret = canary("token")
+    first = define(host=(str,), api_key=(SecretStr,))
+    first(host="h", api_key=secret).save("it")
+
+    def shown(action: Callable[[], object]) -> str:
+        with pytest.raises(StrongroomError) as refusal:
+            action()
+        assert refusal.value.__context__ is refusal.value.__cause__ is None
+        return "".join(traceback.TracebackException.from_exception(refusal.value, capture_locals=True).format())
+
+    block = Block.load("it")
+    assert "NameTaken" in shown(lambda: block.save("it"))
+    assert secret not in shown(lambda: block.save("it"))
+    define(2, host=(str,), token=(SecretStr,)).upgrade(from_version=1)(lambda fields: {**fields, "port": 1})
+    assert secret not in shown(lambda: Block.load("it"))
 
 
 def test_a_changed_type_says_which_field_does_not_fit(registry: Registry, define: Define) -> None:

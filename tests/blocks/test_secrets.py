@@ -36,7 +36,7 @@ def test_reveal_opens_each_kind_and_nothing_else() -> None:
 
 def test_a_key_of_a_secret_mapping_is_not_told_in_an_error(canary: Plant) -> None:
     class Holder(Block, slug="test-secret-keys"):
-        by_key: dict[str, dict[str, int]]
+        by_key: dict[str, dict[str, Secret[int]]]
 
     secret = canary("key")
     with pytest.raises(BlockValidationError) as refusal:
