@@ -57,22 +57,22 @@ def commands(content: str) -> Iterator[tuple[str, int, str]]:
 
 
 def run_console(content: str, folder: Path) -> None:
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "120",
-    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "COLUMNS": "120", "PYTHONUNBUFFERED": "1"}
     for command, code, output in commands(content):
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=folder,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             check=False,
             timeout=150,
         )
-        shown = done.stdout + done.stderr
-        assert done.returncode == code, f"$ {command}\n{shown}"
+        shown = done.stdout
+        exited = done.returncode if done.returncode >= 0 else 128 - done.returncode
+        assert exited == code, f"$ {command}\n{shown}"
         assert not output.strip() or matches(output, shown), f"$ {command}\nexpected:\n{output}\ngot:\n{shown}"
 
 

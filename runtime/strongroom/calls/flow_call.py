@@ -123,6 +123,8 @@ class FlowCall(FlowRunContext):
         state = record_state(run, state)
         run.heartbeat = state.timestamp
         self.journal.save_flow_run(run)
+        if state.type is StateType.RUNNING and run.parent_flow_run_id is None:
+            self.journal.flush()  # so that a run which is killed in its first moments can be found, and resumed
         self._say(state)
         return state
 
