@@ -202,6 +202,41 @@ def test_a_run_that_is_killed_twice_is_resumed_twice(tmp_path: Path, token: str)
     assert ran_once(script, but=("subflow reached", "part 40", "outer task reached")), script.ran()
 
 
+def test_a_flow_killed_at_any_moment_runs_nothing_again_that_the_history_has(tmp_path: Path, token: str) -> None:
+    body = """
+        @task
+        def step(n):
+            ran(f"step {n}")
+            os.write(1, b"%d\\n" % n)
+            return n
+
+        @flow
+        def etl(n: int):
+            found = [step(i) for i in range(n)]
+            return sum(found) + sum(step.map(range(n, 2 * n)).result())
+
+        if __name__ == "__main__":
+            etl(1000)
+    """
+    script = Script(tmp_path, body, token)
+    process = subprocess.Popen(
+        [sys.executable, script.path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    assert "1500\n" in process.stdout
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    [run] = current_journal().flow_runs()
+    kept = [task_run.name for task_run in current_journal().completed(run.id).values()]
+    assert len(kept) > 500
+    ended = script.resumed(run)
+    assert ended.stdout.splitlines()[-1] == str(sum(range(2000))), ended.stderr
+    ran = script.ran()
+    assert len(ran) == 2000
+    assert all(ran[f"step {name.rpartition('-')[2]}"] == 1 for name in kept)
+
+
 def test_what_was_kept_for_the_resumption_is_sealed_and_gone_when_it_is_over(
     tmp_path: Path, token: str, strongroom_home: Path
 ) -> None:
