@@ -51,7 +51,7 @@ def save(
 ) -> Version:
     """Prove the round trip, then write; see :meth:`Block.save`."""
     cls = type(block)
-    if cls.__name__ == "Block" or not hasattr(cls, "__block__"):
+    if not hasattr(cls, "__block__"):
         raise BlockNotStorable("Block itself has no fields to save.", "Derive a class from it that declares some.")
     requested = Reference.parse(name)
     if requested.version is not None or requested.label is not None:

@@ -25,8 +25,7 @@ def fingerprint(cls: type[Block]) -> str:
 
     It depends neither on the order of the fields nor on titles, descriptions, defaults or constraints.
     """
-    fields = {name: shapes.annotated(field) for name, field in cls.model_fields.items()}
-    text = shapes.described_fields(fields, shapes.required_fields(cls), (cls,))
+    text = shapes.described_fields(shapes.model_members(cls), shapes.required_fields(cls), (cls,))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -58,7 +58,7 @@ def members(cls: Any) -> dict[str, Any] | None:
     if not isinstance(cls, type):
         return None
     if issubclass(cls, BaseModel):
-        return {name: annotated(field) for name, field in cls.model_fields.items()}
+        return model_members(cls)
     if dataclasses.is_dataclass(cls) or is_typeddict(cls) or (issubclass(cls, tuple) and hasattr(cls, "_fields")):
         try:
             return typing.get_type_hints(cls, include_extras=True)
@@ -67,7 +67,14 @@ def members(cls: Any) -> dict[str, Any] | None:
     return None
 
 
-def annotated(field: Any) -> Any:
+def model_members(cls: type[BaseModel]) -> dict[str, Any]:
+    """The fields of a model, after names that were not yet defined with its class have been looked up."""
+    if not cls.__pydantic_complete__:
+        cls.model_rebuild(raise_errors=False)
+    return {name: _annotated(field) for name, field in cls.model_fields.items()}
+
+
+def _annotated(field: Any) -> Any:
     return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
 
 

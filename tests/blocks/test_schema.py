@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from canaries import Plant
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
-from strongroom_blocks import Block, schema
+from strongroom_blocks import Block, schema, shapes
 from strongroom_blocks.errors import SchemaMismatch, SchemaNewer
 from strongroom_registry import Registry
 from strongroom_registry.errors import StrongroomError
@@ -68,6 +68,22 @@ def test_the_members_of_a_union_and_a_literal_may_change_places() -> None:
     one = create_model("Shape", __base__=Block, a=(int | str, ...), b=(Literal["x", "y"], ...))
     other = create_model("Shape", __base__=Block, b=(Literal["y", "x"], ...), a=(str | int, ...))
     assert schema.fingerprint(one) == schema.fingerprint(other)
+
+
+def test_names_that_are_defined_after_the_class_count(registry: Registry) -> None:
+    class Early(Block, slug="test-early"):
+        late: Late
+
+    class Twin(Block, slug="test-early-twin"):
+        late: int
+
+    assert schema.fingerprint(Early) == "8794edcc10fd991671629da92af31de6"
+    assert schema.fingerprint(Twin) != schema.fingerprint(Early)
+    assert shapes.secret_paths(Early) == ("late.token",)
+
+
+class Late(BaseModel):
+    token: SecretStr
 
 
 def test_a_fingerprint_stays_as_it_is_from_release_to_release() -> None:
