@@ -167,9 +167,13 @@ class Demo:
 
     def _write_activate(self) -> None:
         settings = {name: value for name, value in os.environ.items() if name.startswith("STRONGROOM_")}
-        text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
-        path = 'export PYTHONPATH="$PYTHONPATH${PYTHONPATH:+:}"' + shlex.quote(str(self.folder)) + "\n"
-        (self.folder / "activate").write_text(f"# . activate: use the registry of this demo\n{text}{path}")
+        lines = [
+            "# . activate: use the registry of this demonstration in this shell",
+            "unset STRONGROOM_REGISTRY STRONGROOM_WORKSPACE STRONGROOM_JOURNAL",
+            *(f"export {name}={shlex.quote(value)}" for name, value in settings.items()),
+            f'export PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}"{shlex.quote(str(self.folder))}',
+        ]
+        (self.folder / "activate").write_text("\n".join(lines) + "\n")
 
     def _list_blocks(self) -> None:
         from strongroom_blocks.catalog import class_for

@@ -23,20 +23,25 @@ class _SplitAtDashes(Teaching):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         at = args.index("--") if "--" in args else len(args)
         ctx.meta["strongroom.command"] = args[at + 1 :]
-        return super().parse_args(ctx, args[:at])
+        try:
+            return super().parse_args(ctx, args[:at])
+        except click.UsageError as error:
+            raise CommandError(error.format_message(), "See: strongroom exec --help", Exit.EXEC_FAILED) from None
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "-- COMMAND [ARG]..."]
 
 
 @click.command(
     "exec",
     cls=_SplitAtDashes,
-    options_metavar="NAME... -- COMMAND [ARGS]...",
     examples="""
         strongroom exec prod-crm -- ./sync.sh             # $PROD_CRM_TOKEN, ...
         strongroom exec prod-aws warehouse@stable -- make load
         strongroom exec prod-aws -- sh -c 'env | sort'    # shows which there are
     """,
 )
-@click.argument("names", nargs=-1, required=True, metavar="", shell_complete=block_names)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=block_names)
 @click.pass_context
 def exec_(context: click.Context, names: tuple[str, ...]) -> NoReturn:
     """Run a command with blocks in its environment.

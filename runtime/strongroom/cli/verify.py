@@ -23,7 +23,8 @@ from strongroom.cli.teaching import command, json_option
 def verify(as_json: bool) -> None:
     """Open every version there is and name what is wrong.
 
-    Every seal is checked, and no secret shown. Exits with 6 where something is wrong; 'strongroom audit verify' proves the audit trail.
+    Every seal is checked, and no secret shown. Exits with 6 where something is wrong. The audit trail has its
+    own proof: strongroom audit verify.
     """
     with opened_registry() as registry:
         report = registry.verify()

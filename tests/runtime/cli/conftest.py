@@ -47,6 +47,16 @@ def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _modules_of_flows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files that a test had loaded as flows are not there for the next one."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
 @pytest.fixture
 def strongroom(request: pytest.FixtureRequest) -> Iterator[Run]:
     """``strongroom("block", "ls")``: the result; ``code`` is the exit code that is expected."""

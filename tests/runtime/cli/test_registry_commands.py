@@ -161,5 +161,5 @@ def test_a_home_that_cannot_be_made_is_told(strongroom, tmp_path, monkeypatch):
 
 
 def test_a_setting_that_does_not_fit_is_told_without_its_value(strongroom, monkeypatch, canary):
-    monkeypatch.setenv("STRONGROOM_WORKSPACE", canary() + "!")
-    assert strongroom("block", "ls", code=2).stderr.startswith("Error: ")
+    monkeypatch.setenv("STRONGROOM_TASK_RUNNER_MAX_WORKERS", canary())
+    assert "STRONGROOM_TASK_RUNNER_MAX_WORKERS" in strongroom("runs", "ls", code=1).stderr
