@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from strongroom.logging import disable_run_logger as disable_run_logger
     from strongroom.logging import get_run_logger as get_run_logger
     from strongroom.states import State as State
+    from strongroom.task_twins import task_twin as task_twin
     from strongroom.tasks import Task as Task
     from strongroom.tasks import task as task
 
@@ -59,6 +60,7 @@ _HOMES = {
     "strongroom.flows": ("Flow", "flow"),
     "strongroom.logging": ("disable_run_logger", "get_run_logger"),
     "strongroom.states": ("State",),
+    "strongroom.task_twins": ("task_twin",),
     "strongroom.tasks": ("Task", "task"),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 
@@ -15,21 +16,25 @@ class S3Server:
     access_key: str
     secret_key: str
 
-    def client(self, **parameters: Any) -> Any:
+    def client(self) -> Any:
         """A bare boto3 client, for arranging and for looking after."""
-        import boto3
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name="us-east-1",
-            **parameters,
-        )
+        return _client(self)
 
     def bucket(self) -> str:
         """The name of a new, empty bucket."""
         name = f"bucket-{uuid.uuid4().hex[:12]}"
         self.client().create_bucket(Bucket=name)
         return name
+
+
+@cache
+def _client(server: S3Server) -> Any:
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint_url,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name="us-east-1",
+    )
