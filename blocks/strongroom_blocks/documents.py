@@ -71,7 +71,7 @@ def save(
         retype=retype,
         labels=labels,
     )
-    origin.remember(block, Reference(requested.name), Reference(requested.name, None, version.number), payload)
+    origin.remember(block, Reference(requested.name), origin.pinned(requested.name, version.number), payload)
     return version
 
 
@@ -95,7 +95,7 @@ def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -
     else:
         block = nesting.read(actual, payload, version.schema, requested.name, path)
         payload = encoding.encode(block, exact=encoding.is_exact(payload))
-    resolved = Reference(version.document, None, version.number)
+    resolved = origin.pinned(version.document, version.number)
     origin.remember(block, requested, resolved, payload)
     validation.keep_out_of_logs(block)
     for watcher in _watchers:

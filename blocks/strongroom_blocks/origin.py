@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from strongroom_registry.document import Reference
 
@@ -17,8 +17,7 @@ B = TypeVar("B", bound="Block")
 _remember = object.__setattr__
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """``requested`` is how it was asked for, ``resolved`` the version that came; ``digest`` tells a changed block.
 
     The digest is Python's own ``hash`` of the payload: keyed at random in each process, so it says nothing elsewhere.
@@ -28,6 +27,12 @@ class Origin:
     resolved: Reference
     digest: int
     exact: bool
+
+
+@lru_cache(maxsize=4096)
+def pinned(name: str, number: int) -> Reference:
+    """The reference ``name@number``."""
+    return Reference(name, None, number)
 
 
 def remember(block: Block, requested: Reference, resolved: Reference, payload: bytes) -> None:
