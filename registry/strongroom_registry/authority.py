@@ -94,10 +94,17 @@ class Authority:
 
         :raises IntegrityError: it is gone or was changed.
         """
+        return self.believed_version(head, self.version_row(view, head, number))
+
+    def version_row(self, view: View, head: HeadRecord, number: int) -> VersionRow:
+        """The row of a version that has to be there, not yet believed.
+
+        :raises HiddenVersion: it is not.
+        """
         row = view.version(head.document, number)
         if row is None:
             raise HiddenVersion(f"Version {number} of {head.name} is gone, though nobody destroyed it.", REMEDY)
-        return self.believed_version(head, row)
+        return row
 
     def believed_version(self, head: HeadRecord, row: VersionRow) -> ProvenVersion:
         """As :meth:`version`, of a row that is at hand."""

@@ -366,33 +366,47 @@ class Registry:
     def _get_cold(self, reference: str | Reference) -> Document:
         parsed = Reference.parse(reference) if isinstance(reference, str) else reference
         with self._refusals("load", parsed.name, parsed.version):
-            warm, payload = self._opened(parsed)
+            warm, payload = self._opened(parsed, self._warm.get(reference))
         if not self._repeats.counts(warm.subject):
             self._record_load(warm)
         self._keep(reference, warm)
         return Document(warm.id, warm.version, payload)
 
-    def _opened(self, reference: Reference) -> tuple[_Warm, bytes]:
+    def _opened(self, reference: Reference, former: _Warm | None) -> tuple[_Warm, bytes]:
+        """Verify and open what a reference means. What was verified before and is the same still needs no more than its
+        place in the trie."""
         with self._viewing() as (view, state):
-            row = view.head(self._authority.workspace_id, reference.name)
-            head = live(self._authority.believed_head(view, state, reference.name, row), reference.name)
+            head_row = view.head(self._authority.workspace_id, reference.name)
+            head = live(self._authority.believed_head(view, state, reference.name, head_row), reference.name)
             number = selected(head, reference)
             check_loadable(head, number)
-            proven = self._authority.version(view, head, number)
+            row = self._authority.version_row(view, head, number)
+        rows = (*(head_row or ())[2:], *row[1:-1])
+        if former is not None and former.rows == rows:
+            warm = replace(former, root=state.root)
+        else:
+            warm = self._newly_warm(reference, head, self._authority.believed_version(head, row), state, rows)
+        return warm, _open(warm, row.body)
+
+    def _newly_warm(
+        self,
+        reference: Reference,
+        head: HeadRecord,
+        proven: ProvenVersion,
+        state: StateRecord,
+        rows: tuple[object, ...],
+    ) -> _Warm:
         _check_asserted_type(reference, head, proven)
-        rows = (*(row or ())[2:], *proven.row[1:-1])
-        former = self._warm.get(reference)
-        warm = _Warm(
+        return _Warm(
             name=head.name,
-            number=number,
+            number=proven.record.number,
             root=state.root,
             rows=rows,
-            opener=former.opener if former and former.rows[2:] == rows[2:] else self._opener(head, proven),
+            opener=self._opener(head, proven),
             id=UUID(bytes=head.document),
             version=version_of(head, proven),
-            subject=Subject("load", DONE, head.name, head.document, number),
+            subject=Subject("load", DONE, head.name, head.document, proven.record.number),
         )
-        return warm, _open(warm, proven.row.body)
 
     def _opener(self, head: HeadRecord, proven: ProvenVersion) -> Opener:
         key = self._authority.keyring.epoch(proven.record.epoch)
