@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from canaries import find
 from shop import SHOP, Heard, project_in
 from strongroom import DuckDB, MissingExtra
 from strongroom_dbt import (
-    DbtNodeFailed,
     DbtProfile,
     DbtProfileInvalid,
     DbtProject,
@@ -84,64 +82,6 @@ def test_artifacts_stay_where_dbt_users_look_for_them(built: Built) -> None:
     assert (built.folder / "shop/logs/dbt.log").is_file()
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A project with a failing model, a failing test and a model that shows its secret, after its build."""
-
-    folder: Path
-    error: DbtNodeFailed
-    secret: str
-    heard: Heard
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Broken:
-    folder, heard, secret = tmp_path_factory.mktemp("broken"), Heard(), f"canary-{secrets.token_urlsafe(18)}"
-    files = {
-        "seeds/orders.csv": "id,customer,amount\n1,ann,10\n2,,20\n3,,12\n4,eve,5\n",
-        "models/split.sql": "select no_such_column from {{ ref('orders') }}\n",
-        "models/after.sql": "select * from {{ ref('split') }}\n",
-        "models/telltale.sql": "select error(current_setting('http_proxy_password')) from {{ ref('orders') }}\n",
-        "models/customers.sql": "select customer from {{ ref('orders') }}\n",
-    }
-    kept = {name: SHOP[name] for name in ("dbt_project.yml", "models/schema.yml")}
-    settings = {"settings": {"http_proxy_password": secret}}
-    project = project_in(folder, {**kept, **files}, secrets=settings)
-    with pytest.raises(DbtNodeFailed) as caught:
-        project.invoke(["build"], observer=heard)
-    return Broken(folder, caught.value, secret, heard)
-
-
-def test_a_failing_model_gives_its_own_message(broken: Broken) -> None:
-    split = next(node for node in broken.error.nodes if node.name == "split")
-    assert 'Referenced column "no_such_column" not found' in split.message
-    assert split.compiled_path == "target/compiled/shop/models/split.sql"
-    assert split.message in str(broken.error)
-    assert "model split (models/split.sql) failed" in str(broken.error)
-    assert "Its compiled SQL: target/compiled/shop/models/split.sql" in str(broken.error)
-
-
-def test_a_failing_test_says_how_many_rows_fail(broken: Broken) -> None:
-    failures = {node.name: node.failures for node in broken.error.nodes if node.resource_type == "test"}
-    assert failures == {"not_null_customers_customer": 2}
-    assert "test not_null_customers_customer (models/schema.yml) failed: Got 2 results" in str(broken.error)
-
-
-def test_what_was_skipped_is_said(broken: Broken) -> None:
-    assert "Skipped because of that: after." in str(broken.error)
-    assert next(node for node in broken.heard.finished if node.name == "after").skipped
-
-
-def test_a_secret_of_the_profile_is_on_no_disk_and_in_no_message(broken: Broken) -> None:
-    telltale = next(node for node in broken.error.nodes if node.name == "telltale")
-    assert "*****" in telltale.message, "the model did not show the setting, so this test proves nothing"
-    said = "\n".join([str(broken.error), *broken.heard.lines, *map(repr, broken.heard.finished)])
-    assert find(broken.secret, said.encode()) is None
-    files = [path for path in broken.folder.rglob("*") if path.is_file()]
-    assert {"dbt.log", "run_results.json", "manifest.json", "partial_parse.msgpack"} <= {path.name for path in files}
-    assert [path for path in files if find(broken.secret, path.read_bytes())] == []
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -174,6 +114,13 @@ def test_arguments_that_dbt_does_not_know_are_told(shop: DbtProject) -> None:
 def test_what_the_block_sets_itself_cannot_be_said_twice(shop: DbtProject, arguments: list[str]) -> None:
     with pytest.raises(DbtUsageError):
         shop.invoke(arguments)
+
+
+def test_a_missing_dbt_names_the_extra_that_installs_it(shop: DbtProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "dbt.__version__", raising=False)
+    monkeypatch.setitem(sys.modules, "dbt", None)
+    with pytest.raises(MissingExtra, match=r'Run: pip install "strongroom\[dbt\]"'):
+        shop.invoke(["build"])
 
 
 def test_an_adapter_that_is_not_installed_names_its_package(shop: DbtProject) -> None:

@@ -9,7 +9,6 @@ from shop import SHOP, dbt_processes, project_in
 from strongroom import DuckDB, flow
 from strongroom.testing import strongroom_test_harness
 from strongroom_dbt import (
-    DbtNodeFailed,
     DbtProject,
     DbtUsageError,
     dbt_build,
@@ -44,52 +43,6 @@ def test_options_become_the_arguments_that_dbt_documents(options: dict[str, obje
 def test_a_selection_of_nothing_is_not_taken_for_everything(nothing: str | list[str]) -> None:
     with pytest.raises(DbtUsageError, match="`select` selects nothing"):
         arguments_of("build", {"select": nothing})
-
-
-@flow
-def nightly(project: DbtProject) -> tuple[int, float]:
-    result = dbt_build(project)
-    return result.count("success"), result.elapsed
-
-
-def test_each_node_is_a_run_below_the_task(tmp_path: Path) -> None:
-    files = {
-        **SHOP,
-        "models/wrong.sql": "select no_such_column from {{ ref('orders') }}\n",
-        "models/after.sql": "select * from {{ ref('wrong') }}\n",
-        "tests/careful.sql": "{{ config(severity='warn') }} select * from {{ ref('customers') }}\n",
-    }
-    with strongroom_test_harness() as journal:
-        state = nightly(project_in(tmp_path, files), return_state=True)
-        [run] = journal.flow_runs()
-        runs = {run.name: run for run in journal.task_runs(run.id)}
-        lines = [entry.message for entry in journal.logs(run.id)]
-
-    assert state.is_failed()
-    with pytest.raises(DbtNodeFailed, match='(?s)model wrong .* "no_such_column" not found'):
-        state.result()
-    build = runs.pop("dbt build-0")
-    assert build.state.is_failed()
-    assert 'Referenced column "no_such_column" not found' in (build.state.message or "")
-    assert {run.kind for run in runs.values()} == {"node"}
-    assert {run.parent_id for run in runs.values()} == {build.id}
-    assert {name: run.state.name for name, run in runs.items()} == {
-        "orders": "Completed",
-        "customers": "Completed",
-        "not_null_customers_customer": "Completed",
-        "unique_customers_customer": "Completed",
-        "best": "Completed",
-        "careful": "Warned",
-        "wrong": "Failed",
-        "after": "Skipped",
-    }
-    assert 'Referenced column "no_such_column" not found' in (runs["wrong"].state.message or "")
-    assert runs["customers"].upstream == (runs["orders"].id,)
-    assert runs["orders"].start_time is not None
-    assert runs["orders"].end_time is not None
-    assert build.start_time < runs["orders"].start_time < runs["orders"].end_time <= runs["customers"].start_time
-    assert runs["after"].start_time is None
-    assert any("OK created sql table model main.customers" in line for line in lines)
 
 
 @flow
