@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -107,11 +107,9 @@ class PrefectFuture(Generic[R]):
                 loop.call_soon_threadsafe(over.set)
 
         self.add_done_callback(wake)
-        try:
+        with blocked(), suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await over.wait()
-        except TimeoutError:
-            return
 
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
         """Like :meth:`result`, for asynchronous code: the event loop goes on meanwhile."""

@@ -161,18 +161,23 @@ class _Seats:
 
 
 class _Seat:
-    """A thread's own seat: inside of it, the thread waits."""
+    """A thread's own seat: inside of it, the thread waits, for one thing or, in an event loop, for several."""
 
-    __slots__ = ("_seats",)
+    __slots__ = ("_depth", "_seats")
 
     def __init__(self, seats: _Seats) -> None:
         self._seats = seats
+        self._depth = 0
 
     def __enter__(self) -> None:
-        self._seats.stand_up()
+        self._depth += 1
+        if self._depth == 1:
+            self._seats.stand_up()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._seats.sit_down()
+        self._depth -= 1
+        if self._depth == 0:
+            self._seats.sit_down()
 
 
 class _Job:
