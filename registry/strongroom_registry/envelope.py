@@ -284,7 +284,7 @@ def _padded(payload: bytes) -> bytes:
 def _unpadded(frame: bytes) -> bytes | None:
     """The payload in a frame, or None where its length or its padding is not the one way to write it."""
     end = 4 + int.from_bytes(frame[:4], "big")
-    if end > len(frame) or _frame_size(end) != len(frame) or not frame.endswith(bytes(len(frame) - end)):
+    if _frame_size(end) != len(frame) or not frame.endswith(bytes(len(frame) - end)):
         return None
     return frame[4:end]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import logging
 import pickle
 import secrets
@@ -200,18 +201,32 @@ def test_the_provider_is_asked_once_an_epoch_and_only_for_epochs_that_are_needed
     assert provider.asked == 2
 
 
-def test_threads_that_need_an_epoch_together_ask_the_provider_once() -> None:
-    provider, together = CountingKeys(), threading.Barrier(8)
+class CountingLock:
+    """A lock that tells when so many have asked for it."""
+
+    def __init__(self, expected: int) -> None:
+        self._lock, self._asked, self._expected = threading.RLock(), itertools.count(1), expected
+        self.all_asked = threading.Event()
+
+    def __enter__(self) -> None:
+        if next(self._asked) == self._expected:
+            self.all_asked.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_threads_that_need_an_epoch_together_ask_the_provider_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, lock = CountingKeys(), CountingLock(8)
     keyring = reopened(provider, *epochs(provider, 1, 2))
-
-    def first_epoch() -> WorkspaceKey:
-        together.wait()
-        return keyring.epoch(1)
-
+    before, unwrap = provider.asked, provider.unwrap
+    monkeypatch.setattr(keyring, "_lock", lock)
+    monkeypatch.setattr(provider, "unwrap", lambda *given: lock.all_asked.wait() and unwrap(*given))
     with ThreadPoolExecutor(8) as pool:
-        found = [future.result() for future in [pool.submit(first_epoch) for _ in range(8)]]
+        found = list(pool.map(lambda _: keyring.epoch(1), range(8)))
     assert all(key is found[0] for key in found)
-    assert provider.asked == 2
+    assert provider.asked == before + 1
 
 
 @given(st.binary(max_size=50), st.binary(max_size=50), st.binary(max_size=50), st.binary(max_size=50))
