@@ -55,8 +55,8 @@ def ls(name: str | None, limit: int, as_json: bool) -> None:
         Column("outcome", "Outcome", style=lambda outcome: "" if outcome == "done" else "red"),
         Column("count", "Times", right=True),
     ]
-    for row in rows:
-        row["what"] = _what(row)
+    if not as_json:
+        rows = [{**row, "what": _what(row)} for row in rows]
     listing(rows, columns, as_json=as_json, empty="Nothing has happened yet.")
 
 

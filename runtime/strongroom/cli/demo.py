@@ -141,6 +141,7 @@ class Demo:
             "Version 1 is still there, to compare or to go back to.",
         )
         rows = _quietly(nightly)
+        self._draw_run(below=False)
         _table(rows)
 
     def say_what_next(self) -> None:
@@ -155,7 +156,7 @@ class Demo:
         self._write_activate()
         here = Path.cwd()
         folder = shlex.quote(str(self.folder.relative_to(here) if self.folder.is_relative_to(here) else self.folder))
-        _step("What next", f"All of it is in {folder}, and flow.py is yours to change.")
+        _step("What next", f"All of it is in {folder}, and {folder}/flow.py is yours to change.")
         _hints(
             (f". {folder}/activate", "use this registry in this shell"),
             (f"strongroom run {folder}/flow.py:nightly", "run the flow"),
@@ -191,13 +192,16 @@ class Demo:
             }
             _lines(f"{head.name:<13}{head.type:<13}" + "  ".join(f"{name}: {value}" for name, value in told.items()))
 
-    def _draw_run(self) -> None:
+    def _draw_run(self, *, below: bool = True) -> None:
         from strongroom.cli.run_tree import draw, grow
         from strongroom.journal import current_journal
 
         journal = current_journal()
         run = journal.flow_runs(flow="nightly", limit=1)[0]
-        _lines(*draw(grow(journal, run), width=WIDTH), "")
+        tree = grow(journal, run)
+        if not below:
+            tree.children.clear()
+        _lines(*draw(tree, width=WIDTH), "")
         _lines(*(entry.message for entry in journal.logs(run.id) if " kept " in entry.message))
 
     def _shown(self, value: object) -> str:
@@ -212,7 +216,7 @@ def _step(title: str, meaning: str) -> None:
 
 def _lines(*lines: str) -> None:
     for line in lines:
-        click.echo(f"   {line}")
+        click.echo(f"   {line}".rstrip())
 
 
 def _hints(*hints: tuple[str, str]) -> None:

@@ -22,7 +22,7 @@ COLUMNS = {
 FILES = {"customers": "customers.csv", "orders": "orders.jsonl", "items": "items.csv"}
 
 
-@task(retries=2, retry_delay_seconds=1)
+@task(task_run_name="fetch {name}", retries=2, retry_delay_seconds=1)
 def fetch(lake: ObjectStore, shop: ShopApi, name: str) -> list[dict]:
     """Read a file of the export, if the shop signed it."""
     content = lake.read_path(f"raw/{name}")
@@ -30,11 +30,9 @@ def fetch(lake: ObjectStore, shop: ShopApi, name: str) -> list[dict]:
     if not hmac.compare_digest(signed, shop.sign(content)):
         raise ValueError(f"raw/{name} is not what the shop signed")
     text = content.decode()
-    return (
-        [json.loads(line) for line in text.splitlines()]
-        if name.endswith("l")
-        else list(csv.DictReader(io.StringIO(text)))
-    )
+    if name.endswith(".csv"):
+        return list(csv.DictReader(io.StringIO(text)))
+    return [json.loads(line) for line in text.splitlines()]
 
 
 @task
@@ -67,7 +65,7 @@ def clean_items(rows: list[dict], orders: list[dict]) -> list[dict]:
     return report("items", rows, kept)
 
 
-@task
+@task(task_run_name="load {table}")
 def load(table: str, rows: list[dict]) -> int:
     """Replace a table of the warehouse by these rows."""
     types = COLUMNS[table]

@@ -1,0 +1,125 @@
+"""Writes ``command-line.md`` from the help pages themselves: ``python docs/reference/command_line.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from click.testing import CliRunner
+from strongroom.cli import main
+from strongroom.cli.outcome import Exit
+
+PAGE = Path(__file__).with_name("command-line.md")
+
+EXIT_CODES = {
+    Exit.DONE: "done; of `strongroom run`: the flow completed",
+    Exit.FAILED: "an error without a code of its own; of `run` and `resume`: the flow did not complete",
+    Exit.USAGE: "the command line is wrong: an option, a name that is none, values that do not fit",
+    Exit.NOT_FOUND: "there is no such block, version, label, type, flow or run; or it is deleted or destroyed",
+    Exit.REFUSED: "the registry says no: the name is taken, the version is not the expected one, the type differs",
+    Exit.KEY: "the key is absent, unreadable, exposed or the wrong one",
+    Exit.INTEGRITY: "somebody or something changed the data; also of `verify` and `audit verify` that found that",
+    Exit.STORE: "the registry cannot be opened, read or written, or is none",
+    Exit.DEFECT: "a defect of Strongroom; `--debug` shows where",
+    Exit.EXEC_FAILED: "`strongroom exec` failed before the command ran",
+    Exit.EXEC_NOT_EXECUTABLE: "`strongroom exec`: the command cannot be executed",
+    Exit.EXEC_NOT_FOUND: "`strongroom exec`: there is no such command",
+    Exit.INTERRUPTED: "interrupted (Ctrl-C)",
+    Exit.BROKEN_PIPE: "whoever read the output went away, as in `| head`",
+}
+
+JSON_SHAPES = {
+    "block ls": "a list of `name` `type` `version` `state` `labels` (name → version) `updated` `fields` (public ones) "
+    "`quarantine` (why the row cannot be trusted, else null)",
+    "block show": "`name` `version` `current` `type` `state` `labels` `created` `actor` `message` `schema` `fields` "
+    "`hidden` (names of the fields that are not shown)",
+    "block history": "a list of `name` `version` `type` `state` `labels` `created` `actor` `message` `schema` `fields`",
+    "block diff": "a list of `field` `change` (`same`, `changed`, `added`, `removed`) `hidden` `old` `new`",
+    "block new, set": "`name` `type` `version` `labels`",
+    "block label, unlabel, delete, undelete, destroy": "the block as in `block ls`",
+    "block types": "a list of `slug` `title` `class` `package`",
+    "block types SLUG": "`slug` `title` `description` `fields`: a list of `field` `type` `required` `secret` `default` "
+    "`description`",
+    "labels": "a list of `name` `label` `version` `current`",
+    "run, runs resume": "the run as in `runs ls`",
+    "runs ls": "a list of `id` `flow` `name` `state` `state_name` `lost` (its process is gone) `message` `started` "
+    "`ended` `seconds` `run_count` `parameters` `blocks` `tags` `entrypoint` `parent`",
+    "runs show": "the run as in `runs ls` and its `tree`: `id` `kind` (`flow`, `task`, `node`) `name` `state` "
+    "`state_name` `message` `started` `seconds` `run_count` `children`",
+    "runs logs": "an object a line: `timestamp` `level` `logger` `flow_run` `task_run` `name` `message`",
+    "audit ls": "a list of `seq` `at` `actor` `action` `outcome` `name` `version` `label` `message` `count`",
+    "audit verify": "`ok` `entries` `first_bad` `problem`",
+    "verify": "`ok` `blocks` `versions` `problems`: a list of `name` `version` `error` `problem` `remedy`",
+    "init": "`created` `registry` `key` `workspace` `store_id`",
+}
+
+HEAD = """\
+# Command line
+
+*This page is written by `python docs/reference/command_line.py` from the help pages; a test keeps it current.*
+
+`strongroom` does for a shell what the library does for Python. `strongroom COMMAND --help` shows what stands below.
+
+- On a terminal, listings are tables in colour. In a pipe they are plain columns, never cut, and an empty one prints
+  nothing. [`NO_COLOR`](https://no-color.org) is respected.
+- Every listing takes `--json`. Times are ISO 8601 in UTC, durations seconds. Keys are added over time, never renamed.
+- Notes, warnings and the log of flows go to standard error, so that standard output holds the answer alone.
+- An error is one sentence and a remedy. `--debug`, before or after the command, adds the traceback, with secrets
+  starred.
+- No command shows a secret but `strongroom block reveal`, and `strongroom exec` to the command that it runs. Both are in
+  the audit.
+- Commands that read create nothing. The first `init`, `block new` or flow that loads a block makes the registry and its
+  key.
+"""
+
+COMPLETION = """\
+## Completion
+
+Commands, options, types of blocks, names of blocks and ids of runs are completed:
+
+```sh
+eval "$(_STRONGROOM_COMPLETE=bash_source strongroom)"     # ~/.bashrc
+eval "$(_STRONGROOM_COMPLETE=zsh_source strongroom)"      # ~/.zshrc
+_STRONGROOM_COMPLETE=fish_source strongroom | source      # ~/.config/fish/config.fish
+```
+"""
+
+
+def table(title: str, second: str, rows: dict[str, str]) -> str:
+    lines = [f"| {title} | {second} |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows.items())]
+    return "\n".join(lines) + "\n"
+
+
+def pages(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=" ".join(path))
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            if found is not None:
+                yield from pages(found, (*path, name))
+
+
+def help_of(path: tuple[str, ...]) -> str:
+    shown = CliRunner().invoke(main, [*path[1:], "--help"], prog_name="strongroom", terminal_width=80).stdout
+    return f"## {' '.join(path)}\n\n```text\n{shown.rstrip()}\n```\n"
+
+
+def page() -> str:
+    """The whole page."""
+    codes = {f"{int(code)}": EXIT_CODES[code] for code in Exit}
+    shapes = {f"`{name}`": text for name, text in JSON_SHAPES.items()}
+    return "\n".join([
+        HEAD,
+        "## Exit codes\n",
+        table("code", "meaning", codes),
+        "## JSON\n",
+        table("command", "shape", shapes),
+        COMPLETION,
+        *(help_of(path) for path, _ in pages(main, ("strongroom",))),
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
