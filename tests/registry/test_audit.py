@@ -210,6 +210,13 @@ class TestWithoutAudit:
         assert answers["put"][0] == StoreUnavailable.__name__
         assert answers["unknown"][0] == UnknownDocument.__name__
 
+    def test_a_log_that_cannot_be_read_is_not_passed_over(self, url: str, path: Path) -> None:
+        """While somebody else has the registry open, the newest changes are in the log alone."""
+        with open_registry(url, key=self.key()) as registry:
+            saver(registry)("lake")
+            answers = _as_reader_of(path, url, self.key())
+        assert StoreUnavailable.__name__ in answers["failed"]
+
     def key(self) -> str:
         from strongroom_registry.keys.material import new_key_text
 

@@ -175,7 +175,10 @@ class SqliteStore:
                 return
             self.path.chmod(0o600)
             connection = self._connection()
-            connection.execute("PRAGMA journal_mode = WAL")
+            if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+                raise StoreUnavailable(
+                    f"The file system of {self.path} cannot hold a write-ahead log.", "Name a place on a local disk."
+                )
             store_id = secrets.token_bytes(16)
             with _transaction(connection, "BEGIN IMMEDIATE") as transaction:
                 for statement in (_SQL_FOLDER / "sqlite_schema.sql").read_text().split(";\n"):
@@ -244,11 +247,12 @@ class SqliteStore:
         return connected.connection
 
     def _connect_read_only(self) -> sqlite3.Connection:
-        """SQLite cannot read a file with a write-ahead log where it cannot make the log, unless it is told that nobody
-        else can either."""
+        """SQLite reads a file only where it can read or make the log beside it, or is told that there is none."""
         try:
             return self._connect_in_mode("ro")
         except sqlite3.OperationalError:
+            if self.path.with_name(f"{self.path.name}-wal").exists():
+                raise
             return self._connect_in_mode("ro&immutable=1")
 
     def _connect_in_mode(self, mode: str) -> sqlite3.Connection:
@@ -260,9 +264,13 @@ class SqliteStore:
             check_same_thread=False,
         )
         connection.text_factory = _lenient_text
-        for pragma in ("secure_delete = ON", "synchronous = FULL", "temp_store = MEMORY", "trusted_schema = OFF"):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute("PRAGMA user_version")
+        try:
+            for pragma in ("secure_delete = ON", "synchronous = FULL", "temp_store = MEMORY", "trusted_schema = OFF"):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute("PRAGMA user_version")  # the first to read the file
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _create_file(self) -> None:
@@ -312,8 +320,8 @@ class SqliteStore:
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[_SqliteTransaction]:
-    connection.execute(begin)
     try:
+        connection.execute(begin)
         yield _SqliteTransaction(connection)
         connection.execute("COMMIT")
     except BaseException:
