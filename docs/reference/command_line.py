@@ -67,8 +67,8 @@ HEAD = """\
 - Notes, warnings and the log of flows go to standard error, so that standard output holds the answer alone.
 - An error is one sentence and a remedy. `--debug`, before or after the command, adds the traceback, with secrets
   starred.
-- No command shows a secret but `strongroom block reveal`, and `strongroom exec` to the command that it runs. Both are in
-  the audit.
+- No command shows a secret but `strongroom block reveal`, and `strongroom exec` to the command that it runs. Both are
+  in the audit.
 - Commands that read create nothing. The first `init`, `block new` or flow that loads a block makes the registry and its
   key.
 """
