@@ -6,10 +6,10 @@ lists them without importing anything, and imports the one module that a documen
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from inspect import getdoc
@@ -122,13 +122,20 @@ def _from_entry_points(slug: str) -> type[Block] | None:
 
 
 def _unknown(slug: str) -> UnknownBlockType:
-    near = difflib.get_close_matches(slug, [*_declared, *_entry_points()], n=3)
-    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    near = lookalikes(slug, [*_declared, *_entry_points()])
+    hint = f" Did you mean {near}?" if near else ""
     return UnknownBlockType(
         f'No class is known for the block type "{slug}".{hint}',
         f"Import the module that defines it, or name that module in {MODULES}; for a type of a collection, install the "
         "package that declares it.",
     )
+
+
+def lookalikes(name: str, names: Iterable[str]) -> str:
+    """Up to three names that look like ``name``, the nearest first, for an error to suggest."""
+    from difflib import get_close_matches
+
+    return ", ".join(get_close_matches(name, list(names), n=3))
 
 
 def types() -> list[BlockType]:

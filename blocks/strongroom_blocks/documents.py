@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -115,8 +114,8 @@ def _get(registry: Registry, reference: str | Reference, requested: Reference) -
 
 def _unknown_block(registry: Registry, requested: Reference) -> UnknownBlock:
     names = [head.name for head in registry.list() if head.state is DocumentState.LIVE]
-    near = difflib.get_close_matches(requested.name, names, n=3)
-    remedy = f"Did you mean {', '.join(near)}?" if near else "Save one under that name first."
+    near = catalog.lookalikes(requested.name, names)
+    remedy = f"Did you mean {near}?" if near else "Save one under that name first."
     return UnknownBlock(f'There is no block "{requested.name}" in this registry.', remedy)
 
 

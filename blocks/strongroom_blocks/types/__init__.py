@@ -1,10 +1,33 @@
-"""The block types that come with Strongroom."""
+"""The block types that come with Strongroom; each is loaded when it is first asked for."""
 
-from strongroom_blocks.types.duckdb import DuckDB
-from strongroom_blocks.types.json import JSON
-from strongroom_blocks.types.local_folder import LocalFolder
-from strongroom_blocks.types.secret import Secret
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-LocalFileSystem = LocalFolder
+if TYPE_CHECKING:
+    from strongroom_blocks.types.duckdb import DuckDB as DuckDB
+    from strongroom_blocks.types.json import JSON as JSON
+    from strongroom_blocks.types.local_folder import LocalFolder as LocalFileSystem
+    from strongroom_blocks.types.local_folder import LocalFolder as LocalFolder
+    from strongroom_blocks.types.secret import Secret as Secret
+
+_HOMES = {
+    "DuckDB": ("duckdb", "DuckDB"),
+    "JSON": ("json", "JSON"),
+    "LocalFileSystem": ("local_folder", "LocalFolder"),
+    "LocalFolder": ("local_folder", "LocalFolder"),
+    "Secret": ("secret", "Secret"),
+}
 
 __all__ = ["JSON", "DuckDB", "LocalFileSystem", "LocalFolder", "Secret"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home, attribute = _HOMES[name]
+    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
