@@ -53,6 +53,7 @@ from strongroom_registry.lifecycle import (
 )
 from strongroom_registry.sealer import Sealer
 from strongroom_registry.stores.store import AuditRow, HeadRow, LoadedRows, Store, View
+from strongroom_registry.tree import Trie
 from strongroom_registry.verification import VerifyReport, verify_audit, verify_documents
 
 MESSAGE_MAX = 4096
@@ -516,7 +517,8 @@ class Registry:
         """What the parent has counted, the parent writes."""
         self._lock = Lock()
         self._repeats = Repeats()
-        self._authority = replace(self._authority, trie=type(self._authority.trie)())
+        self._authority = replace(self._authority, trie=Trie())
+        self._store.after_fork()
 
 
 def _is_unchanged(rows: LoadedRows, warm: _Warm, seen: _Seen) -> bool:

@@ -7,9 +7,9 @@ A store's test file is a few lines::
             return MyStore(...)
 """
 
-
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ class StoreContract:
     @pytest.fixture
     def store(self, empty: Store) -> Store:
         """A store with one workspace, document and version."""
-        empty.initialise(_fill)
+        empty.initialise(fill)
         return empty
 
     def test_an_empty_store_has_no_id_until_it_is_initialised(self, empty: Store) -> None:
@@ -70,13 +70,13 @@ class StoreContract:
 
     def test_an_initialisation_that_fails_leaves_the_store_empty(self, empty: Store) -> None:
         def fail(transaction: Transaction, store_id: bytes) -> None:
-            _fill(transaction, store_id)
+            fill(transaction, store_id)
             raise _Undo
 
         with pytest.raises(_Undo):
             empty.initialise(fail)
         assert empty.store_id is None
-        empty.initialise(_fill)
+        empty.initialise(fill)
         assert empty.load(WORKSPACE.id, "lake", 1) is not None
 
     def test_rows_come_back_as_they_were_written(self, store: Store) -> None:
@@ -193,6 +193,25 @@ class StoreContract:
         assert rows is not None
         assert rows.body == body
 
+    def test_a_forked_process_can_write_and_its_parent_still_can(self, store: Store) -> None:
+        """The child's thread is alone; what others held when it was made is not waited for."""
+        with store.reading() as view:
+            assert view.node(WORKSPACE.id, "a0") == b"node"
+        child = os.fork()
+        if child == 0:
+            try:
+                store.after_fork()
+                with store.writing() as transaction:
+                    transaction.put_node(WORKSPACE.id, "child", b"was here")
+                with store.reading() as view:
+                    os._exit(0 if view.node(WORKSPACE.id, "child") == b"was here" else 1)
+            finally:
+                os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        with store.writing() as transaction:
+            transaction.put_node(WORKSPACE.id, "parent", b"too")
+            assert transaction.node(WORKSPACE.id, "child") in (b"was here", None)  # None: a store within the process
+
     def test_a_closed_store_says_so_and_closes_again(self, store: Store) -> None:
         store.close()
         store.close()
@@ -202,7 +221,8 @@ class StoreContract:
             pass
 
 
-def _fill(transaction: Transaction, store_id: bytes) -> None:
+def fill(transaction: Transaction, store_id: bytes) -> None:
+    """One row of each kind, as ``Store.initialise`` takes it."""
     transaction.put_workspace(WORKSPACE)
     transaction.put_key(WORKSPACE.id, KEY)
     transaction.put_head(WORKSPACE.id, HEAD)

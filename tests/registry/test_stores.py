@@ -13,7 +13,7 @@ from strongroom_registry.errors import StoreForeign, StoreNewer, StoreUnavailabl
 from strongroom_registry.stores import Store, open_store
 from strongroom_registry.stores.memory import MemoryStore
 from strongroom_registry.stores.sqlite import APPLICATION_ID, SqliteStore
-from strongroom_registry.testing import WORKSPACE, StoreContract, _fill
+from strongroom_registry.testing import WORKSPACE, StoreContract, fill
 
 
 class TestMemoryStore(StoreContract):
@@ -33,7 +33,7 @@ class TestSqliteStore(StoreContract):
 @pytest.fixture
 def store(path: Path) -> SqliteStore:
     store = SqliteStore(path)
-    store.initialise(_fill)
+    store.initialise(fill)
     return store
 
 
@@ -41,7 +41,7 @@ def test_the_files_are_for_their_owner_alone_whatever_the_umask(path: Path) -> N
     before = os.umask(0)
     try:
         store = SqliteStore(path)
-        store.initialise(_fill)
+        store.initialise(fill)
         files = list(path.parent.iterdir())
         assert {file.name for file in files} == {"registry.db", "registry.db-wal", "registry.db-shm"}
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
@@ -148,23 +148,3 @@ def test_a_full_disk_says_so_and_loses_nothing(store: SqliteStore) -> None:
     with store.reading() as view:
         assert view.node(WORKSPACE.id, "big") is None
         assert view.node(WORKSPACE.id, "a0") == b"node"
-
-
-def test_a_forked_process_opens_connections_of_its_own(store: SqliteStore) -> None:
-    """The parent's connection still works after the child used the store and ended."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            with store.writing() as transaction:
-                transaction.put_node(WORKSPACE.id, "child", b"was here")
-            os.write(write, b"ok")
-        finally:
-            os._exit(0)
-    os.close(write)
-    assert os.read(read, 2) == b"ok"
-    os.close(read)
-    os.waitpid(child, 0)
-    with store.writing() as transaction:
-        assert transaction.node(WORKSPACE.id, "child") == b"was here"
-        transaction.put_node(WORKSPACE.id, "parent", b"too")

@@ -147,6 +147,9 @@ class MemoryStore:
     def scrub(self) -> None:
         """Nothing to do: there is no file."""
 
+    def after_fork(self) -> None:
+        self._lock = RLock()
+
     def close(self) -> None:
         """End the store; what it held is gone."""
         with self._lock:

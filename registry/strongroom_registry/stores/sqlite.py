@@ -161,7 +161,6 @@ class SqliteStore:
             self._create_file()
         self.read_only = not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
         self._recognise()
-        _stores.add(self)
 
     @property
     def store_id(self) -> bytes | None:
@@ -223,8 +222,7 @@ class SqliteStore:
             for connected in list(self._open):
                 connected.close()
 
-    def after_fork_in_child(self) -> None:
-        """Forget the parent's connections and locks."""
+    def after_fork(self) -> None:
         self._local = threading.local()
         self._open = WeakSet()
         self._lock = threading.Lock()
@@ -377,14 +375,3 @@ def _problem(exc: sqlite3.Error, path: Path) -> StoreProblem:
     return StoreForeign(
         f"The tables of {path} are not those of a registry: {exc}.", "Restore it from a backup, or name another file."
     )
-
-
-_stores: WeakSet[SqliteStore] = WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for store in list(_stores):
-        store.after_fork_in_child()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)

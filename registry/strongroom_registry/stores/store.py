@@ -125,7 +125,7 @@ class Transaction(View, Protocol):
 
 
 class Store(Protocol):
-    """A place where registries lie. Safe to use from several threads and after a fork."""
+    """A place where registries lie. Safe to use from several threads, and after :meth:`after_fork` in a forked process."""
 
     @property
     def store_id(self) -> bytes | None:
@@ -159,6 +159,10 @@ class Store(Protocol):
 
         :raises StoreUnavailable: somebody still reads a moment in which it was there.
         """
+
+    def after_fork(self) -> None:
+        """Called in a process that was just forked, which must neither touch the connections of its parent nor wait for
+        locks that its parent's threads held."""
 
     def close(self) -> None:
         """Let go of files and connections. Closing twice is fine."""
