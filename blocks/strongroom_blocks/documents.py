@@ -12,6 +12,7 @@ from strongroom_registry.errors import TypeMismatch, UnknownDocument
 from strongroom_blocks import catalog, encoding, nesting, origin, projection, schema, validation
 from strongroom_blocks.errors import BlockError, BlockNotSaved, BlockNotStorable, UnknownBlock, WrongBlockType
 from strongroom_blocks.frames import without_frames
+from strongroom_blocks.redaction import Redactor
 
 if TYPE_CHECKING:
     from strongroom_registry.document import Document, Head, Version
@@ -58,13 +59,15 @@ def save(
     nesting.refuse_cycle(block, requested.name)
     payload = nesting.dump(block)
     validation.keep_out_of_logs(block)
+    own = Redactor()  # a field or message that repeats one of the block's own secrets does not give it away
+    own.register(list(validation.plain_secrets(block)))
     version = _registry().put(
         requested.name,
         type=cls.__block__.slug,
         schema=schema.schema_text(cls),
         payload=payload,
-        public=projection.project(block),
-        message=message,
+        public=projection.project(block, own),
+        message=own.redact(message),
         overwrite=overwrite,
         expect=expect,
         retype=retype,

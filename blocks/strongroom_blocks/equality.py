@@ -57,7 +57,9 @@ def _same_pair(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
 def _same_set(one: Any, other: Any) -> bool:
     if len(one) != len(other):
         return False
-    rest = list(other)
+    if not any(isinstance(item, tuple | frozenset) for item in one):
+        return {(type(item), item) for item in one} == {(type(item), item) for item in other}
+    rest = list(other)  # equal tuples may hold values of unequal types
     for item in one:
         found = next((index for index, candidate in enumerate(rest) if same(item, candidate)), None)
         if found is None:

@@ -23,6 +23,7 @@ from strongroom_blocks.secrets import STARS, Visibility
 
 if TYPE_CHECKING:
     from strongroom_blocks.block import Block
+    from strongroom_blocks.redaction import Redactor
 
 _SCALARS: tuple[Any, ...] = (
     str, int, float, bool, type(None), datetime, date, time, timedelta, Decimal, UUID, PurePath, Enum,
@@ -37,13 +38,18 @@ _TELLING_NAME = re.compile(
 _USERINFO = re.compile(r"(://[^/@\s:]*):[^/@\s]*@")
 
 
-def project(block: Block) -> bytes:
-    """The public projection as JSON, its fields in the order of their definition; empty where the type wants none."""
+def project(block: Block, redactor: Redactor) -> bytes:
+    """The public projection as JSON, its fields in the order of their definition; empty where the type wants none.
+
+    :param redactor: what knows the block's own secrets; a public field that repeats one is masked.
+    """
     cls = type(block)
     if not cls.__block__.public:
         return b""
     shown = {name: show(getattr(block, name)) for name, show in _plan(cls)}
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    return json.dumps(redactor.redact_value(shown), ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "backslashreplace"
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -165,6 +165,17 @@ def test_nothing_shows_a_secret(registry: Registry, canary: Plant) -> None:
     assert b"crm.example.com" in CrmApi.history("prod-crm")[0].public
 
 
+def test_a_secret_that_is_repeated_in_a_public_field_or_in_the_message_is_masked(
+    registry: Registry, canary: Plant
+) -> None:
+    secret = canary("token")
+    block = CrmApi(base_url=f"https://crm.example.com/{secret}", token=secret)
+    version = block.save("prod-crm", message=f"now with {secret}")
+    assert secret.encode() not in version.public
+    assert version.message == "now with **********"
+    assert CrmApi.load("prod-crm") == block
+
+
 def _shown(error: BaseException) -> str:
     """Everything that a traceback with local variables, a logger or a pickle can tell of an error."""
     text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())

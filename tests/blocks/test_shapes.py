@@ -40,8 +40,8 @@ from pydantic import (
     SecretBytes,
     SecretStr,
 )
-from strongroom_blocks import PRIVATE, PUBLIC, Block, SecretDict
-from strongroom_blocks.projection import project
+from strongroom_blocks import PRIVATE, PUBLIC, Block, SecretDict, projection
+from strongroom_blocks.redaction import Redactor
 from strongroom_blocks.shapes import holds_secret, secret_paths
 from typing_extensions import TypeAliasType, TypedDict
 
@@ -50,6 +50,11 @@ Token = NewType("Token", SecretStr)
 Alias = TypeAliasType("Alias", SecretStr)
 Pair = TypeAliasType("Pair", tuple[T, SecretStr], type_params=(T,))
 Bound = TypeVar("Bound", bound=SecretStr)
+
+
+def project(block: Block) -> bytes:
+    """The projection of a block that has no secret of its own to hide."""
+    return projection.project(block, Redactor())
 
 
 class Inner(BaseModel):
