@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strongroom_dbt.errors import DbtCancelled as DbtCancelled
     from strongroom_dbt.errors import DbtCrashed as DbtCrashed
     from strongroom_dbt.errors import DbtError as DbtError
     from strongroom_dbt.errors import DbtFailed as DbtFailed
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "strongroom_dbt.errors": (
-        "DbtCrashed", "DbtError", "DbtFailed", "DbtNodeFailed", "DbtProfileInvalid", "DbtProjectInvalid",
-        "DbtUsageError", "DbtWarehouseUnavailable",
+        "DbtCancelled", "DbtCrashed", "DbtError", "DbtFailed", "DbtNodeFailed", "DbtProfileInvalid",
+        "DbtProjectInvalid", "DbtUsageError", "DbtWarehouseUnavailable",
     ),
     "strongroom_dbt.invocation": ("DbtObserver",),
     "strongroom_dbt.profile": ("DbtProfile",),

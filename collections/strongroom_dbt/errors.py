@@ -8,6 +8,7 @@
         ├── DbtWarehouseUnavailable             dbt cannot open the warehouse, or it refuses the work before any node
         ├── DbtNodeFailed                       models, tests, seeds or snapshots that failed
         ├── DbtFailed                           dbt broke off for a reason of its own
+        ├── DbtCancelled                        somebody set the invocation's `cancelled` event
         └── DbtCrashed                          the process of dbt died: killed, out of memory, a crash in native code
     MissingExtra (of the blocks)                dbt, or the adapter of the warehouse, is not installed
 
@@ -57,6 +58,10 @@ class DbtNodeFailed(DbtError):
 
 class DbtFailed(DbtError):
     """dbt broke off for a reason of its own."""
+
+
+class DbtCancelled(DbtError):
+    """The invocation was cancelled; its process is gone."""
 
 
 class DbtCrashed(DbtError):

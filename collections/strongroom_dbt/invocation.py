@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from typing import IO, Any, Protocol, cast
 
 from strongroom import redactor
 
-from strongroom_dbt.errors import DbtCrashed
+from strongroom_dbt.errors import DbtCancelled, DbtCrashed
 from strongroom_dbt.profile import RenderedProfile
 from strongroom_dbt.result import DbtNode
 
@@ -57,11 +58,18 @@ class Ending:
 
 
 def run(
-    arguments: Sequence[str], *, profile: RenderedProfile, observer: DbtObserver, environment: Mapping[str, str]
+    arguments: Sequence[str],
+    *,
+    profile: RenderedProfile,
+    observer: DbtObserver,
+    environment: Mapping[str, str],
+    cancelled: threading.Event | None = None,
 ) -> Ending:
     """Run dbt with these arguments; whatever ends this call ends the process first.
 
     :param environment: what the process sees besides the environment of this one; the profile's secrets are added.
+    :param cancelled: ends the process when it is set.
+    :raises DbtCancelled: it was set.
     :raises DbtCrashed: the process died before it could say how the work ended.
     """
     with _profiles_folder(profile) as folder, _Process(folder, {**environment, **profile.environment()}) as process:
@@ -70,7 +78,7 @@ def run(
             profiles_dir=str(folder),
             bytecode_dir=bytecode_folder(os.environ, _source_of_dbt()),
         )
-        for message in process.messages():
+        for message in process.messages(cancelled or threading.Event()):
             kind = message["kind"]
             if kind == "log":
                 observer.log(message["level"], redactor.redact(message["message"]), message["node"])
@@ -190,13 +198,18 @@ class _Process:
             while line:
                 line = line[os.write(self._request, line) :]
 
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """Each event, until the process has no more to say."""
+    def messages(self, cancelled: threading.Event) -> Iterator[dict[str, Any]]:
+        """Each event, until the process has no more to say.
+
+        :raises DbtCancelled: ``cancelled`` is set.
+        """
         events, output = _Lines(), _Lines()
         with selectors.DefaultSelector() as selector:
             selector.register(self._events, selectors.EVENT_READ, events)
             selector.register(self._stdout, selectors.EVENT_READ, output)
             while self._events in selector.get_map():
+                if cancelled.is_set():
+                    raise DbtCancelled("The invocation of dbt was cancelled.")
                 for key, _ in selector.select(_TICK_SECONDS):
                     chunk = os.read(key.fd, 1 << 16)
                     if not chunk:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
+import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field, JsonValue
-from strongroom import Block, MissingExtra, async_twin, require_extra
+from strongroom import Block, MissingExtra, require_extra
 
 from strongroom_dbt import invocation
 from strongroom_dbt.errors import DbtProjectInvalid, DbtUsageError
@@ -45,6 +48,7 @@ class DbtProject(Block, slug="dbt-project", title="dbt project"):
         target: str | None = None,
         threads: int | None = None,
         observer: DbtObserver | None = None,
+        cancelled: threading.Event | None = None,
     ) -> DbtResult:
         """Run any dbt command in a process of its own, and wait for its end.
 
@@ -55,6 +59,7 @@ class DbtProject(Block, slug="dbt-project", title="dbt project"):
         :param target: another name for the target; the warehouse stays the profile's.
         :param threads: how many nodes at once, instead of the profile's number.
         :param observer: is told of every line and node while dbt works.
+        :param cancelled: an event that another thread may set to end the process; ``DbtCancelled`` is raised then.
         :raises DbtNodeFailed: models, tests, seeds or snapshots failed; the error has each with its message.
         :raises DbtProjectInvalid: there is no project, or dbt cannot read it.
         :raises DbtProfileInvalid: the profile cannot be made from its warehouse block, or dbt does not take it.
@@ -80,12 +85,32 @@ class DbtProject(Block, slug="dbt-project", title="dbt project"):
             profile=profile,
             observer=observer or Silent(),
             environment=_QUIET,
+            cancelled=cancelled,
         )
         result = DbtResult(ending.success, command, ending.nodes, ending.elapsed)
         raise_failure(result, ending.failure, folder)
         return result
 
-    ainvoke = async_twin(invoke)
+    async def ainvoke(
+        self,
+        arguments: Sequence[str],
+        *,
+        vars: dict[str, JsonValue] | None = None,
+        target: str | None = None,
+        threads: int | None = None,
+        observer: DbtObserver | None = None,
+    ) -> DbtResult:
+        """The asynchronous twin of :meth:`invoke`. Cancelled, it ends the process before it lets go."""
+        cancelled = threading.Event()
+        options = {"vars": vars, "target": target, "threads": threads, "observer": observer, "cancelled": cancelled}
+        work = asyncio.ensure_future(asyncio.to_thread(partial(self.invoke, arguments, **options)))  # type: ignore[arg-type]
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            cancelled.set()
+            await asyncio.wait([work])
+            work.exception()
+            raise
 
     def _folder(self) -> Path:
         folder = self.project_dir.expanduser().resolve()

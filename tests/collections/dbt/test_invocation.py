@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import py_compile
 import select
@@ -79,6 +80,21 @@ def test_an_interruption_ends_the_process_and_leaves_no_folder(shop: DbtProject,
     assert dbt_processes() == []
     with pytest.raises(ProcessLookupError):
         os.kill(left[0], 0)
+
+
+def test_a_cancelled_coroutine_ends_its_process(shop: DbtProject, temporary: Path) -> None:
+    async def cancel_at_the_first_line() -> None:
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+        heard = Heard(at_first_line=lambda: loop.call_soon_threadsafe(begun.set))
+        invocation = asyncio.ensure_future(shop.ainvoke(["build"], observer=heard))
+        await begun.wait()
+        invocation.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await invocation
+        assert dbt_processes() == []
+
+    asyncio.run(cancel_at_the_first_line())
+    assert list(temporary.iterdir()) == []
 
 
 PARENT = """
