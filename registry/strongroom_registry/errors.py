@@ -1,39 +1,39 @@
 """Every error of the registry.
 
-    StrongroomError
-    ├── InvalidReference (ValueError)       a name, version, label or reference that is none
-    ├── RegistryRefusal                     the registry is healthy and says no
-    │   ├── UnknownDocument (LookupError)
-    │   ├── UnknownVersion (LookupError)
-    │   ├── UnknownLabel (LookupError)
-    │   ├── UnknownWorkspace (LookupError)
-    │   ├── DocumentDeleted (LookupError)
-    │   ├── VersionDestroyed (LookupError)
-    │   ├── NameTaken (ValueError)
-    │   ├── StaleExpectation (ValueError)   a compare-and-set that lost
-    │   ├── TypeMismatch (ValueError)
-    │   └── TooLarge (ValueError)
-    ├── KeyProblem
-    │   ├── InvalidKeyUri (ValueError)
-    │   ├── KeyUnavailable                  the provider cannot hand the key out now
-    │   ├── KeyMalformed
-    │   ├── KeyExposed                      a key file that others may read
-    │   └── WrongKey
-    ├── IntegrityError                      somebody or something changed the data
-    │   ├── EnvelopeMalformed
-    │   ├── EnvelopeUnsupported             a newer format, suite or flag
-    │   ├── SealBroken                      the authentication tag or the commitment does not fit
-    │   ├── PublicFieldsTampered
-    │   ├── HeadTampered
-    │   ├── VersionTampered
-    │   ├── HiddenVersion                   a version that the head names is gone, or the reverse
-    │   ├── RollbackDetected                old rows were put back
-    │   └── AuditChainBroken
-    └── StoreProblem
-        ├── StoreUnavailable                cannot be opened, read or written now (full, read-only, locked)
-        ├── StoreForeign                    not a Strongroom store, or a corrupt file
-        ├── StoreNewer                      written by a newer version
-        └── AuditUnavailable                the audit cannot be written, so nothing is changed or revealed
+StrongroomError
+├── InvalidReference (ValueError)       a name, version, label or reference that is none
+├── RegistryRefusal                     the registry is healthy and says no
+│   ├── UnknownDocument (LookupError)
+│   ├── UnknownVersion (LookupError)
+│   ├── UnknownLabel (LookupError)
+│   ├── UnknownWorkspace (LookupError)
+│   ├── DocumentDeleted (LookupError)
+│   ├── VersionDestroyed (LookupError)
+│   ├── NameTaken (ValueError)
+│   ├── StaleExpectation (ValueError)   a compare-and-set that lost
+│   ├── TypeMismatch (ValueError)
+│   └── TooLarge (ValueError)
+├── KeyProblem
+│   ├── InvalidKeyUri (ValueError)
+│   ├── KeyUnavailable                  the provider cannot hand the key out now
+│   ├── KeyMalformed
+│   ├── KeyExposed                      a key file that others may read
+│   └── WrongKey
+├── IntegrityError                      somebody or something changed the data
+│   ├── EnvelopeMalformed
+│   ├── EnvelopeUnsupported             a newer format, suite or flag
+│   ├── SealBroken                      the authentication tag or the commitment does not fit
+│   ├── PublicFieldsTampered
+│   ├── HeadTampered
+│   ├── VersionTampered
+│   ├── HiddenVersion                   a version that the head names is gone, or the reverse
+│   ├── RollbackDetected                old rows were put back
+│   └── AuditChainBroken
+└── StoreProblem
+    ├── StoreUnavailable                cannot be opened, read or written now (full, read-only, locked)
+    ├── StoreForeign                    not a Strongroom store, or a corrupt file
+    ├── StoreNewer                      written by a newer version
+    └── AuditUnavailable                the audit cannot be written, so nothing is changed or revealed
 """
 
 from __future__ import annotations

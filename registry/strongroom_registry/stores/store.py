@@ -125,7 +125,7 @@ class Transaction(View, Protocol):
 
 
 class Store(Protocol):
-    """A place where registries lie. Safe to use from several threads, and after :meth:`after_fork` in a forked process."""
+    """A place where registries lie. Safe to use from several threads, and from a fork after :meth:`after_fork`."""
 
     @property
     def store_id(self) -> bytes | None:
