@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from strongroom_aws.faults import told
 if TYPE_CHECKING:
     import boto3
     from botocore.credentials import Credentials
+    from botocore.loaders import Loader
     from botocore.session import Session as CoreSession
 
 _FALLBACK_REGION = "us-east-1"
@@ -56,9 +57,7 @@ def session(login: Login) -> boto3.Session:
 
 
 def _core(login: Login) -> CoreSession:
-    from botocore.session import Session
-
-    core = Session(profile=login.profile)
+    core = _new_core(login.profile)
     if login.access_key_id and login.secret_access_key:
         core.set_credentials(login.access_key_id, login.secret_access_key, login.session_token)
     if login.region:
@@ -66,12 +65,27 @@ def _core(login: Login) -> CoreSession:
     return core
 
 
+def _new_core(profile: str | None) -> CoreSession:
+    from botocore.session import Session
+
+    core = Session(profile=profile)
+    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    return core
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """Shared by all sessions: to read the description of S3 takes ten times as long as to make a client from it."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
+
+
 def _assuming(role_arn: str, source: CoreSession, login: Login) -> CoreSession:
     """A session whose only provider of credentials assumes the role with those of ``source``."""
     from botocore.credentials import CredentialResolver
-    from botocore.session import Session
 
-    core = Session(profile=login.profile)
+    core = _new_core(login.profile)
     resolver = CredentialResolver(providers=[_role_provider(role_arn, source, login)])
     core.register_component("credential_provider", resolver)
     return core
