@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from strongroom.calls import block_loads
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
 from strongroom.calls.task_call import upstreams_of
 from strongroom.context import FlowRunContext, RunContext, current_run, current_tags
@@ -78,6 +79,7 @@ class FlowCall(FlowRunContext):
         self._resumed = resumed is not None or (caller is not None and caller.resumed)
         self.past: Mapping[tuple[UUID, str], TaskRun] = self._completed() if self._resumed else {}
         self.policy = flow.policy(recalls=self._resumed and resumed is None)
+        block_loads.watch()
 
     @property
     def resumed(self) -> bool:

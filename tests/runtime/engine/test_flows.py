@@ -464,3 +464,23 @@ def test_a_generator_that_is_returned_becomes_a_list() -> None:
         return (n * n for n in range(3))
 
     assert job() == [0, 1, 4]
+
+
+def test_a_run_names_the_versions_of_the_blocks_that_it_loaded(canary: Any, journal: MemoryJournal) -> None:
+    from strongroom import Block, Secret
+
+    Secret(value=canary("first")).save("crm")
+    Secret(value=canary("second")).save("crm", overwrite=True)
+
+    @task
+    def load() -> None:
+        Block.load("crm@1")
+
+    @flow
+    def job() -> None:
+        Secret.load("crm")
+        Secret.load("crm")
+        load.submit()
+
+    job()
+    assert journal.flow_runs()[0].blocks == ["crm@2", "crm@1"]
