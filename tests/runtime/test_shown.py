@@ -30,8 +30,8 @@ class Options(BaseModel):
     token: SecretStr
 
 
-class Crm(Block):
-    """Where the CRM answers."""
+class Depot(Block):
+    """Where goods wait."""
 
     url: str
     token: SecretStr
@@ -81,10 +81,10 @@ def test_secrets_are_stars_wherever_they_stand(canary: Canary) -> None:
 
 
 def test_a_block_is_its_reference(canary: Canary) -> None:
-    crm = Crm(url="https://crm.example.com", token=SecretStr(canary("token")))
-    assert shown({"crm": crm}) == {"crm": "Crm"}
-    crm.save("prod-crm")
-    assert shown({"crm": crm}) == {"crm": "Crm prod-crm@1"}
+    depot = Depot(url="https://depot.example.com", token=SecretStr(canary("token")))
+    assert shown({"depot": depot}) == {"depot": "Depot"}
+    depot.save("east")
+    assert shown({"depot": depot}) == {"depot": "Depot east@1"}
 
 
 @given(
