@@ -12,6 +12,10 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["canaries", "servers.rclone", "servers.aws"]
 
+# No test is about how fast the machine is.
+settings.register_profile("strongroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("strongroom")
+
 
 @pytest.fixture(autouse=True)
 def strongroom_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
