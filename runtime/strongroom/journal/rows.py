@@ -1,8 +1,8 @@
 """Records as rows: the columns of the journal's tables, and the two directions between them and the records.
 
 Writing goes in two steps, so that the thread that runs a flow pays for the smaller one: ``*_snapshot`` copies what a
-record says now, ``*_row`` turns that into values of a database. What people wrote (messages, parameters) is redacted in
-the second step.
+record says now, ``*_row`` turns that into values of a database. What people wrote (names, messages, parameters, tags)
+is redacted in the second step.
 """
 
 # ruff: noqa: SIM905  the columns read better as text
@@ -70,8 +70,8 @@ def flow_row(snapshot: Snapshot) -> Row:
     (kind, state, message, time, _, run_count, created, start, end, entrypoint) = snapshot[10:20]
     (source_hash, pid, host, heartbeat, result, _, history, blocks) = snapshot[20:]
     return (
-        id_.bytes, _text(name), _text(flow_name), _maybe(version), parameters, _json(shown),
-        _bytes(parent_flow), _bytes(parent_task), _text(dynamic_key), json.dumps(sorted(tags)),
+        id_.bytes, _said(name), _text(flow_name), _maybe(version), parameters, _json(shown),
+        _bytes(parent_flow), _bytes(parent_task), _text(dynamic_key), _json(sorted(tags)),
         kind, _text(state), _said(message), time.timestamp(), _history(history), run_count,
         created.timestamp(), _number(start), _number(end), _maybe(entrypoint), source_hash,
         pid, host, _number(heartbeat), *_result(result), json.dumps(blocks),
@@ -83,10 +83,10 @@ def task_row(snapshot: Snapshot) -> Row:
     (id_, name, task_name, task_key, dynamic_key, flow_run, parent, kind, state, message, time) = snapshot[:11]
     (_, run_count, tags, created, start, end, inputs, upstream, cache_key, sort, result, history) = snapshot[11:]
     return (
-        id_.bytes, _text(name), _text(task_name), _text(task_key), _text(dynamic_key), _bytes(flow_run), _bytes(parent),
+        id_.bytes, _said(name), _text(task_name), _text(task_key), _text(dynamic_key), _bytes(flow_run), _bytes(parent),
         kind, _text(state), _said(message), time.timestamp(), _history(history),
-        run_count, json.dumps(sorted(tags)) if tags else "[]", created.timestamp(), _number(start), _number(end),
-        inputs, b"".join([run.bytes for run in upstream]), _maybe(cache_key), sort, *_result(result),
+        run_count, _json(sorted(tags)) if tags else "[]", created.timestamp(), _number(start), _number(end),
+        inputs, b"".join([run.bytes for run in upstream]), _said(cache_key), sort, *_result(result),
     )  # fmt: skip
 
 

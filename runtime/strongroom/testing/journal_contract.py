@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from secrets import token_urlsafe
 from uuid import UUID, uuid4
 
 import pytest
+from strongroom_blocks.redaction import redactor
 
 from strongroom.errors import AmbiguousRun, UnknownRun
 from strongroom.journal.journal import Journal
@@ -219,6 +221,27 @@ class JournalContract:
         for run, left in ((old, 0), (below, 0), (new, 1), (running, 1)):
             assert (len(journal.task_runs(run.id)), len(journal.logs(run.id))) == (left, left)
         assert journal.prune(START) == []
+
+    def test_a_secret_that_this_process_knows_is_stars_wherever_people_can_write(self, journal: Journal) -> None:
+        secret = token_urlsafe()
+        redactor.register(secret)
+        event = StateEvent(StateType.FAILED, "Failed", f"login with {secret}", START)
+        run = a_flow_run(
+            name=f"load-{secret}",
+            state=Failed(message=f"login with {secret}"),
+            history=[event],
+            tags=frozenset({secret}),
+            parameters_shown={"text": secret},
+        )
+        task_run = a_task_run(run, name=secret, state=run.state, history=[event], tags=run.tags, cache_key=secret)
+        journal.save_flow_run(run)
+        journal.save_task_run(task_run)
+        found = [journal.flow_run(str(run.id)), *journal.task_runs(run.id)]
+        assert len(found) == 2
+        for kept in found:
+            assert secret not in repr(kept)
+            assert "***" in kept.name
+            assert "***" in (kept.state.message or "")
 
     def test_of_two_who_claim_a_run_one_gets_it(self, journal: Journal) -> None:
         run = a_flow_run(state=Failed())
