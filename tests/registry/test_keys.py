@@ -347,12 +347,13 @@ except Exception as error:
     print(error)
 """
 ASKING = """
+import traceback
 from strongroom_registry.keys.passphrase import LOWEST_COST, PassphraseKey
 key = PassphraseKey(cost=LOWEST_COST)
 try:
     print("opens:", key.unwrap(key.wrap(bytes(32), b""), b"") == bytes(32))
 except Exception as error:
-    print(error)
+    print("".join(traceback.TracebackException.from_exception(error, capture_locals=True).format()))
 """
 
 
