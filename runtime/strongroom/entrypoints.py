@@ -58,6 +58,9 @@ def _module_of_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         failure = _failure(path.name, error)
+    except BaseException:
+        del sys.modules[name]
+        raise
     else:
         return module
     del sys.modules[name]

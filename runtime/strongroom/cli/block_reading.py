@@ -239,7 +239,7 @@ def types(slug: str | None, as_json: bool) -> None:
         {"slug": card.slug, "title": card.title, "class": f"{card.module}.{card.class_name}", "package": card.package}
         for card in catalog.types()
     ]
-    columns = [Column("slug", "Type", style="bold"), Column("title", "Title"), Column("class", "Class", fold=True)]
+    columns = [Column("slug", "Type", style="bold"), Column("class", "Class", fold=True)]
     listing(rows, columns, as_json=as_json, empty="No type is installed.")
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import click
@@ -100,12 +100,14 @@ def draw(root: Node, *, every: bool = False, width: int | None = None) -> list[s
     """
     rows = list(_rows(root, "", "", every))
     width = width or (shutil.get_terminal_size().columns if on_terminal() else 120)
-    state_width = max((len(node.state) for _, node, _ in rows if node), default=0)
-    longest = max((len(lead) + 2 + len(printable(node.name)) for lead, node, _ in rows if node), default=0)
-    name_width = max(20, min(longest, width - state_width - 14))
+    shown = [(lead, node) for lead, node, _ in rows if node]
+    states = max(len(node.state) for _, node in shown)
+    times = max(len(duration(node.seconds)) for _, node in shown)
+    longest = max(len(lead) + 2 + len(printable(node.name)) for lead, node in shown)
+    layout = _Layout(max(20, min(longest, width - states - times - 4)), states, times, width)
     lines: list[str] = []
     for lead, node, below in rows:
-        lines += _lines(lead, node, below, name_width, state_width, width) if node else [click.style(below, dim=True)]
+        lines += _lines(lead, node, below, layout) if node else [click.style(below, dim=True)]
     return lines
 
 
@@ -140,23 +142,29 @@ def _chosen(children: list[Node], every: bool) -> tuple[list[Node], int]:
     return chosen, len(children) - len(chosen)
 
 
-def _lines(lead: str, node: Node, below: str, name_width: int, state_width: int, width: int) -> list[str]:
-    name = printable(node.name)
-    room = name_width - len(lead) - 2
-    if len(name) > room:
-        name = name[: room - 1] + "…"
-    colour = MARKS.get(node.type, ("", "white"))[1]
-    took = duration(node.seconds)
+class _Layout(NamedTuple):
+    """The widths of the columns, and of all."""
+
+    names: int
+    states: int
+    times: int
+    all: int
+
+
+def _lines(lead: str, node: Node, below: str, layout: _Layout) -> list[str]:
+    room = max(8, layout.names - len(lead) - 2)
+    name = _cut(printable(node.name), room)
+    state = click.style(f"{node.state:<{layout.states}}", fg=MARKS.get(node.type, ("", "white"))[1])
     again = click.style(f"  {node.run_count} attempts", dim=True) if node.run_count > 1 else ""
-    line = (
-        f"{click.style(lead, dim=True)}{mark(node.type)} {name:<{room}}  "
-        f"{click.style(f'{node.state:<{state_width}}', fg=colour)}  {took:>8}{again}"
-    )
-    lines = [line.rstrip()]
-    if node.message and (node.type != "COMPLETED" or node.state not in _UNTELLING):
-        first = printable(node.message).strip().splitlines()[0] if node.message.strip() else ""
-        room = max(20, width - len(below) - 5)
-        text = first if len(first) <= room else first[: room - 1] + "…"
+    took = f"{duration(node.seconds):>{layout.times}}"
+    lines = [f"{click.style(lead, dim=True)}{mark(node.type)} {name:<{room}}  {state}  {took}{again}".rstrip()]
+    message = printable(node.message).strip()
+    if message and node.state not in _UNTELLING:
         stem = "│" if node.children else " "
-        lines.append(click.style(f"{below}{stem}   {text}", dim=True))
+        reason = _cut(message.splitlines()[0], max(20, layout.all - len(below) - 4))
+        lines.append(click.style(f"{below}{stem}   {reason}", dim=True))
     return lines
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
