@@ -305,6 +305,21 @@ def test_runs_older_than_the_settings_say_are_removed(
     assert not kept.exists()
 
 
+def test_a_process_that_ran_a_flow_removes_what_is_too_old_when_it_ends(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, strongroom_home: Path
+) -> None:
+    monkeypatch.setenv("STRONGROOM_JOURNAL_KEEP_DAYS", "30")
+    journal = opened(strongroom_home / "runs.db")
+    journal.save_flow_run(a_flow_run(end_time=START))
+    journal.close()
+    reads = "from strongroom.journal import current_journal; current_journal().flow_runs()"
+    subprocess.run(script(reads), check=True)
+    assert len(journal.flow_runs()) == 1
+    runs = "from strongroom import flow\n@flow\ndef fresh(): ...\nfresh()"
+    subprocess.run(script(runs), check=True, capture_output=True)
+    assert [run.flow_name for run in journal.flow_runs()] == ["fresh"]
+
+
 class Sink:
     """A place to write to that a test holds up, or breaks."""
 

@@ -236,7 +236,7 @@ class JournalContract:
         task_run = a_task_run(run, name=secret, state=run.state, history=[event], tags=run.tags, cache_key=secret)
         journal.save_flow_run(run)
         journal.save_task_run(task_run)
-        found = [journal.flow_run(str(run.id)), *journal.task_runs(run.id)]
+        found: list[FlowRun | TaskRun] = [journal.flow_run(str(run.id)), *journal.task_runs(run.id)]
         assert len(found) == 2
         for kept in found:
             assert secret not in repr(kept)
