@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +45,18 @@ def demo(keep: str | None) -> None:
     them into DuckDB and has dbt build and test the tables. Then the lake moves, and the same flow runs there. Needs no
     network and leaves your own registry alone.
     """
-    from strongroom_blocks import require_extra
-
-    for module, extra in (("duckdb", "duckdb"), ("dbt.version", "dbt"), ("dbt.adapters.duckdb", "dbt")):
-        require_extra(module, extra=extra)
+    _require_extras()
     with _folder(keep) as folder, _settings_of(folder), _quiet_logs():
         Demo(folder, kept=keep is not None).play()
+
+
+def _require_extras() -> None:
+    from strongroom_blocks import require_extra
+
+    require_extra("duckdb", extra="duckdb")
+    require_extra("dbt.__version__", extra="dbt")
+    if find_spec("dbt.adapters.duckdb") is None:  # looked for, not imported: that takes a second
+        raise CommandError("dbt's adapter for DuckDB is not installed.", 'Run: pip install "strongroom[dbt]"')
 
 
 class Demo:

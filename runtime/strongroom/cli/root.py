@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -30,6 +32,16 @@ ENTRIES = {
 ALIASES = {"blocks": "block", "label": "labels", "flow-run": "runs", "flow-runs": "runs", "audits": "audit"}
 
 
+def _prepare() -> None:
+    """What the terminal cannot show, or is no text at all, is escaped rather than an error; a user's own block types are
+    found in the folder where the command is called, as the modules of a program are."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if os.environ.get("STRONGROOM_BLOCK_MODULES") and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
 class _ReaderGone(Exception):
     """Whoever read standard output went away; no OSError, which click would end the process for in its own way."""
 
@@ -49,6 +61,7 @@ class Root(LazyGroup):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
         extra.pop("standalone_mode", None)
+        _prepare()
         given = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(args=given, prog_name=prog_name or "strongroom", standalone_mode=False, **extra)

@@ -207,8 +207,28 @@ def test_a_reader_that_goes_away_is_no_error():
     assert done.stderr == b""
 
 
-def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(process):
-    assert "block" in process("block", "types", "--help", env={"PYTHONIOENCODING": "ascii"}).stdout
+def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(process, strongroom, crm):
+    strongroom("block", "set", "prod-crm", "--set", "page_size=1", "-m", "für später")
+    assert "für später" in process("block", "history", "prod-crm", env={"PYTHONIOENCODING": "ascii"}).stdout
+
+
+def test_an_argument_that_is_no_text_is_told():
+    command = [sys.executable, "-m", "strongroom", "block", "show", b"\xff\xfe"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (2, 7)
+    assert done.stderr.startswith("Error: ")
+
+
+def test_types_are_found_in_modules_beside_the_command(tmp_path):
+    (tmp_path / "own_types.py").write_text("from strongroom import Block\nclass Mine(Block):\n    word: str\n")
+    env = {
+        **os.environ,
+        "STRONGROOM_BLOCK_MODULES": "own_types",
+        "PATH": f"{os.path.dirname(sys.executable)}:/bin:/usr/bin",
+    }
+    command = ["strongroom", "block", "new", "mine", "a", "--set", "word=hello"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=env)
+    assert done.stdout == "Saved a, version 1 (mine).\n", done.stderr
 
 
 def test_completion_knows_commands_types_and_names(process, strongroom, crm):
