@@ -172,6 +172,8 @@ def test_a_killed_flow_goes_on_and_runs_nothing_again_that_completed(
     script = Script(tmp_path, SYNC, token)
     run = script.killed(where)
     assert run.state.is_running()
+    before = {task.id: task for task in current_journal().completed(run.id).values()}
+    assert before
     ended = script.resumed(run)
     assert ended.stdout == SYNC_RESULT % len(token), ended.stderr
     assert ran_once(script, but=again), script.ran()
@@ -182,6 +184,7 @@ def test_a_killed_flow_goes_on_and_runs_nothing_again_that_completed(
     assert [event.name for event in after.history][:3] == ["Pending", "Running", "Resuming"]
     runs = current_journal().task_runs(run.id)
     assert all(task.state.is_completed() for task in runs)
+    assert all(before[task.id].end_time == task.end_time for task in runs if task.id in before)
     assert len({(task.parent_id, task.dynamic_key) for task in runs}) == len(runs)
 
 

@@ -196,7 +196,8 @@ class FlowCall(FlowRunContext):
         run = self.flow_run
         run.name, run.start_time, run.run_count, run.result = past.name, past.start_time, past.run_count, past.result
         run.history = [*past.history]
-        return State(StateType.COMPLETED, past.state.name, "Completed before the flow run was resumed.", value)
+        message = "Completed before the flow run was resumed."
+        return State(StateType.COMPLETED, past.state.name, message, value, timestamp=past.end_time)
 
     def _past_subflow(self) -> FlowRun | None:
         caller = self.flow_run.parent_flow_run_id

@@ -164,7 +164,7 @@ class TaskCall(TaskRunContext):
         run.history.extend(past.history)
         run.run_count = past.run_count
         message = "Completed before the flow run was resumed."
-        return State(StateType.COMPLETED, past.state.name, message, value)
+        return State(StateType.COMPLETED, past.state.name, message, value, timestamp=past.end_time)
 
     def look_up(self) -> State[Any] | None:
         """The cached result, if there is one and it is wanted."""
