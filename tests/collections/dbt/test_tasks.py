@@ -55,6 +55,8 @@ def every_command(project: DbtProject) -> list[str]:
     return [f"{result.command}: {', '.join(node.name for node in result.nodes)}" for result in commands]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_flow_takes_a_project_through_every_command(tmp_path: Path) -> None:
     files = {
         **SHOP,
