@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
     from boto3.s3.transfer import TransferConfig
@@ -29,6 +31,7 @@ COPY_IN_ONE = 5 * 1024 * MIB  # S3's own limit for CopyObject
 COPY_PART = 256 * MIB
 _ATTEMPTS = 5
 _CHUNK = 256 * 1024
+_NOTHING = object()
 
 
 def managed(parts_in_flight: int = PARTS_IN_FLIGHT) -> TransferConfig:
@@ -150,38 +153,68 @@ def complete_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def each(function: Callable[[T], object], items: Iterable[T], workers: int) -> int:
-    """Call ``function`` for all items, ``workers`` at a time; how many there were.
+    """Call ``function`` for all items, at most ``workers`` at a time; how many there were.
 
     Items are drawn one by one as workers come free, so an endless listing takes no memory. After the first failure no
-    more are begun, and it is raised when those under way are done.
+    more are begun, and it is raised when those under way are done. Two workers begin; more join while an item waits
+    longer than it computes, since threads that only compute keep each other from it.
     """
-    source, lock = iter(items), threading.Lock()
-    failures: list[BaseException] = []
-    nothing = object()
-    done = 0
-
-    def work() -> None:
-        nonlocal done
-        try:
-            while not failures:
-                with lock:
-                    item = next(source, nothing)
-                    if item is nothing:
-                        return
-                    done += 1
-                function(item)  # type: ignore[arg-type]
-        except BaseException as failure:
-            failures.append(failure)
-
+    crew = Crew(function, iter(items), workers)
     with ThreadPoolExecutor(workers, thread_name_prefix="strongroom-s3") as pool:
         try:
-            for worker in [pool.submit(copy_context().run, work) for _ in range(workers)]:
-                worker.result()
+            crew.join(pool, min(2, workers))
+            crew.idle.wait()
         except BaseException as interrupt:
-            failures.append(interrupt)
-    if failures:
-        raise failures[0]
-    return done
+            crew.failures.append(interrupt)
+    if crew.failures:
+        raise crew.failures[0]
+    return crew.begun
+
+
+class Crew(Generic[T]):
+    """The workers of one :func:`each`, ``most`` at most."""
+
+    def __init__(self, function: Callable[[T], object], items: Iterator[T], most: int) -> None:
+        self.function, self.items, self.most = function, items, most
+        self.failures: list[BaseException] = []
+        self.begun = self.joined = self.working = 0
+        self.idle = threading.Event()
+        self._lock = threading.Lock()
+        self._drawing = threading.Lock()
+        self._computed = self._took = math.inf
+
+    def join(self, pool: ThreadPoolExecutor, count: int) -> None:
+        """Let some more workers begin."""
+        with self._lock:
+            self.joined += count
+            self.working += count
+        for _ in range(count):
+            pool.submit(copy_context().run, self._work, pool)
+
+    def _work(self, pool: ThreadPoolExecutor) -> None:
+        try:
+            while not self.failures:
+                with self._drawing:
+                    item = next(self.items, _NOTHING)
+                    if item is _NOTHING:
+                        return
+                    self.begun += 1
+                began, computed = time.perf_counter(), time.thread_time()
+                self.function(item)  # type: ignore[arg-type]
+                if self.joined < self.most and self.waits(time.perf_counter() - began, time.thread_time() - computed):
+                    self.join(pool, 1)
+        except BaseException as failure:
+            self.failures.append(failure)
+        finally:
+            with self._lock:
+                self.working -= 1
+                if not self.working:
+                    self.idle.set()
+
+    def waits(self, took: float, computed: float) -> bool:
+        """Whether one more worker has something to wait for. The least figures so far are those without disturbance."""
+        self._took, self._computed = min(self._took, took), min(self._computed, computed)
+        return self._took > self._computed * self.joined
 
 
 class _KeptOpen:

@@ -105,21 +105,37 @@ def test_all_items_are_worked_on_and_counted() -> None:
     assert transfers.each(seen.append, [], 8) == 0
 
 
-def test_no_more_are_worked_on_at_a_time_than_allowed() -> None:
+def test_items_are_worked_on_beside_each_other_and_no_more_than_allowed() -> None:
     together, most, lock = 0, 0, threading.Lock()
-    full = threading.Barrier(3)
+    full = threading.Barrier(2)
 
     def work(_item: int) -> None:
         nonlocal together, most
         with lock:
             together += 1
             most = max(most, together)
-        full.wait()  # nobody leaves before three are here
+        full.wait()  # nobody leaves before two are here
         with lock:
             together -= 1
 
-    transfers.each(work, range(9), 3)
-    assert most == 3
+    transfers.each(work, range(8), 2)
+    assert most == 2
+
+
+@pytest.mark.parametrize(("took", "computed", "wanted"), [(0.035, 0.002, 18), (0.002, 0.0018, 2), (1.0, 0.0, 64)])
+def test_the_crew_grows_as_far_as_waiting_outweighs_computing(took: float, computed: float, wanted: int) -> None:
+    crew = transfers.Crew(print, iter(()), most=64)
+    crew.joined = 2
+    while crew.joined < crew.most and crew.waits(took, computed):
+        crew.joined += 1
+    assert crew.joined == wanted
+
+
+def test_one_disturbed_measurement_does_not_make_a_crowd() -> None:
+    crew = transfers.Crew(print, iter(()), most=64)
+    crew.joined = 2
+    assert not crew.waits(0.002, 0.0018)
+    assert not crew.waits(0.5, 0.0018)
 
 
 def test_after_a_failure_no_more_are_begun_even_of_an_endless_listing() -> None:
