@@ -29,17 +29,18 @@ def bare() -> int:
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "most"),
     [
-        "import strongroom",
-        "from strongroom import flow, task",
-        "from strongroom import Block, Secret, flow, get_run_logger, task",
+        ("import strongroom", 300),
+        ("from strongroom import Block, Secret", 300),
+        ("from strongroom import flow, task", 300),
+        ("from strongroom import Block, Secret, flow, get_run_logger, task", 340),  # 180 of them are pydantic's
     ],
 )
-def test_an_import_stays_small(statement: str) -> None:
+def test_an_import_stays_small(statement: str, most: int) -> None:
     names = loaded(statement)
     assert not {name.partition(".")[0] for name in names} & HEAVY
-    assert len(names) <= 300, f"{len(names)} modules"
+    assert len(names) <= most, f"{len(names)} modules"
 
 
 def test_the_import_of_the_package_alone_loads_next_to_nothing() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE_ROOTS = ["registry", "blocks", "runtime", "collections", "service"]
-FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "tools"}
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 pytestmark = pytest.mark.skipif(
     not (ROOT / "registry").is_dir(), reason="runs on the sources, which are out of the way here"
 )

@@ -1,0 +1,58 @@
+"""Writes ``settings.md`` from the settings themselves: ``python docs/reference/settings.py``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+PAGE = Path(__file__).with_name("settings.md")
+
+HEAD = """\
+# Settings
+
+*This page is written by `python docs/reference/settings.py` from the settings themselves; a test keeps it current.*
+
+Everything is set by environment variables. One that is set and does not fit is an error that names it; an empty one
+counts as not set.
+"""
+
+REGISTRY = {
+    "STRONGROOM_HOME": ("`~/.strongroom`", "Where data lie: `registry.db`, `runs.db`, `storage/`. The key does not."),
+    "STRONGROOM_REGISTRY": ("`registry.db` in the home", "The URL of the registry: `sqlite:///path` or `memory:`."),
+    "STRONGROOM_KEY": ("a file in `~/.config/strongroom/keys/`", "Where the key is, see [keys](../how-to/keys.md)."),
+    "STRONGROOM_PASSPHRASE": ("asked on a terminal", "The passphrase of a `passphrase:` key."),
+    "STRONGROOM_WORKSPACE": ("`default`", "The workspace in the registry."),
+    "STRONGROOM_ACTOR": ("user and host", "Who the audit says did it."),
+    "STRONGROOM_BLOCK_MODULES": ("none", "Modules, behind commas, that define block types to be found by name."),
+}
+
+
+def table(rows: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """The rows as Markdown."""
+    yield from ("| variable | if not set | what it says |", "|---|---|---|")
+    yield from (f"| `{name}` | {default} | {text} |" for name, (default, text) in rows.items())
+
+
+def runtime() -> dict[str, tuple[str, str]]:
+    """The runtime's settings, as their class describes them."""
+    from strongroom.settings import PREFIX, Settings
+
+    def default(field: FieldInfo) -> str:
+        return "" if field.default is None else f"`{str(field.default).lower()}`"
+
+    fields = {name: field for name, field in Settings.model_fields.items() if name != "home"}
+    return {f"{PREFIX}{name.upper()}": (default(field), field.description or "") for name, field in fields.items()}
+
+
+def page() -> str:
+    """The page."""
+    parts = [HEAD, "## Registry and blocks\n", *table(REGISTRY), "\n## Runs\n", *table(runtime())]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    print(f"wrote {PAGE.name}", file=sys.stderr)
