@@ -46,7 +46,8 @@ JSON_SHAPES = {
     "runs ls": "a list of `id` `flow` `name` `state` `state_name` `lost` (its process is gone) `message` `started` "
     "`ended` `seconds` `run_count` `parameters` `blocks` `tags` `entrypoint` `parent`",
     "runs show": "the run as in `runs ls` and its `tree`: `id` `kind` (`flow`, `task`, `node`) `name` `state` "
-    "`state_name` `message` `started` `seconds` `run_count` `children`",
+    "`state_name` `message` `started` `seconds` `run_count` "
+    "`kept` (completed before the resumption) `children`",
     "runs logs": "an object a line: `timestamp` `level` `logger` `flow_run` `task_run` `name` `message`",
     "audit ls": "a list of `seq` `at` `actor` `action` `outcome` `name` `version` `label` `message` `count`",
     "audit verify": "`ok` `entries` `first_bad` `problem`",

@@ -33,8 +33,8 @@ ALIASES = {"blocks": "block", "label": "labels", "flow-run": "runs", "flow-runs"
 
 
 def _prepare() -> None:
-    """What the terminal cannot show, or is no text at all, is escaped rather than an error; a user's own block types are
-    found in the folder where the command is called, as the modules of a program are."""
+    """What the terminal cannot show, or is no text at all, is escaped, no error; a user's own block types are found
+    in the folder where the command is called, as the modules of a program are."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

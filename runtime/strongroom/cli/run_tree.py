@@ -34,7 +34,11 @@ _UNTELLING = {"Completed", "Running"}
 
 @dataclass(slots=True)
 class Node:
-    """A run in the tree. ``kind`` is ``flow``, ``task`` or ``node`` (a dbt model, for instance)."""
+    """A run in the tree.
+
+    ``kind`` is ``flow``, ``task`` or ``node`` (a dbt model, for instance). ``kept`` is set where the run completed
+    before its flow was resumed, so that its result was taken and it did not run again.
+    """
 
     id: UUID
     kind: str
@@ -46,7 +50,13 @@ class Node:
     seconds: float | None
     created: datetime
     run_count: int = 0
+    kept: bool = False
     children: list[Node] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """What is worth saying beside its time."""
+        return "kept from before" if self.kept else f"{self.run_count} attempts" if self.run_count > 1 else ""
 
     def to_json(self) -> dict[str, Any]:
         """The shape that ``strongroom runs show --json`` documents."""
@@ -60,6 +70,7 @@ class Node:
             "started": self.started,
             "seconds": self.seconds,
             "run_count": self.run_count,
+            "kept": self.kept,
             "children": [child.to_json() for child in self.children],
         }
 
@@ -77,8 +88,11 @@ def grow(journal: Journal, run: FlowRun) -> Node:
     root = _node(run, "flow", run.flow_name)
     below: defaultdict[UUID, list[Node]] = defaultdict(list)
     known = {run.id}
+    resumed = max((event.timestamp for event in run.history if event.name == "Resuming"), default=None)
     for task_run in journal.task_runs(run.id):
-        below[task_run.parent_id or run.id].append(_node(task_run, task_run.kind, task_run.name))
+        node = _node(task_run, task_run.kind, task_run.name)
+        node.kept = resumed is not None and task_run.state.is_completed() and task_run.state.timestamp < resumed
+        below[task_run.parent_id or run.id].append(node)
         known.add(task_run.id)
     for child in journal.subflow_runs(run.id):
         parent = child.parent_task_run_id if child.parent_task_run_id in known else run.id
@@ -103,8 +117,9 @@ def draw(root: Node, *, every: bool = False, width: int | None = None) -> list[s
     shown = [(lead, node) for lead, node, _ in rows if node]
     states = max(len(node.state) for _, node in shown)
     times = max(len(duration(node.seconds)) for _, node in shown)
+    notes = max(len(node.note) + 2 if node.note else 0 for _, node in shown)
     longest = max(len(lead) + 2 + len(printable(node.name)) for lead, node in shown)
-    layout = _Layout(max(20, min(longest, width - states - times - 4)), states, times, width)
+    layout = _Layout(max(20, min(longest, width - states - times - notes - 4)), states, times, width)
     lines: list[str] = []
     for lead, node, below in rows:
         lines += _lines(lead, node, below, layout) if node else [click.style(below, dim=True)]
@@ -155,9 +170,9 @@ def _lines(lead: str, node: Node, below: str, layout: _Layout) -> list[str]:
     room = max(8, layout.names - len(lead) - 2)
     name = _cut(printable(node.name), room)
     state = click.style(f"{node.state:<{layout.states}}", fg=MARKS.get(node.type, ("", "white"))[1])
-    again = click.style(f"  {node.run_count} attempts", dim=True) if node.run_count > 1 else ""
     took = f"{duration(node.seconds):>{layout.times}}"
-    lines = [f"{click.style(lead, dim=True)}{mark(node.type)} {name:<{room}}  {state}  {took}{again}".rstrip()]
+    note = click.style(f"  {node.note}", dim=True) if node.note else ""
+    lines = [f"{click.style(lead, dim=True)}{mark(node.type)} {name:<{room}}  {state}  {took}{note}".rstrip()]
     message = printable(node.message).strip()
     if message and node.state not in _UNTELLING:
         stem = "│" if node.children else " "

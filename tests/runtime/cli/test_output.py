@@ -81,7 +81,7 @@ def test_what_has_no_json_form_is_an_error():
 
 
 def node(name="n", type_="COMPLETED", state="Completed", message="", children=(), seconds=0.5, count=1):
-    return Node(uuid4(), "task", name, type_, state, message, NOW, seconds, NOW, count, list(children))
+    return Node(uuid4(), "task", name, type_, state, message, NOW, seconds, NOW, count, children=list(children))
 
 
 def drawn(tree, **options):

@@ -279,6 +279,8 @@ def test_a_killed_run_is_shown_as_lost_and_resumed_where_it_stopped(strongroom, 
     assert "✓ waiting" in strongroom("runs", "resume", run_id[:8]).stdout
     tree = json.loads(strongroom("runs", "show", run_id, "--json").stdout)["tree"]
     assert tree["state"] == "COMPLETED"
+    assert [(child["name"], child["kept"]) for child in tree["children"]] == [("double-0", True), ("hold-0", False)]
+    assert "kept from before" in strongroom("runs", "show", run_id).stdout
     assert strongroom("runs", "logs", run_id).stdout.count("doubling 1") == 1  # not run again
 
 
