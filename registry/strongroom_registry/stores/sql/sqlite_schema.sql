@@ -1,6 +1,6 @@
 -- The tables of a registry in SQLite, format 1. docs/spec/registry.md says what the columns hold.
 -- Every record is canonical bytes beside its MAC; names and ids in clear are there to find rows by, and are checked
--- against the records.
+-- against the records. Rows are too wide for tables without a rowid: these would hold few to a page, and be deep.
 
 CREATE TABLE store (
     only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -32,7 +32,7 @@ CREATE TABLE heads (
     record BLOB NOT NULL,
     mac BLOB NOT NULL,
     PRIMARY KEY (workspace, name)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE versions (
     document BLOB NOT NULL REFERENCES heads (document),
@@ -51,7 +51,7 @@ CREATE TABLE trie (
     path TEXT NOT NULL,
     node BLOB NOT NULL,
     PRIMARY KEY (workspace, path)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE audit (
     workspace BLOB NOT NULL REFERENCES workspaces,
@@ -59,4 +59,4 @@ CREATE TABLE audit (
     record BLOB NOT NULL,
     mac BLOB NOT NULL,
     PRIMARY KEY (workspace, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
