@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from strongroom import redactor
+from strongroom import StrongroomError, redactor
 
 from strongroom_aws.errors import (
     AccessDenied,
@@ -65,6 +65,8 @@ def told(bucket: str = "", key: str = "", *, client: S3Client | None = None) -> 
 
 def explain(exc: BaseException, bucket: str = "", key: str = "", client: S3Client | None = None) -> AwsError | None:
     """Our error for the SDK's; ``None`` for an exception that is not the SDK's."""
+    if isinstance(exc, StrongroomError):
+        return None
     import boto3.exceptions
     import botocore.exceptions
     import s3transfer.exceptions
@@ -77,6 +79,9 @@ def explain(exc: BaseException, bucket: str = "", key: str = "", client: S3Clien
         return refusal(_asked_again(exc, bucket, client).response.get("Error", {}), bucket, key)
     if isinstance(exc, botocore.exceptions.BotoCoreError):
         return _unsent(exc, bucket, key)
+    if isinstance(exc, AttributeError) and "StreamingChecksumBody" in str(exc):
+        # What botocore stumbles into when a failed answer carries the checksum of the object that was asked for.
+        return refusal({"Code": "InternalError"}, bucket, key)
     return None
 
 

@@ -34,6 +34,7 @@ def answer(code: str, message: str = "") -> sdk.ClientError:
         (answer("AccessDenied", "not authorized: s3:GetObject"), errors.AccessDenied, "s3:GetObject"),
         (answer("SlowDown"), errors.ServiceBusy, "SlowDown"),
         (answer("503"), errors.ServiceBusy, "later"),
+        (AttributeError("'StreamingChecksumBody' object has no …"), errors.ServiceBusy, "could not answer"),
         (answer("PermanentRedirect"), errors.RequestRefused, "region_name"),
         (
             answer("KeyTooLongError", "Your key is too long"),
