@@ -67,7 +67,7 @@ def sentence(error: BaseException) -> str:
 
 def tell(error: BaseException, *, debug: bool) -> None:
     """Tell an error on standard error."""
-    from strongroom.cli.output import printable
+    from strongroom.cli.output import colour, printable
 
     if isinstance(error, click.UsageError) and error.ctx:
         click.echo(f"Try '{error.ctx.command_path} --help' for help.", err=True)
@@ -76,7 +76,9 @@ def tell(error: BaseException, *, debug: bool) -> None:
 
         click.echo(redacted("".join(traceback.format_exception(error))), err=True, nl=False)
     hint = " Run it again with --debug to see where." if exit_code(error) is Exit.DEFECT and not debug else ""
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {printable(sentence(error))}{hint}", err=True)
+    click.echo(
+        f"{click.style('Error:', fg='red', bold=True)} {printable(sentence(error))}{hint}", err=True, color=colour()
+    )
 
 
 def silence_broken_pipe() -> None:

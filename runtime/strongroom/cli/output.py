@@ -7,6 +7,7 @@ that others write, so control characters are made visible before they reach a te
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -52,11 +53,16 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def colour() -> bool | None:
+    """Whether to write in colour: False where NO_COLOR says so, None for "where there is a terminal"."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
 def console() -> Console:
     """A rich console on the current standard output, for terminals only."""
     from rich.console import Console
 
-    return Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    return Console(file=sys.stdout, highlight=False, color_system=None if colour() is False else "auto")
 
 
 def print_json(value: Any) -> None:

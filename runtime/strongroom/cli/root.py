@@ -14,6 +14,7 @@ import click
 
 from strongroom import __version__
 from strongroom.cli.outcome import Exit, exit_code, silence_broken_pipe, tell
+from strongroom.cli.output import colour
 from strongroom.cli.teaching import Entry, LazyGroup
 
 START, BLOCKS, FLOWS, REGISTRY = "Start here", "Blocks", "Flows", "Registry"
@@ -64,6 +65,7 @@ class Root(LazyGroup):
         _prepare()
         given = list(sys.argv[1:] if args is None else args)
         try:
+            extra.setdefault("color", colour())
             code = super().main(args=given, prog_name=prog_name or "strongroom", standalone_mode=False, **extra)
             with _noticing_readers():
                 sys.stdout.flush()

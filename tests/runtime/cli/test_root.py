@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import shlex
 import subprocess
@@ -210,6 +211,21 @@ def test_a_reader_that_goes_away_is_no_error():
 def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(process, strongroom, crm):
     strongroom("block", "set", "prod-crm", "--set", "page_size=1", "-m", "für später")
     assert "für später" in process("block", "history", "prod-crm", env={"PYTHONIOENCODING": "ascii"}).stdout
+
+
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+@pytest.mark.parametrize("args", [["block", "ls"], ["block", "show", "prod-crm"], ["block", "show", "nothing"]])
+def test_colours_are_for_terminals_that_want_them(crm, env, coloured, args):
+    parent, child = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", **env}
+    subprocess.run(
+        [sys.executable, "-m", "strongroom", *args], stdout=child, stderr=child, env=environment, check=False
+    )
+    os.close(child)
+    shown = os.read(parent, 65536)
+    os.close(parent)
+    assert b"prod-crm" in shown or b"nothing" in shown
+    assert (b"\x1b[" in shown) is coloured
 
 
 def test_an_argument_that_is_no_text_is_told():
