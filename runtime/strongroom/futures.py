@@ -50,7 +50,7 @@ class PrefectFuture(Generic[R]):
         self.helper = helper
         self._final: State[Any] | None = None
         self._lock = threading.Lock()
-        self._waiters: list[threading.Event] | None = None
+        self._waiters: list[threading.Lock] | None = None
         self._callbacks: list[Callable[[PrefectFuture[R]], object]] | None = None
 
     @property
@@ -77,12 +77,12 @@ class PrefectFuture(Generic[R]):
             return
         if timeout is None and (helper := self.helper) is not None:
             helper(self)
-        event = self._event()
-        if event is not None:
+        gate = self._gate()
+        if gate is not None:
             with blocked():
-                event.wait(timeout)
+                gate.acquire(timeout=-1 if timeout is None else timeout)
             if timeout is not None and self._final is None:
-                self._forget(event)
+                self._forget(gate)
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
         """What the task returned, once the run is over.
@@ -137,25 +137,27 @@ class PrefectFuture(Generic[R]):
             waiters, self._waiters = self._waiters, None
             callbacks, self._callbacks = self._callbacks, None
             self.helper = None
-        for event in waiters or ():
-            event.set()
+        for gate in waiters or ():
+            gate.release()
         for callback in callbacks or ():
             callback(self)
 
-    def _event(self) -> threading.Event | None:
+    def _gate(self) -> threading.Lock | None:
+        """A lock that is held until the run is over; None where it is."""
+        gate = threading.Lock()
+        gate.acquire()
         with self._lock:
             if self._final is not None:
                 return None
-            event = threading.Event()
             if self._waiters is None:
                 self._waiters = []
-            self._waiters.append(event)
-            return event
+            self._waiters.append(gate)
+        return gate
 
-    def _forget(self, event: threading.Event) -> None:
+    def _forget(self, gate: threading.Lock) -> None:
         with self._lock:
-            if self._waiters and event in self._waiters:
-                self._waiters.remove(event)
+            if self._waiters and gate in self._waiters:
+                self._waiters.remove(gate)
 
     def __repr__(self) -> str:
         return f"<future of {self._run.name!r}: {self.state.name}>"

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -147,7 +148,8 @@ def rules_of_a_run(policy: Policy) -> Steps:
         state = yield from _found_or_run(policy)
     except BaseException as error:
         if policy.gathers:
-            yield Abandon(interrupt=not isinstance(error, Exception))
+            with suppress(BaseException):  # a second interrupt ends the waiting, and the state is recorded all the same
+                yield Abandon(interrupt=not isinstance(error, Exception))
         state = ended_by(error, policy)
     return (yield Enter(state))  # type: ignore[no-any-return]
 

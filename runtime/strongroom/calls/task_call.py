@@ -94,7 +94,7 @@ class TaskCall(TaskRunContext):
         if run.flow_run_id is not None and state.type is StateType.RUNNING and run.inputs_fingerprint is None:
             run.inputs_fingerprint = fingerprint(tuple(self.parameters.values()))
         self._journal.save_task_run(run)
-        if state.type is not StateType.COMPLETED and state.name != "Running":
+        if state.message is not None or state.name not in _QUIET:
             self._say(state)
         return state
 
@@ -108,7 +108,9 @@ class TaskCall(TaskRunContext):
             self.logger.warning("%s Retry %s starts in %g s.", state.message, self._retry_number(), seconds)
         elif state.name == "Retrying":
             self.logger.info("Retry %s begins.", self._retry_number(-1))
-        elif state.type is not StateType.PENDING or state.name == "NotReady":
+        elif state.type is StateType.COMPLETED:
+            self.logger.info("Finished in state %s", state)
+        else:
             self.logger.warning("Finished in state %s", state)
 
     def _retry_number(self, offset: int = 0) -> str:
@@ -292,3 +294,5 @@ def upstreams_of(wait_for: tuple[Any, ...]) -> list[tuple[Any, bool]]:
 
 
 _PENDING = Pending()
+_QUIET = frozenset({"Pending", "Running", "Completed"})
+"""What happens to every task is in the journal; the log tells what does not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import threading
 from collections import deque
 from contextvars import copy_context
@@ -88,13 +89,13 @@ class _Seats:
     def __init__(self, limit: int) -> None:
         self._free = limit
         self._lock = threading.Lock()
-        self._called = threading.Condition(self._lock)
         self._freed = threading.Condition(self._lock)
         self._ready: deque[_Job] = deque()
+        self._calls: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._idle = self._returning = 0
         self._closing = False
 
-    def queue(self, job: _Job) -> None:
+    def add(self, job: _Job) -> None:
         """The next free thread takes this job."""
         with self._lock:
             self._ready.append(job)
@@ -104,7 +105,9 @@ class _Seats:
         """No more jobs come."""
         with self._lock:
             self._closing = True
-            self._called.notify_all()
+            for _ in range(self._idle):
+                self._calls.put(None)
+            self._idle = 0
 
     def stand_up(self) -> None:
         """The thread waits for something and needs no seat."""
@@ -128,36 +131,40 @@ class _Seats:
             return
         if self._returning:
             self._freed.notify()
-        elif self._ready and self._idle:
-            self._idle -= 1
-            self._called.notify()
         elif self._ready:
             self._free -= 1
-            threading.Thread(target=self._work, name="strongroom-worker", daemon=True).start()
+            job = self._ready.popleft()
+            if self._idle:
+                self._idle -= 1
+                self._calls.put(job)
+            else:
+                threading.Thread(target=self._work, args=(job,), name="strongroom-worker", daemon=True).start()
 
-    def _work(self) -> None:
+    def _work(self, first: _Job) -> None:
+        """What a thread does, from its first job on; it has a seat while it has a job."""
         take_seat(_Seat(self))
+        jobs = [first]
+        del first
         try:
-            while (job := self._next()) is not None:
-                job.carry_out()
+            while jobs:
+                jobs.pop().carry_out()  # and is forgotten, before the thread waits for the next one
+                if (job := self._next()) is not None:
+                    jobs.append(job)
                 del job
         except KeyboardInterrupt:
             return
 
     def _next(self) -> _Job | None:
-        """The next job for a thread that has a seat; None sends it home without."""
+        """The next job for a thread that has a seat, now or when it is called; None sends it home."""
         with self._lock:
             if self._ready and not self._returning:
                 return self._ready.popleft()
             self._free += 1
             self._offer()
-            while not (self._ready and self._free > 0 and not self._returning):
-                if self._closing:
-                    return None
-                self._idle += 1
-                self._called.wait()
-            self._free -= 1
-            return self._ready.popleft()
+            if self._closing:
+                return None
+            self._idle += 1
+        return self._calls.get()
 
 
 class _Seat:
@@ -202,7 +209,7 @@ class _Job:
             self._missing -= 1
             ready = self._missing == 0
         if ready:
-            self._seats.queue(self)
+            self._seats.add(self)
 
     def claim(self) -> bool:
         """Whether the caller is the one who carries it out."""

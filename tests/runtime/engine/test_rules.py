@@ -30,7 +30,13 @@ from strongroom.timeouts import Expired
 BOOM = ValueError("boom")
 
 
-def course(policy: Policy, *happenings: Any, asked: bool = True, found: State[Any] | None = None) -> list[str]:
+def course(
+    policy: Policy,
+    *happenings: Any,
+    asked: bool = True,
+    found: State[Any] | None = None,
+    again: BaseException | None = None,
+) -> list[str]:
     """The states and effects that the rules want, when the calls of the function have these outcomes."""
     outcomes = list(happenings)
     steps = rules_of_a_run(policy)
@@ -66,6 +72,7 @@ def course(policy: Policy, *happenings: Any, asked: bool = True, found: State[An
                 seen.append(f"Sleep {seconds:g}")
             case Abandon(interrupt):
                 seen.append("Interrupt" if interrupt else "Abandon")
+                error = again
 
 
 TASK = Policy("Task")
@@ -150,6 +157,11 @@ def test_what_is_known_already_is_not_run(policy: Policy, found: State[Any] | No
 def test_a_condition_decides_about_another_attempt(asked: bool, expected: str) -> None:
     policy = Policy("Task", Retries(1), asks=True)
     assert " ".join(course(policy, BOOM, BOOM, asked=asked)) == expected
+
+
+def test_a_second_interrupt_ends_the_waiting_and_is_recorded_too() -> None:
+    seen = course(FLOW, KeyboardInterrupt(), again=KeyboardInterrupt())
+    assert " ".join(seen) == "Running Call Interrupt Crashed = CRASHED"
 
 
 def test_a_timeout_is_an_error_of_its_own() -> None:
