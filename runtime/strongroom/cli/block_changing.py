@@ -103,22 +103,19 @@ def new(
 def set_(name: str, as_json: bool, **given: Any) -> None:
     """Save a new version of a block with some fields changed.
 
-    On a terminal, without any field given, asks for all of them. Fails, and changes nothing, where somebody else saved
-    a version meanwhile.
+    On a terminal, without any field given, asks for each; Enter keeps it as it is. Fails, and changes nothing, where
+    somebody else saved a version meanwhile.
     """
-    from strongroom_blocks import Block, reference_of
+    from strongroom_blocks import Block
 
     reference = bare(name)
-    with opened_registry():
-        former = Block.load(reference)
-        stands_at = reference_of(former)
-        values = _gather(type(former), given)
+    with opened_registry() as registry:
+        number = registry.head(reference).current
+        values = _gather(Block.load(f"{reference}@{number}"), given)
         if not values.given and not _may_ask():
-            raise CommandError("Nothing to change is given.", "Add --set field=value.", Exit.USAGE)
-        base = {field: getattr(former, field) for field in type(former).model_fields}
-        changed = values.build(ask=not values.given, base=base if values.given else None)
-        expect = stands_at.version if stands_at else None
-        _report(changed.save(reference, message=given["message"], expect=expect, labels=given["labels"]), as_json)
+            raise CommandError("Nothing to change is given.", "Add --set field=value", Exit.USAGE)
+        changed = values.build(ask=_may_ask())
+        _report(changed.save(reference, message=given["message"], expect=number, labels=given["labels"]), as_json)
 
 
 @command(
@@ -213,10 +210,10 @@ def _type(slug: str) -> type[Block]:
     return find(slug).load()
 
 
-def _gather(cls: type[Block], given: dict[str, Any]) -> Values:
+def _gather(start: Block | type[Block], given: dict[str, Any]) -> Values:
     from strongroom.cli.fields import Values
 
-    values = Values(cls)
+    values = Values(start)
     if given["from_file"] is not None:
         values.from_file(given["from_file"])
     if given["from_env"] is not None:

@@ -15,27 +15,30 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 
-def prompt_for(name: str, field: FieldInfo) -> str | dict[str, str] | None:
-    """Ask for one field: the text as typed, the entries of a secret mapping, or None for the field's own default."""
+def prompt_for(name: str, field: FieldInfo, *, kept: bool = False) -> str | dict[str, str] | None:
+    """Ask for one field: the text as typed, the entries of a secret mapping, or None for the field's own default; with
+    ``kept``, for the value that it has.
+    """
+    needed = field.is_required() and not kept
     if field.description:
         click.secho(field.description, dim=True, err=True)
     if is_secret_mapping(field.annotation):
-        return _entries(name) or (None if not field.is_required() else {})
+        return _entries(name, kept) or ({} if needed else None)
     secret = is_secret(field.annotation)
     answer: str = click.prompt(
-        f"{name}{_hint(field, secret)}",
-        default=None if field.is_required() else "",
+        f"{name}{_hint(field, secret, kept)}",
+        default=None if needed else "",
         hide_input=secret,
         show_default=False,
         prompt_suffix=": ",
         err=True,
     )
-    if not answer and not field.is_required():
+    if not answer and not needed:
         return None
     return _from_file(answer) if secret and answer.startswith("@") else answer
 
 
-def _hint(field: FieldInfo, secret: bool) -> str:
+def _hint(field: FieldInfo, secret: bool, kept: bool) -> str:
     block = block_class(field.annotation)
     if block is not None:
         slug = getattr(block, "__block__", None)
@@ -44,7 +47,9 @@ def _hint(field: FieldInfo, secret: bool) -> str:
         words = ["hidden", "@FILE reads a file"]
     else:
         words = [what_to_type(field.annotation)]
-    if not field.is_required():
+    if kept:
+        words.append("Enter keeps it")
+    elif not field.is_required():
         words.append("Enter for none" if secret else f"Enter for {default_text(field)}")
     shown = ", ".join(filter(None, words))
     return f" ({shown})" if shown else ""
@@ -68,8 +73,10 @@ def _from_file(answer: str) -> str:
     return answer[1:] if answer.startswith("@@") else read_text(Path(answer[1:])).removesuffix("\n")
 
 
-def _entries(name: str) -> dict[str, str]:
-    click.echo(f"{name}: entry by entry; an empty name ends it", err=True)
+def _entries(name: str, kept: bool) -> dict[str, str]:
+    click.echo(
+        f"{name}: entry by entry; an empty name ends it{', at once keeps what it has' if kept else ''}", err=True
+    )
     entries: dict[str, str] = {}
     while key := click.prompt("  name", default="", show_default=False, err=True):
         entries[key] = click.prompt(f"  {key} (hidden)", hide_input=True, err=True)

@@ -31,11 +31,15 @@ _ATTEMPTS = 3
 
 
 class Values:
-    """The values of a block to be; what is taken later wins."""
+    """The values of a block to be; what is taken later wins.
 
-    def __init__(self, cls: type[Block]) -> None:
-        self.cls = cls
-        self.fields: dict[str, FieldInfo] = cls.model_fields
+    :param start: the type of the block, or the block whose values hold where none is given.
+    """
+
+    def __init__(self, start: Block | type[Block]) -> None:
+        self.cls: type[Block] = start if isinstance(start, type) else type(start)
+        self.fields: dict[str, FieldInfo] = self.cls.model_fields
+        self.former: dict[str, Any] = {} if isinstance(start, type) else _parts(start)
         self.given: dict[str, Any] = {}
         self._stdin_used = False
 
@@ -76,20 +80,20 @@ class Values:
         else:
             self._put(keys, self._convert(annotation_at(annotation, keys[1:]), value))
 
-    def build(self, *, ask: bool, base: Mapping[str, Any] | None = None) -> Block:
-        """The block. With ``ask``, what is missing is asked for, and again where it does not fit: all fields where
-        none is given, else the required ones.
-
-        :param base: values that hold where none is given; fields that it has are not asked for.
+    def build(self, *, ask: bool) -> Block:
+        """The block. With ``ask``, each field is asked for where none is given, else what is required and missing; and
+        again what does not fit.
         """
         from strongroom_blocks.errors import BlockValidationError
 
-        if ask:
-            missing = [name for name in self.fields if name not in self.given and name not in (base or {})]
-            self._ask([name for name in missing if not self.given or self.fields[name].is_required()])
+        if ask and not self.given:
+            self._ask(list(self.fields))
+        elif ask:
+            here = {*self.given, *self.former}
+            self._ask([name for name, field in self.fields.items() if field.is_required() and name not in here])
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self.cls(**{**(base or {}), **self.given})
+                return self.cls(**{**self.former, **self.given})
             except BlockValidationError as error:
                 wrong = self._fields_of(error)
                 if not ask or not wrong or attempt == _ATTEMPTS:
@@ -115,9 +119,10 @@ class Values:
             raise CommandError(unknown, code=Exit.USAGE)
 
     def _put(self, keys: Sequence[str], value: Any) -> None:
-        target = self.given
+        target, former = self.given, self.former
         for key in keys[:-1]:
-            target = target.setdefault(key, {})
+            former = _parts(former.get(key))
+            target = target.setdefault(key, former)
             if not isinstance(target, dict):
                 raise CommandError(f"{'.'.join(keys)} lies inside another value.", "Set one of the two.", Exit.USAGE)
         target[keys[-1]] = value
@@ -144,13 +149,24 @@ class Values:
 
     def _ask(self, names: Sequence[str]) -> None:
         for name in names:
-            answer = prompt_for(name, self.fields[name])
+            answer = prompt_for(name, self.fields[name], kept=name in self.former)
             if answer is None:
                 self.given.pop(name, None)
             else:
                 self.given[name] = (
                     answer if isinstance(answer, dict) else self._convert(self.fields[name].annotation, answer)
                 )
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    """What a value consists of, so that one part of it can be changed: fields of a model, entries of a mapping."""
+    from strongroom_blocks.secrets import SecretDict
+
+    if isinstance(value, SecretDict):
+        return dict(value.get_secret_value())
+    if isinstance(value, Mapping):
+        return dict(value)
+    return {name: getattr(value, name) for name in getattr(type(value), "model_fields", ())}
 
 
 def _of_unknown_keys(path: str, keys: Sequence[str], cls: type[Block]) -> tuple[str, str]:

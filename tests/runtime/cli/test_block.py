@@ -210,6 +210,28 @@ def test_set_changes_a_field_and_keeps_the_rest(strongroom, crm):
     assert versions_of(strongroom, "prod-crm")[0]["message"] == "smaller pages"
 
 
+def test_set_of_a_part_keeps_the_other_parts(strongroom, crm, canary):
+    one, two, password = canary("one"), canary("two"), canary("password")
+    start = ["--set", f"headers.One={one}", "--set", "login.user=ada", "--set", f"login.password={password}"]
+    strongroom("block", "set", "prod-crm", *start)
+    strongroom("block", "set", "prod-crm", "--set", f"headers.Two={two}", "--set", "login.user=eve")
+    loaded = Block.load("prod-crm")
+    assert loaded.headers.get_secret_value() == {"One": one, "Two": two}
+    assert (loaded.login.user, loaded.login.password.get_secret_value()) == ("eve", password)
+
+
+def test_set_asks_a_person_and_enter_keeps(strongroom, person, crm):
+    result = strongroom("block", "set", "prod-crm", input="\n\n7\n\n\n\n")
+    assert "token (hidden, @FILE reads a file, Enter keeps it):" in result.stderr
+    loaded = Block.load("prod-crm")
+    assert (loaded.page_size, loaded.token.get_secret_value()) == (7, crm)
+
+
+def test_set_that_fits_nowhere_changes_nothing(strongroom, crm):
+    assert "page_size" in strongroom("block", "set", "prod-crm", "--set", "page_size=many", code=2).stderr
+    assert len(versions_of(strongroom, "prod-crm")) == 1
+
+
 def test_set_without_a_field_is_a_usage_error_in_a_script(strongroom, crm):
     assert "--set field=value" in strongroom("block", "set", "prod-crm", code=2).stderr
 
