@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -271,6 +272,12 @@ def labels(name: str | None, as_json: bool) -> None:
     listing(rows, columns, as_json=as_json, empty=empty)
 
 
+def _prose(docstring: str) -> str:
+    """A docstring without the marks that are for its typesetting."""
+    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"\1", docstring.strip())
+    return re.sub(r"::$", ":", text.replace("``", ""), flags=re.MULTILINE)
+
+
 def _show_type(cls: type[Block], as_json: bool) -> None:
     from strongroom_blocks.catalog import description
 
@@ -292,7 +299,7 @@ def _show_type(cls: type[Block], as_json: bool) -> None:
     if as_json:
         print_json({"slug": identity.slug, "title": identity.title, "description": description(cls), "fields": rows})
         return
-    click.echo(f"{click.style(identity.slug, bold=True)}  {identity.title}\n\n{description(cls).strip()}\n".lstrip())
+    click.echo(f"{click.style(identity.slug, bold=True)}  {identity.title}\n\n{_prose(description(cls))}\n".lstrip())
     columns = [
         Column("field", "Field", style="bold"),
         Column("type", "Type", fold=True),

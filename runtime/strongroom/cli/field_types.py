@@ -20,6 +20,9 @@ _WORDS: dict[Any, str] = {
     tuple: "a JSON list",
 }
 
+_SHORT = 32
+"""How long the types inside a container may be in a listing; beyond it, the container's name has to do."""
+
 
 def alternatives(annotation: Any) -> list[Any]:
     """The types that a value may have: the members of a union without None, or the type itself."""
@@ -121,7 +124,7 @@ def type_text(annotation: Any) -> str:
             words.append(f"block {identity.slug}")
         elif get_args(kind):
             inner = ", ".join(filter(None, map(type_text, get_args(kind))))
-            words.append(f"{cls.__name__}[{inner}]" if inner else cls.__name__)
+            words.append(f"{cls.__name__}[{inner}]" if 0 < len(inner) <= _SHORT else cls.__name__)
         else:
             words.append(getattr(cls, "__name__", str(kind)))
     return " | ".join(dict.fromkeys(words))

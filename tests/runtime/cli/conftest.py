@@ -25,7 +25,7 @@ class Login(BaseModel):
 
 
 class CrmApi(Block, slug="crm-api", title="CRM API"):
-    """Where the CRM answers and how to log in."""
+    """Where the CRM answers, and how :class:`~pydantic.SecretStr` keeps its ``token``."""
 
     base_url: HttpUrl
     token: SecretStr

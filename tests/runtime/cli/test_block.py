@@ -387,7 +387,10 @@ def test_a_type_shows_its_fields(strongroom):
         "field": "token", "type": "SecretStr", "required": True, "secret": True, "default": None, "description": "",
     }  # fmt: skip
     assert fields["page_size"]["default"] == "100"
-    assert "How to" not in strongroom("block", "types", "crm-api").stdout
+    assert fields["tags"]["type"] == "list[str]"
+    assert fields["login"]["type"] == "Login"
+    shown = strongroom("block", "types", "crm-api").stdout
+    assert shown.startswith("crm-api  CRM API\n\nWhere the CRM answers, and how SecretStr keeps its token.\n")
 
 
 @pytest.mark.parametrize(
