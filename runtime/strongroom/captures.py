@@ -12,7 +12,7 @@ from strongroom_registry.errors import StrongroomError
 from strongroom.errors import CorruptResult, MissingResult, UnserializableResult
 from strongroom.journal.records import StoredResult
 from strongroom.results import LocalStorage
-from strongroom.sealed_records import Sealer, current_sealer, load_value, read_record, write_record
+from strongroom.sealed_records import LateRecord, Sealer, current_sealer, load_value, read_record, write_record
 from strongroom.serializers import PickleSerializer
 
 _log = logging.getLogger("strongroom.results")
@@ -43,10 +43,11 @@ class Captures:
             body = _pickle.dumps(value, self._max_bytes)
         except UnserializableResult:
             return None
+        if len(body) <= INLINE_BYTES:
+            late = LateRecord(body, _pickle.name, self._sealer, _run_context(run_id))
+            return StoredResult(late, None, None, _pickle.name, len(body))
         try:
             record = write_record(body, _pickle.name, None, self._sealer, _run_context(run_id))
-            if len(body) <= INLINE_BYTES:
-                return StoredResult(record, None, None, _pickle.name, len(record))
             key = f"{_folder(root_id)}/{run_id}.{uuid4().hex[:8]}"
             self._storage.write_path(key, record)
             return StoredResult(None, key, None, _pickle.name, len(record))
@@ -56,7 +57,7 @@ class Captures:
 
     def restore(self, stored: StoredResult, run_id: UUID) -> Any:
         """The value that was captured for the run of this id; raises a ResultProblem where it cannot be had."""
-        record = stored.inline
+        record = None if stored.inline is None else bytes(stored.inline)
         if record is None:
             if stored.key is None or not stored.key.startswith("captured/"):
                 raise MissingResult(f"Run {run_id} has no captured result.", "Run the task again.")

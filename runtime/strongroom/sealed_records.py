@@ -69,6 +69,27 @@ def write_record(
     return b"".join((_MAGIC, bytes((_CLEAR,)), zlib.crc32(payload).to_bytes(4, "big"), payload))
 
 
+class LateRecord:
+    """A record that is written when its bytes are asked for: by the journal's thread, and not by the run's.
+
+    Sealing lets other threads go first, which costs a run more than the sealing itself.
+    """
+
+    __slots__ = ("_body", "_context", "_sealer", "_serializer")
+
+    def __init__(self, body: bytes, serializer: str, sealer: Sealer | None, context: bytes) -> None:
+        self._body = body
+        self._serializer = serializer
+        self._sealer = sealer
+        self._context = context
+
+    def __bytes__(self) -> bytes:
+        return write_record(self._body, self._serializer, None, self._sealer, self._context)
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+
 def read_record(record: bytes, sealer: Sealer | None, context: bytes) -> Opened:
     """Open a record; raises :class:`~strongroom.errors.CorruptResult` or ResultKeyMismatch."""
     if len(record) < len(_MAGIC) + 1 or not record.startswith(_MAGIC):

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from strongroom.captures import INLINE_BYTES, Captures, captures
 from strongroom.errors import CorruptResult, MissingResult, ResultKeyMismatch, ResultProblem, UnserializableResult
+from strongroom.journal.memory import MemoryJournal
 from strongroom.journal.records import now
 from strongroom.results import LocalStorage, ResultStore, result_store
 from strongroom.sealed_records import Sealer, read_record, write_record
+from strongroom.testing.journal_contract import a_flow_run, a_task_run
+from strongroom_registry.errors import StrongroomError
 
 Canary = Callable[..., str]
 
@@ -362,7 +365,7 @@ def test_a_result_is_not_taken_for_parameters(keeping: Captures) -> None:
     assert stored is not None
     assert stored.inline is not None
     with pytest.raises(ResultKeyMismatch):
-        keeping.open_parameters(stored.inline, run)
+        keeping.open_parameters(bytes(stored.inline), run)
 
 
 def test_without_a_registry_nothing_is_captured_and_it_is_said(
@@ -384,3 +387,19 @@ def test_storage_reads_what_it_wrote_whole(tmp_path: Path) -> None:
     storage.write_path("a/b", b"two")
     assert storage.read_path("a/b") == b"two"
     assert [path.name for path in (tmp_path / "s" / "a").iterdir()] == ["b"]
+
+
+def test_a_result_that_cannot_be_sealed_any_more_costs_nothing_but_itself(keeping: Captures) -> None:
+    class Closed:
+        def seal(self, data: bytes, context: bytes) -> bytes:
+            raise StrongroomError("The registry was closed.")
+
+        def open(self, sealed: bytes, context: bytes) -> bytes:
+            raise StrongroomError("The registry was closed.")
+
+    journal, flow_run = MemoryJournal(), a_flow_run()
+    run = a_task_run(flow_run)
+    run.result = Captures(keeping._storage, Closed(), 1000).capture(42, run.id, flow_run.id)
+    journal.save_task_run(run)
+    [saved] = journal.task_runs(flow_run.id)
+    assert (saved.name, saved.result) == (run.name, None)

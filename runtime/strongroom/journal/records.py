@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
 
 if TYPE_CHECKING:
+    from strongroom.sealed_records import LateRecord
     from strongroom.states import State, StateType
 
 
@@ -33,7 +34,7 @@ class StoredResult:
     reference of the block that holds it, None for the local folder; ``size`` counts the record's bytes as stored.
     """
 
-    inline: bytes | None = field(default=None, repr=False)
+    inline: bytes | LateRecord | None = field(default=None, repr=False)
     key: str | None = None
     storage: str | None = None
     serializer: str = "pickle"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from strongroom_blocks.redaction import redactor
+from strongroom_registry.errors import StrongroomError
 
 from strongroom.journal.records import FlowRun, LogEntry, StateEvent, StoredResult, TaskRun
 
@@ -210,8 +211,12 @@ def _history(events: tuple[StateEvent, ...]) -> str:
 def _result(result: StoredResult | None) -> tuple[Any, ...]:
     if result is None:
         return _NO_RESULT
-    key = _maybe(result.key)
-    return (result.inline, key, result.storage, result.serializer, result.size, _number(result.expires))
+    try:
+        inline = None if result.inline is None else bytes(result.inline)
+    except StrongroomError:
+        return _NO_RESULT  # it cannot be sealed any more, so a resumption runs the task again
+    size = result.size if inline is None else len(inline)
+    return (inline, _maybe(result.key), result.storage, result.serializer, size, _number(result.expires))
 
 
 def _bytes(id_: UUID | None) -> bytes | None:
