@@ -126,8 +126,8 @@ def _memory(server: S3Server, home: Path) -> Row:
 
     Both sizes are beyond the eight parts that are in flight at a time, where the bound is reached.
     """
-    large, small = (_peak(server, _random_file(home / f"memory-{size}", size * MIB)) for size in (256, 128))
-    return Row("peak memory, 256 MiB up and down", large, small, "MiB", 1.15, "the same with 128 MiB")
+    large, small = (_peak(server, _random_file(home / f"memory-{size}", size * MIB)) for size in (256, 64))
+    return Row("peak memory, 256 MiB up and down", large, small, "MiB", 1.25, "the same with 64 MiB")
 
 
 def _peak(server: S3Server, file: Path) -> float:

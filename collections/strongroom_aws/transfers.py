@@ -43,6 +43,7 @@ def managed(parts_in_flight: int = PARTS_IN_FLIGHT) -> TransferConfig:
         multipart_threshold=_PART,
         multipart_chunksize=_PART,
         max_concurrency=parts_in_flight,
+        max_io_queue=32,  # chunks of 256 KiB that wait for the disk
         preferred_transfer_client="classic",
     )
     config.max_in_memory_upload_chunks = config.max_in_memory_download_chunks = parts_in_flight
