@@ -10,6 +10,8 @@ fence                     what is done with it
 anything else             shown only
 ========================  ==========================================================================================
 
+A page that speaks of ``LAKE_ENDPOINT`` finds an S3 server there, with a bucket ``lake``.
+
 ``no-run`` behind the language leaves a fence out; the text has to say why it cannot run everywhere.
 """
 
@@ -76,7 +78,19 @@ def run_console(content: str, folder: Path) -> None:
         assert not output.strip() or matches(output, shown), f"$ {command}\nexpected:\n{output}\ngot:\n{shown}"
 
 
+@pytest.fixture
+def lake(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a page that asks for it: an S3 server."""
+    if "LAKE_ENDPOINT" in page.read_text():
+        server = request.getfixturevalue("rclone")
+        server.client().create_bucket(Bucket="lake")
+        monkeypatch.setenv("LAKE_ENDPOINT", server.endpoint_url)
+        monkeypatch.setenv("LAKE_KEY_ID", server.access_key)
+        monkeypatch.setenv("LAKE_KEY", server.secret_key)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.usefixtures("lake")
 def test_every_fence_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "page"
     folder.mkdir()
