@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import stat
@@ -145,13 +144,6 @@ def test_a_key_that_others_may_read_is_refused(strongroom, tmp_path, crm):
     key = next((tmp_path / "config" / "strongroom" / "keys").glob("*.key"))
     key.chmod(0o644)
     assert "chmod" in strongroom("block", "ls", code=5).stderr
-
-
-@pytest.mark.skipif(os.getuid() == 0, reason="root writes anywhere")
-def test_a_read_only_home_is_told(strongroom, tmp_path, monkeypatch):
-    (tmp_path / "ro").mkdir(mode=0o500)
-    monkeypatch.setenv("STRONGROOM_HOME", str(tmp_path / "ro" / "home"))
-    assert str(tmp_path / "ro" / "home") in strongroom("init", code=7).stderr
 
 
 def test_a_home_that_cannot_be_made_is_told(strongroom, tmp_path, monkeypatch):
