@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCE_ROOTS = ["registry", "blocks", "runtime", "collections", "service"]
+SOURCE_ROOTS = ["registry", "blocks", "runtime", "collections", "service", "demo"]
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 pytestmark = pytest.mark.skipif(
     not (ROOT / "registry").is_dir(), reason="runs on the sources, which are out of the way here"
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 def modules() -> Iterator[Path]:
     for root in SOURCE_ROOTS:
-        yield from (path for path in (ROOT / root).rglob("*.py") if "demo_files" not in path.parts)
+        yield from (ROOT / root).rglob("*.py")
 
 
 @pytest.mark.parametrize("root", SOURCE_ROOTS)

@@ -20,7 +20,7 @@ from strongroom.cli.teaching import Entry, LazyGroup
 START, BLOCKS, FLOWS, REGISTRY = "Start here", "Blocks", "Flows", "Registry"
 
 ENTRIES = {
-    "demo": Entry("strongroom.cli.demo", "demo", START, "See it all at work in a minute, without setting anything up."),
+    "demo": Entry("strongroom_demo.command", "demo", START, "See it all at work in a minute, with nothing to set up."),
     "init": Entry("strongroom.cli.init", "init", START, "Create the registry and its key, and say what to back up."),
     "block": Entry("strongroom.cli.block", "block", BLOCKS, "Create, show, compare, label and delete blocks."),
     "labels": Entry("strongroom.cli.block_reading", "labels", BLOCKS, "List the labels of all blocks, or of one."),

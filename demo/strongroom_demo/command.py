@@ -16,17 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import console, on_terminal, plain
 from strongroom.cli.teaching import command
 
 if TYPE_CHECKING:
+    from strongroom.flows import Flow
     from strongroom_blocks import Block
 
-    from strongroom.flows import Flow
-
-FILES = Path(__file__).parent / "demo_files"
+FILES = Path(__file__).parent / "files"
 WIDTH = 76
 
 
@@ -39,7 +37,7 @@ WIDTH = 76
 )
 @click.option("--keep", metavar="DIR", help="Work in this new folder, and leave everything there to look at.")
 def demo(keep: str | None) -> None:
-    """See it all at work in a minute, without setting anything up.
+    """See it all at work in a minute, with nothing to set up.
 
     Makes a registry and blocks, puts the orders of a small shop into a lake, and runs a flow that cleans them, loads
     them into DuckDB and has dbt build and test the tables. Then the lake moves, and the same flow runs there. Needs no
@@ -127,10 +125,9 @@ class Demo:
         _table(rows)
 
     def move_lake(self, publish: Flow[Any, Any]) -> None:
+        from strongroom.cli.difference import compare
         from strongroom_blocks.catalog import class_for
         from strongroom_registry.current import current
-
-        from strongroom.cli.difference import compare
 
         lake: Any = class_for("local-folder")
         lake(basepath=self.folder / "lisbon").save("lake", overwrite=True, message="the lake moves to Lisbon")
@@ -184,10 +181,9 @@ class Demo:
         (self.folder / "activate").write_text("\n".join(lines) + "\n")
 
     def _list_blocks(self) -> None:
+        from strongroom.cli.block_reading import STARS
         from strongroom_blocks.catalog import class_for
         from strongroom_registry.current import current
-
-        from strongroom.cli.block_reading import STARS
 
         for head in current().list():
             public = json.loads(head.public)

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from strongroom.cli import main
 
 pytest.importorskip("duckdb")
 pytest.importorskip("dbt.adapters.duckdb")
@@ -127,6 +129,8 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path):
     assert list((tmp_path / "full").iterdir()) == [tmp_path / "full" / "thesis.tex"]
 
 
-def test_a_missing_extra_is_named(strongroom, monkeypatch):
+def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
-    assert 'pip install "strongroom[duckdb]"' in strongroom("demo", code=1).stderr
+    done = CliRunner().invoke(main, ["demo"])
+    assert done.exit_code == 1
+    assert 'pip install "strongroom[duckdb]"' in done.stderr
