@@ -52,6 +52,10 @@ class quote(Annotation[T]):  # noqa: N801
 
     __slots__ = ()
 
+    def unquote(self) -> T:
+        """The value without the mark."""
+        return self.value
+
 
 class opaque(Annotation[T]):  # noqa: N801
     """A future here is resolved, but nobody looks for further futures inside of a collection."""

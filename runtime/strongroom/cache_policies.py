@@ -35,14 +35,14 @@ class CachePolicy:
     def __add__(self, other: CachePolicy) -> CachePolicy:
         if isinstance(other, NoCache):
             return self
-        return Compound((*_parts(self), *(part for part in _parts(other) if part not in _parts(self))))
+        return CompoundCachePolicy((*_parts(self), *(part for part in _parts(other) if part not in _parts(self))))
 
     def __sub__(self, other: str) -> CachePolicy:
         return self
 
 
 def _parts(policy: CachePolicy) -> tuple[CachePolicy, ...]:
-    return policy.policies if isinstance(policy, Compound) else (policy,)
+    return policy.policies if isinstance(policy, CompoundCachePolicy) else (policy,)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class NoCache(CachePolicy):
 
 
 @dataclass(frozen=True)
-class Compound(CachePolicy):
+class CompoundCachePolicy(CachePolicy):
     """The same while all of its parts say so; a part without an opinion is passed over."""
 
     policies: tuple[CachePolicy, ...] = ()
@@ -131,7 +131,7 @@ class Compound(CachePolicy):
         return hash_objects(*known) if known else None
 
     def __sub__(self, other: str) -> CachePolicy:
-        return Compound(tuple(policy - other for policy in self.policies))
+        return CompoundCachePolicy(tuple(policy - other for policy in self.policies))
 
 
 INPUTS = Inputs()

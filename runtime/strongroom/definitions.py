@@ -12,7 +12,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, cast
 
 from strongroom.errors import InvalidDefinition
-from strongroom.retries import Delay
+from strongroom.retries import Delay, Retries
 from strongroom.signatures import Signature
 from strongroom.states import StateType
 
@@ -73,6 +73,9 @@ class Definition:
         self.description: str | None = get("description") or inspect.getdoc(plain)
         self.version: str | None = get("version")
         self.timeout_seconds = _positive(get("timeout_seconds"))
+        self.retry_policy = Retries.of(get("retries"), get("retry_delay_seconds"), get("retry_jitter_factor"))
+        self.retries: int = self.retry_policy.count
+        self.retry_delay_seconds = self.retry_policy.given(get("retry_delay_seconds"))
         self.persist_result: bool | None = get("persist_result")
         self.result_storage: ObjectStore | str | Path | None = get("result_storage")
         self.result_serializer: Serializer | str | None = get("result_serializer")
@@ -83,7 +86,10 @@ class Definition:
         self._bound = False
         self.hooks: dict[StateType, list[Hook]] = {}
         for name, state in HOOKS.items():
-            for function in get(name) or ():
+            hooks = get(name) or ()
+            if callable(hooks):
+                raise InvalidDefinition(f"{name} of {self.name!r} is a single function.", "Give a list.")
+            for function in hooks:
                 self._hook(state, function)
 
     def changed(self, options: Any) -> Any:

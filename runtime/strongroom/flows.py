@@ -15,7 +15,6 @@ from strongroom.calls.flow_call import FlowCall
 from strongroom.definitions import Definition, Options
 from strongroom.errors import InvalidDefinition
 from strongroom.parameters import Validator
-from strongroom.retries import Retries
 from strongroom.rules import Policy
 from strongroom.run_names import RunName
 from strongroom.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -41,7 +40,6 @@ class Flow(Definition, Generic[P, R]):
         if options.get("name") is None:
             self.name = self.name.replace("_", "-")
         self.flow_run_name = options.get("flow_run_name")
-        self.retries = Retries.of(options.get("retries"), options.get("retry_delay_seconds"))
         self.task_runner: TaskRunner = _task_runner(options.get("task_runner"))
         self.should_validate_parameters = options.get("validate_parameters", True)
         stored = options.get("result_storage") is not None or options.get("result_serializer") is not None
@@ -50,7 +48,7 @@ class Flow(Definition, Generic[P, R]):
 
     def policy(self, recalls: bool) -> Policy:
         """What the rules have to know of one call."""
-        return Policy("Flow", self.retries, self.timeout_seconds, prepares=True, recalls=recalls, gathers=True)
+        return Policy("Flow", self.retry_policy, self.timeout_seconds, prepares=True, recalls=recalls, gathers=True)
 
     @functools.cached_property
     def validator(self) -> Validator:

@@ -16,7 +16,7 @@ def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
     """Delays that double: ``backoff_factor * 2**n`` seconds before retry ``n``, counted from 0."""
 
     def delays(retries: int) -> list[float]:
-        return [backoff_factor * 2.0**retry for retry in range(retries)]
+        return [backoff_factor * 2**retry for retry in range(retries)]
 
     return delays
 
@@ -55,6 +55,10 @@ class Retries:
         if any(seconds < 0 for seconds in delays) or (jitter is not None and jitter < 0):
             raise InvalidDefinition("A retry delay or jitter factor is negative.", "Use 0 for none.")
         return Retries(count, delays, jitter)
+
+    def given(self, delay: Delay | None) -> float | list[float]:
+        """The delays as people look at them: the number that was given, else the list; 0 where there are none."""
+        return (self.delays or (0,))[0] if delay is None or isinstance(delay, int | float) else list(self.delays)
 
     def delay(self, retry: int, draw: Callable[[], float] = random.random) -> float:
         """Seconds before retry ``retry``, counted from 0; ``draw`` gives a number from 0 to 1 for the jitter."""

@@ -19,7 +19,6 @@ from strongroom.definitions import Definition, Options, module_stem
 from strongroom.errors import InvalidDefinition
 from strongroom.futures import PrefectFuture, PrefectFutureList
 from strongroom.mapping import mapped
-from strongroom.retries import Retries
 from strongroom.retries import exponential_backoff as exponential_backoff
 from strongroom.rules import Policy
 from strongroom.run_names import RunName
@@ -54,10 +53,11 @@ class Task(Definition, Generic[P, R]):
         self.task_key = f"{module_stem(self.fn)}.{getattr(self.fn, '__qualname__', self.name)}"
         self.tags = frozenset((tags,) if isinstance(tags, str) else tags)
         self.task_run_name = options.get("task_run_name")
-        self.retries = Retries.of(
-            options.get("retries"), options.get("retry_delay_seconds"), options.get("retry_jitter_factor")
-        )
+        self.retry_jitter_factor = options.get("retry_jitter_factor")
         self.retry_condition_fn = options.get("retry_condition_fn")
+        if self.retry_condition_fn is not None and not callable(self.retry_condition_fn):
+            raise InvalidDefinition(f"The retry_condition_fn of {self.name!r} is no function.", "Give a function.")
+        self.cache_key_fn = options.get("cache_key_fn")
         self.cache_expiration = options.get("cache_expiration")
         self.refresh_cache = bool(options.get("refresh_cache"))
         self.result_storage_key = options.get("result_storage_key")
@@ -65,7 +65,7 @@ class Task(Definition, Generic[P, R]):
         if options.get("persist_result") is None and _persists(self.cache_policy, options):
             self.persist_result = True
         self._plain_policy = Policy(
-            "Task", self.retries, self.timeout_seconds, asks=self.retry_condition_fn is not None
+            "Task", self.retry_policy, self.timeout_seconds, asks=self.retry_condition_fn is not None
         )
 
     def policy(self, prepares: bool, recalls: bool, caches: bool) -> Policy:

@@ -21,7 +21,7 @@ from strongroom.cache_policies import (
     RUN_ID,
     TASK_SOURCE,
     CachePolicy,
-    Compound,
+    CompoundCachePolicy,
     task_input_hash,
 )
 from strongroom.errors import InvalidDefinition
@@ -250,7 +250,7 @@ POLICIES = [INPUTS, TASK_SOURCE, RUN_ID, FLOW_PARAMETERS, INPUTS - "x", NO_CACHE
 @given(st.sampled_from(POLICIES), st.sampled_from(POLICIES), st.sampled_from(POLICIES))
 def test_policies_add_up(a: CachePolicy, b: CachePolicy, c: CachePolicy) -> None:
     def parts(policy: CachePolicy) -> set[CachePolicy]:
-        found = set(policy.policies) if isinstance(policy, Compound) else {policy}
+        found = set(policy.policies) if isinstance(policy, CompoundCachePolicy) else {policy}
         return found - {NO_CACHE}
 
     assert parts((a + b) + c) == parts(a + (b + c)) == parts(a) | parts(b) | parts(c)

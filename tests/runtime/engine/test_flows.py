@@ -438,7 +438,7 @@ def test_options_can_be_changed_and_nothing_else_changes() -> None:
         return 1
 
     other = job.with_options(name="other", retries=0)
-    assert (other.name, other.retries.count, other.version, job.name) == ("other", 0, "1", "job")
+    assert (other.name, other.retries, other.version, job.name) == ("other", 0, "1", "job")
     with pytest.raises(InvalidDefinition, match="no option 'retry'"):
         job.with_options(retry=1)  # type: ignore[call-arg]
     with pytest.raises(InvalidDefinition, match="no task runner"):

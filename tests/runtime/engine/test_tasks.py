@@ -224,7 +224,7 @@ def test_options_can_be_changed_and_nothing_else_changes() -> None:
     original = add.with_options(name="original", retries=2, tags=["a"], version="7", description="what it does")
     original.on_completion(lambda *_: seen.append("done"))
     other = original.with_options(name="other")
-    assert (other.name, other.retries.count, other.tags, other.version) == ("other", 2, {"a"}, "7")
+    assert (other.name, other.retries, other.tags, other.version) == ("other", 2, {"a"}, "7")
     assert (original.name, other.description, other.task_key) == ("original", "what it does", original.task_key)
     other(1)
     assert seen == ["done"]

@@ -1,0 +1,18 @@
+"""``prefect.exceptions`` under its name: the errors that scripts catch; :mod:`strongroom.errors` has them all."""
+
+from strongroom_registry.errors import StrongroomError
+
+from strongroom.errors import CancelledRun as CancelledRun
+from strongroom.errors import CrashedRun as CrashedRun
+from strongroom.errors import FailedRun as FailedRun
+from strongroom.errors import MappingLengthMismatch as MappingLengthMismatch
+from strongroom.errors import MappingMissingIterable as MappingMissingIterable
+from strongroom.errors import MissingContextError as MissingContextError
+from strongroom.errors import MissingResult as MissingResult
+from strongroom.errors import ParameterBindError as ParameterBindError
+from strongroom.errors import ParameterTypeError as ParameterTypeError
+from strongroom.errors import PausedRun as PausedRun
+from strongroom.errors import UnfinishedRun as UnfinishedRun
+from strongroom.errors import UpstreamTaskError as UpstreamTaskError
+
+PrefectException = StrongroomError
