@@ -23,6 +23,15 @@ from rich.table import Table
 from benchmarks.table import Row
 
 HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "reference" / "benchmarks.md"
+HEAD = """\
+# Figures
+
+*This page is written by `python -m benchmarks --page` from the last run of each benchmark.*
+
+What it costs, beside what somebody would use or write instead, measured in the same run. Ratios travel; absolute figures
+belong to the machine below. Measure your own with `uv run python -m benchmarks`, or `… NAME --quick` for a first look.
+"""
 
 
 def names() -> list[str]:
@@ -66,12 +75,40 @@ def write(name: str, rows: Sequence[Row]) -> Path:
     return path
 
 
+def page() -> str:
+    """The reference page: the last figures of each benchmark."""
+    parts = [HEAD]
+    for name in names():
+        path = HERE / "results" / f"{name}.json"
+        if not path.exists():
+            continue
+        kept = json.loads(path.read_text())
+        machine = kept["machine"]
+        parts.append(f"## {name}\n")
+        parts.append(f"{kept['date'][:10]}, Python {machine['python']}, {machine['cores']} cores.\n")
+        parts.append("| what | ours | peer | ratio | promised | |\n|---|--:|--:|--:|--:|---|")
+        for row in kept["rows"]:
+            peer = "" if row["peer"] is None else f"{row['peer']:,.4g} {row['unit']}"
+            ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}×"
+            bound = "" if row["target"] is None else f"≤ {row['target']:g}{'×' if ratio else ' ' + row['unit']}"
+            ours = f"{row['ours']:,.4g} {row['unit']}"
+            parts.append(f"| {row['name']} | {ours} | {peer} | {ratio} | {bound} | {row['note']} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the named benchmarks, or all of them; 1 where a promise was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[*names(), []], help="which ones (default: all)")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller inputs, for a first look")
+    parser.add_argument(
+        "--page", action="store_true", help="write the figures at hand into the documentation, and stop"
+    )
     arguments = parser.parse_args(argv)
+    if arguments.page:
+        PAGE.write_text(page())
+        return 0
     missed = 0
     for name in arguments.names or names():
         rows = importlib.import_module(f"benchmarks.{name}").run(quick=arguments.quick)
