@@ -30,7 +30,8 @@ HEAD = """\
 *This page is written by `python -m benchmarks --page` from the last run of each benchmark.*
 
 What it costs, beside what somebody would use or write instead, measured in the same run. Ratios travel; absolute
-figures belong to the machine below. Measure your own with `uv run python -m benchmarks`, or `… NAME --quick` for a first look.
+figures belong to the machine below. Measure your own with `uv run python -m benchmarks`, or `… NAME --quick` for a
+first look.
 """
 
 
