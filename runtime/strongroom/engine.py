@@ -27,7 +27,7 @@ from strongroom.rules import (
     Sleep,
     rules_of_a_run,
 )
-from strongroom.states import State
+from strongroom.states import State, is_state_iterable
 from strongroom.timeouts import Expired, await_within, call_within
 
 if TYPE_CHECKING:
@@ -160,13 +160,30 @@ def start(call: RunCall, *, return_state: bool) -> Any:
         return _awaited(call, return_state)
     state = run_sync(call)
     interrupt(state)
-    return state if return_state else state.result()
+    if return_state:
+        return state
+    return state.result() if (states := _returned_states(call, state)) is None else states
+
+
+def _returned_states(call: RunCall, state: State[Any]) -> Any:
+    """The states that the function returned, where its caller is to look at them by itself; else None.
+
+    Several of them are given to the caller even where they make the run a failed one, and so is the one of a task.
+    """
+    data = state.data
+    if is_state_iterable(data):
+        return data
+    if call.policy.kind == "Task" and (state.by_hand or isinstance(data, State)):
+        return data if isinstance(data, State) else state
+    return None
 
 
 async def _awaited(call: RunCall, return_state: bool) -> Any:
     state = await run_async(call)
     interrupt(state)
-    return state if return_state else await state.aresult()
+    if return_state:
+        return state
+    return await state.aresult() if (states := _returned_states(call, state)) is None else states
 
 
 def resume_flow_run(flow: Flow[Any, Any], parameters: dict[str, Any], flow_run: FlowRun) -> State[Any]:

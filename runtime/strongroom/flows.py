@@ -97,8 +97,9 @@ class Flow(Definition, Generic[P, R]):
         def __call__(self, /, *args, return_state=False, wait_for=None, **kwargs):
             """Run the flow here and now: what the function returns, or with ``return_state`` the run's final state.
 
-            A returned future gives its result; several states or futures in a list, tuple or set decide together
-            whether the run completed. Raises what the function raises, and what a returned state failed with.
+            Returned futures and states of other runs, alone or in a list, tuple or set, decide whether the run
+            completed; the caller gets them as states. Raises what the function raises, and what a returned state, or
+            the run behind a single future, failed with.
             """
             return engine.start(FlowCall(self, self.signature.bind(args, kwargs), wait_for), return_state=return_state)
 

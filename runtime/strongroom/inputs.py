@@ -9,7 +9,7 @@ from typing import Any
 
 from strongroom.annotations import Annotation, allow_failure, opaque, quote
 from strongroom.errors import UpstreamTaskError
-from strongroom.futures import PrefectFuture
+from strongroom.futures import PrefectFuture, PrefectFutureList
 from strongroom.states import State
 
 _ATOMS = frozenset({str, int, float, bool, bytes, type(None), complex, bytearray})
@@ -81,7 +81,7 @@ def outcome(upstream: Any, lenient: bool = False) -> Any:
     if lenient and (state.is_failed() or state.is_crashed()):
         return state.result(raise_on_failure=False)
     raise UpstreamTaskError(
-        f"The task run {name} is {state.name}, not Completed.",
+        f"Upstream task run {name} did not reach a 'COMPLETED' state: it is {state.name}.",
         "Mend it, or take its failure as an input: allow_failure(future).",
     )
 
@@ -116,6 +116,8 @@ def _rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
         items = [item if type(item) in _ATOMS else change(item) for item in value]
         if all(new is old for new, old in zip(items, value, strict=True)):
             return value
+        if isinstance(value, PrefectFutureList):
+            return items
         return kind(*items) if hasattr(value, "_fields") else kind(items)
     if isinstance(value, dict):
         changed = {key: change(item) for key, item in value.items()}

@@ -161,7 +161,8 @@ def _found_or_run(policy: Policy) -> Steps:
         except UpstreamTaskError as error:
             return NotReady(message=str(error), data=error)
         except ParameterProblem as error:
-            return Failed(message=f"Validation of {policy.kind.lower()} parameters failed: {error}", data=error)
+            what = f"Validation of {policy.kind.lower()} parameters failed with error"
+            return Failed(message=f"{what}: {error}", data=error)
     if policy.recalls and (found := (yield RECALL)) is not None:
         return found  # type: ignore[no-any-return]
     if policy.caches and (found := (yield LOOK_UP)) is not None:
@@ -204,12 +205,21 @@ def _attempt(policy: Policy) -> Steps:
 
 
 def returned(value: Any) -> State[Any]:
-    """The state of a run that returned ``value``: states decide by themselves, everything else is a success."""
+    """The state of a run that returned ``value``: states decide, everything else is a success.
+
+    A state that the function made is the run's; states of other runs are summed up, and are the data of that.
+    """
     if isinstance(value, State):
-        return value
+        return aggregate([value], data=value) if value.entered else _adopted(value)
     if is_state_iterable(value):
         return aggregate(value, data=value)
     return Completed(data=value)
+
+
+def _adopted(state: State[Any]) -> State[Any]:
+    own: State[Any] = State(state.type, state.name, state.message, state.data, scheduled_time=state.scheduled_time)
+    own.by_hand = True
+    return own
 
 
 def ended_by(error: BaseException, policy: Policy) -> State[Any]:
@@ -218,15 +228,16 @@ def ended_by(error: BaseException, policy: Policy) -> State[Any]:
         return Cancelled(message=str(error) or None, data=error)
     if isinstance(error, Exception):
         shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return Failed(message=f"{policy.kind} run encountered an exception: {shown}", data=error)
+        colon = ":" if policy.kind == "Flow" else ""
+        return Failed(message=f"{policy.kind} run encountered an exception{colon} {shown}", data=error)
     if isinstance(error, GeneratorExit):
         return Completed(message="The caller stopped iterating before the end.")
     if isinstance(error, KeyboardInterrupt):
         how = "aborted by an interrupt signal"
     elif isinstance(error, SystemExit):
-        how = "aborted by a call to exit Python"
+        how = "aborted by Python system exit call"
     elif isinstance(error, asyncio.CancelledError):
-        how = "cancelled by the program that awaited it"
+        how = "cancelled by the runtime environment"
     else:
         how = f"aborted by {type(error).__name__}"
     return Crashed(message=f"Execution was {how}.", data=error)

@@ -67,9 +67,11 @@ class State(Generic[R]):
     :param message: why, in a sentence; None where the name says it all.
     :param data: what came out: the returned value, or the exception of a run that failed. Read it by :meth:`result`.
     :param scheduled_time: when a scheduled state is due.
+
+    ``entered`` tells whether it is, or was, the state of a run; ``by_hand`` whether the run's own function made it.
     """
 
-    __slots__ = ("_id", "data", "message", "name", "scheduled_time", "timestamp", "type")
+    __slots__ = ("_id", "by_hand", "data", "entered", "message", "name", "scheduled_time", "timestamp", "type")
 
     def __init__(
         self,
@@ -89,6 +91,7 @@ class State(Generic[R]):
         self.timestamp = timestamp if timestamp is not None else datetime.now(UTC)
         self.scheduled_time = scheduled_time
         self._id = id
+        self.entered = self.by_hand = False
 
     @property
     def id(self) -> UUID:
@@ -140,17 +143,17 @@ class State(Generic[R]):
     def result(self, raise_on_failure: bool = True) -> R | Any:
         """What came out of the run.
 
-        With ``raise_on_failure`` the exception of a run that failed is raised, otherwise it is returned. Raises
+        With ``raise_on_failure`` the exception of a run that failed is raised, otherwise it, or what else the state
+        has as its data, is returned. Raises
         :class:`~strongroom.errors.UnfinishedRun` for a run that is not over and
         :class:`~strongroom.errors.MissingResult` where the value was not kept.
         """
         if self.type is StateType.COMPLETED:
             return self._value()
         if self.type in _UNSUCCESSFUL:
-            failure = self.exception()
             if raise_on_failure:
-                raise failure
-            return self.data if is_state_iterable(self.data) or isinstance(self.data, State) else failure
+                raise self.exception()
+            return self.data
         if isinstance(self.data, UnfinishedRun):
             raise self.data
         if self.type is StateType.PAUSED:
@@ -173,11 +176,10 @@ class State(Generic[R]):
             return self.data
         inner = [self.data] if isinstance(self.data, State) else self.data if is_state_iterable(self.data) else ()
         for state in inner:
-            if state is not self and state.type in _UNSUCCESSFUL:
+            if state is not self and (state.type in _UNSUCCESSFUL or isinstance(state.data, UnfinishedRun)):
                 return state.exception()
-        text = self.data if isinstance(self.data, str) else self.message or f"The run is {self.name}."
         kind = {StateType.CRASHED: CrashedRun, StateType.CANCELLED: CancelledRun}.get(self.type, FailedRun)
-        return kind(text)
+        return kind(self.data if isinstance(self.data, str) else self.message or f"Run {self.type.value.lower()}.")
 
     def _value(self) -> Any:
         if type(self.data) is Fetch:
@@ -197,7 +199,8 @@ class State(Generic[R]):
 
     def __reduce__(self) -> tuple[Callable[..., State[Any]], tuple[Any, ...]]:
         data = None if isinstance(self.data, Fetch | NotKept) else self.data
-        return _rebuild, (self.type, self.name, self.message, data, self.timestamp, self.scheduled_time, self.id)
+        marks = (self.entered, self.by_hand)
+        return _rebuild, (self.type, self.name, self.message, data, self.timestamp, self.scheduled_time, self.id, marks)
 
 
 def _rebuild(
@@ -208,8 +211,11 @@ def _rebuild(
     timestamp: datetime,
     scheduled_time: datetime | None,
     id: UUID,
+    marks: tuple[bool, bool],
 ) -> State[Any]:
-    return State(type, name, message, data, timestamp=timestamp, scheduled_time=scheduled_time, id=id)
+    state: State[Any] = State(type, name, message, data, timestamp=timestamp, scheduled_time=scheduled_time, id=id)
+    state.entered, state.by_hand = marks
+    return state
 
 
 _NAMES = {kind: kind.value.title() for kind in StateType}

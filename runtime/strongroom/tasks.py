@@ -96,7 +96,8 @@ class Task(Definition, Generic[P, R]):
         def __call__(self, /, *args, return_state=False, wait_for=None, **kwargs):
             """Run the task here and now: what the function returns, or with ``return_state`` the run's final state.
 
-            ``wait_for`` names futures that have to be over first. Raises what the function raises.
+            ``wait_for`` names futures that have to be over first. Raises what the function raises; a state that it
+            returns is the caller's to look at.
             """
             return engine.start(TaskCall(self, self.signature.bind(args, kwargs), wait_for), return_state=return_state)
 

@@ -90,6 +90,7 @@ def _stamped(digest: bytes) -> int:
 
 def record_state(run: FlowRun | TaskRun, state: State[Any]) -> State[Any]:
     """Put a run into a state: its history, its times, the number of its attempts."""
+    by_hand = state.by_hand
     if state.message is not None and (message := redactor.redact(state.message)) != state.message:
         state = State(
             state.type,
@@ -99,6 +100,8 @@ def record_state(run: FlowRun | TaskRun, state: State[Any]) -> State[Any]:
             timestamp=state.timestamp,
             scheduled_time=state.scheduled_time,
         )
+        state.by_hand = by_hand
+    state.entered = True
     run.state = state
     run.history.append(StateEvent(state.type, state.name, state.message or "", state.timestamp))
     if state.type is StateType.RUNNING:

@@ -12,7 +12,7 @@ from strongroom.context import RunContext, TaskRunContext, current_run, current_
 from strongroom.errors import CacheKeyProblem, ResultProblem
 from strongroom.fingerprints import fingerprint
 from strongroom.futures import PrefectFuture
-from strongroom.inputs import has_upstreams, is_upstream, outcome, resolve, upstreams
+from strongroom.inputs import has_upstreams, outcome, resolve, upstreams
 from strongroom.journal.current import current_journal
 from strongroom.journal.records import TaskRun
 from strongroom.rules import Gather, Keep, Prepare, ended_by
@@ -190,12 +190,7 @@ class TaskCall(TaskRunContext):
         return Cached(message="The result was in the cache.", data=hit.value)
 
     def gather(self, value: Any) -> Any:
-        """States in place of futures that the task returned, alone or in a list, tuple or set."""
-        if isinstance(value, PrefectFuture):
-            value.wait()
-            return value.state
-        if type(value) in (list, tuple, set) and value and all(is_upstream(item) for item in value):
-            return type(value)(self.gather(item) for item in value)
+        """Nothing belongs to a task: futures that it returns are its caller's."""
         return value
 
     def abandon(self, interrupt: bool) -> None:
@@ -261,9 +256,7 @@ class TaskCall(TaskRunContext):
         kind = type(effect)
         if kind is Keep:
             return self.persist_result or type(effect.state.data) not in SMALL
-        if kind is Gather:
-            return isinstance(effect.value, PrefectFuture | list | tuple | set)
-        return kind is not Prepare or bool(self.upstream)
+        return kind is not Gather and (kind is not Prepare or bool(self.upstream))
 
     def over(self) -> None:
         """Let go of what the run held, for the state may live on in a future."""

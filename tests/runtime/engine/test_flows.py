@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from strongroom import flow, task
 from strongroom.errors import (
+    FailedRun,
     FlowRunTimeoutError,
     InvalidDefinition,
     MissingContextError,
@@ -26,7 +27,7 @@ def double(x: int) -> int:
 
 
 @task
-def fail() -> None:
+def fail(x: int = 0) -> None:
     raise ValueError("failed task")
 
 
@@ -86,9 +87,10 @@ def test_an_asynchronous_flow_with_concurrent_tasks() -> None:
         (lambda: (double.submit(1), fail.submit()), "FAILED", "Failed"),
         (lambda: [double.submit(1), double(1, return_state=True)], "COMPLETED", "Completed"),
         (lambda: double.map([1, 2]), "COMPLETED", "Completed"),
+        (lambda: fail.map([1, 2]), "FAILED", "Failed"),
         (lambda: ("bar", fail(return_state=True)), "COMPLETED", "Completed"),
         (lambda: {"state": fail(return_state=True)}, "COMPLETED", "Completed"),
-        (lambda: double.submit(fail.submit()), "PENDING", "NotReady"),
+        (lambda: double.submit(fail.submit()), "FAILED", "Failed"),
     ],
 )
 def test_what_is_returned_decides_the_final_state(make: Any, kind: str, name: str) -> None:
@@ -97,11 +99,17 @@ def test_what_is_returned_decides_the_final_state(make: Any, kind: str, name: st
 
 
 def test_what_a_call_gives_when_futures_are_returned() -> None:
-    assert flow(lambda: double.submit(4))() == 8
+    assert flow(lambda: double.submit(4))().result() == 8
+    assert flow(lambda: double(4, return_state=True))().result() == 8
+    assert flow(lambda: Completed(data=8))() == 8
     states = flow(lambda: [double.submit(4), double.submit(5)])()
     assert [state.result() for state in states] == [8, 10]
+    assert [state.name for state in flow(lambda: [double.submit(4), fail.submit()])()] == ["Completed", "Failed"]
+    assert [state.result() for state in flow(lambda: double.map([1, 2]))()] == [2, 4]
     with pytest.raises(ValueError, match="failed task"):
-        flow(lambda: [double.submit(4), fail.submit()])()
+        flow(lambda: fail.submit())()
+    with pytest.raises(FailedRun, match="manual"):
+        flow(lambda: Failed(message="manual"))()
     with pytest.raises(UnfinishedRun):
         flow(lambda: double.submit(fail.submit()))()
 
@@ -325,7 +333,7 @@ def test_hooks_are_called_with_flow_run_and_state() -> None:
     ("interrupt", "message"),
     [
         (KeyboardInterrupt(), "aborted by an interrupt signal"),
-        (SystemExit(3), "aborted by a call to exit Python"),
+        (SystemExit(3), "aborted by Python system exit call"),
     ],
 )
 def test_an_interrupt_crashes_the_run_cleans_up_and_goes_on(

@@ -65,7 +65,12 @@ def test_a_failed_state_raises_or_returns_its_exception() -> None:
 def test_a_state_without_an_exception_raises_one_with_its_message(state: State[None], error: type[Exception]) -> None:
     with pytest.raises(error, match="why"):
         state.result()
-    assert isinstance(state.result(raise_on_failure=False), error)
+    assert state.result(raise_on_failure=False) is state.data
+
+
+def test_a_failure_that_says_nothing_has_a_sentence_of_its_own() -> None:
+    with pytest.raises(FailedRun, match=r"^Run failed\.$"):
+        Failed().result()
 
 
 def test_a_run_that_is_not_over_has_no_result() -> None:

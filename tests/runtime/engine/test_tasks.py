@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from strongroom import flow, tags, task
 from strongroom.annotations import quote
-from strongroom.errors import InvalidDefinition, ParameterBindError, TaskRunTimeoutError
+from strongroom.errors import FailedRun, InvalidDefinition, ParameterBindError, TaskRunTimeoutError
 from strongroom.journal.memory import MemoryJournal
 from strongroom.states import Completed, Failed, State
 
@@ -184,17 +184,26 @@ def test_a_returned_state_is_the_runs_state() -> None:
 
     assert skip(return_state=True).name == "Skipped"
     assert refuse(return_state=True).is_failed()
-    with pytest.raises(Exception, match="not today"):
-        refuse()
+    with pytest.raises(FailedRun, match="not today"):
+        refuse.submit().result()
 
 
-def test_a_task_may_return_what_it_submitted() -> None:
+def test_the_caller_of_a_task_gets_the_states_and_futures_that_it_returns() -> None:
     @task
-    def relay(x: int) -> Any:
-        return add.submit(x)
+    def give(value: Any) -> Any:
+        return value()
 
-    assert relay(1) == 2
-    assert relay.submit(1).result() == 2
+    assert give(lambda: Failed(message="look at me")).message == "look at me"
+    assert [state.name for state in give(lambda: [Completed(name="Skipped"), Failed()])] == ["Skipped", "Failed"]
+    assert give(lambda: add(1, return_state=True)).result() == 2
+    assert give(lambda: add.submit(1)).result() == 2
+    assert give.submit(lambda: add.submit(1)).result().result() == 2
+
+    @task
+    async def later() -> Any:
+        return Failed(message="look at me")
+
+    assert asyncio.run(later()).is_failed()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
