@@ -110,7 +110,7 @@ class Authority:
         """As :meth:`version`, of a row that is at hand."""
         what = f"{head.name}@{row.number}"
         record = self._authentic_version(head, row, what)
-        if row.note is None or hashed(row.note) != record.note_hash:
+        if not _is_hash(record.note_hash, row.note):
             raise VersionTampered(f"The date, actor or message of {what} was changed.", REMEDY)
         self._check_sealed(head, record, row, what)
         return ProvenVersion(record, Note.decode(row.note), row)
@@ -166,10 +166,15 @@ class Authority:
             if row.wrap is not None or row.public or row.body:
                 raise RollbackDetected(f"{what} was destroyed, and somebody put it back.", REMEDY)
             return
-        if row.public is None or hashed(row.public) != record.public_hash:
+        if not _is_hash(record.public_hash, row.public):
             raise PublicFieldsTampered(f"The public fields of {what} were changed.", REMEDY)
         if row.wrap is None:
             raise VersionTampered(f"The data key of {what} is gone, though nobody destroyed it.", REMEDY)
+
+
+def _is_hash(digest: bytes, column: object) -> bool:
+    """Whether a column, which may hold anything, has the bytes that were hashed."""
+    return isinstance(column, bytes) and hashed(column) == digest
 
 
 def named(error: IntegrityError, what: str) -> IntegrityError:

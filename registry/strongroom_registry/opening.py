@@ -12,16 +12,23 @@ from uuid import UUID
 
 from strongroom_registry import keys
 from strongroom_registry.audit import CHAIN_START, DONE, Subject
-from strongroom_registry.authority import Authority
+from strongroom_registry.authority import REMEDY, Authority
 from strongroom_registry.changes import Change
 from strongroom_registry.document import check_name
-from strongroom_registry.errors import KeyUnavailable, StoreUnavailable, UnknownWorkspace
+from strongroom_registry.errors import (
+    HeadTampered,
+    KeyProblem,
+    KeyUnavailable,
+    StoreUnavailable,
+    UnknownWorkspace,
+    WrongKey,
+)
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import Keyring, WrappedKey
 from strongroom_registry.keys import KeyProvider
 from strongroom_registry.registry import Registry
 from strongroom_registry.stores import Store, open_store
-from strongroom_registry.stores.store import Transaction
+from strongroom_registry.stores.store import Transaction, WorkspaceRow
 from strongroom_registry.tree import EMPTY_ROOT, Trie
 
 _log = logging.getLogger("strongroom")
@@ -62,6 +69,9 @@ def open_registry(
     except BaseException:
         store.close()
         raise
+
+
+_Neighbour = tuple[WorkspaceRow, list[WrappedKey]]
 
 
 class _Opening:
@@ -136,17 +146,35 @@ class _Opening:
             row = view.workspace(self._workspace)
             if row is not None:
                 return row.id, list(view.keys(row.id))
-            neighbours = [(other.id, list(view.keys(other.id))) for other in view.workspaces()]
+            neighbours = [(other, list(view.keys(other.id))) for other in view.workspaces()]
+        if not neighbours:
+            raise HeadTampered(f"The workspaces of the registry are gone, {self._workspace!r} as well.", REMEDY)
+        self._check_names(store_id, neighbours)
         if not self._create:
             raise UnknownWorkspace(f"There is no workspace {self._workspace!r}.", "Open it once with create=True.")
         return self._add_workspace(store_id, neighbours)
 
-    def _add_workspace(
-        self, store_id: bytes, neighbours: list[tuple[bytes, list[WrappedKey]]]
-    ) -> tuple[bytes, list[WrappedKey]]:
-        """A new workspace in a store that has others gets a key only from a provider that opens those."""
-        for workspace_id, wrapped in neighbours[:1]:
-            self._open_keyring(store_id, workspace_id, wrapped)
+    def _check_names(self, store_id: bytes, neighbours: list[_Neighbour]) -> None:
+        """A name that no workspace has may be that of one that was renamed by hand. Those of which this key is not that
+        one cannot be looked into; where it opens none, it is not the key of this registry.
+
+        :raises HeadTampered: a workspace is not the one that its name says.
+        """
+        wrong: KeyProblem | None = None
+        opened = False
+        for row, wrapped in neighbours:
+            try:
+                keyring = self._open_keyring(store_id, row.id, wrapped)
+            except WrongKey as exc:
+                wrong = wrong or exc
+                continue
+            opened = True
+            Authority(store_id, row.id, row.name, keyring, Trie()).state(row)
+        if wrong is not None and not opened:
+            raise wrong
+
+    def _add_workspace(self, store_id: bytes, neighbours: list[_Neighbour]) -> tuple[bytes, list[WrappedKey]]:
+        """A new workspace in a store that has others gets a key only from a provider that opens one of those."""
         with self._store.writing() as transaction:
             if transaction.workspace(self._workspace) is None:
                 self._put_workspace(transaction, store_id, self._provider_for_existing(store_id, neighbours[0][1]))

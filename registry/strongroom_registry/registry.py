@@ -16,14 +16,12 @@ from typing import NamedTuple, Self
 from uuid import UUID
 from weakref import WeakSet
 
-from strongroom_registry.audit import DONE, AuditEntry, AuditReport, Repeats, Subject, decode_entry
+from strongroom_registry.audit import DONE, AuditEntry, AuditReport, Repeats, Subject
 from strongroom_registry.authority import REMEDY, Authority, ProvenVersion, named
-from strongroom_registry.canonical import Malformed
 from strongroom_registry.changes import Change
 from strongroom_registry.document import Document, DocumentState, Head, Reference, Version, check_name
 from strongroom_registry.envelope import PAYLOAD_MAX, Opener, Sealed, opener
 from strongroom_registry.errors import (
-    AuditChainBroken,
     AuditUnavailable,
     IntegrityError,
     InvalidReference,
@@ -52,9 +50,9 @@ from strongroom_registry.lifecycle import (
     version_of,
 )
 from strongroom_registry.sealer import Sealer
-from strongroom_registry.stores.store import AuditRow, HeadRow, LoadedRows, Store, View
+from strongroom_registry.stores.store import HeadRow, LoadedRows, Store, View
 from strongroom_registry.tree import Trie
-from strongroom_registry.verification import VerifyReport, verify_audit, verify_documents
+from strongroom_registry.verification import VerifyReport, proven_entries, verify_audit, verify_documents
 
 MESSAGE_MAX = 4096
 """The longest message of a version, in characters."""
@@ -326,12 +324,11 @@ class Registry:
 
         :param limit: how many at most.
         :param name: only those about this document.
-        :raises AuditChainBroken: an entry cannot be read; :meth:`verify_audit` says more.
+        :raises AuditChainBroken: an entry is not as it was written; :meth:`verify_audit` says which is the first.
         """
         self._flush()
-        with self._viewing() as (view, _):
-            rows = view.audit(self._authority.workspace_id, newest_first=True)
-            entries = (_decoded(row) for row in rows)
+        with self._viewing() as (view, state):
+            entries = proven_entries(self._authority, view, state)
             wanted = (entry for entry in entries if name is None or entry.name == name)
             found = [*islice(wanted, limit)]
         return iter(found)
@@ -538,13 +535,6 @@ def _check_asserted_type(reference: Reference, head: HeadRecord, proven: ProvenV
             f"{head.name}@{proven.record.number} is of the type {proven.record.type}, not {reference.type}.",
             f"Load {proven.record.type}/{head.name}, or leave the type out.",
         )
-
-
-def _decoded(row: AuditRow) -> AuditEntry:
-    try:
-        return decode_entry(row.record)
-    except (Malformed, TypeError):
-        raise AuditChainBroken(f"Audit entry {row.seq} cannot be read.", REMEDY) from None
 
 
 def _check_not_older(state: StateRecord, record: bytes, floor: _Seen | None) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 
-from strongroom_registry.audit import AUDIT_PURPOSE, CHAIN_START, AuditReport
+from strongroom_registry.audit import AUDIT_PURPOSE, CHAIN_START, AuditEntry, AuditReport, decode_entry
 from strongroom_registry.authority import REMEDY, Authority, named
 from strongroom_registry.envelope import Sealed, open_sealed
 from strongroom_registry.errors import AuditChainBroken, HiddenVersion, IntegrityError
 from strongroom_registry.heads import HeadRecord, StateRecord
-from strongroom_registry.stores.store import View
+from strongroom_registry.stores.store import AuditRow, View
 from strongroom_registry.tree import path_of
 
 
@@ -40,13 +41,14 @@ class VerifyReport:
 def verify_documents(authority: Authority, view: View, state: StateRecord) -> VerifyReport:
     """Check every head, open every version, and look for what is missing or should not be there."""
     problems: list[Problem] = []
-    names = [row.name for row in view.heads(authority.workspace_id)]
+    names: list[str] = []
     versions = 0
-    for name in names:
+    for row in view.heads(authority.workspace_id):
+        names.append(row.name)
         try:
-            head = authority.head(view, state, name)
+            head = authority.believed_head(view, state, row.name, row)
         except IntegrityError as exc:
-            problems.append(Problem(name, None, exc))
+            problems.append(Problem(row.name, None, exc))
             continue
         if head is not None:
             versions += head.current
@@ -62,7 +64,10 @@ def _bad_versions(authority: Authority, view: View, head: HeadRecord) -> Iterato
         except IntegrityError as exc:
             yield Problem(head.name, number, exc)
     for row in view.versions(head.document):
-        if not 1 <= row.number <= head.current:
+        if type(row.number) is not int:
+            unnumbered = HiddenVersion(f"A version of {head.name} stands there without a number.", REMEDY)
+            yield Problem(head.name, None, unnumbered)
+        elif not 1 <= row.number <= head.current:
             unnamed = HiddenVersion(f"{head.name}@{row.number} stands there, and its head does not name it.", REMEDY)
             yield Problem(head.name, row.number, unnamed)
 
@@ -95,7 +100,8 @@ def verify_audit(authority: Authority, view: View, state: StateRecord) -> AuditR
     for row in view.audit(authority.workspace_id):
         seq += 1
         if row.seq != seq:
-            return _broken(seq, "is gone" if row.seq > seq else "should not be there")
+            skipped = type(row.seq) is int and row.seq > seq
+            return _broken(seq, "is gone" if skipped else "is not where it belongs")
         if seq > state.audit_seq:
             return _broken(seq, "was added by somebody else")
         if not authority.fits(AUDIT_PURPOSE, row.record, row.mac, after=mac):
@@ -106,6 +112,29 @@ def verify_audit(authority: Authority, view: View, state: StateRecord) -> AuditR
     if mac != state.audit_mac:
         return _broken(seq, "is not the one that was written last")
     return AuditReport(entries=seq)
+
+
+def proven_entries(authority: Authority, view: View, state: StateRecord) -> Iterator[AuditEntry]:
+    """The entries, the newest first, each once the chain from the state of the workspace down to it is proven.
+
+    :raises AuditChainBroken: an entry was changed, removed, inserted or moved.
+    """
+    seq, mac = state.audit_seq, state.audit_mac
+    rows: Iterator[AuditRow | None] = view.audit(authority.workspace_id, newest_first=True)
+    for row, older in pairwise(chain(rows, [None])):
+        before = CHAIN_START if older is None else older.mac
+        if row is None or (row.seq, row.mac) != (seq, mac) or not isinstance(before, bytes):
+            raise _changed_entry(seq)
+        if not authority.fits(AUDIT_PURPOSE, row.record, row.mac, after=before):
+            raise _changed_entry(seq)
+        yield decode_entry(row.record)
+        seq, mac = seq - 1, before
+    if seq:
+        raise _changed_entry(seq)
+
+
+def _changed_entry(seq: int) -> AuditChainBroken:
+    return AuditChainBroken(f"Audit entry {seq} was changed, moved or removed.", REMEDY)
 
 
 def _broken(seq: int, how: str) -> AuditReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,11 @@ from strongroom_registry.errors import (
     PublicFieldsTampered,
     RollbackDetected,
     SealBroken,
+    StoreForeign,
+    StrongroomError,
     VersionTampered,
 )
+from strongroom_registry.stores.sqlite import SqliteStore
 
 from .conftest import saver
 
@@ -234,6 +237,107 @@ class TestHeads:
             names = {head.name: head.state for head in registry.list()}
         assert names == {r"'\ufffd\x1b[1'": DocumentState.QUARANTINED, "sea": DocumentState.LIVE}
 
+    def test_a_head_that_is_no_document_is_named(self, filled: Path, url: str) -> None:
+        tamper(
+            filled,
+            "INSERT INTO heads SELECT workspace, CAST(x'ff1b5b31' AS TEXT), randomblob(16), record, mac FROM heads "
+            "WHERE name = 'sea'",
+        )
+        with open_registry(url) as registry:
+            (problem,) = registry.verify().problems
+        assert isinstance(problem.error, HeadTampered)
+
+
+ODD = {"nothing": "NULL", "text": "'12'", "a number": "3000000000", "a fraction": "1.5", "no bytes": "x''"}
+"""What a column may hold where nobody enforces its type, as in pages that were written without SQLite."""
+
+
+class TestOtherTypes:
+    """SQLite itself refuses such values in our tables; the tables are made anew without types, under the registry."""
+
+    @pytest.mark.parametrize("odd", ODD)
+    @pytest.mark.parametrize(
+        "column",
+        ["heads.name", "heads.document", "heads.record", "heads.mac", "versions.number", "versions.record",
+         "versions.mac", "versions.note", "versions.public", "versions.body", "trie.node", "audit.seq", "audit.record",
+         "audit.mac", "workspaces.record", "workspaces.mac"],
+    )  # fmt: skip
+    def test_are_found_and_hurt_no_other_document(
+        self, filled: Path, url: str, column: str, odd: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        table, _, name = column.partition(".")
+        where = {"heads": "name = 'lake'", "versions": f"document = {LAKE} AND number = 3"}.get(table, "true")
+        self.make_untyped(filled, table, f"UPDATE {table} SET {name} = {ODD[odd]} WHERE {where}")
+        monkeypatch.setattr(SqliteStore, "_check_tables", lambda *_: None)
+        if table == "workspaces":
+            with pytest.raises(HeadTampered):
+                open_registry(url)
+            return
+        with open_registry(url) as registry:
+            for reference in ("lake", "lake@1", "sea"):
+                with suppress(StrongroomError):
+                    assert registry.get(reference).payload in (b"lake six", b"lake one", b"sea one")
+            assert {"sea"} <= {head.name for head in registry.list()}
+            assert not (registry.verify().ok and registry.verify_audit().ok)
+            if table in ("heads", "versions"):
+                assert registry.get("sea").payload == b"sea one"
+
+    @pytest.mark.parametrize("odd", ODD)
+    @pytest.mark.parametrize("name", ["epoch", "provider", "fingerprint", "wrapped", "canary", "created_at"])
+    def test_in_the_record_of_a_key(
+        self, filled: Path, url: str, name: str, odd: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.make_untyped(filled, "workspace_keys", f"UPDATE workspace_keys SET {name} = {ODD[odd]}")
+        monkeypatch.setattr(SqliteStore, "_check_tables", lambda *_: None)
+        with pytest.raises((IntegrityError, KeyProblem)):
+            open_registry(url)
+
+    def make_untyped(self, path: Path, table: str, change: str) -> None:
+        with sql_on(path) as sql:
+            columns = ", ".join(str(row[1]) for row in sql(f"PRAGMA table_info({table})"))
+        tamper(
+            path,
+            f"CREATE TABLE rows AS SELECT * FROM {table}",
+            f"DROP TABLE {table}",
+            f"CREATE TABLE {table} ({columns})",
+            f"INSERT INTO {table} SELECT * FROM rows",
+            "DROP TABLE rows",
+            change,
+        )
+
+
+class TestTables:
+    """Whoever writes the file can put code in the place of a table: SQLite runs views and triggers."""
+
+    @pytest.mark.parametrize(
+        "statements",
+        [
+            (
+                "ALTER TABLE heads RENAME TO rows",
+                "CREATE VIEW heads AS WITH RECURSIVE endless(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM endless) "
+                "SELECT rows.* FROM rows, (SELECT max(i) FROM endless)",
+            ),
+            ("CREATE TRIGGER t BEFORE INSERT ON audit BEGIN SELECT RAISE(IGNORE); END",),
+            ("CREATE INDEX i ON heads (hex(record))",),
+            ("ALTER TABLE heads ADD COLUMN more BLOB AS (hex(record))",),
+            ("ALTER TABLE versions DROP COLUMN note",),
+            ("DROP TABLE trie",),
+            ("DROP TABLE audit", "CREATE TABLE audit (workspace, seq, record, mac)"),
+            ("PRAGMA user_version = -5",),
+        ],
+        ids=lambda statements: statements[-1].partition(" AS ")[0],
+    )
+    def test_that_are_not_as_they_were_made(self, filled: Path, url: str, statements: tuple[str, ...]) -> None:
+        tamper(filled, *statements)
+        with pytest.raises(StoreForeign):
+            open_registry(url)
+
+    def test_of_others_do_no_harm(self, filled: Path, url: str) -> None:
+        """Such as those of a program that copies the file elsewhere while it is in use, or SQLite's own statistics."""
+        tamper(filled, "CREATE TABLE _copied (seq INTEGER)", "ANALYZE")
+        with open_registry(url) as registry:
+            assert registry.get("lake").payload == b"lake six"
+
 
 class TestPuttingBack:
     """Old rows are perfectly sealed and MACed. They are found because the trie says what is current."""
@@ -338,6 +442,18 @@ class TestState:
         with pytest.raises(HeadTampered, match="another"):
             open_registry(url, workspace="blue")
 
+    @pytest.mark.parametrize("create", [True, False])
+    def test_a_workspace_renamed_is_not_made_anew(self, filled: Path, url: str, create: bool) -> None:
+        """An empty one in its place would take what is saved next, and say that there is nothing else."""
+        tamper(filled, "UPDATE workspaces SET name = 'x'")
+        with pytest.raises(HeadTampered, match="'x'"):
+            open_registry(url, create=create)
+
+    def test_all_workspaces_gone(self, filled: Path, url: str) -> None:
+        tamper(filled, "DELETE FROM workspaces")
+        with pytest.raises(HeadTampered, match="gone"):
+            open_registry(url)
+
 
 class TestAudit:
     @pytest.mark.parametrize(
@@ -362,6 +478,25 @@ class TestAudit:
             report = registry.verify_audit()
         assert (report.ok, report.first_bad, report.entries) == (False, first_bad, first_bad - 1)
         assert f"entry {first_bad} " in str(report.problem)
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE audit SET record = CAST(replace(record, x'616c696365', x'6d61726961') AS BLOB) WHERE seq = 4",
+            "DELETE FROM audit WHERE seq = 4",
+            "DELETE FROM audit WHERE seq <= 4",
+            "DELETE FROM audit WHERE seq = 7",
+            "UPDATE audit SET mac = zeroblob(32) WHERE seq = 4",
+            "INSERT INTO audit SELECT workspace, 100, record, mac FROM audit WHERE seq = 1",
+            "INSERT INTO audit SELECT workspace, 0, record, mac FROM audit WHERE seq = 1",
+        ],
+    )
+    def test_what_was_changed_is_not_listed(self, filled: Path, url: str, statement: str) -> None:
+        with open_registry(url) as registry:
+            assert {entry.actor for entry in registry.audit()} == {"alice"}
+            tamper(filled, statement)
+            with pytest.raises(AuditChainBroken):
+                list(registry.audit())
 
     def test_an_entry_that_cannot_be_read_is_an_error_of_its_own(self, filled: Path, url: str) -> None:
         tamper(filled, "UPDATE audit SET record = zeroblob(3) WHERE seq = 4")

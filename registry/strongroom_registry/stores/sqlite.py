@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import sqlite3
 import threading
@@ -36,6 +37,16 @@ def _named_queries(text: str) -> dict[str, str]:
 _SQL_FOLDER = Path(__file__).parent / "sql"
 _SQL = _named_queries((_SQL_FOLDER / "sqlite.sql").read_text())
 _LOAD = _SQL["load"]
+_SCHEMA = (_SQL_FOLDER / "sqlite_schema.sql").read_text().split(";\n")
+
+
+def _bare(sql: str) -> str:
+    """A statement without comments, its words set apart by one space."""
+    return " ".join(re.sub(r"--[^\n]*", "", sql).split())
+
+
+_TABLES = {bare.split()[2]: bare for bare in map(_bare, _SCHEMA) if bare}
+"""How each table was made, by its name."""
 
 
 class _SqliteTransaction:
@@ -63,7 +74,7 @@ class _SqliteTransaction:
         return row and HeadRow._make(row)
 
     def heads(self, workspace: bytes) -> Iterator[HeadRow]:
-        return map(HeadRow._make, self._execute(_SQL["heads"], (workspace,)))
+        return (HeadRow(_text(name), *rest) for name, *rest in self._execute(_SQL["heads"], (workspace,)))
 
     def version(self, document: bytes, number: int) -> VersionRow | None:
         row = self._execute(_SQL["version"], (document, number)).fetchone()
@@ -74,7 +85,8 @@ class _SqliteTransaction:
 
     def node(self, workspace: bytes, path: str) -> bytes | None:
         row = self._execute(_SQL["node"], (workspace, path)).fetchone()
-        return None if row is None else bytes(row[0])
+        node: bytes | None = row and row[0]
+        return node
 
     def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
         query = _SQL["audit_newest_first" if newest_first else "audit"]
@@ -104,8 +116,13 @@ class _SqliteTransaction:
 def _moment(microseconds: int) -> datetime:
     try:
         return _EPOCH + microseconds * _MICROSECOND
-    except OverflowError:  # a changed column; the canary of the key will not fit what this gives
+    except (OverflowError, TypeError, ValueError):  # a changed column; the key's canary will not fit what this gives
         return _EPOCH
+
+
+def _text(value: object) -> str:
+    """A name, or what stands in the place of one: a listing has to show that too."""
+    return value if isinstance(value, str) else repr(value)
 
 
 _INHERITED: list[sqlite3.Connection] = []
@@ -180,7 +197,7 @@ class SqliteStore:
                 )
             store_id = secrets.token_bytes(16)
             with _transaction(connection, "BEGIN IMMEDIATE") as transaction:
-                for statement in (_SQL_FOLDER / "sqlite_schema.sql").read_text().split(";\n"):
+                for statement in _SCHEMA:
                     connection.execute(statement)
                 connection.execute(_SQL["put_store_id"], (store_id,))
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -293,15 +310,32 @@ class SqliteStore:
                 return
             if application != APPLICATION_ID:
                 raise StoreForeign(f"{self.path} is a database of another program.", "Name another file.")
+            if version < FORMAT:
+                raise StoreForeign(f"{self.path} has format {version}, which never was.", "Restore it from a backup.")
             if version > FORMAT:
                 raise StoreNewer(
                     f"{self.path} has format {version}, this version of Strongroom knows {FORMAT}.",
                     "Upgrade Strongroom.",
                 )
+            self._check_tables(connection)
             row = connection.execute(_SQL["store_id"]).fetchone()
             if row is None or not isinstance(row[0], bytes) or len(row[0]) != 16:
                 raise StoreForeign(f"{self.path} has lost the id of its store.", "Restore it from a backup.")
             self._store_id = row[0]
+
+    def _check_tables(self, connection: sqlite3.Connection) -> None:
+        """A view or trigger in the place of a table could do anything, such as never come to an end."""
+        found = {
+            (kind, name): _bare(sql)
+            for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+            if sql is not None and table in _TABLES
+        }
+        for key in found.keys() | {("table", name) for name in _TABLES}:
+            if found.get(key) != _TABLES.get(key[1]):
+                raise StoreForeign(
+                    f"The tables of {self.path} are not those of a registry: see its {key[0]} {key[1]!r:.80}.",
+                    "Restore it from a backup, and find out who can write it.",
+                )
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
