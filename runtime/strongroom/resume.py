@@ -73,7 +73,7 @@ def _flow_of(run: FlowRun) -> Flow[Any, Any]:
 
 
 def _parameters_of(run: FlowRun) -> dict[str, Any]:
-    if run.parameters is None:
+    if run.sealed_parameters is None:
         raise NotResumable(
             f"The parameters of the run {run.name!r} could not be kept.",
             "Pass data and saved blocks rather than connections or locks, and run the flow anew.",
@@ -85,7 +85,7 @@ def _parameters_of(run: FlowRun) -> dict[str, Any]:
             "See what `strongroom verify` says.",
         )
     try:
-        return keeping.open_parameters(run.parameters, run.id)
+        return keeping.open_parameters(run.sealed_parameters, run.id)
     except ResultProblem as error:
         raise NotResumable(
             f"The parameters of the run {run.name!r} do not open: {error.problem}", error.remedy

@@ -1,4 +1,5 @@
-"""What code can ask about the run that it is part of; every attribute is None outside of one.
+"""What code can ask about the run that it is part of. Outside of one there are no tags and parameters, 0 attempts, and
+nothing else but None.
 
 ``from strongroom.runtime import flow_run, task_run``, then ``flow_run.name``, ``task_run.parameters``.
 """
@@ -39,22 +40,22 @@ class _FlowRun:
         return None if run is None else run.flow_run.flow_version
 
     @property
-    def tags(self) -> list[str] | None:
+    def tags(self) -> list[str]:
         """The run's tags, sorted."""
         run = FlowRunContext.get()
-        return None if run is None else sorted(run.flow_run.tags)
+        return [] if run is None else sorted(run.flow_run.tags)
 
     @property
-    def parameters(self) -> dict[str, Any] | None:
+    def parameters(self) -> dict[str, Any]:
         """What the flow was called with, validated."""
         run = FlowRunContext.get()
-        return None if run is None else dict(run.parameters)
+        return {} if run is None else dict(run.parameters)
 
     @property
-    def run_count(self) -> int | None:
+    def run_count(self) -> int:
         """The number of this attempt, from 1."""
         run = FlowRunContext.get()
-        return None if run is None else run.flow_run.run_count
+        return 0 if run is None else run.flow_run.run_count
 
     @property
     def scheduled_start_time(self) -> datetime | None:
@@ -100,22 +101,22 @@ class _TaskRun:
         return None if run is None else run.task_run.task_name
 
     @property
-    def tags(self) -> list[str] | None:
+    def tags(self) -> list[str]:
         """The run's tags, sorted."""
         run = TaskRunContext.get()
-        return None if run is None else sorted(run.task_run.tags)
+        return [] if run is None else sorted(run.task_run.tags)
 
     @property
-    def parameters(self) -> dict[str, Any] | None:
+    def parameters(self) -> dict[str, Any]:
         """What the task was called with."""
         run = TaskRunContext.get()
-        return None if run is None else dict(run.parameters)
+        return {} if run is None else dict(run.parameters)
 
     @property
-    def run_count(self) -> int | None:
+    def run_count(self) -> int:
         """The number of this attempt, from 1."""
         run = TaskRunContext.get()
-        return None if run is None else run.task_run.run_count
+        return 0 if run is None else run.task_run.run_count
 
 
 flow_run = _FlowRun()

@@ -341,7 +341,8 @@ def test_a_run_without_a_file_or_parameters_says_what_to_do(tmp_path: Path) -> N
     with pytest.raises(NotResumable, match=r"parameters .* could not be kept"):
         resume(saved(here(state=Failed(), entrypoint=f"{file}:etl")))
     with pytest.raises(NotResumable, match="do not open"):
-        resume(saved(here(state=Failed(), entrypoint=f"{file}:etl", parameters=b"SR\x01\x01 of another registry")))
+        sealed = b"SR\x01\x01 of another registry"
+        resume(saved(here(state=Failed(), entrypoint=f"{file}:etl", sealed_parameters=sealed)))
 
 
 def test_an_unknown_run_is_said_to_be_unknown() -> None:

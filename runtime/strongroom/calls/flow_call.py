@@ -75,6 +75,7 @@ class FlowCall(FlowRunContext):
         self.captures: Captures | None = _captures() if caller is None else caller.captures
         self.log_prints, self.persist_result = _inherited(flow, caller)
         self.flow_run = resumed if resumed is not None else self._new_run(parent, caller)
+        self.flow_run.parameters = parameters
         self.root_id: UUID = self.flow_run.id if caller is None else caller.root_id
         self._resumed = resumed is not None or (caller is not None and caller.resumed)
         self.past: Mapping[tuple[UUID, str], TaskRun] = self._completed() if self._resumed else {}
@@ -168,12 +169,13 @@ class FlowCall(FlowRunContext):
         if self.flow.should_validate_parameters:
             self.parameters = self.flow.validator.validate(self.parameters)
         run = self.flow_run
+        run.parameters = self.parameters
         if self.parameters:
             from strongroom.shown import shown
 
             run.parameters_shown = shown(self.parameters)
-        if self.captures is not None and run.parameters is None:
-            run.parameters = self.captures.seal_parameters(self.parameters, run.id, self.root_id)
+        if self.captures is not None and run.sealed_parameters is None:
+            run.sealed_parameters = self.captures.seal_parameters(self.parameters, run.id, self.root_id)
         if self.flow.flow_run_name is not None:
             from strongroom.run_names import run_name
 
@@ -182,10 +184,10 @@ class FlowCall(FlowRunContext):
     def recall(self) -> State[Any] | None:
         """The result of this very subflow run from before its caller was resumed."""
         past = self._past_subflow()
-        if past is None or past.result is None or past.parameters is None or self.captures is None:
+        if past is None or past.result is None or past.sealed_parameters is None or self.captures is None:
             return None
         try:
-            before = self.captures.open_parameters(past.parameters, past.id)
+            before = self.captures.open_parameters(past.sealed_parameters, past.id)
             if fingerprint(before) != fingerprint(self.parameters):
                 self.logger.warning("It completed before with other parameters, so it runs again.")
                 return None

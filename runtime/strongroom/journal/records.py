@@ -46,8 +46,9 @@ class StoredResult:
 class FlowRun:
     """One run of a flow.
 
-    ``parameters`` is a sealed record that a resumption reads back (:mod:`strongroom.results`), None where they cannot
-    be kept; ``parameters_shown`` is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
+    ``sealed_parameters`` is a record that a resumption reads back (:mod:`strongroom.results`), None where they cannot
+    be kept; ``parameters`` are what they are while the run runs here, and empty in a record that was read;
+    ``parameters_shown`` is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
     ``module:qualified.name``; ``source_hash`` is the SHA-256 of that file when the run began. ``dynamic_key`` tells a
     subflow's run from its siblings (``"<flow name>-<n>"``, counted per parent at call time), and is empty for others.
     ``blocks`` names the versions of blocks that were loaded (``"name@3"``).
@@ -58,7 +59,8 @@ class FlowRun:
     flow_name: str
     state: State[Any]
     flow_version: str | None = None
-    parameters: bytes | None = field(default=None, repr=False)
+    sealed_parameters: bytes | None = field(default=None, repr=False)
+    parameters: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     parameters_shown: dict[str, Any] = field(default_factory=dict)
     parent_flow_run_id: UUID | None = None
     parent_task_run_id: UUID | None = None
@@ -76,6 +78,21 @@ class FlowRun:
     heartbeat: datetime | None = None
     result: StoredResult | None = None
     blocks: list[str] = field(default_factory=list)
+
+    @property
+    def expected_start_time(self) -> datetime:
+        """When it was to begin: for a flow that was called, when it was."""
+        return self.created
+
+    @property
+    def state_type(self) -> StateType:
+        """The type of the state that it is in."""
+        return self.state.type
+
+    @property
+    def state_name(self) -> str:
+        """The name of the state that it is in."""
+        return self.state.name
 
 
 @dataclass(slots=True)
@@ -106,6 +123,16 @@ class TaskRun:
     cache_key: str | None = None
     result: StoredResult | None = None
     kind: Literal["task", "node"] = "task"
+
+    @property
+    def state_type(self) -> StateType:
+        """The type of the state that it is in."""
+        return self.state.type
+
+    @property
+    def state_name(self) -> str:
+        """The name of the state that it is in."""
+        return self.state.name
 
 
 class LogEntry(NamedTuple):

@@ -44,9 +44,9 @@ LOG_COLUMNS = "flow_run_id task_run_id time level logger message".split()
 LONGEST_LINE = 64 * 1024
 
 _flow_fields = attrgetter(
-    *"id name flow_name flow_version parameters parameters_shown parent_flow_run_id parent_task_run_id dynamic_key "
-    "tags state.type state.name state.message state.timestamp history run_count created start_time end_time entrypoint "
-    "source_hash pid host heartbeat result blocks".split()
+    *"id name flow_name flow_version sealed_parameters parameters_shown parent_flow_run_id parent_task_run_id "
+    "dynamic_key tags state.type state.name state.message state.timestamp history run_count created start_time "
+    "end_time entrypoint source_hash pid host heartbeat result blocks".split()
 )
 _task_fields = attrgetter(
     *"id name task_name task_key dynamic_key flow_run_id parent_id state.type state.name state.message state.timestamp "
@@ -130,7 +130,7 @@ def flow_record(row: Row) -> FlowRun:
         name=field["name"],
         flow_name=field["flow_name"],
         flow_version=field["flow_version"],
-        parameters=field["parameters"],
+        sealed_parameters=field["parameters"],
         parameters_shown=json.loads(field["parameters_shown"]),
         parent_flow_run_id=_uuid(field["parent_flow_run_id"]),
         parent_task_run_id=_uuid(field["parent_task_run_id"]),

@@ -53,7 +53,7 @@ class JournalContract:
         run = a_flow_run(
             state=state,
             flow_version="7",
-            parameters=b"sealed",
+            sealed_parameters=b"sealed",
             parameters_shown={"since": "2026-01-01", "n": [1, None]},
             parent_task_run_id=uuid4(),
             tags=frozenset({"b", "a"}),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 import pytest
-from strongroom import flow, task
+from strongroom import flow, get_run_context, task
 from strongroom.annotations import quote
 from strongroom.cache_policies import CacheKeyFnPolicy, CompoundCachePolicy
 from strongroom.errors import InvalidDefinition
 from strongroom.exceptions import MissingContextError, PrefectException, UnfinishedRun, UpstreamTaskError
 from strongroom.logging import get_run_logger
+from strongroom.runtime import flow_run, task_run
 from strongroom.tasks import exponential_backoff
 
 
@@ -56,3 +58,36 @@ def test_policies_have_their_names() -> None:
     policy = double.with_options(cache_key_fn=lambda *_: "key").cache_policy
     assert isinstance(policy, CacheKeyFnPolicy)
     assert isinstance(double.cache_policy, CompoundCachePolicy)
+
+
+def test_hooks_see_the_parameters_and_the_state_of_the_run() -> None:
+    seen = []
+
+    def look(flow: Any, run: Any, state: Any) -> None:
+        seen.append((state.name, run.state_name, run.state_type, run.parameters, run.expected_start_time.tzinfo))
+
+    @flow(on_running=[look], on_completion=[look], on_failure=[look])
+    def job(table: str, n: int = 3) -> None: ...
+
+    job("orders", n="4")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        job("orders", n="many")  # type: ignore[arg-type]
+    full = {"table": "orders", "n": 4}
+    assert seen == [
+        ("Running", "Running", "RUNNING", full, UTC),
+        ("Completed", "Completed", "COMPLETED", full, UTC),
+        ("Failed", "Failed", "FAILED", {"table": "orders", "n": "many"}, UTC),
+    ]
+
+
+def test_the_flow_run_of_the_context_has_its_parameters() -> None:
+    @flow
+    def job(n: int) -> Any:
+        return get_run_context().flow_run.parameters  # type: ignore[union-attr]
+
+    assert job(3) == {"n": 3}
+
+
+def test_outside_of_runs_there_are_no_tags_parameters_and_attempts() -> None:
+    assert (flow_run.tags, flow_run.parameters, flow_run.run_count, flow_run.name) == ([], {}, 0, None)
+    assert (task_run.tags, task_run.parameters, task_run.run_count, task_run.name) == ([], {}, 0, None)
