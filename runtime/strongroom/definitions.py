@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, cast
 
-from strongroom.errors import InvalidDefinition
+from strongroom.errors import InvalidDefinition, ReservedArgumentError
 from strongroom.retries import Delay, Retries
 from strongroom.signatures import Signature
 from strongroom.states import StateType
@@ -65,7 +65,11 @@ class Definition:
         plain = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
         if not callable(plain):
             raise InvalidDefinition(f"{plain!r:.80} is no function.", "Decorate a function.")
+        _check_parameters(plain)
+        _check_run_name(options.get(f"{kind}_run_name"), kind)
         self.fn: Callable[..., Any] = plain
+        self.function: Callable[..., Any] = plain
+        """What a run calls: ``fn``; of a method, bound to its object."""
         self.options: dict[str, Any] = dict(options)
         functools.update_wrapper(cast("Any", self), plain)
         get = options.get
@@ -79,6 +83,10 @@ class Definition:
         self.persist_result: bool | None = get("persist_result")
         self.result_storage: ObjectStore | str | Path | None = get("result_storage")
         self.result_serializer: Serializer | str | None = get("result_serializer")
+        if isinstance(self.result_serializer, str):
+            from strongroom.serializers import resolve
+
+            resolve(self.result_serializer)
         self.cache_result_in_memory: bool = get("cache_result_in_memory", True)
         self.log_prints: bool | None = get("log_prints")
         self.isasync = inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
@@ -128,7 +136,7 @@ class Definition:
     @functools.cached_property
     def signature(self) -> Signature:
         """What the function takes; of a method, without its first argument."""
-        return Signature(self.fn)
+        return Signature(self.function)
 
     @functools.cached_property
     def source_hash(self) -> str:
@@ -159,12 +167,37 @@ class Definition:
             return self
         bound = copy.copy(self)
         bound.__dict__.pop("signature", None)
-        bound.fn = MethodType(self.fn, target)
+        bound.__dict__.pop("validator", None)
+        bound.function = MethodType(self.fn, target)
         bound._bound = True
         return bound
 
+    def _bind_like(self, other: Definition) -> None:
+        self.function, self._binds, self._bound = other.function, other._binds, other._bound
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name!r}>"
+
+
+_RESERVED = ("return_state", "wait_for")
+
+
+def _check_parameters(function: Callable[..., Any]) -> None:
+    code = getattr(function, "__code__", None)
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code is not None else ()
+    for name in _RESERVED:
+        if name in names:
+            raise ReservedArgumentError(
+                f"{function.__qualname__} has a parameter {name!r}, which calls of flows and tasks have already.",
+                "Give it another name.",
+            )
+
+
+def _check_run_name(name: Any, kind: str) -> None:
+    if name is not None and not isinstance(name, str) and not callable(name):
+        raise InvalidDefinition(
+            f"{kind}_run_name is {type(name).__name__}.", "Use a string, or a function that gives one."
+        )
 
 
 def module_stem(function: Callable[..., Any]) -> str:

@@ -16,6 +16,7 @@ StrongroomError (strongroom_registry.errors)
 ├── UnknownFlow (LookupError)               an entrypoint that leads to no flow
 ├── FlowUnloadable (ImportError)            the file or module of a flow raised an exception
 ├── InvalidDefinition (ValueError)          options of a flow or task that do not fit
+│   └── ReservedArgumentError (TypeError)   a parameter's name that calls need for themselves
 ├── ParameterProblem (TypeError)            arguments of a flow or task that do not fit
 │   ├── ParameterTypeError (ValueError)
 │   ├── ParameterBindError
@@ -101,6 +102,10 @@ class TaskRunTimeoutError(RunTimeout):
 
 class InvalidDefinition(StrongroomError, ValueError):
     """Options of a flow or task that do not fit together, or do not fit its function."""
+
+
+class ReservedArgumentError(InvalidDefinition, TypeError):
+    """A parameter has a name that calls of flows and tasks need for themselves."""
 
 
 class ParameterProblem(StrongroomError, TypeError):

@@ -12,6 +12,7 @@ from strongroom.errors import MissingResult as MissingResult
 from strongroom.errors import ParameterBindError as ParameterBindError
 from strongroom.errors import ParameterTypeError as ParameterTypeError
 from strongroom.errors import PausedRun as PausedRun
+from strongroom.errors import ReservedArgumentError as ReservedArgumentError
 from strongroom.errors import UnfinishedRun as UnfinishedRun
 from strongroom.errors import UpstreamTaskError as UpstreamTaskError
 

@@ -80,7 +80,7 @@ class Flow(Definition, Generic[P, R]):
     def with_options(self, **options: Unpack[FlowOptions]) -> Flow[P, R]:
         """A flow of the same function and the same options, but for those given here."""
         other: Flow[P, R] = Flow(self.fn, **self.changed(options))
-        other._binds, other._bound = self._binds, self._bound
+        other._bind_like(self)
         return other
 
     if TYPE_CHECKING:

@@ -36,6 +36,11 @@ _formatter = logging.Formatter()
 _disabled: ContextVar[bool] = ContextVar("strongroom_run_logger_disabled", default=False)
 
 
+def get_logger(name: str | None = None) -> logging.Logger:
+    """A logger of this package, ``strongroom.<name>``, that speaks for no run: for code outside of flows and tasks."""
+    return _root if name is None or name == _root.name else _root.getChild(name.removeprefix("strongroom."))
+
+
 class RunLogger(logging.LoggerAdapter[logging.Logger]):
     """A logger that tells with each record which run it speaks for."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from strongroom.annotations import allow_failure, quote, unmapped
@@ -10,11 +10,29 @@ from strongroom.errors import MappingLengthMismatch, MappingMissingIterable
 from strongroom.futures import PrefectFuture
 
 
-def mapped(name: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One set of parameters for each element of those that can be iterated over."""
+def mapped(
+    name: str, parameters: Mapping[str, Any], defaults: Collection[str], rest: str | None
+) -> list[dict[str, Any]]:
+    """One set of parameters for each element of those that can be iterated over.
+
+    :param defaults: the parameters that the caller did not give: every run gets the default as a whole.
+    :param rest: the name of ``**kwargs``, each of which is a parameter here.
+    """
+    flat = {key: value for key, value in parameters.items() if key != rest}
+    others = {} if rest is None else parameters.get(rest, {})
+    rows = _rows(name, {**flat, **others}, defaults)
+    if rest is None:
+        return rows
+    return [{**{key: row[key] for key in flat}, rest: {key: row[key] for key in others}} for row in rows]
+
+
+def _rows(name: str, parameters: Mapping[str, Any], defaults: Collection[str]) -> list[dict[str, Any]]:
     whole: dict[str, Any] = {}
     each: dict[str, list[Any]] = {}
     for key, value in parameters.items():
+        if key in defaults:
+            whole[key] = value
+            continue
         if isinstance(value, unmapped):
             whole[key] = value.value
             continue

@@ -29,8 +29,9 @@ class Validator:
         """The values as their annotations want them; raises :class:`~strongroom.errors.ParameterTypeError`."""
         from pydantic import ValidationError
 
+        values = {name: value for name, given in values.items() if (value := _default_of(given)) is not _MISSING}
         try:
-            model = self._model.model_validate(dict(values))
+            model = self._model.model_validate(values)
         except ValidationError as error:
             problems = [
                 f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
@@ -41,6 +42,18 @@ class Validator:
                 "Pass what they ask for, or use validate_parameters=False.",
             ) from None
         return {name: getattr(model, field) for field, name in self._fields.items() if name in values}
+
+
+_MISSING = object()
+
+
+def _default_of(value: Any) -> Any:
+    """The value; of a ``pydantic.Field(…)`` that stands in the signature as a default, its default."""
+    from pydantic.fields import FieldInfo
+
+    if not isinstance(value, FieldInfo):
+        return value
+    return _MISSING if value.is_required() else value.get_default(call_default_factory=True, validated_data={})
 
 
 def _model(function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]) -> type[BaseModel]:
@@ -55,7 +68,8 @@ def _model(function: Callable[..., Any], parameters: Mapping[str, inspect.Parame
             kind = tuple[kind, ...]  # type: ignore[valid-type]
         elif parameter.kind is parameter.VAR_KEYWORD:
             kind = dict[str, kind]  # type: ignore[valid-type]
-        default = ... if parameter.default is parameter.empty else parameter.default
+        default = ... if parameter.default is parameter.empty else _default_of(parameter.default)
+        default = ... if default is _MISSING else default
         fields[f"p{number}"] = (kind, Field(default, alias=parameter.name))
     config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True)
     return create_model("Parameters", __config__=config, **fields)

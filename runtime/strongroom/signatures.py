@@ -14,7 +14,7 @@ _SIMPLE = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ON
 class Signature:
     """The parameters of one function. ``bound`` leaves the first one out: that of a method."""
 
-    __slots__ = ("_defaults", "_keyword", "_positional", "_required", "_simple", "inspected", "name")
+    __slots__ = ("_defaults", "_keyword", "_positional", "_required", "_simple", "inspected", "name", "rest")
 
     def __init__(self, function: Callable[..., Any], *, bound: bool = False) -> None:
         self.name = getattr(function, "__qualname__", repr(function))
@@ -26,6 +26,7 @@ class Signature:
         self._keyword = frozenset(p.name for p in parameters)
         self._defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         self._required = len(parameters)
+        self.rest = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments by parameter name, defaults filled in, in the order of the signature.
@@ -43,6 +44,10 @@ class Signature:
                 return self._slowly(args, kwargs)
             return values
         return self._slowly(args, kwargs)
+
+    def left_out(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> frozenset[str]:
+        """The parameters that have their defaults in a call with these arguments."""
+        return self._keyword - self.inspected.bind(*args, **kwargs).arguments.keys()
 
     def _slowly(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -5,7 +5,8 @@ Parameters and their meaning are those that Prefect 3 documents under "Tasks".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+import logging
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
@@ -24,6 +25,7 @@ from strongroom.rules import Policy
 from strongroom.run_names import RunName
 from strongroom.states import State
 
+_log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -79,7 +81,8 @@ class Task(Definition, Generic[P, R]):
     def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
         """A task of the same function and the same options, but for those given here."""
         other: Task[P, R] = Task(self.fn, **self.changed(options))
-        other._binds, other._bound, other.task_key = self._binds, self._bound, self.task_key
+        other._bind_like(self)
+        other.task_key = self.task_key
         return other
 
     if TYPE_CHECKING:
@@ -146,9 +149,11 @@ class Task(Definition, Generic[P, R]):
             """
             runner = _runner()
             wait_for = None if wait_for is None else list(wait_for)
+            parameters = self.signature.bind(args, kwargs)
+            defaults = self.signature.left_out(args, kwargs)
             futures = PrefectFutureList(
                 runner.schedule(self.prepare_call(values, wait_for))
-                for values in self.mapped_parameters(self.signature.bind(args, kwargs))
+                for values in self.mapped_parameters(parameters, defaults)
             )
             if return_state:
                 futures.wait()
@@ -161,9 +166,9 @@ class Task(Definition, Generic[P, R]):
         call.submitted()
         return call
 
-    def mapped_parameters(self, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The parameters of each run of a mapped task."""
-        return mapped(self.name, parameters)
+    def mapped_parameters(self, parameters: Mapping[str, Any], defaults: Collection[str] = ()) -> list[dict[str, Any]]:
+        """The parameters of each run of a mapped task; ``defaults`` are those that nobody gave."""
+        return mapped(self.name, parameters, defaults, self.signature.rest)
 
 
 def _runner() -> Any:
@@ -178,13 +183,12 @@ def _cache_policy(name: str, options: TaskOptions) -> CachePolicy | None:
     policy, key_fn = options.get("cache_policy", NotSet), options.get("cache_key_fn")
     if key_fn is not None:
         if isinstance(policy, CachePolicy):
-            raise InvalidDefinition(f"The task {name!r} has both a cache_policy and a cache_key_fn.", "Choose one.")
+            _log.warning("The task %r has a cache_policy and a cache_key_fn: the function is used.", name)
         policy = CachePolicy.from_cache_key_fn(key_fn)
     if isinstance(policy, CachePolicy):
         if options.get("persist_result") is False and not isinstance(policy, NoCache):
-            raise InvalidDefinition(
-                f"The task {name!r} is to be cached, and not to persist its result.", "Leave out persist_result=False."
-            )
+            _log.warning("The task %r is not cached: it has persist_result=False.", name)
+            return NO_CACHE
         return policy
     if options.get("result_storage_key") is not None:
         return None

@@ -340,8 +340,8 @@ def test_a_run_without_a_file_or_parameters_says_what_to_do(tmp_path: Path) -> N
     file.write_text("from strongroom import flow\n@flow\ndef etl(): ...\n")
     with pytest.raises(NotResumable, match=r"parameters .* could not be kept"):
         resume(saved(here(state=Failed(), entrypoint=f"{file}:etl")))
+    sealed = b"SR\x01\x01 of another registry"
     with pytest.raises(NotResumable, match="do not open"):
-        sealed = b"SR\x01\x01 of another registry"
         resume(saved(here(state=Failed(), entrypoint=f"{file}:etl", sealed_parameters=sealed)))
 
 

@@ -62,7 +62,7 @@ class FlowCall(FlowRunContext):
         parent = current_run()
         caller: Any = None if parent is None else parent.flow_run_context
         self.flow = flow
-        self.function = flow.fn
+        self.function = flow.function
         self.is_async, self.is_generator = flow.isasync, flow.isgenerator
         self.parameters = parameters
         self.parent = parent

@@ -40,7 +40,7 @@ class TaskCall(TaskRunContext):
         self.parameters = parameters
         self.parent = parent
         self.flow_run_context = flow
-        self.function = task.fn
+        self.function = task.function
         self.is_async, self.is_generator = task.isasync, task.isgenerator
         self.restart_keys()
         self._journal: Journal = current_journal() if flow is None else flow.journal

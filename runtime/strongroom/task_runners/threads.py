@@ -41,6 +41,9 @@ class ThreadPoolTaskRunner(TaskRunner):
         self._seats = _Seats(max_workers or 1)
         self._outstanding: dict[_Job, None] = {}
 
+    def __reduce__(self) -> tuple[type[ThreadPoolTaskRunner], tuple[int | None]]:
+        return type(self), (self.max_workers,)
+
     def duplicate(self) -> ThreadPoolTaskRunner:
         """Another runner with the same limit."""
         return type(self)(self.max_workers)

@@ -24,7 +24,6 @@ from strongroom.cache_policies import (
     CompoundCachePolicy,
     task_input_hash,
 )
-from strongroom.errors import InvalidDefinition
 from strongroom.journal.memory import MemoryJournal
 
 
@@ -185,11 +184,13 @@ def test_failures_are_not_cached(work: Counter) -> None:
     assert fails_once(7) == 7
 
 
-def test_options_that_contradict_each_other_are_refused(work: Counter) -> None:
-    with pytest.raises(InvalidDefinition, match="Choose one"):
-        task(cache_policy=INPUTS, cache_key_fn=task_input_hash)(work)
-    with pytest.raises(InvalidDefinition, match="persist"):
-        task(cache_policy=INPUTS, persist_result=False)(work)
+def test_options_that_contradict_each_other_are_warned_of(work: Counter, caplog: pytest.LogCaptureFixture) -> None:
+    by_key = task(cache_policy=INPUTS, cache_key_fn=lambda *_: "one key", name="by_key")(work)
+    assert [by_key(1), by_key(2)] == [1, 1]
+    uncached = task(cache_policy=INPUTS, persist_result=False, name="uncached")(work)
+    assert [uncached(1), uncached(1)] == [2, 3]
+    assert "'by_key' has a cache_policy and a cache_key_fn" in caplog.text
+    assert "'uncached' is not cached" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC
 from typing import Any
 
+import cloudpickle
 import pytest
-from strongroom import flow, get_run_context, task
+from pydantic import Field
+from strongroom import flow, get_run_context, task, unmapped
 from strongroom.annotations import quote
 from strongroom.cache_policies import CacheKeyFnPolicy, CompoundCachePolicy
-from strongroom.errors import InvalidDefinition
-from strongroom.exceptions import MissingContextError, PrefectException, UnfinishedRun, UpstreamTaskError
-from strongroom.logging import get_run_logger
+from strongroom.errors import InvalidDefinition, InvalidSerializer, ParameterTypeError
+from strongroom.exceptions import (
+    MissingContextError,
+    PrefectException,
+    ReservedArgumentError,
+    UnfinishedRun,
+    UpstreamTaskError,
+)
+from strongroom.logging import get_logger, get_run_logger
 from strongroom.runtime import flow_run, task_run
+from strongroom.task_runners import ThreadPoolTaskRunner
 from strongroom.tasks import exponential_backoff
 
 
@@ -91,3 +101,81 @@ def test_the_flow_run_of_the_context_has_its_parameters() -> None:
 def test_outside_of_runs_there_are_no_tags_parameters_and_attempts() -> None:
     assert (flow_run.tags, flow_run.parameters, flow_run.run_count, flow_run.name) == ([], {}, 0, None)
     assert (task_run.tags, task_run.parameters, task_run.run_count, task_run.name) == ([], {}, 0, None)
+
+
+def test_defaults_are_not_mapped_and_keyword_arguments_are() -> None:
+    @task
+    def gather(a: int, *rest: int, b: Any = (7, 8, 9), **more: int) -> Any:
+        return a, rest, b, more
+
+    @flow
+    def job() -> Any:
+        return gather.map([1, 2]).result(), gather.map([1, 2], k=[3, 4], z=unmapped(5)).result()
+
+    plain, more = job()
+    assert plain == [(1, (), (7, 8, 9), {}), (2, (), (7, 8, 9), {})]
+    assert more == [(1, (), (7, 8, 9), {"k": 3, "z": 5}), (2, (), (7, 8, 9), {"k": 4, "z": 5})]
+
+
+def test_a_field_in_the_signature_is_its_default() -> None:
+    @flow
+    def job(n: int = Field(default=3, description="how many"), name: str = Field(description="whose")) -> Any:
+        return n, name
+
+    assert job(name="x") == (3, "x")
+    assert job(5, "x") == (5, "x")
+    with pytest.raises(ParameterTypeError, match="name: Field required"):
+        job()  # a default that is none
+
+
+class Shelf:
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    @task
+    def add(self, x: int) -> int:
+        return self.width + x
+
+    @flow
+    def build(self, x: int) -> Any:
+        return self.add(x), self.add.with_options(name="other")(x), self.add.fn(self, x)  # type: ignore[call-arg,arg-type]
+
+
+def test_the_function_of_a_method_takes_its_object() -> None:
+    shelf = Shelf(10)
+    assert shelf.build(1) == (11, 11, 11)  # type: ignore[call-arg,arg-type]
+    assert Shelf(20).build.with_options(name="wide")("2") == (22, 22, 22)  # type: ignore[call-arg,arg-type]
+    assert Shelf.add.fn(shelf, 2) == 12
+
+
+def test_flows_and_tasks_can_be_copied_and_pickled() -> None:
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=3))
+    def job(x: int) -> Any:
+        return double.submit(x).result()
+
+    for other in (cloudpickle.loads(cloudpickle.dumps(job)), copy.deepcopy(job)):
+        assert other(2) == 4
+        assert other.task_runner.max_workers == 3
+
+
+@pytest.mark.parametrize("name", ["return_state", "wait_for"])
+def test_names_that_calls_need_are_refused(name: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(f"def job({name}): ...", namespace)
+    with pytest.raises(ReservedArgumentError, match=name):
+        flow(namespace["job"])
+    with pytest.raises(ReservedArgumentError, match=name):
+        task(namespace["job"])
+
+
+def test_options_that_cannot_be_meant_are_refused() -> None:
+    with pytest.raises(InvalidDefinition, match="task_run_name is int"):
+        double.with_options(task_run_name=3)  # type: ignore[arg-type]
+    with pytest.raises(InvalidDefinition, match="flow_run_name is int"):
+        flow(flow_run_name=3)(double.fn)
+    with pytest.raises(InvalidSerializer, match="yaml"):
+        double.with_options(result_serializer="yaml")
+
+
+def test_a_logger_of_the_package_speaks_for_no_run() -> None:
+    assert (get_logger().name, get_logger("mine").name) == ("strongroom", "strongroom.mine")
