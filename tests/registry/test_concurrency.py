@@ -180,7 +180,9 @@ def _write_until_killed(url: str, lines: int) -> list[int]:
     assert child.stdout.readline() == "ready\n"
     acknowledged = [int(child.stdout.readline()) for _ in range(lines)]
     child.send_signal(signal.SIGKILL)
-    rest, _ = child.communicate(timeout=60)
+    with child.stdout:  # communicate() would not see what readline() has taken from the pipe ahead
+        rest = child.stdout.read()
+    child.wait(timeout=60)
     return acknowledged + [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
 
 
