@@ -43,6 +43,62 @@ FRAMES = {*range(64, 4097, 64), *(2**n for n in range(13, 27))}
 STATES = ("live", "deleted", "destroyed")
 
 
+TABLES = """
+CREATE TABLE store (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    id BLOB NOT NULL CHECK (length(id) = 16)
+) STRICT;
+CREATE TABLE workspaces (
+    id BLOB PRIMARY KEY CHECK (length(id) = 16),
+    name TEXT NOT NULL UNIQUE,
+    record BLOB NOT NULL,
+    mac BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE workspace_keys (
+    workspace BLOB NOT NULL REFERENCES workspaces,
+    epoch INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    wrapped BLOB NOT NULL,
+    canary BLOB NOT NULL,
+    created_at INTEGER NOT NULL,  -- microseconds since 1970-01-01 UTC
+    PRIMARY KEY (workspace, epoch)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE heads (
+    workspace BLOB NOT NULL REFERENCES workspaces,
+    name TEXT NOT NULL,
+    document BLOB NOT NULL UNIQUE CHECK (length(document) = 16),
+    record BLOB NOT NULL,
+    mac BLOB NOT NULL,
+    PRIMARY KEY (workspace, name)
+) STRICT;
+CREATE TABLE versions (
+    document BLOB NOT NULL REFERENCES heads (document),
+    number INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    mac BLOB NOT NULL,
+    note BLOB NOT NULL,
+    public BLOB NOT NULL,
+    wrap BLOB,
+    body BLOB NOT NULL,
+    PRIMARY KEY (document, number)
+) STRICT;
+CREATE TABLE trie (
+    workspace BLOB NOT NULL REFERENCES workspaces,
+    path TEXT NOT NULL,
+    node BLOB NOT NULL,
+    PRIMARY KEY (workspace, path)
+) STRICT;
+CREATE TABLE audit (
+    workspace BLOB NOT NULL REFERENCES workspaces,
+    seq INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    mac BLOB NOT NULL,
+    PRIMARY KEY (workspace, seq)
+) STRICT;
+"""  # registry §8
+
+
 class Refused(Exception):
     """What the reader does not hand out, and the class of the error that the specification names for it."""
 
@@ -627,18 +683,31 @@ class Registry:
     def _open(self, provider: Provider, workspace: str) -> None:
         (application,) = self._one("PRAGMA application_id")
         check(application == 0x53524D31, "StoreForeign", "no registry")
-        check(self._one("PRAGMA user_version")[0] <= 1, "StoreNewer", "a later format")
+        (version,) = self._one("PRAGMA user_version")
+        check(version <= 1, "StoreNewer", "a later format")
+        check(version == 1, "StoreForeign", "a format that never was")
+        declared = {" ".join(text.split()) for text in TABLES.split(";") if text.strip()}
+        tables = {text.split()[2]: text for text in declared}
+        found = self._rows.execute("SELECT name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+        ours = [(name, " ".join(text.split())) for name, table, text in found if table in tables]
+        check(sorted(ours) == sorted(tables.items()), "StoreForeign", "the tables are not those of a registry")
         (store_id,) = self._one("SELECT id FROM store") or (None,)
         check(is_bytes(store_id, 16), "StoreForeign", "the id of the store is gone")
-        row = self._one("SELECT id, record, mac FROM workspaces WHERE name = ?", workspace)
-        check(row, "UnknownWorkspace", workspace)
-        workspace_id, record, its_mac = row
+        rows = {name: row for name, *row in self._rows.execute("SELECT name, id, record, mac FROM workspaces")}
+        check(rows, "HeadTampered", "the workspaces are gone")
+        for name in [workspace] if workspace in rows else rows:  # one of the others may be the one, renamed
+            self._open_workspace(provider, store_id, name, *rows[name])
+        check(workspace in rows, "UnknownWorkspace", workspace)
+
+    def _open_workspace(
+        self, provider: Provider, store_id: bytes, name: str, workspace_id: bytes, record: bytes, its_mac: bytes
+    ) -> None:
         fields = "epoch, provider, fingerprint, wrapped, canary, created_at"
         keys = self._rows.execute(f"SELECT {fields} FROM workspace_keys WHERE workspace = ?", (workspace_id,))
         self.keyring = Keyring(provider, store_id, workspace_id, [KeyRecord(*key) for key in keys])
         check(self._fits("state", record, its_mac), "HeadTampered", "MAC of the state")
         self.state = read_state(record)
-        asked = (store_id, workspace_id, workspace)
+        asked = (store_id, workspace_id, name)
         found = (self.state.store_id, self.state.workspace_id, self.state.name)
         check(found == asked, "HeadTampered", "the state of something else")
 

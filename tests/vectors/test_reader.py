@@ -5,7 +5,7 @@ import json
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,7 @@ def test_examples_of_the_specification() -> None:
     """The records that the page on the registry writes out are read as the text beside them says."""
     page = (Path(__file__).parents[2] / "docs/spec/registry.md").read_text()
     examples = page.split("### 2.6 Examples")[1].split("## 3.")[0].split("```")[1::2]
+    assert page.split("```sql no-run")[1].split("```")[0].split() == reader.TABLES.split()
     note, head, entry = (bytes.fromhex("".join(example.split())) for example in examples)
     at = microseconds(datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC))
     assert reader.read_note(note) == reader.Note(at, "alice", "why")
@@ -209,6 +210,13 @@ def test_reference(written: Written, reference: str, expected: Any, tmp_path: Pa
             assert outcome(lambda: json.loads(registry.get(reference).payload)) == expected
 
 
+def test_names_that_are_not_there(written: Written) -> None:
+    """Their paths end at an empty slot or at the leaf of another name, and both mean that there is no such document."""
+    with written.second() as second:
+        for number in range(40):
+            assert outcome(lambda name=f"nothing-{number}": second.get(name)) == "UnknownDocument"
+
+
 def test_the_audit_is_that_of_the_product(written: Written) -> None:
     """The chain fits from the first entry to the state, and says the same."""
     with written.product() as registry:
@@ -295,15 +303,14 @@ def test_key_file(written: Written, tmp_path: Path, text: str | None, mode: int,
     assert outcome(lambda: open_registry(f"sqlite:///{written.path}", key=f"file:{key}")) == error
 
 
-def everything(second: reader.Registry) -> Iterator[None]:
-    """Read all that there is."""
+def read_everything(second: reader.Registry) -> None:
+    """Read all that there is, and refuse at the first error that is not that a version is gone."""
     for name in second.names():
         for version in range(1, second.head(name).current + 1):
             opened = outcome(lambda name=name, version=version: second.get(name, version))
             if isinstance(opened, str) and opened not in ("DocumentDeleted", "VersionDestroyed"):
                 raise reader.Refused(opened)
         second.history(name)
-        yield
     second.audit()
 
 
@@ -335,7 +342,7 @@ FIRST = f"versions WHERE number = 1 AND document = {LAKE}"
         ("record", CURRENT, 3, "VersionTampered"),
         ("record", CURRENT, -1, "VersionTampered"),
         ("mac", CURRENT, 31, "VersionTampered"),
-        ("note", CURRENT, 8, "VersionTampered"),
+        ("note", CURRENT, 12, "VersionTampered"),
         ("public", FIRST, 4, "PublicFieldsTampered"),
         ("wrap", CURRENT, 0, "EnvelopeMalformed"),
         ("wrap", CURRENT, 7, "EnvelopeUnsupported"),
@@ -370,8 +377,7 @@ def test_a_flipped_bit_is_refused(written: Written, tmp_path: Path, column: str,
 
     def whole() -> None:
         with written.second(path) as registry:
-            for _ in everything(registry):
-                pass
+            read_everything(registry)
 
     def product() -> None:
         with written.product(path) as registry:
@@ -430,8 +436,14 @@ def test_a_cut_audit_is_refused(written: Written, tmp_path: Path) -> None:
         (f"UPDATE versions SET wrap = (SELECT wrap FROM {OLDER}) WHERE document = {LAKE}", "SealBroken"),
         ("DELETE FROM trie", "RollbackDetected"),
         ("DELETE FROM store", "StoreForeign"),
+        ("DELETE FROM workspaces", "HeadTampered"),
         ("DELETE FROM workspace_keys", "KeyUnavailable"),
+        ("ALTER TABLE trie ADD COLUMN more TEXT", "StoreForeign"),
+        ("ALTER TABLE trie RENAME TO tree", "StoreForeign"),
+        ("CREATE INDEX more ON trie (node)", "StoreForeign"),
+        ("CREATE TRIGGER more AFTER INSERT ON audit BEGIN DELETE FROM audit; END", "StoreForeign"),
         ("PRAGMA application_id = 7", "StoreForeign"),
+        ("PRAGMA user_version = 0", "StoreForeign"),
         ("PRAGMA user_version = 2", "StoreNewer"),
     ],
 )
@@ -452,6 +464,51 @@ def test_a_changed_row_is_refused(written: Written, tmp_path: Path, change: str,
 
     assert outcome(second) == error
     assert outcome(product) == error
+
+
+def test_a_version_under_another_number_is_refused(written: Written, tmp_path: Path) -> None:
+    """All that a version is, moved to where another one stood: it fits itself, but not its place."""
+    path = written.copy(tmp_path / "copy.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as rows:
+        rows.execute(f"DELETE FROM {FIRST}")
+        rows.execute(f"UPDATE versions SET number = 1 WHERE number = 2 AND document = {LAKE}")
+    with written.second(path) as second, written.product(path) as registry:
+        assert outcome(lambda: second.get("lake", 1)) == outcome(lambda: registry.get("lake@1")) == "VersionTampered"
+
+
+def test_a_renamed_workspace_is_refused(written: Written, tmp_path: Path) -> None:
+    """Its state says what its name is, and is looked at as well where another name is asked for."""
+    path = written.copy(tmp_path / "copy.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as rows:
+        rows.execute("UPDATE workspaces SET name = 'other'")
+    provider = reader.read_key_file(written.key)
+    for workspace in ("other", "default", "third"):
+        assert outcome(lambda name=workspace: reader.Registry(path, provider, name)) == "HeadTampered"
+        where = {"key": f"file:{written.key}", "workspace": workspace}
+        assert outcome(lambda where=where: open_registry(f"sqlite:///{path}", **where)) == "HeadTampered"
+
+
+def test_rows_of_a_sister_are_refused(written: Written, tmp_path: Path) -> None:
+    """Two copies that went on apart have the same keys: the rows of one fit the MACs of the other, but nothing else."""
+    one, two = (written.copy(tmp_path / f"{name}.db") for name in ("one", "two"))
+    for path in (one, two):
+        with written.product(path) as registry:
+            payload = json.dumps({"value": path.stem}).encode()
+            registry.put("lake", type="secret", schema="1:ab", payload=payload, overwrite=True)
+    with closing(sqlite3.connect(one, isolation_level=None)) as rows:
+        rows.execute("ATTACH ? AS two", (str(two),))
+        rows.execute("DELETE FROM versions WHERE number = 4")
+        rows.execute("INSERT INTO versions SELECT * FROM two.versions WHERE number = 4")
+        (last,) = rows.execute("SELECT max(seq) FROM audit").fetchone()
+        rows.execute("DELETE FROM audit WHERE seq = ?", (last,))
+        rows.execute("INSERT INTO audit SELECT * FROM two.audit WHERE seq = ?", (last,))
+    with written.second(one) as second:
+        assert outcome(lambda: second.get("lake")) == "RollbackDetected"
+        with pytest.raises(reader.Refused, match=f"AuditChainBroken: entry {last}$"):
+            second.audit()
+    with written.product(one) as registry:
+        assert registry.verify_audit().first_bad == last
+        assert outcome(lambda: registry.get("lake")) == "RollbackDetected"
 
 
 def test_a_document_put_back_is_refused(written: Written, tmp_path: Path) -> None:
