@@ -39,6 +39,8 @@ class Block(BaseModel):
     - ``schema_version``: counted up when old documents need an :meth:`upgrade`.
     - ``public=False``: keeps a public projection of the non-secret fields from standing beside the sealed document.
 
+    ``_block_type_slug`` and ``_block_type_name`` as attributes do what ``slug`` and ``title`` do.
+
     Every method that does I/O has an asynchronous twin: ``save``/``asave``, ``load``/``aload``.
     """
 
@@ -108,8 +110,10 @@ class Block(BaseModel):
             cls.__block__ = generic.__dict__["__block__"]
             return
         parent: type[Block] = next(base for base in cls.__mro__[1:] if issubclass(base, Block))
+        slug = slug or _underscored(cls, parent, "_block_type_slug")
         title = cls.model_config.get("title")
         own_title = title if title != parent.model_config.get("title") else None
+        own_title = own_title or _underscored(cls, parent, "_block_type_name")
         inherited: Identity | None = parent.__dict__.get("__block__")
         public = public if public is not None else inherited is None or inherited.public
         cls.__block__ = Identity.of(cls.__name__, slug, own_title, icon, schema_version, public)
@@ -267,3 +271,9 @@ class Block(BaseModel):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return documents.pickled(self)
+
+
+def _underscored(cls: type[Block], parent: type[Block], name: str) -> str | None:
+    """What the class itself says by an attribute, ``_block_type_slug = "crm"``: how types written for Prefect do."""
+    own, inherited = cls.__private_attributes__.get(name), parent.__private_attributes__.get(name)
+    return own.default if own is not None and own is not inherited and isinstance(own.default, str) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import ValidationError
@@ -77,6 +78,10 @@ def save(
     return version
 
 
+_ALSO_CALLED = {"local-file-system": "local-folder"}
+"""Slugs that scripts written for Prefect know a built-in type by."""
+
+
 @without_frames
 def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -> B:
     """Load a document as an instance of ``cls`` or of a subclass; see :meth:`Block.load`.
@@ -84,6 +89,8 @@ def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -
     :param path: the names of the documents that are being loaded around this one.
     """
     requested = Reference.parse(reference) if isinstance(reference, str) else reference
+    if requested.type in _ALSO_CALLED:
+        reference = requested = replace(requested, type=_ALSO_CALLED[requested.type])
     registry = _registry()
     document = _get(registry, reference, requested)
     version = document.version

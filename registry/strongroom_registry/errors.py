@@ -3,11 +3,11 @@
 StrongroomError
 ├── InvalidReference (ValueError)       a name, version, label or reference that is none
 ├── RegistryRefusal                     the registry is healthy and says no
-│   ├── UnknownDocument (LookupError)
+│   ├── UnknownDocument (LookupError, ValueError)
 │   ├── UnknownVersion (LookupError)
 │   ├── UnknownLabel (LookupError)
 │   ├── UnknownWorkspace (LookupError)
-│   ├── DocumentDeleted (LookupError)
+│   ├── DocumentDeleted (LookupError, ValueError)
 │   ├── VersionDestroyed (LookupError)
 │   ├── NameTaken (ValueError)
 │   ├── StaleExpectation (ValueError)   a compare-and-set that lost
@@ -63,8 +63,8 @@ class RegistryRefusal(StrongroomError):
     """The registry is healthy and says no."""
 
 
-class UnknownDocument(RegistryRefusal, LookupError):
-    """No document has this name."""
+class UnknownDocument(RegistryRefusal, LookupError, ValueError):
+    """No document has this name. A ``ValueError`` too, which scripts written for Prefect catch."""
 
 
 class UnknownVersion(RegistryRefusal, LookupError):
@@ -79,7 +79,7 @@ class UnknownWorkspace(RegistryRefusal, LookupError):
     """The store has no such workspace."""
 
 
-class DocumentDeleted(RegistryRefusal, LookupError):
+class DocumentDeleted(RegistryRefusal, LookupError, ValueError):
     """The document was deleted; it can be brought back."""
 
 

@@ -26,6 +26,7 @@ from strongroom_blocks.errors import (
     UnknownBlockType,
     WrongBlockType,
 )
+from strongroom_blocks.types import LocalFileSystem, LocalFolder
 from strongroom_registry import Reference, Registry
 from strongroom_registry.errors import DocumentDeleted, NameTaken, StaleExpectation, TypeMismatch, UnknownDocument
 
@@ -398,3 +399,35 @@ def test_the_last_definition_in_a_module_wins_and_two_modules_are_told_apart(reg
     with pytest.raises(LookupError, match=r"elsewhere\.Again and notebook\.Again"):
         Block.load("it")
     assert type(other.load("it")) is other
+
+
+def test_a_missing_and_a_deleted_block_are_value_errors_too(registry: Registry) -> None:
+    with pytest.raises(ValueError, match="There is no block"):
+        Block.load("nowhere")
+    Pager(number=1).save("pager")
+    Pager.delete("pager")
+    with pytest.raises(ValueError, match="pager"):
+        Pager.load("pager")
+
+
+def test_attributes_of_types_written_for_prefect_name_the_type(registry: Registry) -> None:
+    class OldCrm(Block):
+        _block_type_slug = "crm-of-old"
+        _block_type_name = "The CRM"
+        _logo_url = "https://example.com/logo.png"
+        number: int
+
+    class NewCrm(OldCrm):
+        pass
+
+    assert (OldCrm.__block__.slug, OldCrm.__block__.title) == ("crm-of-old", "The CRM")
+    assert (NewCrm.__block__.slug, NewCrm.__block__.title) == ("new-crm", "New Crm")
+    OldCrm(number=7).save("crm")
+    assert Block.load("crm-of-old/crm") == OldCrm(number=7)
+
+
+def test_a_folder_is_found_by_the_slug_that_prefect_scripts_use(registry: Registry) -> None:
+    LocalFileSystem(basepath="data").save("place")
+    assert Block.load("local-file-system/place") == LocalFolder(basepath="data")
+    with pytest.raises(WrongBlockType):
+        Pager.load("local-file-system/place")
