@@ -8,6 +8,7 @@ from typing import Any
 from strongroom.annotations import allow_failure, quote, unmapped
 from strongroom.errors import MappingLengthMismatch, MappingMissingIterable
 from strongroom.futures import PrefectFuture
+from strongroom.inputs import outcome
 
 
 def mapped(
@@ -39,7 +40,7 @@ def _rows(name: str, parameters: Mapping[str, Any], defaults: Collection[str]) -
         mark = value if isinstance(value, allow_failure | quote) else None
         inner = value.value if mark is not None else value
         if isinstance(inner, PrefectFuture):
-            inner = inner.result()
+            inner = outcome(inner, isinstance(mark, allow_failure))
         if _iterable(inner):
             each[key] = [item if mark is None else mark.rewrap(item) for item in inner]
         else:

@@ -84,7 +84,7 @@ class State(Generic[R]):
         scheduled_time: datetime | None = None,
         id: UUID | None = None,
     ) -> None:
-        self.type = type
+        self.type = type if type.__class__ is StateType else StateType(type)
         self.name = name if name is not None else _NAMES[type]
         self.message = message
         self.data = data

@@ -9,7 +9,7 @@ from typing import Any
 import cloudpickle
 import pytest
 from pydantic import Field
-from strongroom import flow, get_run_context, task, unmapped
+from strongroom import State, flow, get_run_context, task, unmapped
 from strongroom.annotations import quote
 from strongroom.cache_policies import CacheKeyFnPolicy, CompoundCachePolicy
 from strongroom.errors import InvalidDefinition, InvalidSerializer, ParameterTypeError
@@ -179,3 +179,18 @@ def test_options_that_cannot_be_meant_are_refused() -> None:
 
 def test_a_logger_of_the_package_speaks_for_no_run() -> None:
     assert (get_logger().name, get_logger("mine").name) == ("strongroom", "strongroom.mine")
+
+
+def test_a_map_over_a_failed_future_says_what_failed_upstream() -> None:
+    @flow
+    def job() -> None:
+        with pytest.raises(UpstreamTaskError, match="'fail-0'"):
+            double.map(fail.submit())
+
+    job()
+
+
+def test_a_states_type_may_be_spelled_out() -> None:
+    assert State("FAILED", "Refused").is_failed()  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="BROKEN"):
+        State("BROKEN")  # type: ignore[arg-type]
