@@ -26,6 +26,7 @@ DATA_MAX = 1024 * 1024 * 1024
 MESSAGES_PER_KEY = 2**24
 """A new key is derived after so many values: with random nonces, two alike are then less likely than 2**-48."""
 
+_NAME = b"strongroom/v1/name"
 _START = b"SRSL" + bytes([VERSION, SUITE_AES256GCM_HKDFSHA512, 0, 0])
 _KEY_NAME = 4 + 16
 _SALT = 32
@@ -92,6 +93,10 @@ class Sealer:
                 f"A sealed value of {self._purpose.decode()} was changed, or stands in the place of another.",
                 "Remove it, and let what made it run again.",
             ) from None
+
+    def name(self, data: bytes) -> str:
+        """64 hexadecimal digits to know ``data`` again by, which tell nothing of it without the workspace's key."""
+        return self._keyring.current.mac(_NAME, framed(self._purpose, data)).hex()
 
     def _associated(self, header: bytes, context: bytes) -> bytes:
         return self._bound + framed(header, context)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import uuid4
 
+from strongroom_blocks.redaction import redactor
+
 from strongroom.errors import MissingResult, ResultProblem
 from strongroom.journal.records import StoredResult, now
 from strongroom.sealed_records import Sealer, current_sealer, load_value, read_record, write_record
@@ -74,6 +76,7 @@ class ResultStore:
 
         Raises :class:`~strongroom.errors.UnserializableResult`, and what the storage raises.
         """
+        key = self._told(key)
         body = self.serializer.dumps(value)
         record = write_record(body, self.serializer.name, expiration, self._sealer, _key_context(key))
         self.storage.write_path(_path(key), record)
@@ -85,7 +88,7 @@ class ResultStore:
         Raises :class:`~strongroom.errors.MissingResult` where there is none, CorruptResult or ResultKeyMismatch where
         what lies there is none of ours.
         """
-        key = stored if isinstance(stored, str) else stored.key
+        key = self._told(stored) if isinstance(stored, str) else stored.key
         if key is None:
             raise MissingResult(
                 "This result was kept for a resumption only.", "Persist it: @task(persist_result=True)."
@@ -97,6 +100,7 @@ class ResultStore:
 
         What cannot be read is a miss, with a warning: a record that is damaged or another's, a storage that is away.
         """
+        key = self._told(key)
         try:
             if not self.storage.exists(_path(key)):
                 return None
@@ -110,7 +114,14 @@ class ResultStore:
 
     def exists(self, key: str) -> bool:
         """Whether a record lies under ``key``."""
-        return self.storage.exists(_path(key))
+        return self.storage.exists(_path(self._told(key)))
+
+    def _told(self, key: str) -> str:
+        """The key, or a name for one that repeats a secret: keys are names of files, and stand in the run history."""
+        if redactor.redact(key) == key:
+            return key
+        data = key.encode("utf-8", "surrogatepass")
+        return f"masked/{self._sealer.name(data) if self._sealer is not None else hashlib.sha256(data).hexdigest()}"
 
     def _load(self, key: str) -> Hit:
         path = _path(key)

@@ -411,6 +411,13 @@ class TestUris:
                 resolve(uri)
             assert secret not in str(caught.value)
 
+    @pytest.mark.parametrize("scheme", ["file:", "env:", "passphrase:file=", "file:./"])
+    def test_a_key_given_in_the_place_of_a_path_makes_no_file_of_its_name(self, scheme: str) -> None:
+        text = new_key_text()
+        with pytest.raises(InvalidKeyUri, match="A key stands where its place is asked for") as caught:
+            resolve(scheme + text)
+        assert text not in str(caught.value)
+
     def test_a_key_given_in_the_place_of_a_uri_is_recognised(self) -> None:
         text = new_key_text()
         with pytest.raises(InvalidKeyUri, match="A key stands where its place is asked for") as caught:

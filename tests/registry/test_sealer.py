@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 
@@ -31,6 +32,14 @@ RESULTS = Sealer(keyring(), "results")
 def test_what_was_sealed_opens_here_and_in_another_process(data: bytes, context: bytes) -> None:
     sealed = RESULTS.seal(data, context)
     assert RESULTS.open(sealed, context) == data == Sealer(keyring(), "results").open(sealed, context)
+
+
+def test_a_name_is_the_same_each_time_and_another_for_other_data_purposes_and_keys() -> None:
+    other = Sealer(Keyring.create(PROVIDER, store_id=STORE, workspace_id=WORKSPACE)[0], "results")
+    named = [RESULTS.name(b"a"), RESULTS.name(b"b"), Sealer(keyring(), "parameters").name(b"a"), other.name(b"a")]
+    assert len(set(named)) == 4
+    assert Sealer(keyring(), "results").name(b"a") == named[0]
+    assert all(re.fullmatch("[0-9a-f]{64}", name) for name in named)
 
 
 @given(st.binary(max_size=20), st.binary(max_size=20))

@@ -22,6 +22,7 @@ from strongroom.journal.records import now
 from strongroom.results import LocalStorage, ResultStore, result_store
 from strongroom.sealed_records import Sealer, read_record, write_record
 from strongroom.testing.journal_contract import a_flow_run, a_task_run
+from strongroom_blocks.redaction import redactor
 from strongroom_registry.errors import StrongroomError
 
 Canary = Callable[..., str]
@@ -72,6 +73,26 @@ def test_a_result_is_nowhere_on_the_disk_in_clear(store: ResultStore, canary: Ca
         assert secret.encode() not in path.read_bytes()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE((strongroom_home / "storage").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_key_that_repeats_a_secret_is_told_to_nobody(
+    canary: Canary, strongroom_home: Path, sealed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not sealed:
+        monkeypatch.setenv("STRONGROOM_RESULTS_SEALED", "false")
+    secret = canary("token")
+    redactor.register(secret)
+    store, key = result_store(), f"orders-of-{secret}"
+    stored = store.write(key, 42)
+    assert secret not in str(stored)
+    assert secret not in str(only_file(strongroom_home / "storage"))
+    assert store.read(stored) == store.read(key) == 42
+    hit = store.cached(key)
+    assert hit is not None
+    assert (hit.value, hit.stored.key) == (42, stored.key)
+    assert store.exists(key)
+    assert not store.exists(f"{key}!")
 
 
 def test_unsealed_results_can_be_asked_for_and_are_plain_pickles(
@@ -285,6 +306,9 @@ def test_records_come_back_for_their_context_alone(body: bytes, name: str, conte
             assert sealed.startswith(len(context).to_bytes(4, "big") + context)
             return sealed[4 + len(context) :]
 
+        def name(self, data: bytes) -> str:
+            return data.hex()
+
     sealer: Sealer | None
     for sealer in (None, Reversing()):
         opened = read_record(write_record(body, name, None, sealer, context), sealer, context)
@@ -395,6 +419,9 @@ def test_a_result_that_cannot_be_sealed_any_more_costs_nothing_but_itself(keepin
             raise StrongroomError("The registry was closed.")
 
         def open(self, sealed: bytes, context: bytes) -> bytes:
+            raise StrongroomError("The registry was closed.")
+
+        def name(self, data: bytes) -> str:
             raise StrongroomError("The registry was closed.")
 
     journal, flow_run = MemoryJournal(), a_flow_run()

@@ -29,7 +29,7 @@ def resolve(uri: str) -> KeyProvider:
     :raises InvalidKeyUri: no provider understands it; the message shows its scheme at most.
     """
     scheme, colon, _ = uri.partition(":")
-    if uri.startswith(TEXT_PREFIX):
+    if TEXT_PREFIX in uri:
         raise InvalidKeyUri("A key stands where its place is asked for.", "Put it into a file and name that.")
     if not colon or not _SCHEME.fullmatch(scheme):
         raise InvalidKeyUri("The key's place is no URI.", "Write file:/path, env:NAME or passphrase:")
