@@ -38,14 +38,25 @@ def _wrap_records(redactor: Redactor) -> None:
 
     def make_record(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(self, *args, **kwargs)
+        if logging.getLogRecordFactory() is not record_factory:  # somebody set another one since
+            mask_record(redactor, record)
         for name in record.__dict__.keys() - _RECORD_FIELDS:  # what the caller gave as ``extra``
-            value = record.__dict__[name]
-            if isinstance(value, str | bytes | dict | list | tuple):
-                record.__dict__[name] = redactor.redact_value(value)
+            record.__dict__[name] = _masked_extra(redactor, record.__dict__[name])
         return record
 
     logging.setLogRecordFactory(record_factory)
     logging.Logger.makeRecord = make_record  # type: ignore[method-assign]
+
+
+def _masked_extra(redactor: Redactor, value: Any) -> Any:
+    """The value, or what is left of it where it holds a secret; of an object without one, the object itself."""
+    if isinstance(value, str | bytes | dict | list | tuple | set | frozenset):
+        return redactor.redact_value(value)
+    try:
+        text = f"{value} {value!r}"
+    except Exception:
+        return value  # who shows it will fail alike
+    return value if (masked := redactor.redact(text)) == text else masked
 
 
 def mask_record(redactor: Redactor, record: logging.LogRecord) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -53,9 +54,9 @@ def forms(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogateescape")
     found = {secret, raw.decode("latin-1")} | _encoded(raw)
     found |= {quote(raw, safe=""), quote(raw), quote_plus(raw)}
+    found |= {form.replace("%", "%25") for form in found if "%" in form} | {_lowered(form) for form in found}
     found |= {
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
+        *_in_json(secret),
         repr(secret)[1:-1],
         repr(raw)[2:-1],
     }
@@ -63,6 +64,20 @@ def forms(secret: str) -> set[str]:
         lines = (line.strip() for line in secret.splitlines())
         found |= {line for line in lines if len(line) >= SHORTEST_LINE and not line.startswith("-----")}
     return {form for form in found if len(form) >= SHORTEST}
+
+
+def _in_json(secret: str) -> set[str]:
+    """As JSON writers differ, and as JSON text within JSON."""
+    found = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    for form in list(found):
+        html_safe = form.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+        found |= {form.replace("/", "\\/"), html_safe}
+    return found | {json.dumps(form, ensure_ascii=False)[1:-1] for form in found}
+
+
+def _lowered(quoted: str) -> str:
+    """With small letters in its escapes: ``%2f`` for ``%2F``."""
+    return re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), quoted)
 
 
 def _encoded(raw: bytes) -> set[str]:

@@ -55,6 +55,27 @@ def test_a_secret_is_masked_in_every_form_that_it_travels_in(secret: str, before
         assert STARS in mask(text)
 
 
+def test_a_secret_is_masked_as_other_programs_escape_it() -> None:
+    secret = 'pass/"word&<é>=key'
+    mask = knowing(secret).redact
+    inner = json.dumps({"token": secret})
+    html_safe = (
+        json.dumps(secret, ensure_ascii=False).replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+    )
+    for text in (
+        quote(secret, safe="").replace("%2F", "%2f").replace("%C3%A9", "%c3%a9").replace("%3C", "%3c").replace("%3E", "%3e")
+        .replace("%3D", "%3d"),
+        quote(quote(secret, safe=""), safe=""),
+        json.dumps(inner),
+        json.dumps(json.dumps({"token": secret}, ensure_ascii=False), ensure_ascii=False),
+        json.dumps(secret).replace("/", r"\/"),
+        html_safe,
+    ):  # fmt: skip
+        masked = mask(text)
+        assert STARS in masked
+        assert "word" not in masked
+
+
 @given(st.text())
 def test_text_without_a_secret_stays_as_it_is(text: str) -> None:
     secret = "\U0001f511 a key that no text has \U0001f511"
@@ -199,6 +220,41 @@ class Loud:
 Loud()
 raise RuntimeError("at the end " + vault.token.get_secret_value())
 """
+
+
+class Shown:
+    """What shows itself as the text it was made with."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Shown({self.text})"
+
+
+def test_whatever_a_record_carries_is_masked(canary: Plant, caplog: pytest.LogCaptureFixture) -> None:
+    secret = canary("token")
+    redactor.register(secret)
+    harmless = Shown("harmless")
+    carried = {"a": {secret}, "b": Shown(secret), "c": ValueError(secret), "d": harmless, "e": (secret,)}
+    logging.getLogger("extras").warning("look", extra=carried)
+    [record] = caplog.records
+    assert secret not in repr(record.__dict__)
+    assert record.__dict__["d"] is harmless
+
+
+def test_records_are_masked_though_somebody_set_a_factory_since(
+    canary: Plant, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = canary("token")
+    redactor.register(secret)
+    ours = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(logging.LogRecord)
+    try:
+        logging.getLogger("replaced").warning("with %s", secret)
+    finally:
+        logging.setLogRecordFactory(ours)
+    assert [record.getMessage() for record in caplog.records] == [f"with {STARS}"]
 
 
 def test_uncaught_exceptions_and_warnings_are_masked(canary: Plant) -> None:
