@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from math import isfinite
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from uuid import UUID
@@ -47,7 +48,7 @@ def project(block: Block, redactor: Redactor) -> bytes:
     if not cls.__block__.public:
         return b""
     shown = {name: show(getattr(block, name)) for name, show in _plan(cls)}
-    return json.dumps(redactor.redact_value(shown), ensure_ascii=False, separators=(",", ":")).encode(
+    return json.dumps(redactor.redact_value(shown), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
         "utf-8", "backslashreplace"
     )
 
@@ -98,5 +99,7 @@ def _shown(value: Any) -> Any:
         return {str(to_jsonable_python(key)): _shown(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_shown(item) for item in value]
-    plain = to_jsonable_python(value, inf_nan_mode="strings", bytes_mode="base64")
+    plain = to_jsonable_python(value, bytes_mode="base64")
+    if isinstance(plain, float) and not isfinite(plain):
+        return str(plain)  # JSON has no such number
     return _USERINFO.sub(rf"\1:{STARS}@", plain) if isinstance(plain, str) else plain

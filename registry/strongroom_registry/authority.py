@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from strongroom_registry.canonical import Malformed
 from strongroom_registry.envelope import Binding
@@ -30,6 +31,8 @@ from strongroom_registry.heads import (
 from strongroom_registry.keyring import Keyring
 from strongroom_registry.stores.store import HeadRow, VersionRow, View, WorkspaceRow
 from strongroom_registry.tree import Trie, path_of
+
+R = TypeVar("R")
 
 REMEDY = "Restore the registry from a backup, and find out who can write its database."
 
@@ -67,7 +70,7 @@ class Authority:
         """
         if row is None or not self.fits(STATE_PURPOSE, row.record, row.mac):
             raise HeadTampered(f"The state of the workspace {self.workspace!r} was changed or is gone.", REMEDY)
-        state = StateRecord.decode(row.record)
+        state = decoded(StateRecord.decode, row.record, HeadTampered, f"The state of the workspace {self.workspace!r}")
         if (state.store, state.workspace, state.name) != (self.store_id, self.workspace_id, self.workspace):
             raise HeadTampered(f"The state of the workspace {self.workspace!r} is that of another.", REMEDY)
         return state
@@ -113,7 +116,17 @@ class Authority:
         if not _is_hash(record.note_hash, row.note):
             raise VersionTampered(f"The date, actor or message of {what} was changed.", REMEDY)
         self._check_sealed(head, record, row, what)
-        return ProvenVersion(record, Note.decode(row.note), row)
+        note = decoded(Note.decode, row.note, VersionTampered, f"The date, actor or message of {what}")
+        return ProvenVersion(record, note, row)
+
+    def check_body(self, head: HeadRecord, proven: ProvenVersion) -> None:
+        """After a body was opened: that it is the very one that was saved, not one sealed later with the same key.
+
+        :raises RollbackDetected: it is another.
+        """
+        if not _is_hash(proven.record.body_hash, proven.row.body):
+            what = f"{head.name}@{proven.record.number}"
+            raise RollbackDetected(f"The body of {what} opens, and is not the one that was saved.", REMEDY)
 
     def binding(self, record: VersionRecord) -> Binding:
         """What the seal of a version is bound to."""
@@ -144,7 +157,7 @@ class Authority:
     def _authentic_head(self, name: str, row: HeadRow) -> HeadRecord:
         if not self.fits(HEAD_PURPOSE, row.record, row.mac):
             raise HeadTampered(f"The head of {name} was changed.", REMEDY)
-        head = HeadRecord.decode(row.record)
+        head = decoded(HeadRecord.decode, row.record, HeadTampered, f"The head of {name}")
         if (head.name, head.document) != (name, row.document):
             raise HeadTampered(f"The head of {name} is that of another document.", REMEDY)
         return head
@@ -154,7 +167,7 @@ class Authority:
             raise HiddenVersion(f"{what} stands in the registry, and the head of {head.name} does not name it.", REMEDY)
         if not self.fits(VERSION_PURPOSE, row.record, row.mac):
             raise VersionTampered(f"The record of {what} was changed.", REMEDY)
-        record = VersionRecord.decode(row.record)
+        record = decoded(VersionRecord.decode, row.record, VersionTampered, f"The record of {what}")
         if (record.document, record.number) != (head.document, row.number):
             raise VersionTampered(f"In the place of {what} stands another version.", REMEDY)
         if row.number == head.current and record.body_hash != head.body_hash:
@@ -170,6 +183,17 @@ class Authority:
             raise PublicFieldsTampered(f"The public fields of {what} were changed.", REMEDY)
         if row.wrap is None:
             raise VersionTampered(f"The data key of {what} is gone, though nobody destroyed it.", REMEDY)
+
+
+def decoded(decode: Callable[[bytes], R], data: bytes, error: type[IntegrityError], what: str) -> R:
+    """An authentic record, unless who wrote it did so in a way of his own: a newer version, or a faulty one."""
+    try:
+        return decode(data)
+    except Malformed as problem:
+        raise error(
+            f"{what} is authentic, and written in a way that this version does not know: {problem}.",
+            "Use the version of Strongroom that wrote it, or restore the registry from a backup.",
+        ) from None
 
 
 def _is_hash(digest: bytes, column: object) -> bool:

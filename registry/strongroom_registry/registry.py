@@ -382,9 +382,12 @@ class Registry:
         rows = (*(head_row or ())[2:], *row[1:-1])
         if former is not None and former.rows == rows:
             warm = replace(former, root=state.root)
-        else:
-            warm = self._newly_warm(reference, head, self._authority.believed_version(head, row), state, rows)
-        return warm, _open(warm, row.body)
+            return warm, _open(warm, row.body)
+        proven = self._authority.believed_version(head, row)
+        warm = self._newly_warm(reference, head, proven, state, rows)
+        payload = _open(warm, row.body)
+        self._authority.check_body(head, proven)
+        return warm, payload
 
     def _newly_warm(
         self,

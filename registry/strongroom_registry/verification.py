@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from strongroom_registry.audit import AUDIT_PURPOSE, CHAIN_START, AuditEntry, AuditReport, decode_entry
-from strongroom_registry.authority import REMEDY, Authority, named
+from strongroom_registry.authority import REMEDY, Authority, decoded, named
 from strongroom_registry.envelope import Sealed, open_sealed
 from strongroom_registry.errors import AuditChainBroken, HiddenVersion, IntegrityError
 from strongroom_registry.heads import HeadRecord, StateRecord
@@ -73,7 +73,8 @@ def _bad_versions(authority: Authority, view: View, head: HeadRecord) -> Iterato
 
 
 def _check_opens(authority: Authority, view: View, head: HeadRecord, number: int) -> None:
-    record, _, row = authority.version(view, head, number)
+    proven = authority.version(view, head, number)
+    record, _, row = proven
     if row.wrap is None:
         return
     try:
@@ -81,6 +82,7 @@ def _check_opens(authority: Authority, view: View, head: HeadRecord, number: int
         open_sealed(key, authority.binding(record), Sealed(row.wrap, row.body))
     except IntegrityError as exc:
         raise named(exc, f"{head.name}@{number}") from None
+    authority.check_body(head, proven)
 
 
 def _missing_heads(authority: Authority, view: View, state: StateRecord, names: list[str]) -> Iterator[Problem]:
@@ -127,7 +129,7 @@ def proven_entries(authority: Authority, view: View, state: StateRecord) -> Iter
             raise _changed_entry(seq)
         if not authority.fits(AUDIT_PURPOSE, row.record, row.mac, after=before):
             raise _changed_entry(seq)
-        yield decode_entry(row.record)
+        yield decoded(decode_entry, row.record, AuditChainBroken, f"Audit entry {seq}")
         seq, mac = seq - 1, before
     if seq:
         raise _changed_entry(seq)

@@ -826,6 +826,7 @@ class Registry:
             record.type, record.schema, record.note_hash, record.public_hash,
         )  # fmt: skip
         payload = open_version(self.keyring.key(record.epoch), record.epoch, binding, wrap, body)
+        check(sha256(body) == record.body_hash, "RollbackDetected", "a body sealed later")
         return Document(head, record, note, public, payload)
 
     def audit(self) -> list[Entry]:
