@@ -27,7 +27,9 @@ from strongroom.journal.records import LogEntry
 
 if TYPE_CHECKING:
     from strongroom.context import FlowRunContext, TaskRunContext
+    from strongroom.flows import Flow
     from strongroom.journal.records import FlowRun, TaskRun
+    from strongroom.tasks import Task
 
 _root = logging.getLogger("strongroom")
 _flow_runs = logging.getLogger("strongroom.flow_runs")
@@ -74,19 +76,25 @@ def get_run_logger(context: FlowRunContext | TaskRunContext | None = None, **ext
         )
     if isinstance(run, TaskRunContext):
         flow = run.flow_run_context
-        return task_run_logger(run.task_run, None if flow is None else flow.flow_run, **extra)
+        return task_run_logger(run.task_run, flow_run=None if flow is None else flow.flow_run, **extra)
     return flow_run_logger(run.flow_run, **extra)
 
 
-def flow_run_logger(run: FlowRun, **extra: Any) -> RunLogger:
-    """The logger of a flow run."""
+def flow_run_logger(run: FlowRun, flow: Flow[Any, Any] | None = None, **extra: Any) -> RunLogger:
+    """The logger of a flow run, for hooks: they run beside it. The run knows its ``flow``."""
     configure()
     known = {"flow_run_id": str(run.id), "flow_run_name": run.name, "flow_name": run.flow_name}
     return RunLogger(_flow_runs, {**known, **extra})
 
 
-def task_run_logger(run: TaskRun, flow_run: FlowRun | None = None, **extra: Any) -> RunLogger:
-    """The logger of a task run, in a flow run or on its own."""
+def task_run_logger(
+    run: TaskRun,
+    task: Task[Any, Any] | None = None,
+    flow_run: FlowRun | None = None,
+    flow: Flow[Any, Any] | None = None,
+    **extra: Any,
+) -> RunLogger:
+    """The logger of a task run, in a flow run or on its own. The runs know their ``task`` and ``flow``."""
     configure()
     known = {
         "task_run_id": str(run.id),

@@ -72,7 +72,7 @@ class TaskCall(TaskRunContext):
         from strongroom.logging import task_run_logger
 
         flow = self.flow_run_context
-        return task_run_logger(self.task_run, None if flow is None else flow.flow_run)
+        return task_run_logger(self.task_run, flow_run=None if flow is None else flow.flow_run)
 
     def submitted(self) -> None:
         """The call waits for a thread: show it."""

@@ -9,9 +9,10 @@ from typing import Any
 import cloudpickle
 import pytest
 from pydantic import Field
-from strongroom import State, flow, get_run_context, task, unmapped
+from strongroom import Flow, State, Task, flow, get_run_context, task, unmapped
 from strongroom.annotations import quote
 from strongroom.cache_policies import CacheKeyFnPolicy, CompoundCachePolicy
+from strongroom.client.schemas.objects import FlowRun, TaskRun
 from strongroom.errors import InvalidDefinition, InvalidSerializer, ParameterTypeError
 from strongroom.exceptions import (
     MissingContextError,
@@ -20,7 +21,8 @@ from strongroom.exceptions import (
     UnfinishedRun,
     UpstreamTaskError,
 )
-from strongroom.logging import get_logger, get_run_logger
+from strongroom.journal.memory import MemoryJournal
+from strongroom.logging import flow_run_logger, get_logger, get_run_logger, task_run_logger
 from strongroom.runtime import flow_run, task_run
 from strongroom.task_runners import ThreadPoolTaskRunner
 from strongroom.tasks import exponential_backoff
@@ -194,3 +196,22 @@ def test_a_states_type_may_be_spelled_out() -> None:
     assert State("FAILED", "Refused").is_failed()  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="BROKEN"):
         State("BROKEN")  # type: ignore[arg-type]
+
+
+def test_a_hook_writes_to_the_log_of_its_run(journal: MemoryJournal) -> None:
+    def report(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+        flow_run_logger(flow_run, flow).info("the flow is %s", state.name)
+
+    def report_task(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> None:
+        task_run_logger(task_run, task).info("the task is %s", state.name)
+
+    @flow(on_completion=[report])
+    def job() -> None:
+        double.with_options(on_completion=[report_task])(1)
+
+    job()
+    [run] = journal.flow_runs()
+    [done] = journal.task_runs(run.id)
+    said = {line.message: (line.flow_run_id, line.task_run_id) for line in journal.logs(run.id)}
+    assert said["the flow is Completed"] == (run.id, None)
+    assert said["the task is Completed"] == (run.id, done.id)
