@@ -332,6 +332,16 @@ class TestTables:
         with pytest.raises(StoreForeign):
             open_registry(url)
 
+    def test_whose_own_text_was_changed(self, filled: Path, url: str) -> None:
+        """SQLite quotes it in its error, which is then no UTF-8."""
+        with sql_on(filled) as sql:
+            sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        content = filled.read_bytes()
+        assert b"TABLE heads" in content
+        filled.write_bytes(content.replace(b"TABLE heads", b"TABL\xfc heads"))
+        with pytest.raises(StoreForeign):
+            open_registry(url)
+
     def test_of_others_do_no_harm(self, filled: Path, url: str) -> None:
         """Such as those of a program that copies the file elsewhere while it is in use, or SQLite's own statistics."""
         tamper(filled, "CREATE TABLE _copied (seq INTEGER)", "ANALYZE")

@@ -208,7 +208,7 @@ class SqliteStore:
     def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
         try:
             row = self._connection().execute(_LOAD, (workspace, name, number)).fetchone()
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, UnicodeDecodeError) as exc:
             self._raise(exc)
         return row and LoadedRows._make(row)
 
@@ -341,12 +341,12 @@ class SqliteStore:
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, UnicodeDecodeError) as exc:
             self._raise(exc)
         except OSError as exc:
             raise StoreUnavailable(f"{self.path}: {exc.strerror}.", _REMEDIES[sqlite3.SQLITE_IOERR]) from None
 
-    def _raise(self, exc: sqlite3.Error) -> NoReturn:
+    def _raise(self, exc: sqlite3.Error | UnicodeDecodeError) -> NoReturn:
         raise _problem(exc, self.path) from None
 
 
@@ -396,7 +396,9 @@ _REMEDIES = {
 _FOREIGN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
-def _problem(exc: sqlite3.Error, path: Path) -> StoreProblem:
+def _problem(exc: sqlite3.Error | UnicodeDecodeError, path: Path) -> StoreProblem:
+    if isinstance(exc, UnicodeDecodeError):  # Python cannot read what SQLite says of a table's own, changed, text
+        return StoreForeign(f"{path} is no registry, or is corrupt.", "Restore it from a backup, or name another file.")
     code = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in _REMEDIES:
         return StoreUnavailable(f"The registry {path} cannot be used: {exc}.", _REMEDIES[code])
