@@ -249,6 +249,15 @@ class Block(BaseModel):
             raise outcome
         return outcome
 
+    @classmethod
+    def model_validate_strings(cls, obj: Any, **keywords: Any) -> Self:
+        """As pydantic's, but raises :class:`BlockValidationError`, which holds no input."""
+        outcome = validation.guarded(cls, super().model_validate_strings, obj, keywords)
+        obj = None
+        if isinstance(outcome, BlockValidationError):
+            raise outcome
+        return outcome
+
     def __eq__(self, other: object) -> bool:
         """Whether the fields are equal; what a block keeps privately, such as an open connection, does not count."""
         if not isinstance(other, Block) or origin.generic_of(type(self)) is not origin.generic_of(type(other)):

@@ -223,6 +223,7 @@ def test_a_refused_value_is_not_in_the_error_nor_in_its_frames(canary: Plant) ->
     assert secret not in _shown(error)
     assert secret not in _shown(_refused(CrmApi, base_url="no url", token=secret))
     assert secret not in _shown(_refused(CrmApi.model_validate, {"token": secret}))
+    assert secret not in _shown(_refused(CrmApi.model_validate_strings, {"token": secret}))
     assert secret not in _shown(_refused(CrmApi.model_validate_json, '{"token": "' + secret + '"}'))
     assert secret not in _shown(_refused(Picky.model_validate_json, '{"token": "' + secret + '"}'))
     error = _refused(Picky, token=secret, size=-1)
