@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import ValidationError
-from strongroom_registry.document import DocumentState, Reference
-from strongroom_registry.errors import TypeMismatch, UnknownDocument
+from strongroom_registry.document import Reference
+from strongroom_registry.errors import IntegrityError, TypeMismatch, UnknownDocument
 
 from strongroom_blocks import catalog, encoding, nesting, origin, projection, schema, validation
 from strongroom_blocks.errors import BlockError, BlockNotSaved, BlockNotStorable, UnknownBlock, WrongBlockType
@@ -123,10 +123,19 @@ def _get(registry: Registry, reference: str | Reference, requested: Reference) -
 
 
 def _unknown_block(registry: Registry, requested: Reference) -> UnknownBlock:
-    names = [head.name for head in registry.list() if head.state is DocumentState.LIVE]
-    near = catalog.lookalikes(requested.name, names)
+    from difflib import get_close_matches
+
+    like = get_close_matches(requested.name, registry.names(), n=8)
+    near = ", ".join([name for name in like if _is_there(registry, name)][:3])
     remedy = f"Did you mean {near}?" if near else "Save one under that name first."
     return UnknownBlock(f'There is no block "{requested.name}" in this registry.', remedy)
+
+
+def _is_there(registry: Registry, name: str) -> bool:
+    try:
+        return registry.exists(name)
+    except IntegrityError:
+        return False
 
 
 def _class_of(cls: type[Block], document: Document) -> type[Block]:

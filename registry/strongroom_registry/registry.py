@@ -19,7 +19,7 @@ from weakref import WeakSet
 from strongroom_registry.audit import DONE, AuditEntry, AuditReport, Repeats, Subject
 from strongroom_registry.authority import REMEDY, Authority, ProvenVersion, named
 from strongroom_registry.changes import Change
-from strongroom_registry.document import Document, DocumentState, Head, Reference, Version, check_name
+from strongroom_registry.document import Document, DocumentState, Head, Reference, Version, check_name, is_name
 from strongroom_registry.envelope import PAYLOAD_MAX, Opener, Sealed, opener
 from strongroom_registry.errors import (
     AuditUnavailable,
@@ -218,6 +218,12 @@ class Registry:
             if (deleted or head.state in shown)
             and (type is None or head.type == type or head.state is DocumentState.QUARANTINED)
         ]
+
+    def names(self) -> builtins.list[str]:
+        """The names that stand in the store, sorted and unverified: of deleted documents too, and what somebody wrote
+        there. Quick however many there are; to suggest one, and to be checked before it is relied on."""
+        with self._viewing() as (view, _):
+            return [row.name for row in view.heads(self._authority.workspace_id) if is_name(row.name)]
 
     def history(self, name: str) -> builtins.list[Version]:
         """All versions that ever were, the newest first. Opens none.

@@ -6,11 +6,14 @@ import asyncio
 import copy
 import inspect
 import pickle
+import sqlite3
 import subprocess
 import sys
 import traceback
 import types
 from abc import ABC, abstractmethod
+from contextlib import closing
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pytest
@@ -27,7 +30,7 @@ from strongroom_blocks.errors import (
     WrongBlockType,
 )
 from strongroom_blocks.types import LocalFileSystem, LocalFolder
-from strongroom_registry import Reference, Registry
+from strongroom_registry import Reference, Registry, open_registry, using
 from strongroom_registry.errors import DocumentDeleted, NameTaken, StaleExpectation, TypeMismatch, UnknownDocument
 
 T = TypeVar("T")
@@ -97,6 +100,18 @@ def test_an_unknown_block_names_what_looks_alike(registry: Registry) -> None:
     assert isinstance(refusal.value, LookupError)
     with pytest.raises(UnknownBlock):
         CrmApi.delete("prod-cmr")
+
+
+def test_a_name_that_is_near_is_told_only_where_a_sound_block_has_it(registry: Registry, tmp_path: Path) -> None:
+    path = tmp_path / "data" / "registry.db"
+    with open_registry(f"sqlite:///{path}") as filed, using(filed):
+        for name in ("prod-crm", "prod-crn", "prod-cro"):
+            crm().save(name)
+        CrmApi.delete("prod-crn")
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE heads SET mac = zeroblob(32) WHERE name = 'prod-cro'")
+        with pytest.raises(UnknownBlock, match=r"Did you mean prod-crm\?"):
+            CrmApi.load("prod-crx")
 
 
 def test_a_block_of_another_type_is_refused(registry: Registry) -> None:

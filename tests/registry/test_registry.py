@@ -271,6 +271,7 @@ class TestLooking:
             save(name, type=name.partition("-")[2], public=b"{}")
         registry.delete("dev-lake")
         assert [head.name for head in registry.list()] == ["prod-lake", "prod-sea"]
+        assert registry.names() == ["dev-lake", "prod-lake", "prod-sea"]
         assert [head.name for head in registry.list("*-lake", deleted=True)] == ["dev-lake", "prod-lake"]
         assert [head.name for head in registry.list(type="sea")] == ["prod-sea"]
         assert registry.list("nothing") == []
