@@ -120,6 +120,13 @@ class Block(BaseModel):
         if not isabstract(cls):
             catalog.declare(cls)
 
+    def block_initialization(self) -> None:
+        """For subclasses: called when a block was made or loaded, by pydantic's ``model_post_init``."""
+
+    def model_post_init(self, context: Any, /) -> None:
+        """pydantic's: what there is to do once the fields are set."""
+        self.block_initialization()
+
     def save(
         self,
         name: str,

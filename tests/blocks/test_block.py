@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 from canaries import Plant
-from pydantic import BaseModel, HttpUrl, SecretStr, field_validator
+from pydantic import BaseModel, HttpUrl, PrivateAttr, SecretStr, field_validator
 from strongroom_blocks import Block, reference_of
 from strongroom_blocks.documents import watch_loads
 from strongroom_blocks.errors import (
@@ -447,3 +447,24 @@ def test_a_folder_is_found_by_the_slug_that_prefect_scripts_use(registry: Regist
     assert Block.load("local-file-system/place") == LocalFolder(basepath="data")
     with pytest.raises(WrongBlockType):
         Pager.load("local-file-system/place")
+
+
+def test_a_block_written_for_prefect_initializes_itself(registry: Registry) -> None:
+    class Server(Block, slug="test-server"):
+        _made: list[str] = PrivateAttr(default_factory=list)
+        host: str
+
+        def block_initialization(self) -> None:
+            self._made.append(self.host)
+
+    class Mirror(Server, slug="test-mirror"):
+        _origin: str = "none"
+
+        def block_initialization(self) -> None:
+            super().block_initialization()
+            self._origin = "initialized"
+
+    assert Server(host="a")._made == ["a"]
+    Mirror(host="b").save("mirror")
+    for mirror in (Mirror.load("mirror"), copy.deepcopy(Mirror.load("mirror"))):
+        assert (mirror._made, mirror._origin) == (["b"], "initialized")
