@@ -15,6 +15,9 @@ _MEMORY = Path("/dev/shm")  # thousands of commits wait for the disk otherwise
 if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
+# Commands are found where the interpreter is, also when its environment was not activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
 pytest_plugins = ["canaries", "servers.rclone", "servers.aws"]
 
 # No test is about how fast the machine is.
@@ -35,10 +38,12 @@ def strongroom_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def _forget_what_was_opened() -> None:
-    """The next test reads its own settings, and opens its own registry and run history."""
+    """The next test reads its own settings, opens its own registry and run history, and has its own secrets."""
     for module, setter in (
         ("strongroom.journal.current", "set_current_journal"),
         ("strongroom_registry", "set_current"),
     ):
         if module in sys.modules:
             getattr(sys.modules[module], setter)(None)
+    if "strongroom_blocks.redaction" in sys.modules:
+        sys.modules["strongroom_blocks.redaction"].redactor.forget()

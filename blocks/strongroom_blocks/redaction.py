@@ -110,6 +110,11 @@ class Redactor:
         for text in _texts(value):
             self.register(text)
 
+    def forget(self) -> None:
+        """Forget every secret, so that those of one test do not star the words of the next."""
+        with self._lock:
+            self._known, self._pending, self._automata = set(), [], []
+
     def _first(self) -> None:
         """Overridden by the redactor of the process, which hooks itself into logging at the first secret."""
 

@@ -265,3 +265,11 @@ def test_uncaught_exceptions_and_warnings_are_masked(canary: Plant) -> None:
     for text in ("in thread", "unraisable", "at the end"):
         assert f"RuntimeError: {text} {STARS}" in shown.stderr
     assert f"UserWarning: warned of {STARS}" in shown.stderr
+
+
+def test_a_redactor_forgets_what_it_is_told_to():
+    redactor = Redactor()
+    redactor.register("correct horse")
+    assert redactor.redact("correct horse") == STARS
+    redactor.forget()
+    assert redactor.redact("correct horse") == "correct horse"

@@ -54,8 +54,7 @@ def commands(content: str) -> Iterator[tuple[str, int, str]]:
 
 
 def run_console(content: str, folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "COLUMNS": "120", "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"COLUMNS": "120", "PYTHONUNBUFFERED": "1"}
     for command, code, output in commands(content):
         done = subprocess.run(
             ["bash", "-c", command],

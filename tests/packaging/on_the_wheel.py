@@ -57,7 +57,6 @@ def main(arguments: list[str]) -> None:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy2)(source, clone / name)
         (clone / "pyproject.toml").write_text(without_the_sources((ROOT / "pyproject.toml").read_text()))
-        os.environ["PATH"] = f"{place / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         os.environ.setdefault("STRONGROOM_SHARED_DATA", str(ROOT.parent / "shared" / "data"))
         run(python, "-m", "pytest", *arguments, cwd=clone)
 

@@ -396,7 +396,7 @@ def test_a_type_shows_its_fields(strongroom):
 @pytest.mark.parametrize(
     ("args", "code", "told"),
     [
-        (["block", "new", "crm-apy", "x"], 3, "Did you mean crm-api?"),
+        (["block", "new", "crm-apy", "x"], 3, "Did you mean crm-api"),
         (["block", "new", "crm-api", "Not A Name"], 2, "is no name"),
         (["block", "new", "crm-api", "x", "--set", "token"], 2, "--set field=value"),
         (["block", "new", "crm-api", "x", "--set", "=v"], 2, "--set field=value"),
