@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from strongroom.cli.outcome import Exit
 from strongroom.cli.output import Column, listing, print_json
 from strongroom.cli.session import opened_registry
 from strongroom.cli.teaching import command, json_option
+
+if TYPE_CHECKING:
+    from strongroom_registry.errors import IntegrityError
 
 
 @command(
@@ -23,27 +26,31 @@ from strongroom.cli.teaching import command, json_option
 def verify(as_json: bool) -> None:
     """Open every version there is and name what is wrong.
 
-    Every seal is checked, and no secret shown. Exits with 6 where something is wrong. The audit trail has its
-    own proof: strongroom audit verify.
+    Every seal is checked, and no secret shown; the audit trail is proven whole. Exits with 6 where something is
+    wrong. A problem without a name is one of the audit, or of a block of which even the name is gone.
     """
     with opened_registry() as registry:
         report = registry.verify()
-    problems = [
-        {
-            "name": problem.name,
-            "version": problem.version,
-            "error": type(problem.error).__name__,
-            "problem": problem.error.problem,
-            "remedy": problem.error.remedy,
-        }
-        for problem in report.problems
-    ]
+        trail = registry.verify_audit()
+    problems = [_shape(problem.name, problem.version, problem.error) for problem in report.problems]
+    if trail.problem is not None:
+        problems.append(_shape("", None, trail.problem))
     if as_json:
-        print_json({"ok": report.ok, "blocks": report.documents, "versions": report.versions, "problems": problems})
+        print_json({"ok": not problems, "blocks": report.documents, "versions": report.versions, "problems": problems})
     else:
         _tell(problems, report.documents, report.versions)
-    if not report.ok:
+    if problems:
         raise SystemExit(Exit.INTEGRITY)
+
+
+def _shape(name: str, version: int | None, error: IntegrityError) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": version,
+        "error": type(error).__name__,
+        "problem": error.problem,
+        "remedy": error.remedy,
+    }
 
 
 def _tell(problems: list[dict[str, Any]], blocks: int, versions: int) -> None:

@@ -103,6 +103,9 @@ def test_a_version_that_was_changed_is_named_with_exit_code_6(strongroom, strong
 def test_an_audit_entry_that_was_changed_is_named_with_exit_code_6(strongroom, strongroom_home, crm):
     tamper(strongroom_home / "registry.db", "audit", "mac")
     assert "broken at entry" in strongroom("audit", "verify", code=6).stderr
+    assert "Audit entry" in strongroom("verify", code=6).stdout
+    [problem] = json.loads(strongroom("verify", "--json", code=6).stdout)["problems"]
+    assert (problem["name"], problem["error"]) == ("", "AuditChainBroken")
     assert json.loads(strongroom("audit", "verify", "--json", code=6).stdout)["ok"] is False
 
 
