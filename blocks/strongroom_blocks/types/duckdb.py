@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MEMORY = ":memory:"
+_DOOR = Lock()  # opening a file while another thread closes it last ends in DuckDB's "Unique file handle conflict"
 
 
 class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
@@ -45,12 +46,14 @@ class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
         try:
             yield connection
         finally:
-            connection.close()
+            with _DOOR:
+                connection.close()
 
     def _open(self) -> DuckDBPyConnection:
         duckdb = require_extra("duckdb", extra="duckdb")
         place = self.path if self.path == MEMORY else str(Path(self.path).expanduser())
-        connection: DuckDBPyConnection = duckdb.connect(place, read_only=self.read_only, config=dict(self.settings))
+        with _DOOR:
+            connection: DuckDBPyConnection = duckdb.connect(place, read_only=self.read_only, config=dict(self.settings))
         return connection
 
     def _cursor(self) -> DuckDBPyConnection:
