@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,16 +16,21 @@ PRINT = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _types_for_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other processes find the type of the tests in a module of settings."""
+@pytest.fixture
+def types(tmp_path: Path) -> dict[str, str]:
+    """Where a process of its own finds the type that the tests of this one have in memory."""
     (tmp_path / "crm_types.py").write_text(
         "from pydantic import HttpUrl, SecretStr\nfrom strongroom import Block, SecretDict\n"
         "class CrmApi(Block, slug='crm-api'):\n    base_url: HttpUrl\n    token: SecretStr\n    page_size: int = 100\n"
         "    tags: list[str] = []\n    headers: SecretDict = SecretDict({})\n    login: None = None\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("STRONGROOM_BLOCK_MODULES", "crm_types")
+    return {"PYTHONPATH": str(tmp_path), "STRONGROOM_BLOCK_MODULES": "crm_types"}
+
+
+@pytest.fixture
+def process(process, types):
+    """A process that knows the type of the tests."""
+    return lambda *args, env=None, **options: process(*args, env={**types, **(env or {})}, **options)
 
 
 def secret(strongroom, name, value):
@@ -48,15 +54,19 @@ def test_several_blocks_and_versions(process, strongroom, crm, canary):
     assert (variables["A_VALUE"], variables["PROD_CRM_TOKEN"]) == (first, crm)
 
 
-def test_the_command_replaces_the_process(crm, tmp_path):
+def test_the_command_replaces_the_process(crm, types, tmp_path):
     command = [sys.executable, "-m", "strongroom", "exec", "prod-crm", "--", "sh", "-c", "echo $$"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, **types}
+    ) as running:
         assert int(running.communicate(timeout=60)[0]) == running.pid
 
 
-def test_a_signal_ends_the_command_itself(crm, tmp_path):
+def test_a_signal_ends_the_command_itself(crm, types, tmp_path):
     command = [sys.executable, "-m", "strongroom", "exec", "prod-crm", "--", "sh", "-c", "echo up; exec sleep 60"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env={**os.environ, **types}
+    ) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "up\n"
         running.send_signal(signal.SIGTERM)
