@@ -41,15 +41,17 @@ def main(arguments: list[str]) -> None:
     """Build, install elsewhere, run."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     dev = [line for line in project["dependency-groups"]["dev"] if not line.startswith("strongroom")]
-    overrides = project["tool"]["uv"]["override-dependencies"]
+    uv = project["tool"]["uv"]
     with tempfile.TemporaryDirectory(prefix="strongroom-wheel-") as folder:
         place = Path(folder)
         run("uv", "build", "--wheel", "--out-dir", str(place / "dist"), cwd=ROOT)
         (wheel,) = (place / "dist").glob("*.whl")
-        (place / "overrides.txt").write_text("\n".join(overrides))
+        (place / "overrides.txt").write_text("\n".join(uv["override-dependencies"]))
+        (place / "constraints.txt").write_text("\n".join(uv["constraint-dependencies"]))
         run("uv", "venv", "-q", "--python", sys.executable, str(place / "venv"), cwd=place)
         python = str(place / "venv" / "bin" / "python")
-        install = ["uv", "pip", "install", "-q", "--python", python, "--override", "overrides.txt"]
+        install = ["uv", "pip", "install", "-q", "--python", python]
+        install += ["--override", "overrides.txt", "--constraint", "constraints.txt"]
         run(*install, f"strongroom[all] @ {wheel.as_uri()}", *dev, cwd=place)
         clone = place / "clone"
         clone.mkdir()
