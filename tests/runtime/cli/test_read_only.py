@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from absent import absent
 
 UNPRIVILEGED = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]  # root writes anywhere otherwise
 FLOW = """
@@ -41,7 +42,7 @@ def strongroom(*arguments: str) -> subprocess.CompletedProcess[str]:
 def frozen_home(strongroom_home: Path) -> Iterator[Path]:
     """A home with a saved block, without a write permission on anything in it."""
     if os.getuid() == 0 and shutil.which("setpriv") is None:
-        pytest.skip("root writes anywhere, and setpriv, which would take that right away, is not here")
+        absent("root writes anywhere, and setpriv, which would take that right away, is not here")
     made = strongroom("block", "new", "json", "limits", "--set", 'value={"rows": 7}')
     assert made.returncode == 0, made.stderr
     paths = [strongroom_home, *strongroom_home.rglob("*")]
