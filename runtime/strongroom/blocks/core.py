@@ -1,0 +1,3 @@
+"""``prefect.blocks.core`` under its name: the base of all blocks."""
+
+from strongroom_blocks import Block as Block
