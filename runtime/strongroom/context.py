@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -139,6 +140,18 @@ def tags(*new_tags: str) -> Iterator[frozenset[str]]:
         yield _tags.get()
     finally:
         _tags.reset(token)
+
+
+@dataclass(frozen=True)
+class TagsContext:
+    """The tags of :func:`tags` around here: ``TagsContext.get().current_tags``."""
+
+    current_tags: set[str] = field(default_factory=set)
+
+    @classmethod
+    def get(cls) -> TagsContext:
+        """Those that apply where it is called; without any, outside of every ``tags`` block."""
+        return cls(set(_tags.get()))
 
 
 def current_tags() -> frozenset[str]:

@@ -133,6 +133,31 @@ class Definition:
         """Decorates a function that is called when a run is cancelled."""
         return self._hook(StateType.CANCELLED, fn)
 
+    @property
+    def on_completion_hooks(self) -> list[Hook]:
+        """The functions that are called when a run completes; what is appended here is called too."""
+        return self.hooks.setdefault(StateType.COMPLETED, [])
+
+    @property
+    def on_failure_hooks(self) -> list[Hook]:
+        """Likewise, when a run fails."""
+        return self.hooks.setdefault(StateType.FAILED, [])
+
+    @property
+    def on_running_hooks(self) -> list[Hook]:
+        """Likewise, before each attempt of a run."""
+        return self.hooks.setdefault(StateType.RUNNING, [])
+
+    @property
+    def on_crashed_hooks(self) -> list[Hook]:
+        """Likewise, when something other than its own code ends a run."""
+        return self.hooks.setdefault(StateType.CRASHED, [])
+
+    @property
+    def on_cancellation_hooks(self) -> list[Hook]:
+        """Likewise, when a run is cancelled."""
+        return self.hooks.setdefault(StateType.CANCELLED, [])
+
     @functools.cached_property
     def signature(self) -> Signature:
         """What the function takes; of a method, without its first argument."""

@@ -16,6 +16,7 @@ StrongroomError (strongroom_registry.errors)
 ├── UnknownFlow (LookupError)               an entrypoint that leads to no flow
 ├── FlowUnloadable (ImportError)            the file or module of a flow raised an exception
 ├── InvalidDefinition (ValueError)          options of a flow or task that do not fit
+│   ├── InvalidNameError                    a flow's name with a character that names cannot have
 │   └── ReservedArgumentError (TypeError)   a parameter's name that calls need for themselves
 ├── ParameterProblem (TypeError)            arguments of a flow or task that do not fit
 │   ├── ParameterTypeError (ValueError)
@@ -102,6 +103,10 @@ class TaskRunTimeoutError(RunTimeout):
 
 class InvalidDefinition(StrongroomError, ValueError):
     """Options of a flow or task that do not fit together, or do not fit its function."""
+
+
+class InvalidNameError(InvalidDefinition):
+    """The name of a flow has a character that names cannot have."""
 
 
 class ReservedArgumentError(InvalidDefinition, TypeError):

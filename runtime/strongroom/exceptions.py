@@ -5,6 +5,7 @@ from strongroom_registry.errors import StrongroomError
 from strongroom.errors import CancelledRun as CancelledRun
 from strongroom.errors import CrashedRun as CrashedRun
 from strongroom.errors import FailedRun as FailedRun
+from strongroom.errors import InvalidNameError as InvalidNameError
 from strongroom.errors import MappingLengthMismatch as MappingLengthMismatch
 from strongroom.errors import MappingMissingIterable as MappingMissingIterable
 from strongroom.errors import MissingContextError as MissingContextError

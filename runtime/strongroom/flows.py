@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unp
 from strongroom import engine
 from strongroom.calls.flow_call import FlowCall
 from strongroom.definitions import Definition, Options
-from strongroom.errors import InvalidDefinition
+from strongroom.errors import InvalidDefinition, InvalidNameError
 from strongroom.parameters import Validator
 from strongroom.rules import Policy
 from strongroom.run_names import RunName
@@ -22,6 +22,7 @@ from strongroom.task_runners import TaskRunner, ThreadPoolTaskRunner
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+_REFUSED = frozenset("/%&<>")
 
 
 class FlowOptions(Options, total=False):
@@ -39,6 +40,10 @@ class Flow(Definition, Generic[P, R]):
         super().__init__(fn, "flow", options, FlowOptions)
         if options.get("name") is None:
             self.name = self.name.replace("_", "-")
+        if refused := sorted(_REFUSED.intersection(self.name)):
+            raise InvalidNameError(f"The flow's name {self.name!r} has a {refused[0]!r}.", "Leave out / % & < and >.")
+        if self.version is None and self.file_hash is not None:
+            self.version = self.file_hash.hex()
         self.flow_run_name = options.get("flow_run_name")
         self.task_runner: TaskRunner = _task_runner(options.get("task_runner"))
         self.should_validate_parameters = options.get("validate_parameters", True)
@@ -121,8 +126,8 @@ def flow(fn: None = None, /, **options: Unpack[FlowOptions]) -> Callable[[Callab
 def flow(fn: Any = None, /, **options: Any) -> Any:
     """Make a flow of a function, synchronous or not, a generator or a method: ``@flow`` or ``@flow(retries=3)``.
 
-    :param name: what people read; the function's name, with dashes, where none is given.
-    :param version: shown with each run.
+    :param name: what people read; the function's name, with dashes, where none is given. Without ``/ % & < >``.
+    :param version: kept with each run; the SHA-256 of the file that the function stands in, where none is given.
     :param flow_run_name: a template to fill in with the parameters (``"load-{table}"``), or a function that gives it.
     :param retries: how many times a run that fails is tried again.
     :param retry_delay_seconds: seconds before each retry.

@@ -1,12 +1,12 @@
-"""What code can ask about the run that it is part of. Outside of one there are no tags and parameters, 0 attempts, and
-nothing else but None.
+"""What code can ask about the run that it is part of. Outside of one there are no tags and parameters, 0 attempts, the
+scheduled start is now, and everything else is None.
 
 ``from strongroom.runtime import flow_run, task_run``, then ``flow_run.name``, ``task_run.parameters``.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from strongroom.context import FlowRunContext, TaskRunContext
@@ -58,10 +58,10 @@ class _FlowRun:
         return 0 if run is None else run.flow_run.run_count
 
     @property
-    def scheduled_start_time(self) -> datetime | None:
-        """When the run was to begin; for a flow that was called, when it was."""
+    def scheduled_start_time(self) -> datetime:
+        """When the run was to begin; for a flow that was called, when it was. Outside of runs, now."""
         run = FlowRunContext.get()
-        return None if run is None else run.flow_run.created
+        return datetime.now(UTC) if run is None else run.flow_run.created
 
     @property
     def parent_flow_run_id(self) -> str | None:

@@ -203,10 +203,13 @@ def _untagged(mapping: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class CompressedSerializer:
-    """Another serializer's bytes, compressed with zlib."""
+    """The bytes of another serializer, given itself or by name, compressed with zlib."""
 
     serializer: Serializer = field(default_factory=PickleSerializer)
     level: int = 6
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "serializer", resolve(self.serializer))
 
     @property
     def name(self) -> str:
@@ -217,3 +220,15 @@ class CompressedSerializer:
 
     def loads(self, blob: bytes) -> Any:
         return self.serializer.loads(zlib.decompress(blob))
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedPickleSerializer(CompressedSerializer):
+    """Python's pickle, compressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedJSONSerializer(CompressedSerializer):
+    """JSON text, compressed."""
+
+    serializer: Serializer = field(default_factory=JSONSerializer)

@@ -15,7 +15,8 @@ Names and types are those that Prefect 3 documents under "States"::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -181,6 +182,20 @@ class State(Generic[R]):
         kind = {StateType.CRASHED: CrashedRun, StateType.CANCELLED: CancelledRun}.get(self.type, FailedRun)
         return kind(self.data if isinstance(self.data, str) else self.message or f"Run {self.type.value.lower()}.")
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> State[R]:
+        """A copy with another timestamp, and with the attributes in ``update`` changed; ``deep`` copies the data too.
+
+        The copy is the state of no run yet.
+        """
+        known = {name: getattr(self, name) for name in ("type", "name", "message", "data", "scheduled_time", "id")}
+        if deep:
+            known["data"] = copy.deepcopy(self.data)
+        return State(**{**known, **(update or {})})
+
+    def fresh_copy(self, *, deep: bool = False) -> State[R]:
+        """A copy that is another state: with an id and a timestamp of its own."""
+        return self.model_copy(update={"id": None}, deep=deep)
+
     def _value(self) -> Any:
         if type(self.data) is Fetch:
             return self.data.read()
@@ -252,6 +267,19 @@ Cached = _factory(StateType.COMPLETED, "Cached")
 Failed = _factory(StateType.FAILED)
 TimedOut = _factory(StateType.FAILED, "TimedOut")
 Crashed = _factory(StateType.CRASHED)
+
+
+def get_state_exception(state: State[Any]) -> BaseException:
+    """Why the run of a state that failed, crashed, or was cancelled did not succeed; ValueError for any other state."""
+    if state.type not in _UNSUCCESSFUL:
+        raise ValueError(f"{state!r} is no state that failed, crashed, or was cancelled. Ask is_failed() first.")
+    return state.exception()
+
+
+def raise_state_exception(state: State[Any]) -> None:
+    """Raise what :func:`get_state_exception` gives; nothing for a state that did not fail, crash, or get cancelled."""
+    if state.type in _UNSUCCESSFUL:
+        raise state.exception()
 
 
 def is_state_iterable(value: Any) -> bool:

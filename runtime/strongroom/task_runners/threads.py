@@ -86,6 +86,10 @@ class ThreadPoolTaskRunner(TaskRunner):
         self._seats.close()
 
 
+ConcurrentTaskRunner = ThreadPoolTaskRunner
+"""What Prefect called it before."""
+
+
 class _Seats:
     """So many tasks may run at a time: threads take a seat for a job, and give it up while they wait for something."""
 

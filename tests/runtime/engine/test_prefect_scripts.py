@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import pytest
-from pydantic import Field
-from strongroom import Flow, State, Task, flow, get_run_context, task, unmapped
+from pydantic import Field, SecretStr
+from strongroom import Flow, State, Task, flow, get_run_context, tags, task, unmapped
 from strongroom.annotations import quote
 from strongroom.cache_policies import CacheKeyFnPolicy, CompoundCachePolicy
 from strongroom.client.schemas.objects import FlowRun, TaskRun
-from strongroom.errors import InvalidDefinition, InvalidSerializer, ParameterTypeError
+from strongroom.context import TagsContext
+from strongroom.errors import CacheKeyProblem, InvalidDefinition, InvalidSerializer, ParameterTypeError
 from strongroom.exceptions import (
+    InvalidNameError,
     MissingContextError,
     PrefectException,
     ReservedArgumentError,
@@ -24,8 +28,17 @@ from strongroom.exceptions import (
 from strongroom.journal.memory import MemoryJournal
 from strongroom.logging import flow_run_logger, get_logger, get_run_logger, task_run_logger
 from strongroom.runtime import flow_run, task_run
-from strongroom.task_runners import ThreadPoolTaskRunner
+from strongroom.serializers import (
+    CompressedJSONSerializer,
+    CompressedPickleSerializer,
+    CompressedSerializer,
+    JSONSerializer,
+    PickleSerializer,
+)
+from strongroom.states import Completed, Failed, get_state_exception, raise_state_exception
+from strongroom.task_runners import ConcurrentTaskRunner, ThreadPoolTaskRunner
 from strongroom.tasks import exponential_backoff
+from strongroom.utilities.hashing import file_hash, hash_objects, stable_hash
 
 
 @task
@@ -215,3 +228,135 @@ def test_a_hook_writes_to_the_log_of_its_run(journal: MemoryJournal) -> None:
     said = {line.message: (line.flow_run_id, line.task_run_id) for line in journal.logs(run.id)}
     assert said["the flow is Completed"] == (run.id, None)
     assert said["the task is Completed"] == (run.id, done.id)
+
+
+def test_a_flow_without_a_version_has_that_of_its_file(journal: MemoryJournal) -> None:
+    plain, other = flow(double.fn), flow(version="7")(double.fn)
+    assert plain.version == hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    assert (plain.with_options(name="x").version, other.version) == (plain.version, "7")
+    plain(1)
+    assert [run.flow_version for run in journal.flow_runs()] == [plain.version]
+
+
+def test_a_flow_that_stands_in_no_file_has_no_version() -> None:
+    namespace: dict[str, Any] = {}
+    exec("def job(): ...", namespace)
+    assert flow(namespace["job"]).version is None
+
+
+@pytest.mark.parametrize("character", "/%&<>")
+def test_names_of_flows_leave_some_characters_out(character: str) -> None:
+    with pytest.raises(InvalidNameError, match=character):
+        flow(name=f"load{character}orders")(double.fn)
+    with pytest.raises(InvalidNameError, match=character):
+        flow(double.fn).with_options(name=character)
+    assert double.with_options(name=character).name == character
+
+
+def test_hooks_can_be_read_and_added_to_by_name() -> None:
+    seen = []
+
+    def look(definition: Any, run: Any, state: Any) -> None:
+        seen.append(state.name)
+
+    job = flow(on_completion=[look])(double.fn)
+    assert (job.on_completion_hooks, job.on_failure_hooks) == ([look], [])
+    assert (job.on_cancellation_hooks, job.on_crashed_hooks, job.on_running_hooks) == ([], [], [])
+    job.on_running_hooks.append(look)
+    job(1)
+    retried = fail.with_options(name="fail again")
+    retried.on_failure_hooks.append(look)
+    retried(return_state=True)
+    assert seen == ["Running", "Completed", "Failed"]
+    assert fail.on_failure_hooks == []
+
+
+def test_outside_of_runs_the_scheduled_start_is_now() -> None:
+    before = datetime.now(UTC)
+    assert before <= flow_run.scheduled_start_time <= datetime.now(UTC)
+
+
+def test_the_tags_around_can_be_asked_for() -> None:
+    assert TagsContext.get().current_tags == set()
+    with tags("a"), tags("b"):
+        assert TagsContext.get().current_tags == {"a", "b"}
+
+
+def test_the_former_name_of_the_thread_pool_works() -> None:
+    assert flow(task_runner=ConcurrentTaskRunner(max_workers=2))(double.fn)(2) == 4
+
+
+def test_the_exception_of_a_state_can_be_had_and_raised() -> None:
+    failed = fail(return_state=True)
+    assert isinstance(get_state_exception(failed), ValueError)
+    with pytest.raises(ValueError, match="failed task"):
+        raise_state_exception(failed)
+    raise_state_exception(Completed())
+    with pytest.raises(ValueError, match="Completed"):
+        get_state_exception(Completed())
+
+
+def test_states_can_be_copied() -> None:
+    state: State[Any] = Failed(message="no rows", data=[1])
+    same, fresh = state.model_copy(update={"name": "Empty"}, deep=True), state.fresh_copy()
+    assert (same.type, same.name, same.message, same.data, same.id) == (state.type, "Empty", "no rows", [1], state.id)
+    assert same.data is not state.data
+    assert fresh.id != state.id
+    assert (fresh.name, fresh.data) == ("Failed", [1])
+    assert fresh.timestamp > state.timestamp
+    with pytest.raises(TypeError, match="color"):
+        state.model_copy(update={"color": "red"})
+
+
+@pytest.mark.parametrize(
+    ("serializer", "name"),
+    [
+        (PickleSerializer(), "pickle"),
+        (JSONSerializer(), "json"),
+        (CompressedSerializer("json"), "compressed/json"),  # type: ignore[arg-type]
+        (CompressedPickleSerializer(), "compressed/pickle"),
+        (CompressedJSONSerializer(), "compressed/json"),
+    ],
+)
+def test_serializers_can_be_given_themselves(
+    serializer: Any, name: str, tmp_path: Path, journal: MemoryJournal
+) -> None:
+    kept = double.with_options(result_serializer=serializer, result_storage=tmp_path, cache_result_in_memory=False)
+
+    @flow
+    def job() -> Any:
+        return kept([1])
+
+    assert job() == [1, 1]
+    [run] = journal.task_runs(journal.flow_runs()[0].id)
+    assert run.result is not None
+    assert run.result.serializer == name
+
+
+def test_the_modules_that_scripts_import_lead_to_the_same_things() -> None:
+    import strongroom
+    from strongroom.blocks.core import Block
+    from strongroom.blocks.fields import SecretDict
+    from strongroom.blocks.system import JSON, Secret
+    from strongroom.filesystems import LocalFileSystem
+    from strongroom.logging import loggers
+    from strongroom.testing import strongroom_test_harness, utilities
+
+    for value in (Block, SecretDict, JSON, Secret):
+        assert getattr(strongroom, value.__name__) is value
+    assert LocalFileSystem is strongroom.LocalFolder
+    assert loggers.get_run_logger is get_run_logger
+    assert utilities.prefect_test_harness is utilities.strongroom_test_harness is strongroom_test_harness
+
+
+def test_hashes_are_stable(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"ab")
+    assert stable_hash("a", b"b") == file_hash(tmp_path / "a") == "187ef4436122d1cc2f40dc2b92f0eba0"
+    assert stable_hash("ab", hash_algo=hashlib.sha256) == hashlib.sha256(b"ab").hexdigest()
+    assert hash_objects([1], b={2: 3}) == hash_objects([1], b={2: 3}) != hash_objects([1], b={2: 4})
+
+
+def test_what_cannot_be_hashed_has_no_hash() -> None:
+    assert hash_objects(SecretStr("x")) is None
+    with pytest.raises(CacheKeyProblem):
+        hash_objects(SecretStr("x"), raise_on_failure=True)
