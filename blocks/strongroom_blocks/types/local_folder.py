@@ -80,8 +80,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
     def upload_from_folder(self, from_folder: str | Path, to_folder: str | None = None) -> str:
         """Copy every file below ``from_folder``, keeping relative paths; returns the key of the folder."""
         source, folder = Path(from_folder), join_key("", to_folder or "")
-        if not source.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "Not a folder", str(source))
+        _check_folder(source)
         for file in sorted(_files(source)):
             self.upload_from_path(file, join_key(folder, file.relative_to(source).as_posix()))
         return folder
@@ -115,6 +114,28 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
         return target
 
     adownload_folder_to_path: ClassVar = async_twin(download_folder_to_path)
+
+    def get_directory(self, from_path: str | None = None, local_path: str | Path | None = None) -> None:
+        """Copy every file below ``from_path``, or all there are, into a folder: the current one unless told otherwise.
+
+        Links are left out, and so is what lies in ``local_path`` already, where that is inside of ``from_path``.
+        """
+        source, target = self.path_of(from_path or ""), Path(local_path or "").resolve()
+        for file in _files_outside(target, source):
+            self.download_object_to_path(self._key(file), target / file.relative_to(source))
+
+    aget_directory: ClassVar = async_twin(get_directory)
+
+    def put_directory(self, local_path: str | Path | None = None, to_path: str | None = None) -> None:
+        """Copy every file below ``local_path``, or below the current folder, to ``to_path``, or straight in here.
+
+        Links are left out, and so is what lies in ``to_path`` already, where that is inside of ``local_path``.
+        """
+        source, target = Path(local_path or "").resolve(), self.path_of(to_path or "")
+        for file in _files_outside(target, source):
+            self.upload_from_path(file, self._key(target / file.relative_to(source)))
+
+    aput_directory: ClassVar = async_twin(put_directory)
 
     def list_objects(self, folder: str = "") -> list[StoredObject]:
         """Every file below ``folder``, sorted by key; empty where there is no such folder."""
@@ -187,6 +208,18 @@ def _files(folder: Path) -> Iterator[Path]:
             file = Path(place, name)
             if not name.startswith(_PARTIAL) and file.is_file() and not file.is_symlink():
                 yield file
+
+
+def _files_outside(target: Path, source: Path) -> list[Path]:
+    """The files below ``source``, sorted; a ``target`` inside of it has no part in them."""
+    _check_folder(source)
+    inside = target == source or source in target.parents
+    return sorted(file for file in _files(source) if not inside or target not in file.parents)
+
+
+def _check_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "Not a folder", str(path))
 
 
 @contextmanager

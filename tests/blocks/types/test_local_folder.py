@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -89,3 +90,56 @@ def test_it_is_a_block(registry: Registry, folder: LocalFolder) -> None:
 def test_uploading_what_is_no_folder_is_refused(folder: LocalFolder, tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         folder.upload_from_folder(tmp_path / "missing")
+
+
+def test_a_directory_is_copied_out_of_the_folder_and_into_it(folder: LocalFolder, tmp_path: Path) -> None:
+    folder.write_path("a/b/1", b"1")
+    folder.write_path("a/2", b"2")
+    folder.write_path("3", b"3")
+    folder.get_directory("a", tmp_path / "out")
+    assert files_of(tmp_path / "out") == {"2": b"2", "b/1": b"1"}
+    folder.put_directory(tmp_path / "out", "copy")
+    assert files_of(folder.root / "copy") == {"2": b"2", "b/1": b"1"}
+    folder.put_directory(str(folder.root / "a"), "a/b")  # into itself
+    assert files_of(folder.root / "a") == {"2": b"2", "b/1": b"1", "b/2": b"2"}
+    folder.put_directory(folder.root / "a" / "b")  # out of itself
+    assert files_of(folder.root).items() >= {"1": b"1", "2": b"2", "3": b"3"}.items()
+
+
+def test_a_directory_without_paths_is_the_current_one(
+    folder: LocalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").write_bytes(b"o")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        folder.put_directory()
+    assert files_of(folder.root) == {"other": b"o"}
+    folder.write_path("new", b"n")
+    folder.get_directory()
+    assert files_of(tmp_path) == {"other": b"o", "new": b"n", "inside/other": b"o", "inside/new": b"n"}
+
+
+def test_only_directories_inside_the_folder_are_copied(folder: LocalFolder, tmp_path: Path) -> None:
+    with pytest.raises(InvalidKey):
+        folder.get_directory("../", tmp_path / "out")
+    with pytest.raises(InvalidKey):
+        folder.put_directory(tmp_path, "../out")
+    with pytest.raises(NotADirectoryError):
+        folder.get_directory("missing", tmp_path / "out")
+    with pytest.raises(NotADirectoryError):
+        folder.put_directory(tmp_path / "missing")
+
+
+async def copy_beside(folder: LocalFolder, target: Path) -> None:
+    await folder.aget_directory(local_path=target)
+    await folder.aput_directory(target, "again")
+
+
+def test_directories_are_copied_from_asynchronous_code(folder: LocalFolder, tmp_path: Path) -> None:
+    folder.write_path("x", b"x")
+    asyncio.run(copy_beside(folder, tmp_path / "out"))
+    assert files_of(folder.root) == {"x": b"x", "again/x": b"x"}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
