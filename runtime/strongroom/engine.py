@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import aclosing, contextmanager
 from functools import partial
 from types import AsyncGeneratorType, GeneratorType
@@ -119,12 +119,22 @@ async def run_async_generator(call: RunCall) -> AsyncGenerator[Any, Any]:
                 reply = None
                 if type(effect) is Call:
                     args, kwargs = call.arguments()
+                    timeout = effect.timeout_seconds
+                    due = None if timeout is None else time.monotonic() + timeout
                     async with aclosing(call.function(*args, **kwargs)) as items:
-                        async for item in _items_within(call, items, effect.timeout_seconds):
+                        step: Callable[[], Awaitable[Any]] = partial(anext, items)
+                        while (item := await _stepped(call, step, due)) is not _END:
                             if type(item) is Expired:
-                                reply = item
+                                reply = Expired(cast("float", timeout), item.late)
                                 break
-                            yield item
+                            try:
+                                step = partial(items.asend, (yield item))
+                            except GeneratorExit:
+                                with _inside(call):
+                                    await items.aclose()
+                                raise
+                            except BaseException as error:
+                                step = partial(items.athrow, error)
                 else:
                     with _inside(call):
                         reply = await _do_async(call, effect)
@@ -317,16 +327,13 @@ def _iterate(call: RunCall, effect: Call) -> Generator[Any, Any, Any]:
             step = partial(items.throw, error)
 
 
-async def _items_within(call: RunCall, items: AsyncIterator[Any], timeout: float | None) -> AsyncIterator[Any]:
-    """The user's items, each made as part of the run; :class:`Expired` where they take too long together."""
-    due = None if timeout is None else time.monotonic() + timeout
-    while True:
-        with _inside(call):
-            coming = anext(items, _END)
-            item = await (coming if due is None else await_within(max(due - time.monotonic(), 0), coming))
-        if item is _END:
-            return
-        yield Expired(cast("float", timeout), item.late) if type(item) is Expired else item
+async def _stepped(call: RunCall, step: Callable[[], Awaitable[Any]], due: float | None) -> Any:
+    """The user's next item, made as part of the run; ``_END`` after the last, :class:`Expired` where it comes late."""
+    with _inside(call):
+        try:
+            return await (step() if due is None else await_within(max(due - time.monotonic(), 0), step()))
+        except StopAsyncIteration:
+            return _END
 
 
 _END = object()

@@ -154,6 +154,56 @@ def test_asynchronous_generators(journal: MemoryJournal) -> None:
     assert [r.state.name for r in journal.task_runs(run.id)] == ["Completed"]
 
 
+def test_values_can_be_sent_and_thrown_into_asynchronous_generators() -> None:
+    @task
+    async def echo() -> AsyncIterator[Any]:
+        received = yield "ready"
+        try:
+            yield received
+        except KeyError:
+            yield "caught"
+
+    async def main() -> None:
+        items: Any = echo()
+        assert await anext(items) == "ready"
+        assert await items.asend("hello") == "hello"
+        assert await items.athrow(KeyError("x")) == "caught"
+        with pytest.raises(StopAsyncIteration):
+            await anext(items)
+        items = echo()
+        await anext(items)
+        with pytest.raises(ValueError, match="not caught"):
+            await items.athrow(ValueError("not caught"))
+
+    asyncio.run(main())
+
+
+def test_a_caller_may_stop_an_asynchronous_generator_early(journal: MemoryJournal) -> None:
+    cleaned = []
+
+    @task(name="endless")
+    async def endless() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append(task_run.task_name)
+
+    @flow
+    async def job() -> None:
+        items: Any = endless()
+        await anext(items)
+        await items.aclose()
+
+    asyncio.run(job())
+    assert cleaned == ["endless"]
+    [run] = journal.flow_runs()
+    [record] = journal.task_runs(run.id)
+    assert record.state.is_completed()
+    assert "stopped iterating" in (record.state.message or "")
+
+
 def test_a_timeout_ends_a_generator() -> None:
     @task(timeout_seconds=0.05)
     def stuck() -> Iterator[int]:
