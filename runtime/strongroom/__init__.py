@@ -64,12 +64,19 @@ _HOMES = {
     "strongroom.tasks": ("Task", "task"),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES = frozenset({
+    "cache_policies", "context", "exceptions", "filesystems", "flows", "futures", "logging", "runtime", "serializers",
+    "states", "task_runners", "tasks",
+})  # fmt: skip
+"""After ``import strongroom`` alone, ``strongroom.runtime.flow_run.name`` works."""
 
 __version__ = "0.1.0"
 __all__ = ["__version__", *_HOME_OF]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"strongroom.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'strongroom' has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -347,6 +349,16 @@ def test_the_modules_that_scripts_import_lead_to_the_same_things() -> None:
     assert LocalFileSystem is strongroom.LocalFolder
     assert loggers.get_run_logger is get_run_logger
     assert utilities.prefect_test_harness is utilities.strongroom_test_harness is strongroom_test_harness
+
+
+def test_modules_need_no_import_of_their_own() -> None:
+    names = [
+        "cache_policies", "context", "exceptions", "filesystems", "flows", "futures", "logging", "runtime",
+        "serializers", "states", "task_runners", "tasks",
+    ]  # fmt: skip
+    code = "\n".join(["import strongroom", *(f"print(strongroom.{name}.__name__)" for name in names)])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"strongroom.{name}" for name in names]
 
 
 def test_hashes_are_stable(tmp_path: Path) -> None:
