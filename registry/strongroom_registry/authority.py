@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
@@ -29,10 +29,11 @@ from strongroom_registry.heads import (
     record_epoch,
 )
 from strongroom_registry.keyring import Keyring
-from strongroom_registry.stores.store import HeadRow, VersionRow, View, WorkspaceRow
+from strongroom_registry.stores.store import HeadRow, VersionOutline, VersionRow, View, WorkspaceRow
 from strongroom_registry.tree import Trie, path_of
 
 R = TypeVar("R")
+V = TypeVar("V", VersionRow, VersionOutline)
 
 REMEDY = "Restore the registry from a backup, and find out who can write its database."
 
@@ -42,7 +43,7 @@ class ProvenVersion(NamedTuple):
 
     record: VersionRecord
     note: Note
-    row: VersionRow
+    public: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Authority:
 
     def believed_head(self, view: View, state: StateRecord, name: str, row: HeadRow | None) -> HeadRecord | None:
         """As :meth:`head`, of a row that is at hand."""
-        head = None if row is None else self._authentic_head(name, row)
+        head = None if row is None else self.authentic_head(name, row)
         mac = self.trie.find(state.root, path_of(name), lambda path: view.node(self.workspace_id, path))
         if row is None and mac is not None:
             raise HiddenVersion(f"The document {name} is gone, though nobody destroyed it.", REMEDY)
@@ -97,19 +98,22 @@ class Authority:
 
         :raises IntegrityError: it is gone or was changed.
         """
-        return self.believed_version(head, self.version_row(view, head, number))
+        return next(self.versions(view, head, [number]))
+
+    def versions(self, view: View, head: HeadRecord, numbers: Sequence[int]) -> Iterator[ProvenVersion]:
+        """As :meth:`version`, of many, in the order of the numbers."""
+        rows = view.outlines((head.document, number) for number in numbers)
+        for number, row in zip(numbers, rows, strict=True):
+            yield self.believed_version(head, there(row, head, number))
 
     def version_row(self, view: View, head: HeadRecord, number: int) -> VersionRow:
         """The row of a version that has to be there, not yet believed.
 
         :raises HiddenVersion: it is not.
         """
-        row = view.version(head.document, number)
-        if row is None:
-            raise HiddenVersion(f"Version {number} of {head.name} is gone, though nobody destroyed it.", REMEDY)
-        return row
+        return there(view.version(head.document, number), head, number)
 
-    def believed_version(self, head: HeadRecord, row: VersionRow) -> ProvenVersion:
+    def believed_version(self, head: HeadRecord, row: VersionRow | VersionOutline) -> ProvenVersion:
         """As :meth:`version`, of a row that is at hand."""
         what = f"{head.name}@{row.number}"
         record = self._authentic_version(head, row, what)
@@ -117,15 +121,15 @@ class Authority:
             raise VersionTampered(f"The date, actor or message of {what} was changed.", REMEDY)
         self._check_sealed(head, record, row, what)
         note = decoded(Note.decode, row.note, VersionTampered, f"The date, actor or message of {what}")
-        return ProvenVersion(record, note, row)
+        return ProvenVersion(record, note, row.public)
 
-    def check_body(self, head: HeadRecord, proven: ProvenVersion) -> None:
+    def check_body(self, head: HeadRecord, record: VersionRecord, body: bytes) -> None:
         """After a body was opened: that it is the very one that was saved, not one sealed later with the same key.
 
         :raises RollbackDetected: it is another.
         """
-        if not _is_hash(proven.record.body_hash, proven.row.body):
-            what = f"{head.name}@{proven.record.number}"
+        if not _is_hash(record.body_hash, body):
+            what = f"{head.name}@{record.number}"
             raise RollbackDetected(f"The body of {what} opens, and is not the one that was saved.", REMEDY)
 
     def binding(self, record: VersionRecord) -> Binding:
@@ -154,7 +158,11 @@ class Authority:
         record = replace(head, epoch=key.epoch).encode()
         return HeadRow(head.name, head.document, record, key.mac(HEAD_PURPOSE, record))
 
-    def _authentic_head(self, name: str, row: HeadRow) -> HeadRecord:
+    def authentic_head(self, name: str, row: HeadRow) -> HeadRecord:
+        """A head that was written with the workspace key, at whatever time.
+
+        :raises HeadTampered: it was changed, or is that of another document.
+        """
         if not self.fits(HEAD_PURPOSE, row.record, row.mac):
             raise HeadTampered(f"The head of {name} was changed.", REMEDY)
         head = decoded(HeadRecord.decode, row.record, HeadTampered, f"The head of {name}")
@@ -162,7 +170,7 @@ class Authority:
             raise HeadTampered(f"The head of {name} is that of another document.", REMEDY)
         return head
 
-    def _authentic_version(self, head: HeadRecord, row: VersionRow, what: str) -> VersionRecord:
+    def _authentic_version(self, head: HeadRecord, row: VersionRow | VersionOutline, what: str) -> VersionRecord:
         if row.number > head.current:
             raise HiddenVersion(f"{what} stands in the registry, and the head of {head.name} does not name it.", REMEDY)
         if not self.fits(VERSION_PURPOSE, row.record, row.mac):
@@ -174,15 +182,27 @@ class Authority:
             raise RollbackDetected(f"{what} is not the version that its head names.", REMEDY)
         return record
 
-    def _check_sealed(self, head: HeadRecord, record: VersionRecord, row: VersionRow, what: str) -> None:
+    def _check_sealed(
+        self, head: HeadRecord, record: VersionRecord, row: VersionRow | VersionOutline, what: str
+    ) -> None:
         if head.is_destroyed(row.number):
-            if row.wrap is not None or row.public or row.body:
+            if row.wrap is not None or row.public or row.has_body:
                 raise RollbackDetected(f"{what} was destroyed, and somebody put it back.", REMEDY)
             return
         if not _is_hash(record.public_hash, row.public):
             raise PublicFieldsTampered(f"The public fields of {what} were changed.", REMEDY)
         if row.wrap is None:
             raise VersionTampered(f"The data key of {what} is gone, though nobody destroyed it.", REMEDY)
+
+
+def there(row: V | None, head: HeadRecord, number: int) -> V:
+    """The row of a version, which has to be there.
+
+    :raises HiddenVersion: it is not.
+    """
+    if row is None:
+        raise HiddenVersion(f"Version {number} of {head.name} is gone, though nobody destroyed it.", REMEDY)
+    return row
 
 
 def decoded(decode: Callable[[bytes], R], data: bytes, error: type[IntegrityError], what: str) -> R:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from struct import Struct
+from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,9 +41,9 @@ def many(items: Iterable[bytes]) -> bytes:
     return u32(len(encoded)) + b"".join(encoded)
 
 
-def instant(moment: datetime) -> bytes:
+def instant(at: datetime) -> bytes:
     """Microseconds since 1970-01-01 UTC as :func:`u64`."""
-    return u64((moment - _EPOCH) // _MICROSECOND)
+    return u64((at - _EPOCH) // _MICROSECOND)
 
 
 class Malformed(ValueError):
@@ -65,14 +67,30 @@ class Cursor:
         self._position = end
         return self._data[start:end]
 
+    def fields(self, layout: Struct) -> tuple[Any, ...]:
+        """The next fields of fixed size, all at once."""
+        start = self._position
+        self._position = end = start + layout.size
+        if end > len(self._data):
+            raise Malformed("too short")
+        return layout.unpack_from(self._data, start)
+
     def u32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
+        start = self._position
+        self._position = end = start + 4
+        if end > len(self._data):
+            raise Malformed("too short")
+        return int.from_bytes(self._data[start:end], "big")
 
     def u64(self) -> int:
         return int.from_bytes(self.take(8), "big")
 
     def blob(self) -> bytes:
-        return self.take(self.u32())
+        start = self._position + 4
+        self._position = end = start + int.from_bytes(self._data[start - 4 : start], "big")
+        if end > len(self._data):
+            raise Malformed("too short")
+        return self._data[start:end]
 
     def text(self) -> str:
         try:
@@ -81,12 +99,17 @@ class Cursor:
             raise Malformed("no UTF-8") from None
 
     def instant(self) -> datetime:
-        try:
-            return _EPOCH + self.u64() * _MICROSECOND
-        except OverflowError:
-            raise Malformed("no point in time") from None
+        return moment(self.u64())
 
     def end(self) -> None:
         """Refuse bytes that are left over."""
         if self._position != len(self._data):
             raise Malformed("too long")
+
+
+def moment(microseconds: int) -> datetime:
+    """What :func:`instant` encodes as this number."""
+    try:
+        return _EPOCH + microseconds * _MICROSECOND
+    except OverflowError:
+        raise Malformed("no point in time") from None

@@ -60,11 +60,12 @@ class Change:
         mac = key.mac(VERSION_PURPOSE, encoded)
         row = VersionRow(record.number, encoded, mac, encoded_note, public, wrap, body)
         self._transaction.put_version(record.document, row)
-        return ProvenVersion(record, note, row)
+        return ProvenVersion(record, note, public)
 
     def blank_version(self, head: HeadRecord, number: int) -> None:
         """Destroy a version: its data key, payload and projection go, what it was stays on record."""
-        row = self.version(head, number).row
+        row = self._authority.version_row(self._transaction, head, number)
+        self._authority.believed_version(head, row)
         self._transaction.put_version(head.document, row._replace(wrap=None, public=b"", body=b""))
 
     def audit(self, subject: Subject, count: int = 1) -> None:

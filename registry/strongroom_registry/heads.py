@@ -10,20 +10,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from struct import Struct
 
-from strongroom_registry.canonical import Cursor, Malformed, instant, many, text, u32, u64
+from strongroom_registry.canonical import Cursor, Malformed, instant, many, moment, text, u32, u64
 from strongroom_registry.document import DocumentState
 
 STATE_PURPOSE = b"strongroom/v1/state"
 HEAD_PURPOSE = b"strongroom/v1/head"
 VERSION_PURPOSE = b"strongroom/v1/version"
 
+_VERSION_START, _VERSION_END = Struct(">I16sQQ"), Struct(">32s32s32s")
+_HEAD_IDENTITY, _HEAD_END = Struct(">16sQQQB"), Struct(">32sQQ")
 _STATES = (DocumentState.LIVE, DocumentState.DELETED, DocumentState.DESTROYED)
 
 
 def record_epoch(record: bytes) -> int:
     """The epoch of the key that the record says it is MACed with; nothing is authenticated yet."""
-    return Cursor(record).u32()
+    if len(record) < 4:
+        raise Malformed("too short")
+    return int.from_bytes(record[:4], "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +71,11 @@ class VersionRecord:
     @staticmethod
     def decode(data: bytes) -> VersionRecord:
         c = Cursor(data)
-        record = VersionRecord(
-            c.u32(), c.take(16), c.u64(), c.u64(), c.text(), c.text(), c.take(32), c.take(32), c.take(32)
-        )
+        epoch, document, generation, number = c.fields(_VERSION_START)
+        type_, schema = c.text(), c.text()
+        note_hash, public_hash, body_hash = c.fields(_VERSION_END)
         c.end()
-        return record
+        return VersionRecord(epoch, document, generation, number, type_, schema, note_hash, public_hash, body_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +120,26 @@ class HeadRecord:
     @staticmethod
     def decode(data: bytes) -> HeadRecord:
         c = Cursor(data)
-        record = HeadRecord(
-            epoch=c.u32(),
-            name=c.text(),
-            document=c.take(16),
-            generation=c.u64(),
-            first=c.u64(),
-            current=c.u64(),
-            state=_state(c.take(1)[0]),
-            labels={c.text(): c.u64() for _ in range(c.u32())},
-            destroyed=tuple((c.u64(), c.u64()) for _ in range(c.u32())),
-            body_hash=c.take(32),
-            seq=c.u64(),
-            updated_at=c.instant(),
-        )
+        epoch, name = c.u32(), c.text()
+        document, generation, first, current, state = c.fields(_HEAD_IDENTITY)
+        labels = {c.text(): c.u64() for _ in range(c.u32())}
+        destroyed = tuple([(c.u64(), c.u64()) for _ in range(c.u32())])
+        body_hash, seq, updated_at = c.fields(_HEAD_END)
         c.end()
-        return record
+        return HeadRecord(
+            epoch=epoch,
+            name=name,
+            document=document,
+            generation=generation,
+            first=first,
+            current=current,
+            state=_state(state),
+            labels=labels,
+            destroyed=destroyed,
+            body_hash=body_hash,
+            seq=seq,
+            updated_at=moment(updated_at),
+        )
 
     def is_destroyed(self, number: int) -> bool:
         """Whether the data key of this version was destroyed."""

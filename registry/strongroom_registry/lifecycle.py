@@ -150,7 +150,7 @@ def version_of(head: HeadRecord, proven: ProvenVersion) -> Version:
         actor=proven.note.actor,
         message=proven.note.message,
         labels=head.labels_of(record.number),
-        public=proven.row.public,
+        public=proven.public,
     )
 
 
@@ -165,7 +165,7 @@ def head_of(head: HeadRecord, current: ProvenVersion) -> Head:
         state=head.state,
         labels=head.labels,
         updated_at=head.updated_at,
-        public=current.row.public,
+        public=current.public,
     )
 
 

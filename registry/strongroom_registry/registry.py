@@ -32,7 +32,7 @@ from strongroom_registry.errors import (
     TypeMismatch,
     VersionDestroyed,
 )
-from strongroom_registry.heads import HeadRecord, Note, StateRecord, with_destroyed
+from strongroom_registry.heads import HeadRecord, Note, StateRecord, VersionRecord, with_destroyed
 from strongroom_registry.lifecycle import (
     check_expectation,
     check_loadable,
@@ -44,13 +44,13 @@ from strongroom_registry.lifecycle import (
     known,
     labelled,
     live,
-    quarantined,
     selected,
     successor,
     version_of,
 )
+from strongroom_registry.listing import listed
 from strongroom_registry.sealer import Sealer
-from strongroom_registry.stores.store import HeadRow, LoadedRows, Store, View
+from strongroom_registry.stores.store import LoadedRows, Store, VersionRow, View
 from strongroom_registry.tree import Trie
 from strongroom_registry.verification import VerifyReport, proven_entries, verify_audit, verify_documents
 
@@ -210,7 +210,7 @@ class Registry:
         """
         with self._viewing() as (view, state):
             rows = [row for row in view.heads(self._authority.workspace_id) if fnmatchcase(row.name, glob)]
-            heads = [self._listed(view, state, row) for row in rows]
+            heads = list(listed(self._authority, view, state, rows))
         shown = (DocumentState.LIVE, DocumentState.QUARANTINED)
         return [
             head
@@ -233,7 +233,7 @@ class Registry:
         check_name(name)
         with self._viewing() as (view, state):
             head = known(self._authority.head(view, state, name), name)
-            proven = [self._authority.version(view, head, number) for number in range(head.current, 0, -1)]
+            proven = list(self._authority.versions(view, head, range(head.current, 0, -1)))
         return [version_of(head, version) for version in proven]
 
     def label(self, name: str, label: str, version: int | None = None) -> Head:
@@ -390,9 +390,9 @@ class Registry:
             warm = replace(former, root=state.root)
             return warm, _open(warm, row.body)
         proven = self._authority.believed_version(head, row)
-        warm = self._newly_warm(reference, head, proven, state, rows)
+        warm = self._newly_warm(reference, head, proven, row, state, rows)
         payload = _open(warm, row.body)
-        self._authority.check_body(head, proven)
+        self._authority.check_body(head, proven.record, row.body)
         return warm, payload
 
     def _newly_warm(
@@ -400,6 +400,7 @@ class Registry:
         reference: Reference,
         head: HeadRecord,
         proven: ProvenVersion,
+        row: VersionRow,
         state: StateRecord,
         rows: tuple[object, ...],
     ) -> _Warm:
@@ -409,19 +410,18 @@ class Registry:
             number=proven.record.number,
             root=state.root,
             rows=rows,
-            opener=self._opener(head, proven),
+            opener=self._opener(head, proven.record, row),
             id=UUID(bytes=head.document),
             version=version_of(head, proven),
             subject=Subject("load", DONE, head.name, head.document, proven.record.number),
         )
 
-    def _opener(self, head: HeadRecord, proven: ProvenVersion) -> Opener:
-        key = self._authority.keyring.epoch(proven.record.epoch)
-        sealed = Sealed(proven.row.wrap or b"", proven.row.body)
+    def _opener(self, head: HeadRecord, record: VersionRecord, row: VersionRow) -> Opener:
+        key = self._authority.keyring.epoch(record.epoch)
         try:
-            return opener(key, self._authority.binding(proven.record), sealed)
+            return opener(key, self._authority.binding(record), Sealed(row.wrap or b"", row.body))
         except IntegrityError as exc:
-            raise named(exc, f"{head.name}@{proven.record.number}") from None
+            raise named(exc, f"{head.name}@{record.number}") from None
 
     def _keep(self, reference: str | Reference, warm: _Warm) -> None:
         with self._lock:
@@ -431,13 +431,6 @@ class Registry:
 
     def _described(self, view: View, head: HeadRecord) -> Head:
         return head_of(head, self._authority.version(view, head, head.current))
-
-    def _listed(self, view: View, state: StateRecord, row: HeadRow) -> Head:
-        try:
-            head = self._authority.believed_head(view, state, row.name, row)
-            return self._described(view, known(head, row.name))
-        except IntegrityError as exc:
-            return quarantined(row.name, exc)
 
     @contextmanager
     def _viewing(self) -> Iterator[tuple[View, StateRecord]]:

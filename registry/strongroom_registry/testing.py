@@ -20,7 +20,15 @@ import pytest
 
 from strongroom_registry.errors import StoreProblem
 from strongroom_registry.keyring import WrappedKey
-from strongroom_registry.stores.store import AuditRow, HeadRow, Store, Transaction, VersionRow, WorkspaceRow
+from strongroom_registry.stores.store import (
+    AuditRow,
+    HeadRow,
+    Store,
+    Transaction,
+    VersionOutline,
+    VersionRow,
+    WorkspaceRow,
+)
 from strongroom_registry.testing_keys import KeyProviderContract
 
 __all__ = ["KeyProviderContract", "StoreContract"]
@@ -28,6 +36,7 @@ __all__ = ["KeyProviderContract", "StoreContract"]
 WORKSPACE = WorkspaceRow(b"w" * 16, "default", b"state", b"mac")
 HEAD = HeadRow("lake", b"d" * 16, b"head", b"mac")
 VERSION = VersionRow(1, b"record", b"mac", b"note", b"public", b"wrap", b"body")
+OUTLINE = VersionOutline(1, b"record", b"mac", b"note", b"public", b"wrap", True)
 KEY = WrappedKey(1, "env:KEY", "fingerprint", b"wrapped", b"canary", datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC))
 
 
@@ -86,6 +95,7 @@ class StoreContract:
             assert list(view.keys(WORKSPACE.id)) == [KEY]
             assert view.head(WORKSPACE.id, "lake") == HEAD
             assert view.version(HEAD.document, 1) == VERSION
+            assert list(view.versions(HEAD.document)) == [OUTLINE]
             assert view.node(WORKSPACE.id, "a0") == b"node"
             assert list(view.audit(WORKSPACE.id)) == [AuditRow(1, b"entry", b"mac")]
 
@@ -118,7 +128,8 @@ class StoreContract:
         with store.reading() as view:
             assert view.workspace("default") == WORKSPACE._replace(record=b"newer")
             assert [row.record for row in view.heads(WORKSPACE.id)] == [b"newer"]
-            assert list(view.versions(HEAD.document)) == [VERSION._replace(wrap=None, body=b"")]
+            assert view.version(HEAD.document, 1) == VERSION._replace(wrap=None, body=b"")
+            assert list(view.versions(HEAD.document)) == [OUTLINE._replace(wrap=None, has_body=False)]
             assert view.node(WORKSPACE.id, "a0") == b"newer"
 
     def test_an_audit_entry_is_never_replaced(self, store: Store) -> None:
@@ -138,6 +149,17 @@ class StoreContract:
             assert [row.seq for row in view.audit(WORKSPACE.id)] == [1, 2, 3, 12]
             assert [row.seq for row in view.audit(WORKSPACE.id, newest_first=True)] == [12, 3, 2, 1]
             assert [row.name for row in view.heads(WORKSPACE.id)] == ["lake", "n12", "n2", "n3"]
+
+    def test_outlines_come_in_the_order_asked_for_and_say_what_is_missing(self, store: Store) -> None:
+        river = HEAD._replace(name="river", document=b"r" * 16)
+        with store.writing() as transaction:
+            transaction.put_head(WORKSPACE.id, river)
+            transaction.put_version(river.document, VERSION._replace(number=2, wrap=None, body=b""))
+        wanted = [(river.document, 2), (HEAD.document, 2), (HEAD.document, 1), (b"x" * 16, 1), (river.document, 2)]
+        empty = OUTLINE._replace(number=2, wrap=None, has_body=False)
+        with store.reading() as view:
+            assert list(view.outlines(wanted)) == [empty, None, OUTLINE, None, empty]
+            assert list(view.outlines([])) == []
 
     def test_a_transaction_sees_its_own_writes(self, store: Store) -> None:
         with store.writing() as transaction:

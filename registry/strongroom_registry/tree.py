@@ -11,7 +11,8 @@ MACed state of the workspace, says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from threading import Lock
 from typing import NamedTuple
@@ -116,6 +117,28 @@ class Trie:
             depth += 1
         return slot.head_mac if slot is not None and slot.path == path else None
 
+    def find_all(self, root: bytes, paths: Iterable[str], fetch: Fetch) -> dict[str, bytes]:
+        """The head MACs of many paths, each node on the way read once and none kept.
+
+        A path that is absent is left out, and so is one below a node that is missing or does not belong there:
+        :meth:`find` tells which.
+        """
+        found: dict[str, bytes] = {}
+        pending = [("", Branch(root), list(paths))]
+        while pending:
+            prefix, branch, wanted = pending.pop()
+            try:
+                node = self._verified.get(branch.hash) or _verified_node(branch.hash, prefix, fetch)
+            except RollbackDetected:
+                continue
+            for digit, below in _by_digit(wanted, len(prefix)).items():
+                slot = node[int(digit, 16)]
+                if isinstance(slot, Branch):
+                    pending.append((prefix + digit, slot, below))
+                elif slot is not None and slot.path in below:
+                    found[slot.path] = slot.head_mac
+        return found
+
     def insert(self, root: bytes, leaf: Leaf, fetch: Fetch) -> tuple[bytes, dict[str, bytes]]:
         """The root hash once ``leaf`` is put in, or replaced, and the encoded nodes to be stored, by path."""
         changed: dict[str, bytes] = {}
@@ -175,6 +198,13 @@ class Trie:
             if len(self._verified) >= _CACHED_NODES:
                 del self._verified[next(iter(self._verified))]
             self._verified[digest] = node
+
+
+def _by_digit(paths: list[str], depth: int) -> dict[str, list[str]]:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        groups[path[depth]].append(path)
+    return groups
 
 
 def _verified_node(digest: bytes, prefix: str, fetch: Fetch) -> Node:

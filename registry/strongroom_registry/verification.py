@@ -73,8 +73,8 @@ def _bad_versions(authority: Authority, view: View, head: HeadRecord) -> Iterato
 
 
 def _check_opens(authority: Authority, view: View, head: HeadRecord, number: int) -> None:
-    proven = authority.version(view, head, number)
-    record, _, row = proven
+    row = authority.version_row(view, head, number)
+    record = authority.believed_version(head, row).record
     if row.wrap is None:
         return
     try:
@@ -82,7 +82,7 @@ def _check_opens(authority: Authority, view: View, head: HeadRecord, number: int
         open_sealed(key, authority.binding(record), Sealed(row.wrap, row.body))
     except IntegrityError as exc:
         raise named(exc, f"{head.name}@{number}") from None
-    authority.check_body(head, proven)
+    authority.check_body(head, record, row.body)
 
 
 def _missing_heads(authority: Authority, view: View, state: StateRecord, names: list[str]) -> Iterator[Problem]:

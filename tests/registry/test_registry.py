@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -285,6 +286,18 @@ class TestLooking:
             (2, "two", ()),
             (1, "one", ("previous", "stable")),
         ]
+
+    def test_looking_reads_no_payloads(self, registry: Registry, save: Save) -> None:
+        """However large they are: four payloads of 4 MB do not pass through memory to be listed."""
+        for _ in range(4):
+            save("lake", bytes(4_000_000), overwrite=True)
+        tracemalloc.start()
+        try:
+            assert [head.current for head in registry.list()] == [4]
+            assert len(registry.history("lake")) == registry.head("lake").current
+            assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        finally:
+            tracemalloc.stop()
 
     def test_a_head_tells_what_a_document_is(self, registry: Registry, save: Save) -> None:
         save("lake", public=b'{"a": 1}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from strongroom_registry.errors import (
     VersionTampered,
 )
 from strongroom_registry.stores.sqlite import SqliteStore
+from strongroom_registry.tree import path_of
 
 from .conftest import saver
 
@@ -230,6 +232,48 @@ class TestHeads:
         assert (lake.name, lake.state) == ("lake", DocumentState.QUARANTINED)
         assert "changed" in (lake.quarantine or "")
         assert (sea.name, sea.state) == ("sea", DocumentState.LIVE)
+
+    def test_a_bad_node_of_the_trie_spoils_what_lies_below_it_alone(self, url: str, path: Path) -> None:
+        names = [f"lake-{number}" for number in range(40)]
+        with open_registry(url) as registry:
+            for name in names:
+                saver(registry)(name)
+        digit = Counter(path_of(name)[0] for name in names).most_common(1)[0][0]
+        tamper(path, f"UPDATE trie SET node = zeroblob(16) WHERE path = '{digit}'")
+        below = {name for name in names if path_of(name).startswith(digit)}
+        with open_registry(url) as registry:
+            heads = {head.name: head for head in registry.list()}
+            assert {name for name, head in heads.items() if head.state is DocumentState.QUARANTINED} == below
+            for name, head in heads.items():
+                if name in below:
+                    with pytest.raises(RollbackDetected) as refused:
+                        registry.head(name)
+                    assert refused.value.problem == head.quarantine
+                else:
+                    assert registry.head(name) == head
+        assert 1 < len(below) < len(names)
+
+    def test_a_listing_says_of_each_document_what_asking_for_it_says(self, filled: Path, url: str) -> None:
+        """Whatever is wrong with the current version is the reason for its quarantine."""
+        with open_registry(url) as registry:
+            saver(registry)("dune")
+            saver(registry)("fjord")
+        at = "WHERE document = (SELECT document FROM heads WHERE name = '{}')"
+        tamper(
+            filled,
+            f"DELETE FROM versions {at.format('lake')} AND number = 3",
+            f"UPDATE versions SET note = x'00' {at.format('sea')}",
+            f"UPDATE versions SET public = x'00' {at.format('dune')}",
+        )
+        with open_registry(url) as registry:
+            heads = {head.name: head for head in registry.list(deleted=True)}
+            for name in ("lake", "sea", "dune"):
+                with pytest.raises(IntegrityError) as refused:
+                    registry.head(name)
+                assert heads[name].quarantine == refused.value.problem
+            assert {name: heads[name] for name in ("fjord", "pond")} == {
+                name: registry.head(name) for name in ("fjord", "pond")
+            }
 
     def test_a_name_that_is_no_text_spoils_no_listing(self, filled: Path, url: str) -> None:
         tamper(filled, "UPDATE heads SET name = CAST(x'ff1b5b31' AS TEXT) WHERE name = 'lake'")

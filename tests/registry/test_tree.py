@@ -37,6 +37,9 @@ def test_it_finds_what_a_dictionary_finds(items: list[tuple[str, bytes]], other:
     for path in [*expected, other]:
         assert fresh.find(root, path, stored.get) == expected.get(path)
     assert {leaf.path: leaf.head_mac for leaf in fresh.leaves(root, stored.get)} == expected
+    for trie in (Trie(), fresh):
+        assert trie.find_all(root, expected, stored.get) == expected
+        assert trie.find_all(root, [other], stored.get) == {p: mac for p, mac in expected.items() if p == other}
 
 
 @given(st.dictionaries(paths, macs, max_size=20), st.randoms())
@@ -67,11 +70,22 @@ def test_a_changed_or_missing_node_is_found(names: list[int], data: st.DataObjec
         below = [path_of(str(name)) for name in names if path_of(str(name)).startswith(victim)]
         with pytest.raises(RollbackDetected):
             Trie().find(root, below[0], (stored | {victim: bad}).get)
+        asked = {path_of(str(name)) for name in names}
+        assert Trie().find_all(root, asked, (stored | {victim: bad}).get).keys() == asked - {*below}
 
 
 def test_an_empty_trie_needs_no_node() -> None:
     assert Trie().find(EMPTY_ROOT, path_of("lake"), {}.get) is None
     assert list(Trie().leaves(EMPTY_ROOT, {}.get)) == []
+
+
+def test_many_are_found_by_reading_each_node_once() -> None:
+    expected = {path_of(str(name)): bytes([name]) * 32 for name in range(200)}
+    root, stored = build([*expected.items()])
+    read: list[str] = []
+    assert Trie().find_all(root, expected, lambda path: read.append(path) or stored[path]) == expected  # type: ignore[func-returns-value]
+    assert sorted(read) == sorted(set(read))
+    assert len(read) == len({path[:depth] for path in expected for depth in range(64)} & stored.keys())
 
 
 def test_what_was_verified_is_not_read_again() -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
 from strongroom_registry.errors import StoreUnavailable
 from strongroom_registry.keyring import WrappedKey
-from strongroom_registry.stores.store import AuditRow, HeadRow, LoadedRows, Transaction, VersionRow, WorkspaceRow
+from strongroom_registry.stores.store import (
+    AuditRow,
+    HeadRow,
+    LoadedRows,
+    Transaction,
+    VersionOutline,
+    VersionRow,
+    WorkspaceRow,
+)
 
 Key = tuple[Any, ...]
 _TABLES = ("workspaces", "keys", "heads", "versions", "nodes", "audit")
@@ -69,8 +77,12 @@ class _MemoryTransaction:
         row: VersionRow | None = self._tables.get("versions", (document, number))
         return row
 
-    def versions(self, document: bytes) -> Iterator[VersionRow]:
-        return iter(self._tables.under("versions", (document,))[::-1])
+    def outlines(self, wanted: Iterable[tuple[bytes, int]]) -> Iterator[VersionOutline | None]:
+        rows = (self.version(document, number) for document, number in wanted)
+        return (row and row.outline() for row in rows)
+
+    def versions(self, document: bytes) -> Iterator[VersionOutline]:
+        return (row.outline() for row in self._tables.under("versions", (document,))[::-1])
 
     def node(self, workspace: bytes, path: str) -> bytes | None:
         node: bytes | None = self._tables.get("nodes", (workspace, path))

@@ -8,7 +8,7 @@ import re
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,15 @@ from weakref import WeakSet
 
 from strongroom_registry.errors import StoreForeign, StoreNewer, StoreProblem, StoreUnavailable
 from strongroom_registry.keyring import WrappedKey
-from strongroom_registry.stores.store import AuditRow, HeadRow, LoadedRows, Transaction, VersionRow, WorkspaceRow
+from strongroom_registry.stores.store import (
+    AuditRow,
+    HeadRow,
+    LoadedRows,
+    Transaction,
+    VersionOutline,
+    VersionRow,
+    WorkspaceRow,
+)
 
 APPLICATION_ID = 0x5352_4D31
 """``SRM1``: what byte 68 of the file says, so that ``file`` and we know whose it is."""
@@ -80,8 +88,13 @@ class _SqliteTransaction:
         row = self._execute(_SQL["version"], (document, number)).fetchone()
         return row and VersionRow._make(row)
 
-    def versions(self, document: bytes) -> Iterator[VersionRow]:
-        return map(VersionRow._make, self._execute(_SQL["versions"], (document,)))
+    def outlines(self, wanted: Iterable[tuple[bytes, int]]) -> Iterator[VersionOutline | None]:
+        query = _SQL["outline"]
+        rows = (self._execute(query, document_and_number).fetchone() for document_and_number in wanted)
+        return (row and VersionOutline._make(row) for row in rows)
+
+    def versions(self, document: bytes) -> Iterator[VersionOutline]:
+        return map(VersionOutline._make, self._execute(_SQL["versions"], (document,)))
 
     def node(self, workspace: bytes, path: str) -> bytes | None:
         row = self._execute(_SQL["node"], (workspace, path)).fetchone()

@@ -11,7 +11,7 @@ missing. A store raises only :class:`~strongroom_registry.errors.StoreProblem`. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -46,6 +46,26 @@ class VersionRow(NamedTuple):
     public: bytes
     wrap: bytes | None
     body: bytes
+
+    @property
+    def has_body(self) -> bool:
+        return bool(self.body)
+
+    def outline(self) -> VersionOutline:
+        """The same version without its body."""
+        return VersionOutline(*self[:-1], self.has_body)
+
+
+class VersionOutline(NamedTuple):
+    """A version whose body, which can be large, stays in the store; ``has_body`` says whether there is one."""
+
+    number: int
+    record: bytes
+    mac: bytes
+    note: bytes
+    public: bytes
+    wrap: bytes | None
+    has_body: bool
 
 
 class AuditRow(NamedTuple):
@@ -92,8 +112,12 @@ class View(Protocol):
     def version(self, document: bytes, number: int) -> VersionRow | None:
         """One version of a document, or None."""
 
-    def versions(self, document: bytes) -> Iterator[VersionRow]:
-        """All versions of a document, the newest first; none for an unknown document."""
+    def outlines(self, wanted: Iterable[tuple[bytes, int]]) -> Iterator[VersionOutline | None]:
+        """Versions by document and number, in the order in which they are asked for; None for each that is missing.
+        Bodies are not read."""
+
+    def versions(self, document: bytes) -> Iterator[VersionOutline]:
+        """All versions of a document, the newest first; none for an unknown document. Bodies are not read."""
 
     def node(self, workspace: bytes, path: str) -> bytes | None:
         """The node of the workspace's trie at a path, or None."""

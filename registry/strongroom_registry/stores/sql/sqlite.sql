@@ -41,8 +41,11 @@ ON CONFLICT (workspace, name) DO UPDATE SET record = excluded.record, mac = excl
 -- name: version
 SELECT number, record, mac, note, public, wrap, body FROM versions WHERE document = ?1 AND number = ?2;
 
+-- name: outline
+SELECT number, record, mac, note, public, wrap, length(body) > 0 FROM versions WHERE document = ?1 AND number = ?2;
+
 -- name: versions
-SELECT number, record, mac, note, public, wrap, body FROM versions WHERE document = ?1 ORDER BY number DESC;
+SELECT number, record, mac, note, public, wrap, length(body) > 0 FROM versions WHERE document = ?1 ORDER BY number DESC;
 
 -- name: put_version
 INSERT INTO versions (document, number, record, mac, note, public, wrap, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
