@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -102,7 +102,37 @@ def _flat(folder: Path, quick: bool) -> Iterator[Row]:
         for size, taken in zip(sizes[1:], others, strict=True):
             note = f"another document changes before each load; peer: among {sizes[0]}"
             yield Row(f"get after a change among {size:,}", taken, first, "us", 1.5, note)
+        yield from _listing(registries, sizes, rounds=5 if quick else 9)
     yield from _flat_versions(folder, quick)
+
+
+def _listing(registries: list[Registry], sizes: list[int], *, rounds: int) -> Iterator[Row]:
+    """What each document of a listing costs, everything about it verified."""
+    first, *others = (_each(registry.list, size, rounds) for registry, size in zip(registries, sizes, strict=True))
+    for size, taken in zip(sizes[1:], others, strict=True):
+        yield Row(f"list of {size:,}, a document", taken, first, "us", 2, f"peer: a document of {sizes[0]}")
+    by_hand = _each(lambda: _listed_by_hand(registries[-1]), sizes[-1], rounds)
+    note = "peer: SELECT of the same rows and json.loads of the public fields, nothing verified"
+    yield Row(f"list of {sizes[-1]:,}, beside by hand", others[-1], by_hand, "us", None, note)
+
+
+def _each(list_all: Callable[[], Sequence[object]], size: int, rounds: int) -> float:
+    """The median time in microseconds for one of the documents of a listing."""
+    times = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        assert len(list_all()) == size
+        times.append((time.perf_counter() - begun) / size * 1e6)
+    return statistics.median(times)
+
+
+def _listed_by_hand(registry: Registry) -> list[object]:
+    query = (
+        "SELECT h.name, h.record, h.mac, v.record, v.mac, v.note, v.public FROM heads h JOIN versions v "
+        "ON v.document = h.document AND v.number = (SELECT max(number) FROM versions WHERE document = h.document)"
+    )
+    rows = registry._store._connection().execute(query)  # type: ignore[attr-defined]
+    return [(*columns, json.loads(public)) for *columns, public in rows]
 
 
 def _flat_versions(folder: Path, quick: bool) -> Iterator[Row]:
