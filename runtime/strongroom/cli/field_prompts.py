@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from strongroom.cli.field_types import block_class, is_secret, is_secret_mapping, what_to_type
+from strongroom.cli.given_text import read_text
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -68,8 +69,6 @@ def default_text(field: FieldInfo) -> str:
 
 
 def _from_file(answer: str) -> str:
-    from strongroom.cli.fields import read_text
-
     return answer[1:] if answer.startswith("@@") else read_text(Path(answer[1:])).removesuffix("\n")
 
 

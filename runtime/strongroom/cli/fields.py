@@ -18,6 +18,7 @@ import click
 
 from strongroom.cli.field_prompts import prompt_for
 from strongroom.cli.field_types import annotation_at, block_class, is_secret, takes_text
+from strongroom.cli.given_text import read_stdin, read_text
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.teaching import no_such
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from strongroom_blocks import Block
     from strongroom_blocks.errors import BlockValidationError
 
-MAX_INPUT_BYTES = 64 * 1024 * 1024
 _ATTEMPTS = 3
 
 
@@ -133,7 +133,7 @@ class Values:
         if self._stdin_used:
             raise CommandError("Standard input can be read once.", "Use @file for the others.", Exit.USAGE)
         self._stdin_used = True
-        return _decoded(sys.stdin.buffer.read(MAX_INPUT_BYTES + 1), "Standard input")
+        return read_stdin()
 
     def _convert(self, annotation: Any, text: str) -> Any:
         """A text as what the type makes of it: texts stay texts, a block is its name, all else is JSON if it can be."""
@@ -179,25 +179,9 @@ def _of_unknown_keys(path: str, keys: Sequence[str], cls: type[Block]) -> tuple[
     return f"{path} has {what} of {cls.__block__.slug}.", hint
 
 
-def read_text(path: Path) -> str:
-    """The text of a file, of at most 64 MiB."""
-    with path.expanduser().open("rb") as file:
-        return _decoded(file.read(MAX_INPUT_BYTES + 1), str(path))
-
-
 def at_terminal() -> bool:
     """Whether there is a person to ask."""
     return sys.stdin.isatty()
-
-
-def _decoded(content: bytes, what: str) -> str:
-    if len(content) > MAX_INPUT_BYTES:
-        raise CommandError(f"{what} has more than 64 MiB.", "A block is for less.", Exit.USAGE)
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        pass
-    raise CommandError(f"{what} is not UTF-8.", "Convert it, or encode it in base64.", Exit.USAGE)
 
 
 def _parsed(text: str, path: str) -> Any:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from strongroom.cli.outcome import CommandError, Exit, redacted
-from strongroom.cli.output import duration, print_json, printable
-from strongroom.cli.run_tree import elapsed, mark
+from strongroom.cli.outcome import CommandError, Exit
+from strongroom.cli.run_report import hint_at_resumption, report
 from strongroom.cli.teaching import command, json_option
-
-if TYPE_CHECKING:
-    from strongroom.journal import FlowRun
 
 
 @command(
@@ -49,7 +45,7 @@ def run(entrypoint: str, params: tuple[str, ...], as_json: bool) -> None:
     try:
         engine.interrupt(engine.carry_out(call))
     except KeyboardInterrupt:
-        _hint_at_resumption(call.flow_run)
+        hint_at_resumption(call.flow_run)
         raise
     report(call.flow_run, as_json=as_json)
 
@@ -65,32 +61,6 @@ def read_parameters(params: tuple[str, ...]) -> dict[str, Any]:
             raise CommandError(f"The parameter {name!r} is given twice.", "Give it once.", Exit.USAGE)
         parameters[name] = _value(value)
     return parameters
-
-
-def report(flow_run: FlowRun, *, as_json: bool) -> None:
-    """Say how a run ended, and exit with 1 where it did not complete."""
-    state = flow_run.state
-    short = str(flow_run.id)[:8]
-    if as_json:
-        from strongroom.cli.runs import run_shape
-
-        print_json(run_shape(flow_run))
-    elif state.is_completed():
-        took = duration(elapsed(flow_run))
-        click.echo(
-            f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name} in {took}  (run {short})"
-        )
-    else:
-        reason = printable(redacted(state.message or "")).strip()
-        click.echo(f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name}. {reason}", err=True)
-        _hint_at_resumption(flow_run)
-    if not state.is_completed():
-        raise SystemExit(Exit.FAILED)
-
-
-def _hint_at_resumption(flow_run: FlowRun) -> None:
-    short = str(flow_run.id)[:8]
-    click.echo(f"Look: strongroom runs show {short}   Go on where it stopped: strongroom runs resume {short}", err=True)
 
 
 def _value(text: str) -> Any:

@@ -13,6 +13,7 @@ import click
 from strongroom.cli.completion import run_ids
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import Column, duration, facts, listing, moment, print_json, printable
+from strongroom.cli.run_report import is_lost, report, run_shape
 from strongroom.cli.run_tree import MARKS, draw, elapsed, grow
 from strongroom.cli.teaching import group, json_option
 
@@ -107,7 +108,7 @@ def show(run_id: str, every: bool, as_json: bool) -> None:
     click.echo()
     click.echo("\n".join(draw(tree, every=every)))
     short = str(run.id)[:8]
-    if _is_lost(run):
+    if is_lost(run):
         click.echo(f"\nIts process is gone. Go on where it stopped: strongroom runs resume {short}", err=True)
     elif run.state.is_final() and not run.state.is_completed():
         click.echo(f"\nIts log: strongroom runs logs {short}   Go on: strongroom runs resume {short}", err=True)
@@ -152,7 +153,6 @@ def logs(run_id: str, follow: bool, level: str, as_json: bool) -> None:
 @json_option
 def resume(run_id: str, as_json: bool) -> None:
     """Go on with a run that failed or was killed. What completed before is not run again."""
-    from strongroom.cli.run import report
     from strongroom.resume import resume as resume_run
 
     journal = _journal()
@@ -198,7 +198,7 @@ def _entries(journal: Journal, run: FlowRun, follow: bool) -> Iterator[LogEntry]
 
 def _is_over(journal: Journal, run: FlowRun) -> bool:
     now = journal.flow_run(str(run.id))
-    return now.state.is_final() or _is_lost(now)
+    return now.state.is_final() or is_lost(now)
 
 
 def _types(names: tuple[str, ...]) -> list[Any] | None:
@@ -211,43 +211,13 @@ def _types(names: tuple[str, ...]) -> list[Any] | None:
     return [known[name.lower()] for name in names] or None
 
 
-def run_shape(run: FlowRun) -> dict[str, Any]:
-    """A run as ``strongroom runs ls --json`` documents it."""
-    return {
-        "id": str(run.id),
-        "flow": run.flow_name,
-        "name": run.name,
-        "state": run.state.type.value,
-        "state_name": run.state.name,
-        "lost": _is_lost(run),
-        "message": run.state.message or "",
-        "started": run.start_time,
-        "ended": run.end_time,
-        "seconds": elapsed(run),
-        "run_count": run.run_count,
-        "parameters": run.parameters_shown,
-        "blocks": run.blocks,
-        "tags": sorted(run.tags),
-        "entrypoint": run.entrypoint,
-        "parent": str(run.parent_flow_run_id) if run.parent_flow_run_id else None,
-    }
-
-
-def _is_lost(run: FlowRun) -> bool:
-    """Whether a run that is not over has no process any more."""
-    from strongroom.liveness import is_alive
-    from strongroom.states import StateType
-
-    return run.state.type is StateType.RUNNING and not is_alive(run)
-
-
 def _facts(run: FlowRun) -> list[tuple[str, str]]:
     parameters = json.dumps(run.parameters_shown, ensure_ascii=False, default=str) if run.parameters_shown else ""
     message = f": {run.state.message}" if run.state.message and not run.state.is_completed() else ""
     return [
         ("Run", f"{run.name}  {run.id}"),
         ("Flow", f"{run.flow_name}  {run.entrypoint or ''}".rstrip()),
-        ("State", run.state.name + (LOST if _is_lost(run) else message)),
+        ("State", run.state.name + (LOST if is_lost(run) else message)),
         ("Started", f"{moment(run.start_time)}  took {duration(elapsed(run))}" if run.start_time else ""),
         ("Parameters", parameters),
         ("Blocks", ", ".join(run.blocks)),

@@ -1,0 +1,69 @@
+"""How the end of a run is told, to people and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from strongroom.cli.outcome import Exit, redacted
+from strongroom.cli.output import duration, print_json, printable
+from strongroom.cli.run_tree import elapsed, mark
+
+if TYPE_CHECKING:
+    from strongroom.journal import FlowRun
+
+
+def report(flow_run: FlowRun, *, as_json: bool) -> None:
+    """Say how a run ended, and exit with 1 where it did not complete."""
+    state = flow_run.state
+    short = str(flow_run.id)[:8]
+    if as_json:
+        print_json(run_shape(flow_run))
+    elif state.is_completed():
+        took = duration(elapsed(flow_run))
+        click.echo(
+            f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name} in {took}  (run {short})"
+        )
+    else:
+        reason = printable(redacted(state.message or "")).strip()
+        click.echo(f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name}. {reason}", err=True)
+        hint_at_resumption(flow_run)
+    if not state.is_completed():
+        raise SystemExit(Exit.FAILED)
+
+
+def hint_at_resumption(flow_run: FlowRun) -> None:
+    """Say how a run that did not complete goes on."""
+    short = str(flow_run.id)[:8]
+    click.echo(f"Look: strongroom runs show {short}   Go on where it stopped: strongroom runs resume {short}", err=True)
+
+
+def run_shape(run: FlowRun) -> dict[str, Any]:
+    """A run as ``strongroom runs ls --json`` documents it."""
+    return {
+        "id": str(run.id),
+        "flow": run.flow_name,
+        "name": run.name,
+        "state": run.state.type.value,
+        "state_name": run.state.name,
+        "lost": is_lost(run),
+        "message": run.state.message or "",
+        "started": run.start_time,
+        "ended": run.end_time,
+        "seconds": elapsed(run),
+        "run_count": run.run_count,
+        "parameters": run.parameters_shown,
+        "blocks": run.blocks,
+        "tags": sorted(run.tags),
+        "entrypoint": run.entrypoint,
+        "parent": str(run.parent_flow_run_id) if run.parent_flow_run_id else None,
+    }
+
+
+def is_lost(run: FlowRun) -> bool:
+    """Whether a run that is not over has no process any more."""
+    from strongroom.liveness import is_alive
+    from strongroom.states import StateType
+
+    return run.state.type is StateType.RUNNING and not is_alive(run)
