@@ -139,12 +139,8 @@ def _is_mapping_secret(cls: type) -> bool:
     return hasattr(cls, "keys")
 
 
-def describe(annotation: Any) -> str:
-    """A type in words that stay the same when fields are reordered, titled or described anew."""
-    return _describe(annotation, ())
-
-
 def _describe(annotation: Any, inside: tuple[Any, ...]) -> str:
+    """A type in words that stay the same when fields are reordered, titled or described anew."""
     annotation = unwrapped(annotation)
     if annotation is None or annotation is type(None):
         return "null"

@@ -136,7 +136,7 @@ class Registry:
         :param type: the type slug.
         :param schema: the fingerprint of the schema, 1 to 255 bytes of UTF-8.
         :param payload: what is sealed, at most 64 MiB less 4 bytes.
-        :param public: what may be seen without a key, at most 1 MiB; it is bound to the payload.
+        :param public: what may lie in clear, at most 1 MiB; it is bound to the payload.
         :param message: why, at most 4096 characters, in clear.
         :param overwrite: add a version where the name is taken.
         :param expect: add a version only if this number is the current one; 0 if there is no such document.

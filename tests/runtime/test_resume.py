@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from strongroom.errors import NotResumable, UnknownRun
 from strongroom.journal import FlowRun, current_journal
 from strongroom.journal.records import now
 from strongroom.liveness import SILENCE, is_alive, process_start
-from strongroom.resume import resume
+from strongroom.resume import aresume, resume
 from strongroom.states import Completed, Failed, Running
 from strongroom.testing.journal_contract import a_flow_run
 
@@ -378,3 +379,21 @@ def test_a_run_of_another_machine_is_alive_while_it_gives_signs_of_life() -> Non
     assert is_alive(a_flow_run(host="elsewhere", heartbeat=now()))
     assert not is_alive(a_flow_run(host="elsewhere", heartbeat=now() - SILENCE))
     assert not is_alive(a_flow_run(host="elsewhere", heartbeat=None))
+
+
+def test_the_asynchronous_twin_goes_on_as_well(tmp_path: Path) -> None:
+    from strongroom.entrypoints import load_flow
+
+    file = tmp_path / "awaited_etl.py"
+    file.write_text(
+        "from pathlib import Path\nfrom strongroom import flow, task\n\n\n"
+        "@task\ndef work():\n    with open(Path(__file__).parent / 'calls', 'a') as calls:\n"
+        "        calls.write('x')\n    return 20\n\n\n"
+        "@flow\ndef etl():\n    done = work()\n    if not (Path(__file__).parent / 'mended').exists():\n"
+        "        raise RuntimeError('not yet')\n    return done + 1\n"
+    )
+    assert load_flow(f"{file}:etl")(return_state=True).is_failed()
+    (tmp_path / "mended").touch()
+    [run] = current_journal().flow_runs()
+    assert asyncio.run(aresume(str(run.id))).result() == 21
+    assert (tmp_path / "calls").read_text() == "x"
