@@ -258,6 +258,10 @@ class SqliteStore:
         self._lock = threading.Lock()
         self._writer = threading.Lock()
 
+    def _connection_in_words(self) -> sqlite3.Connection:
+        with self._in_words():
+            return self._connection()
+
     def _connection(self) -> sqlite3.Connection:
         try:
             connection: sqlite3.Connection = self._local.connected.connection
@@ -314,8 +318,8 @@ class SqliteStore:
 
     def _recognise(self) -> None:
         """See whether the file is ours, before anything in it is changed."""
-        with self._in_words():
-            connection = self._connection()
+        connection = self._connection_in_words()
+        with self._in_words(), _transaction(connection, "BEGIN"):  # one moment: somebody may be making it right now
             application = connection.execute("PRAGMA application_id").fetchone()[0]
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
