@@ -12,6 +12,15 @@ StrongroomError (of the registry)
     ├── SchemaMismatch (BlockValidationError)   an old document that fits no upgrade
     ├── SchemaNewer                             a document written by a newer class
     ├── InvalidKey (ValueError)                 a path that is no key, or leaves its folder
+    ├── InvalidSecretReference (ValueError)     a text that is no reference to a secret, or of no known source
+    ├── CheckFailed                             what a block stands for does not work
+    │   ├── CheckAbsent                         it is not there
+    │   ├── CheckDenied                         it is there and refuses
+    │   ├── CheckUnreachable                    nobody answered
+    │   └── SourceProblem                       a source of secrets has no answer to a reference
+    │       ├── SecretAbsent (CheckAbsent)
+    │       ├── SecretDenied (CheckDenied)
+    │       └── SourceUnreachable (CheckUnreachable)
     └── MissingExtra (ImportError)              an optional package is not installed
 UnknownDocument (of the registry)
 └── UnknownBlock (BlockError)                   no document of this name; near ones are named
@@ -93,3 +102,47 @@ class InvalidKey(BlockError, ValueError):
 
 class MissingExtra(BlockError, ImportError):
     """An optional package is not installed."""
+
+
+class InvalidSecretReference(BlockError, ValueError):
+    """A text that is no reference to a secret, or one of a source that is not installed."""
+
+
+class CheckFailed(BlockError):
+    """What a block stands for does not work. ``word`` says in which of three ways: absent, denied, unreachable."""
+
+    word = "failed"
+
+
+class CheckAbsent(CheckFailed):
+    """It is not there: no such host name, bucket, file, database, secret."""
+
+    word = "absent"
+
+
+class CheckDenied(CheckFailed):
+    """Somebody answered and said no: a wrong password, a missing permission."""
+
+    word = "denied"
+
+
+class CheckUnreachable(CheckFailed):
+    """Nobody answered within the time, or what answered did not make sense."""
+
+    word = "unreachable"
+
+
+class SourceProblem(CheckFailed):
+    """A source of secrets has no answer to a reference. Its message names the reference, never a value."""
+
+
+class SecretAbsent(SourceProblem, CheckAbsent):
+    """The source answered: there is no such secret, or not this field or version of it."""
+
+
+class SecretDenied(SourceProblem, CheckDenied):
+    """The source answered: who asks may not read the secret."""
+
+
+class SourceUnreachable(SourceProblem, CheckUnreachable):
+    """The source did not answer within the time, or not in a way that makes sense."""

@@ -1,0 +1,1 @@
+"""Secrets that stay elsewhere: the sources that references point at, and what resolves them."""
