@@ -112,13 +112,12 @@ class _Opening:
         provider: KeyProvider = keys.FileKey(keys.default_key_path(UUID(bytes=store_id)))
         if self._key is not None:
             provider = keys.resolve(self._key)
-        if not isinstance(provider, keys.FileKey) or os.path.lexists(provider.path):
-            return provider
-        keys.generate_key_file(provider.path)
-        _announce(
-            f"Strongroom made a new registry. Its key lies in {provider.path}: keep a copy of it, apart from the data. "
-            "Without the key nobody can read the registry again."
-        )
+        place = provider.generate() if isinstance(provider, keys.GeneratesKey) else None
+        if place is not None:
+            _announce(
+                f"Strongroom made a new registry. Its key lies in {place}: keep a copy of it, apart from the data. "
+                "Without the key nobody can read the registry again."
+            )
         return provider
 
     def _put_workspace(self, transaction: Transaction, store_id: bytes, provider: KeyProvider) -> None:

@@ -104,12 +104,13 @@ class TestTheFirstTime:
 
 INTERRUPTED = """
 import os, signal, sys
-from strongroom_registry import keys, open_registry, opening
-write_key = keys.generate_key_file
+from strongroom_registry import open_registry
+from strongroom_registry.keys import file
+write_key = file.generate_key_file
 def die_after(path):
     write_key(path)
     os.kill(os.getpid(), signal.SIGKILL)
-keys.generate_key_file = die_after
+file.generate_key_file = die_after
 open_registry(sys.argv[1])
 """
 

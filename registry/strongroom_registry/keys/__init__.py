@@ -3,7 +3,16 @@
 from strongroom_registry.keys.env import EnvKey
 from strongroom_registry.keys.file import FileKey, default_key_path, generate_key_file
 from strongroom_registry.keys.passphrase import PassphraseKey
-from strongroom_registry.keys.provider import KeyProvider
+from strongroom_registry.keys.provider import GeneratesKey, KeyProvider
 from strongroom_registry.keys.resolve import resolve
 
-__all__ = ["EnvKey", "FileKey", "KeyProvider", "PassphraseKey", "default_key_path", "generate_key_file", "resolve"]
+__all__ = [
+    "EnvKey",
+    "FileKey",
+    "GeneratesKey",
+    "KeyProvider",
+    "PassphraseKey",
+    "default_key_path",
+    "generate_key_file",
+    "resolve",
+]

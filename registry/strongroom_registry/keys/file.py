@@ -30,6 +30,12 @@ class FileKey(RawKeyProvider):
             raise InvalidKeyUri("A key URI that starts with 'file:' names no file.", "Write file:/path/to/the.key")
         return cls(path)
 
+    def generate(self) -> str | None:
+        if os.path.lexists(self.path):
+            return None
+        generate_key_file(self.path)
+        return str(self.path)
+
     def _read(self) -> LocalKey:
         return LocalKey(key_from_text(read_private(self.path, TEXT_LENGTH + 1), str(self.path)))
 

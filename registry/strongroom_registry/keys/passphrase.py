@@ -47,10 +47,20 @@ class PassphraseKey:
     It is asked for once in the provider's life, when it is first needed, and typed twice where it wraps something new.
 
     :param file: where the passphrase lies, instead of the variable or the prompt.
+    :param variable: another variable, for a passphrase of something else than a registry.
+    :param of: what the passphrase is of, for the prompt.
     :param cost: what the next :meth:`wrap` asks of Argon2id; what was wrapped before keeps its own.
     """
 
-    def __init__(self, file: Path | None = None, *, cost: Cost = DEFAULT_COST) -> None:
+    def __init__(
+        self,
+        file: Path | None = None,
+        *,
+        variable: str = VARIABLE,
+        of: str = "the Strongroom registry",
+        cost: Cost = DEFAULT_COST,
+    ) -> None:
+        self._variable, self._of = variable, of
         self._file = Path(os.path.abspath(file.expanduser())) if file else None
         self._cost = cost
         self._secret: _Passphrase | None = None
@@ -97,8 +107,8 @@ class PassphraseKey:
     def _read(self, new: bool) -> bytes:
         if self._file:
             return _line(read_private(self._file, LONGEST + 1))
-        text = os.environ.get(VARIABLE)
-        return os.fsencode(text) if text is not None else os.fsencode(_asked(new))
+        text = os.environ.get(self._variable)
+        return os.fsencode(text if text is not None else _asked(self._of, self._variable, new))
 
     def __repr__(self) -> str:
         return f"PassphraseKey({self.uri!r})"
@@ -173,15 +183,15 @@ def _normal(raw: bytes) -> bytes:
         return b""
 
 
-def _asked(new: bool) -> str:
+def _asked(of: str, variable: str, new: bool) -> str:
     import getpass
 
     if not sys.stdin.isatty():
         raise KeyUnavailable(
-            "The passphrase of the registry is needed, and there is no terminal to ask for it.",
-            f"Set {VARIABLE}, or use passphrase:file=/path",
+            f"The passphrase of {of} is needed, and there is no terminal to ask for it.",
+            f"Set {variable}, or use passphrase:file=/path",
         )
-    text = getpass.getpass("Passphrase of the Strongroom registry: ")
+    text = getpass.getpass(f"Passphrase of {of}: ")
     if new and getpass.getpass("Once more: ") != text:
         del text
         raise KeyMalformed("The two passphrases differ.", "Nothing was changed; try again.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class KeyProvider(Protocol):
@@ -34,4 +34,16 @@ class KeyProvider(Protocol):
 
         :raises KeyProblem: the provider cannot use its key now, or it is another one.
         :raises IntegrityError: ``wrapped`` is malformed, was changed, or was wrapped with another context or key.
+        """
+
+
+@runtime_checkable
+class GeneratesKey(Protocol):
+    """A provider that can make the key it names, for a registry that is new. One without this power needs a key that
+    is there before."""
+
+    def generate(self) -> str | None:
+        """Make the key where there is none, never in place of one; where the new one lies, in words, or None.
+
+        :raises KeyProblem: it cannot be kept there.
         """
