@@ -18,7 +18,7 @@ if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30:
 # Commands are found where the interpreter is, also when its environment was not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
-pytest_plugins = ["canaries", "servers.rclone", "servers.aws"]
+pytest_plugins = ["canaries", "servers.rclone", "servers.aws", "servers.postgres"]
 
 # No test is about how fast the machine is.
 settings.register_profile("strongroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,7 +28,7 @@ settings.load_profile("strongroom")
 @pytest.fixture(autouse=True)
 def strongroom_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A Strongroom of its own for each test: data in ``home``, keys elsewhere."""
-    for name in [name for name in os.environ if name.startswith(("STRONGROOM_", "AWS_", "DBT_"))]:
+    for name in [name for name in os.environ if name.startswith(("STRONGROOM_", "AWS_", "DBT_", "PG"))]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("STRONGROOM_HOME", str(home))
