@@ -70,19 +70,19 @@ def _open_or_make(key: str | None) -> tuple[Registry, bool]:
         return open_registry(key=key, create=False), False
     except (StoreUnavailable, UnknownWorkspace):
         pass
-    _make_key_file(key)
+    _generate(key)
     with (
         redirect_stderr(io.StringIO()) if key is None else nullcontext()
     ):  # this command says itself where the key lies
         return open_registry(key=key), True
 
 
-def _make_key_file(key: str | None) -> None:
-    from strongroom_registry.keys import FileKey, generate_key_file, resolve
+def _generate(key: str | None) -> None:
+    from strongroom_registry.keys import GeneratesKey, resolve
 
     provider = resolve(key) if key is not None else None
-    if isinstance(provider, FileKey) and not provider.path.exists():
-        generate_key_file(provider.path)
+    if isinstance(provider, GeneratesKey):
+        provider.generate()
 
 
 def _path(url: str) -> str:
