@@ -16,6 +16,9 @@ StrongroomError
 ├── KeyProblem
 │   ├── InvalidKeyUri (ValueError)
 │   ├── KeyUnavailable                  the provider cannot hand the key out now
+│   │   ├── KeyDenied                   the service that keeps the key does not let this process use it
+│   │   ├── KeyAbsent (LookupError)     that service has no such key, or its versions are gone
+│   │   └── KeyServiceUnreachable       that service is away, or cannot answer now
 │   ├── KeyMalformed
 │   ├── KeyExposed                      a key file that others may read
 │   └── WrongKey
@@ -113,6 +116,18 @@ class InvalidKeyUri(KeyProblem, ValueError):
 
 class KeyUnavailable(KeyProblem):
     """The key provider cannot hand the key out now."""
+
+
+class KeyDenied(KeyUnavailable):
+    """The service that keeps the key does not let this process use it."""
+
+
+class KeyAbsent(KeyUnavailable, LookupError):
+    """The service that should keep the key has none of this name, or destroyed or disabled it."""
+
+
+class KeyServiceUnreachable(KeyUnavailable):
+    """The service that keeps the key is away, sealed or too slow; the same request may succeed later."""
 
 
 class KeyMalformed(KeyProblem):

@@ -263,7 +263,7 @@ def unwrap_workspace_key(provider: Provider, expected: str, wrapped: bytes, cont
     """The workspace key out of its wrapped form (§4.4, and 4 to 8 of §5)."""
     check(isinstance(wrapped, bytes) and len(wrapped) >= 8 and wrapped[:4] == b"SRKW", "EnvelopeMalformed", "no SRKW")
     check(wrapped[4] == 1 and wrapped[6:8] == b"\0\0", "EnvelopeUnsupported", "version or flags")
-    check(wrapped[5] in (1, 2), "EnvelopeUnsupported", "method")
+    check(wrapped[5] in (1, 2, 0x80), "EnvelopeUnsupported", "method")
     check(wrapped[5] == provider.method, "WrongKey", "wrapped by another kind of provider")
     end = 8 if provider.method == 1 else 36
     check(len(wrapped) == 92 + end, "EnvelopeMalformed", "length of the wrapped key")

@@ -16,8 +16,13 @@ MAGIC = b"SRKW"
 VERSION = 1
 METHOD_RAW = 1
 METHOD_ARGON2ID = 2
+METHOD_REMOTE = 128
 
-_METHODS = {METHOD_RAW: "a key (file:, env:)", METHOD_ARGON2ID: "a passphrase (passphrase:)"}
+_METHODS = {
+    METHOD_RAW: "a key (file:, env:)",
+    METHOD_ARGON2ID: "a passphrase (passphrase:)",
+    METHOD_REMOTE: "a key that a service keeps",
+}
 
 _SALT = 32
 _NONCE = 12
@@ -68,10 +73,10 @@ def prefix_for(method: int, parameters: bytes = b"") -> bytes:
     return MAGIC + bytes([VERSION, method, 0, 0]) + parameters
 
 
-def parameters_of(wrapped: bytes, method: int, size: int) -> bytes:
-    """Check a wrapped key's shape, before any cryptography, and return its method's parameters.
+def check_method(wrapped: bytes, method: int) -> None:
+    """Check that a wrapped key is one of this method.
 
-    :raises EnvelopeMalformed: another magic or length.
+    :raises EnvelopeMalformed: another magic.
     :raises EnvelopeUnsupported: another version or flag, or an unknown method.
     :raises WrongKey: another known method.
     """
@@ -92,6 +97,16 @@ def parameters_of(wrapped: bytes, method: int, size: int) -> bytes:
             f"The workspace key was wrapped with {_METHODS[wrapped[5]]}, not with {_METHODS[method]}.",
             "Point STRONGROOM_KEY at the one that it was wrapped with.",
         )
+
+
+def parameters_of(wrapped: bytes, method: int, size: int) -> bytes:
+    """Check a wrapped key's shape, before any cryptography, and return its method's parameters.
+
+    :raises EnvelopeMalformed: another magic or length.
+    :raises EnvelopeUnsupported: another version or flag, or an unknown method.
+    :raises WrongKey: another known method.
+    """
+    check_method(wrapped, method)
     if len(wrapped) != 8 + size + _TAIL:
         raise EnvelopeMalformed(
             f"The stored workspace key has {len(wrapped)} bytes instead of {8 + size + _TAIL}.",
