@@ -24,6 +24,7 @@ REGISTRY = {
     "STRONGROOM_REGISTRY": ("`registry.db` in the home", "The URL of the registry: `sqlite:///path` or `memory:`."),
     "STRONGROOM_KEY": ("a file in `~/.config/strongroom/keys/`", "Where the key is, see [keys](../how-to/keys.md)."),
     "STRONGROOM_PASSPHRASE": ("asked on a terminal", "The passphrase of a `passphrase:` key."),
+    "STRONGROOM_FILE_PASSPHRASE": ("asked on a terminal", "The passphrase of a sealed export or backup."),
     "STRONGROOM_WORKSPACE": ("`default`", "The workspace in the registry."),
     "STRONGROOM_ACTOR": ("user and host", "Who the audit says did it."),
     "STRONGROOM_BLOCK_MODULES": ("none", "Modules, behind commas, that define block types to be found by name."),
