@@ -156,7 +156,7 @@ class Authority:
         """The row of a head, under the current key."""
         key = self.keyring.current
         record = replace(head, epoch=key.epoch).encode()
-        return HeadRow(head.name, head.document, record, key.mac(HEAD_PURPOSE, record))
+        return HeadRow(head.name, head.document, record, key.mac(HEAD_PURPOSE, record), path_of(head.name))
 
     def authentic_head(self, name: str, row: HeadRow) -> HeadRecord:
         """A head that was written with the workspace key, at whatever time.

@@ -11,7 +11,7 @@ from strongroom_registry.authority import Authority, ProvenVersion
 from strongroom_registry.envelope import seal
 from strongroom_registry.heads import VERSION_PURPOSE, HeadRecord, Note, StateRecord, VersionRecord, hashed
 from strongroom_registry.stores.store import AuditRow, Transaction, VersionRow, WorkspaceRow
-from strongroom_registry.tree import Leaf, path_of
+from strongroom_registry.tree import Leaf
 
 
 class Change:
@@ -41,11 +41,10 @@ class Change:
         """Write a head, and the way to it in the trie."""
         head = replace(head, seq=self._state.seq, updated_at=self.now)
         row = self._authority.signed_head(head)
-        self._transaction.put_head(self._authority.workspace_id, row)
-        leaf = Leaf(path_of(head.name), row.mac)
+        self._transaction.put_heads(self._authority.workspace_id, [row])
+        leaf = Leaf(row.path, row.mac)
         root, nodes = self._authority.trie.insert(self._state.root, leaf, self._node)
-        for path, node in nodes.items():
-            self._transaction.put_node(self._authority.workspace_id, path, node)
+        self._transaction.put_nodes(self._authority.workspace_id, nodes)
         self._state = replace(self._state, root=root)
         return head
 

@@ -385,7 +385,7 @@ class Registry:
             number = selected(head, reference)
             check_loadable(head, number)
             row = self._authority.version_row(view, head, number)
-        rows = (*(head_row or ())[2:], *row[1:-1])
+        rows = (*(head_row or ())[2:4], *row[1:-1])
         if former is not None and former.rows == rows:
             warm = replace(former, root=state.root)
             return warm, _open(warm, row.body)

@@ -14,6 +14,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -22,21 +23,23 @@ from strongroom_registry.errors import StoreProblem
 from strongroom_registry.keyring import WrappedKey
 from strongroom_registry.stores.store import (
     AuditRow,
+    Backlog,
     HeadRow,
     Store,
     Transaction,
-    VersionOutline,
+    UseRow,
     VersionRow,
     WorkspaceRow,
+    WrapRow,
 )
 from strongroom_registry.testing_keys import KeyProviderContract
 
 __all__ = ["KeyProviderContract", "StoreContract"]
 
 WORKSPACE = WorkspaceRow(b"w" * 16, "default", b"state", b"mac")
-HEAD = HeadRow("lake", b"d" * 16, b"head", b"mac")
-VERSION = VersionRow(1, b"record", b"mac", b"note", b"public", b"wrap", b"body")
-OUTLINE = VersionOutline(1, b"record", b"mac", b"note", b"public", b"wrap", True)
+HEAD = HeadRow("lake", b"d" * 16, b"\0\0\0\2head", b"mac", "a0")
+VERSION = VersionRow(1, b"\0\0\0\1record", b"mac", b"note", b"public", b"wrap", b"body")
+OUTLINE = VERSION.outline()
 KEY = WrappedKey(1, "env:KEY", "fingerprint", b"wrapped", b"canary", datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC))
 
 
@@ -110,10 +113,10 @@ class StoreContract:
                 assert list(rows) == []
 
     def test_a_load_is_one_row_of_workspace_head_and_version(self, store: Store) -> None:
-        assert store.load(WORKSPACE.id, "lake", 1) == (b"state", b"mac", b"head", b"mac", *VERSION[1:])
+        assert store.load(WORKSPACE.id, "lake", 1) == (b"state", b"mac", HEAD.record, b"mac", *VERSION[1:])
 
     def test_a_load_of_a_missing_version_still_shows_the_head(self, store: Store) -> None:
-        assert store.load(WORKSPACE.id, "lake", 2) == (b"state", b"mac", b"head", b"mac", *[None] * 6)
+        assert store.load(WORKSPACE.id, "lake", 2) == (b"state", b"mac", HEAD.record, b"mac", *[None] * 6)
 
     def test_a_load_of_a_missing_document_or_workspace_is_none(self, store: Store) -> None:
         assert store.load(WORKSPACE.id, "river", 1) is None
@@ -122,9 +125,9 @@ class StoreContract:
     def test_writing_a_row_again_replaces_it(self, store: Store) -> None:
         with store.writing() as transaction:
             transaction.put_workspace(WORKSPACE._replace(record=b"newer"))
-            transaction.put_head(WORKSPACE.id, HEAD._replace(record=b"newer"))
+            transaction.put_heads(WORKSPACE.id, [HEAD._replace(record=b"newer")])
             transaction.put_version(HEAD.document, VERSION._replace(wrap=None, body=b""))
-            transaction.put_node(WORKSPACE.id, "a0", b"newer")
+            transaction.put_nodes(WORKSPACE.id, {"a0": b"newer"})
         with store.reading() as view:
             assert view.workspace("default") == WORKSPACE._replace(record=b"newer")
             assert [row.record for row in view.heads(WORKSPACE.id)] == [b"newer"]
@@ -143,7 +146,8 @@ class StoreContract:
             for number in (12, 3, 2):
                 transaction.put_version(HEAD.document, VERSION._replace(number=number))
                 transaction.append_audit(WORKSPACE.id, AuditRow(number, b"entry", b"mac"))
-                transaction.put_head(WORKSPACE.id, HEAD._replace(name=f"n{number}", document=bytes([number] * 16)))
+                head = HEAD._replace(name=f"n{number}", document=bytes([number] * 16), path=f"{number:02x}")
+                transaction.put_heads(WORKSPACE.id, [head])
         with store.reading() as view:
             assert [row.number for row in view.versions(HEAD.document)] == [12, 3, 2, 1]
             assert [row.seq for row in view.audit(WORKSPACE.id)] == [1, 2, 3, 12]
@@ -151,9 +155,9 @@ class StoreContract:
             assert [row.name for row in view.heads(WORKSPACE.id)] == ["lake", "n12", "n2", "n3"]
 
     def test_outlines_come_in_the_order_asked_for_and_say_what_is_missing(self, store: Store) -> None:
-        river = HEAD._replace(name="river", document=b"r" * 16)
+        river = HEAD._replace(name="river", document=b"r" * 16, path="b0")
         with store.writing() as transaction:
-            transaction.put_head(WORKSPACE.id, river)
+            transaction.put_heads(WORKSPACE.id, [river])
             transaction.put_version(river.document, VERSION._replace(number=2, wrap=None, body=b""))
         wanted = [(river.document, 2), (HEAD.document, 2), (HEAD.document, 1), (b"x" * 16, 1), (river.document, 2)]
         empty = OUTLINE._replace(number=2, wrap=None, has_body=False)
@@ -161,9 +165,133 @@ class StoreContract:
             assert list(view.outlines(wanted)) == [empty, None, OUTLINE, None, empty]
             assert list(view.outlines([])) == []
 
+    def test_heads_come_by_path_in_portions_and_only_those_of_earlier_epochs(self, store: Store) -> None:
+        with store.writing() as transaction:
+            transaction.put_heads(
+                WORKSPACE.id, [_head("n1", "c0", 3), _head("n2", "0f", 2**32 - 1), _head("n3", "b", 1)]
+            )
+        with store.reading() as view:
+
+            def paths(after: str, limit: int, before_epoch: int) -> list[str]:
+                rows = view.heads_by_path(WORKSPACE.id, after=after, limit=limit, before_epoch=before_epoch)
+                return [row.path for row in rows]
+
+            assert paths("", 9, 2**32) == ["0f", "a0", "b", "c0"]
+            assert paths("", 2, 2**32) == ["0f", "a0"]
+            assert paths("a0", 9, 2**32) == ["b", "c0"]
+            assert paths("", 9, 3) == ["a0", "b"]
+            assert paths("a0", 9, 2) == ["b"]
+            assert view.heads_by_path(b"x" * 16, after="", limit=9, before_epoch=2**32) == []
+
+    def test_versions_of_earlier_epochs_come_with_their_heads_in_portions(self, store: Store) -> None:
+        river = _head("river", "0f", 2)
+        with store.writing() as transaction:
+            transaction.put_heads(WORKSPACE.id, [river])
+            transaction.put_version(river.document, VERSION._replace(number=7))
+            transaction.put_version(HEAD.document, VERSION._replace(number=2, record=b"\0\0\0\2record"))
+            transaction.put_version(HEAD.document, VERSION._replace(number=3))
+        first, second, third = (
+            (river, OUTLINE._replace(number=7)),
+            (HEAD, OUTLINE),
+            (HEAD, OUTLINE._replace(number=3)),
+        )
+        with store.reading() as view:
+            assert view.backlog(WORKSPACE.id, 2) == Backlog(heads=0, versions=3)
+            assert view.backlog(WORKSPACE.id, 3) == Backlog(heads=2, versions=4)
+            assert view.backlog(b"x" * 16, 3) == Backlog(0, 0)
+            for after, limit, expected in (
+                (("", 0), 9, [first, second, third]),
+                (("", 0), 2, [first, second]),
+                (("0f", 6), 9, [first, second, third]),
+                (("0f", 7), 9, [second, third]),
+                ((HEAD.path, 1), 9, [third]),
+                ((HEAD.path, 3), 9, []),
+            ):
+                assert list(view.versions_before(WORKSPACE.id, 2, after=after, limit=limit)) == expected
+            assert list(view.versions_before(b"x" * 16, 2, after=("", 0), limit=9)) == []
+
+    def test_many_wraps_are_replaced_and_bodies_stay(self, store: Store) -> None:
+        with store.writing() as transaction:
+            transaction.put_version(HEAD.document, VERSION._replace(number=2))
+            transaction.put_wraps(
+                [
+                    WrapRow(HEAD.document, 1, b"r1", b"m1", b"w1"),
+                    WrapRow(HEAD.document, 2, b"r2", b"m2", None),
+                    WrapRow(HEAD.document, 3, b"r3", b"m3", b"w3"),
+                ]
+            )
+        with store.reading() as view:
+            assert view.version(HEAD.document, 1) == VERSION._replace(record=b"r1", mac=b"m1", wrap=b"w1")
+            assert view.version(HEAD.document, 2) == VERSION._replace(number=2, record=b"r2", mac=b"m2", wrap=None)
+            assert view.version(HEAD.document, 3) is None
+
+    def test_a_key_has_several_wraps_by_their_fingerprints(self, store: Store) -> None:
+        other, newer = replace(KEY, fingerprint="a", wrapped=b"other"), replace(KEY, epoch=2, fingerprint="b")
+        with store.writing() as transaction:
+            transaction.put_key(WORKSPACE.id, newer)
+            transaction.put_key(WORKSPACE.id, other)
+            transaction.put_key(WORKSPACE.id, replace(KEY, canary=b"newer"))
+        with store.reading() as view:
+            assert list(view.keys(WORKSPACE.id)) == [other, replace(KEY, canary=b"newer"), newer]
+        with store.writing() as transaction:
+            transaction.remove_key(WORKSPACE.id, 1, "a")
+            transaction.remove_key(WORKSPACE.id, 2, "a")
+            assert list(transaction.keys(WORKSPACE.id)) == [replace(KEY, canary=b"newer"), newer]
+
+    def test_uses_are_found_by_what_is_used(self, store: Store) -> None:
+        rows = [UseRow("lake", "etl", 2), UseRow("lake", "app", 10), UseRow("lake", "app", 9), UseRow("sea", "app", 9)]
+        with store.writing() as transaction:
+            transaction.put_uses(WORKSPACE.id, rows)
+            transaction.put_uses(WORKSPACE.id, rows[:1])
+        with store.reading() as view:
+            assert view.uses(WORKSPACE.id, "lake") == [rows[2], rows[1], rows[0]]
+            assert view.uses(b"x" * 16, "lake") == []
+        with store.writing() as transaction:
+            transaction.remove_uses(WORKSPACE.id, "app", 9)
+            assert transaction.uses(WORKSPACE.id, "lake") == [rows[1], rows[0]]
+            assert transaction.uses(WORKSPACE.id, "sea") == []
+
+    def test_a_search_looks_into_the_public_projections_of_one_workspace(self, store: Store) -> None:
+        with store.writing() as transaction:
+            transaction.put_heads(WORKSPACE.id, [_head("river", "0f", 1)])
+            transaction.put_version(_head("river", "0f", 1).document, VERSION._replace(public=b'{"a":"public%"}'))
+        with store.reading() as view:
+            assert [row.name for row in view.search(WORKSPACE.id, b"public")] == ["lake", "river"]
+            assert [row.name for row in view.search(WORKSPACE.id, b"public%")] == ["river"]
+            assert list(view.search(WORKSPACE.id, b"PUBLIC")) == []
+            assert list(view.search(b"x" * 16, b"public")) == []
+
+    def test_a_workspace_is_removed_with_all_that_belongs_to_it_and_nothing_else(self, store: Store) -> None:
+        other = WORKSPACE._replace(id=b"o" * 16, name="other")
+        river = _head("river", HEAD.path, 2)
+        with store.writing() as transaction:
+            transaction.put_workspace(other)
+            transaction.put_key(other.id, KEY)
+            transaction.put_heads(other.id, [river])
+            transaction.put_version(river.document, VERSION)
+            transaction.put_nodes(other.id, {"a0": b"node"})
+            transaction.append_audit(other.id, AuditRow(1, b"entry", b"mac"))
+            transaction.put_uses(WORKSPACE.id, [UseRow("lake", "app", 1)])
+            transaction.put_uses(other.id, [UseRow("lake", "app", 1)])
+            transaction.remove_workspace(WORKSPACE.id)
+        assert store.load(WORKSPACE.id, "lake", 1) is None
+        with store.reading() as view:
+            assert list(view.workspaces()) == [other]
+            for rows in (view.keys(WORKSPACE.id), view.heads(WORKSPACE.id), view.audit(WORKSPACE.id)):
+                assert list(rows) == []
+            assert view.version(HEAD.document, 1) is None
+            assert view.node(WORKSPACE.id, "a0") is None
+            assert list(view.uses(WORKSPACE.id, "lake")) == []
+            assert list(view.keys(other.id)) == [KEY]
+            assert view.head(other.id, "river") == river
+            assert view.version(river.document, 1) == VERSION
+            assert view.node(other.id, "a0") == b"node"
+            assert list(view.audit(other.id)) == [AuditRow(1, b"entry", b"mac")]
+            assert list(view.uses(other.id, "lake")) == [UseRow("lake", "app", 1)]
+
     def test_a_transaction_sees_its_own_writes(self, store: Store) -> None:
         with store.writing() as transaction:
-            transaction.put_node(WORKSPACE.id, "ff", b"new")
+            transaction.put_nodes(WORKSPACE.id, {"ff": b"new"})
             transaction.put_version(HEAD.document, VERSION._replace(number=2))
             assert transaction.node(WORKSPACE.id, "ff") == b"new"
             assert [row.number for row in transaction.versions(HEAD.document)] == [2, 1]
@@ -174,7 +302,7 @@ class StoreContract:
             transaction.put_version(HEAD.document, VERSION._replace(number=2))
             transaction.append_audit(WORKSPACE.id, AuditRow(2, b"entry", b"mac"))
             raise _Undo
-        assert store.load(WORKSPACE.id, "lake", 1) == (b"state", b"mac", b"head", b"mac", *VERSION[1:])
+        assert store.load(WORKSPACE.id, "lake", 1) == (b"state", b"mac", HEAD.record, b"mac", *VERSION[1:])
         with store.reading() as view:
             assert view.version(HEAD.document, 2) is None
             assert len(list(view.audit(WORKSPACE.id))) == 1
@@ -184,7 +312,7 @@ class StoreContract:
             for _ in range(10):
                 with store.writing() as transaction:
                     count = int(transaction.node(WORKSPACE.id, "c") or 0)
-                    transaction.put_node(WORKSPACE.id, "c", b"%d" % (count + 1))
+                    transaction.put_nodes(WORKSPACE.id, {"c": b"%d" % (count + 1)})
 
         with _threads(8, add_one):
             pass
@@ -198,8 +326,8 @@ class StoreContract:
         def write() -> None:
             for number in range(50):
                 with store.writing() as transaction:
-                    transaction.put_node(WORKSPACE.id, "1", b"%d" % number)
-                    transaction.put_node(WORKSPACE.id, "2", b"%d" % number)
+                    transaction.put_nodes(WORKSPACE.id, {"1": b"%d" % number})
+                    transaction.put_nodes(WORKSPACE.id, {"2": b"%d" % number})
             written.set()
 
         with _threads(1, write):
@@ -224,14 +352,14 @@ class StoreContract:
             try:
                 store.after_fork()
                 with store.writing() as transaction:
-                    transaction.put_node(WORKSPACE.id, "child", b"was here")
+                    transaction.put_nodes(WORKSPACE.id, {"child": b"was here"})
                 with store.reading() as view:
                     os._exit(0 if view.node(WORKSPACE.id, "child") == b"was here" else 1)
             finally:
                 os._exit(2)
         assert os.waitpid(child, 0)[1] == 0
         with store.writing() as transaction:
-            transaction.put_node(WORKSPACE.id, "parent", b"too")
+            transaction.put_nodes(WORKSPACE.id, {"parent": b"too"})
             assert transaction.node(WORKSPACE.id, "child") in (b"was here", None)  # None: a store within the process
 
     def test_a_closed_store_says_so_and_closes_again(self, store: Store) -> None:
@@ -243,13 +371,17 @@ class StoreContract:
             pass
 
 
+def _head(name: str, path: str, epoch: int) -> HeadRow:
+    return HeadRow(name, name.encode().rjust(16), epoch.to_bytes(4, "big") + b"head", b"mac", path)
+
+
 def fill(transaction: Transaction, store_id: bytes) -> None:
     """One row of each kind, as ``Store.initialise`` takes it."""
     transaction.put_workspace(WORKSPACE)
     transaction.put_key(WORKSPACE.id, KEY)
-    transaction.put_head(WORKSPACE.id, HEAD)
+    transaction.put_heads(WORKSPACE.id, [HEAD])
     transaction.put_version(HEAD.document, VERSION)
-    transaction.put_node(WORKSPACE.id, "a0", b"node")
+    transaction.put_nodes(WORKSPACE.id, {"a0": b"node"})
     transaction.append_audit(WORKSPACE.id, AuditRow(1, b"entry", b"mac"))
 
 

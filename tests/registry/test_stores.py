@@ -12,7 +12,8 @@ import pytest
 from strongroom_registry.errors import StoreForeign, StoreNewer, StoreUnavailable
 from strongroom_registry.stores import Store, open_store
 from strongroom_registry.stores.memory import MemoryStore
-from strongroom_registry.stores.sqlite import APPLICATION_ID, SqliteStore
+from strongroom_registry.stores.sqlite import SqliteStore
+from strongroom_registry.stores.sqlite_format import APPLICATION_ID
 from strongroom_registry.testing import WORKSPACE, StoreContract, fill
 
 
@@ -84,7 +85,7 @@ def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -
 
 
 def test_a_store_of_a_newer_version_asks_for_an_upgrade(store: SqliteStore) -> None:
-    store._connection().execute("PRAGMA user_version = 2")
+    store._connection().execute("PRAGMA user_version = 3")
     store.close()
     with pytest.raises(StoreNewer, match="Upgrade"):
         SqliteStore(store.path)
@@ -144,7 +145,7 @@ def test_a_full_disk_says_so_and_loses_nothing(store: SqliteStore) -> None:
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreUnavailable, match="full"), store.writing() as transaction:
-        transaction.put_node(WORKSPACE.id, "big", bytes(100_000))
+        transaction.put_nodes(WORKSPACE.id, {"big": bytes(100_000)})
     with store.reading() as view:
         assert view.node(WORKSPACE.id, "big") is None
         assert view.node(WORKSPACE.id, "a0") == b"node"

@@ -26,7 +26,7 @@ from strongroom_registry.errors import (
     StrongroomError,
     VersionTampered,
 )
-from strongroom_registry.stores.sqlite import SqliteStore
+from strongroom_registry.stores import sqlite_format
 from strongroom_registry.tree import path_of
 
 from .conftest import saver
@@ -284,7 +284,7 @@ class TestHeads:
     def test_a_head_that_is_no_document_is_named(self, filled: Path, url: str) -> None:
         tamper(
             filled,
-            "INSERT INTO heads SELECT workspace, CAST(x'ff1b5b31' AS TEXT), randomblob(16), record, mac FROM heads "
+            "INSERT INTO heads SELECT workspace, CAST(x'ff1b5b31' AS TEXT), randomblob(16), record, mac, 'x' FROM heads "
             "WHERE name = 'sea'",
         )
         with open_registry(url) as registry:
@@ -312,7 +312,7 @@ class TestOtherTypes:
         table, _, name = column.partition(".")
         where = {"heads": "name = 'lake'", "versions": f"document = {LAKE} AND number = 3"}.get(table, "true")
         self.make_untyped(filled, table, f"UPDATE {table} SET {name} = {ODD[odd]} WHERE {where}")
-        monkeypatch.setattr(SqliteStore, "_check_tables", lambda *_: None)
+        monkeypatch.setattr(sqlite_format, "_check_tables", lambda *_: None)
         if table == "workspaces":
             with pytest.raises(HeadTampered):
                 open_registry(url)
@@ -332,7 +332,7 @@ class TestOtherTypes:
         self, filled: Path, url: str, name: str, odd: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.make_untyped(filled, "workspace_keys", f"UPDATE workspace_keys SET {name} = {ODD[odd]}")
-        monkeypatch.setattr(SqliteStore, "_check_tables", lambda *_: None)
+        monkeypatch.setattr(sqlite_format, "_check_tables", lambda *_: None)
         with pytest.raises((IntegrityError, KeyProblem)):
             open_registry(url)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import RLock
 from typing import Any
@@ -12,16 +12,20 @@ from strongroom_registry.errors import StoreUnavailable
 from strongroom_registry.keyring import WrappedKey
 from strongroom_registry.stores.store import (
     AuditRow,
+    Backlog,
     HeadRow,
     LoadedRows,
     Transaction,
+    UseRow,
     VersionOutline,
     VersionRow,
     WorkspaceRow,
+    WrapRow,
 )
 
 Key = tuple[Any, ...]
-_TABLES = ("workspaces", "keys", "heads", "versions", "nodes", "audit")
+_TABLES = ("workspaces", "keys", "heads", "versions", "nodes", "audit", "uses")
+_REMOVED = object()
 
 
 class _Tables:
@@ -33,22 +37,37 @@ class _Tables:
 
     def get(self, table: str, key: Key) -> Any:
         row = self.rows[table].get(key)
-        return row if row is not None or self._below is None else self._below.get(table, key)
+        if row is None and self._below is not None:
+            row = self._below.get(table, key)
+        return None if row is _REMOVED else row
 
     def under(self, table: str, parent: Key) -> list[Any]:
         """The rows whose key starts with ``parent``, in the order of their keys."""
         found = {} if self._below is None else {**self._below.rows[table]}
         found.update(self.rows[table])
-        return [found[key] for key in sorted(found) if key[: len(parent)] == parent]
+        wanted = sorted(key for key, row in found.items() if row is not _REMOVED and key[: len(parent)] == parent)
+        return [found[key] for key in wanted]
 
     def put(self, table: str, key: Key, row: Any) -> None:
         self.rows[table][key] = row
+
+    def remove(self, table: str, parent: Key) -> None:
+        """Remove the rows whose key starts with ``parent``."""
+        assert self._below is not None  # noqa: S101
+        for key in [*self.rows[table], *self._below.rows[table]]:
+            if key[: len(parent)] == parent:
+                self.rows[table][key] = _REMOVED
 
     def keep(self) -> None:
         """Write all rows down to the original."""
         assert self._below is not None  # noqa: S101
         for table, rows in self.rows.items():
-            self._below.rows[table].update(rows)
+            below = self._below.rows[table]
+            for key, row in rows.items():
+                if row is _REMOVED:
+                    below.pop(key, None)
+                else:
+                    below[key] = row
 
 
 class _MemoryTransaction:
@@ -73,6 +92,36 @@ class _MemoryTransaction:
     def heads(self, workspace: bytes) -> Iterator[HeadRow]:
         return iter(self._tables.under("heads", (workspace,)))
 
+    def heads_by_path(self, workspace: bytes, *, after: str, limit: int, before_epoch: int) -> Sequence[HeadRow]:
+        rows = (row for row in self.heads(workspace) if row.path > after and _epoch(row.record) < before_epoch)
+        return sorted(rows, key=lambda row: row.path)[:limit]
+
+    def versions_before(
+        self, workspace: bytes, epoch: int, *, after: tuple[str, int], limit: int
+    ) -> Sequence[tuple[HeadRow, VersionOutline]]:
+        rows = [
+            (head, version)
+            for head in self.heads(workspace)
+            for version in self.versions(head.document)
+            if (head.path, version.number) > after and _epoch(version.record) < epoch
+        ]
+        return sorted(rows, key=lambda row: (row[0].path, row[1].number))[:limit]
+
+    def backlog(self, workspace: bytes, epoch: int) -> Backlog:
+        heads = list(self.heads(workspace))
+        versions = (version for head in heads for version in self.versions(head.document))
+        return Backlog(
+            sum(_epoch(row.record) < epoch for row in heads), sum(_epoch(row.record) < epoch for row in versions)
+        )
+
+    def uses(self, workspace: bytes, used: str) -> Sequence[UseRow]:
+        return self._tables.under("uses", (workspace, used))
+
+    def search(self, workspace: bytes, text: bytes) -> Iterator[HeadRow]:
+        for head in self.heads(workspace):
+            if any(text in row.public for row in self._tables.under("versions", (head.document,))):
+                yield head
+
     def version(self, document: bytes, number: int) -> VersionRow | None:
         row: VersionRow | None = self._tables.get("versions", (document, number))
         return row
@@ -95,22 +144,52 @@ class _MemoryTransaction:
     def put_workspace(self, row: WorkspaceRow) -> None:
         self._tables.put("workspaces", (row.id,), row)
 
-    def put_key(self, workspace: bytes, key: WrappedKey) -> None:
-        self._tables.put("keys", (workspace, key.epoch), key)
+    def remove_workspace(self, workspace: bytes) -> None:
+        for head in self.heads(workspace):
+            self._tables.remove("versions", (head.document,))
+        for table in ("keys", "heads", "nodes", "audit", "uses", "workspaces"):
+            self._tables.remove(table, (workspace,))
 
-    def put_head(self, workspace: bytes, row: HeadRow) -> None:
-        self._tables.put("heads", (workspace, row.name), row)
+    def put_key(self, workspace: bytes, key: WrappedKey) -> None:
+        self._tables.put("keys", (workspace, key.epoch, key.fingerprint), key)
+
+    def remove_key(self, workspace: bytes, epoch: int, fingerprint: str) -> None:
+        self._tables.remove("keys", (workspace, epoch, fingerprint))
+
+    def put_heads(self, workspace: bytes, rows: Sequence[HeadRow]) -> None:
+        for row in rows:
+            self._tables.put("heads", (workspace, row.name), row)
 
     def put_version(self, document: bytes, row: VersionRow) -> None:
         self._tables.put("versions", (document, row.number), row)
 
-    def put_node(self, workspace: bytes, path: str, node: bytes) -> None:
-        self._tables.put("nodes", (workspace, path), node)
+    def put_wraps(self, rows: Sequence[WrapRow]) -> None:
+        for document, number, record, mac, wrap in rows:
+            former = self.version(document, number)
+            if former is not None:
+                self.put_version(document, former._replace(record=record, mac=mac, wrap=wrap))
+
+    def put_nodes(self, workspace: bytes, nodes: Mapping[str, bytes]) -> None:
+        for path, node in nodes.items():
+            self._tables.put("nodes", (workspace, path), node)
+
+    def put_uses(self, workspace: bytes, rows: Sequence[UseRow]) -> None:
+        for row in rows:
+            self._tables.put("uses", (workspace, *row), row)
+
+    def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
+        for row in self._tables.under("uses", (workspace,)):
+            if row[1:] == (user, number):
+                self._tables.remove("uses", (workspace, *row))
 
     def append_audit(self, workspace: bytes, row: AuditRow) -> None:
         if self._tables.get("audit", (workspace, row.seq)) is not None:
             raise StoreUnavailable(f"Audit entry {row.seq} exists.", "Open the registry again.")
         self._tables.put("audit", (workspace, row.seq), row)
+
+
+def _epoch(record: bytes) -> int:
+    return int.from_bytes(record[:4], "big")
 
 
 class MemoryStore:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,45 +15,29 @@ from typing import NoReturn
 from urllib.parse import quote
 from weakref import WeakSet
 
-from strongroom_registry.errors import StoreForeign, StoreNewer, StoreProblem, StoreUnavailable
+from strongroom_registry.errors import StoreForeign, StoreProblem, StoreUnavailable
 from strongroom_registry.keyring import WrappedKey
+from strongroom_registry.stores import sqlite_format
 from strongroom_registry.stores.store import (
     AuditRow,
+    Backlog,
     HeadRow,
     LoadedRows,
     Transaction,
+    UseRow,
     VersionOutline,
     VersionRow,
     WorkspaceRow,
+    WrapRow,
 )
-
-APPLICATION_ID = 0x5352_4D31
-"""``SRM1``: what byte 68 of the file says, so that ``file`` and we know whose it is."""
-FORMAT = 1
 
 _BUSY_SECONDS = 30.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def _named_queries(text: str) -> dict[str, str]:
-    blocks = text.split("-- name: ")[1:]
-    return {name.strip(): sql.strip() for name, _, sql in (block.partition("\n") for block in blocks)}
-
-
-_SQL_FOLDER = Path(__file__).parent / "sql"
-_SQL = _named_queries((_SQL_FOLDER / "sqlite.sql").read_text())
+_SQL = sqlite_format.queries()
 _LOAD = _SQL["load"]
-_SCHEMA = (_SQL_FOLDER / "sqlite_schema.sql").read_text().split(";\n")
-
-
-def _bare(sql: str) -> str:
-    """A statement without comments, its words set apart by one space."""
-    return " ".join(re.sub(r"--[^\n]*", "", sql).split())
-
-
-_TABLES = {bare.split()[2]: bare for bare in map(_bare, _SCHEMA) if bare}
-"""How each table was made, by its name."""
 
 
 class _SqliteTransaction:
@@ -62,6 +45,7 @@ class _SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
+        self._executemany = connection.executemany
 
     def workspace(self, name: str) -> WorkspaceRow | None:
         row = self._execute(_SQL["workspace"], (name,)).fetchone()
@@ -83,6 +67,25 @@ class _SqliteTransaction:
 
     def heads(self, workspace: bytes) -> Iterator[HeadRow]:
         return (HeadRow(_text(name), *rest) for name, *rest in self._execute(_SQL["heads"], (workspace,)))
+
+    def heads_by_path(self, workspace: bytes, *, after: str, limit: int, before_epoch: int) -> Sequence[HeadRow]:
+        rows = self._execute(_SQL["heads_by_path"], (workspace, after, _epoch(before_epoch), limit))
+        return [HeadRow(_text(name), *rest) for name, *rest in rows]
+
+    def versions_before(
+        self, workspace: bytes, epoch: int, *, after: tuple[str, int], limit: int
+    ) -> Sequence[tuple[HeadRow, VersionOutline]]:
+        rows = self._execute(_SQL["versions_before"], (workspace, *after, _epoch(epoch), limit))
+        return [(HeadRow._make(row[:5]), VersionOutline._make(row[5:])) for row in rows]
+
+    def backlog(self, workspace: bytes, epoch: int) -> Backlog:
+        return Backlog._make(self._execute(_SQL["backlog"], (workspace, _epoch(epoch))).fetchone())
+
+    def uses(self, workspace: bytes, used: str) -> Sequence[UseRow]:
+        return [UseRow._make(row) for row in self._execute(_SQL["uses"], (workspace, used))]
+
+    def search(self, workspace: bytes, text: bytes) -> Iterator[HeadRow]:
+        return (HeadRow(_text(name), *rest) for name, *rest in self._execute(_SQL["search"], (workspace, text)))
 
     def version(self, document: bytes, number: int) -> VersionRow | None:
         row = self._execute(_SQL["version"], (document, number)).fetchone()
@@ -113,14 +116,32 @@ class _SqliteTransaction:
         columns = (workspace, key.epoch, key.provider, key.fingerprint, key.wrapped, key.canary, created)
         self._execute(_SQL["put_key"], columns)
 
-    def put_head(self, workspace: bytes, row: HeadRow) -> None:
-        self._execute(_SQL["put_head"], (workspace, *row))
+    def remove_key(self, workspace: bytes, epoch: int, fingerprint: str) -> None:
+        self._execute(_SQL["remove_key"], (workspace, epoch, fingerprint))
+
+    def remove_workspace(self, workspace: bytes) -> None:
+        self._execute(_SQL["remove_versions"], (workspace,))
+        for table in ("uses", "audit", "trie", "heads", "workspace_keys"):
+            self._execute(f"DELETE FROM {table} WHERE workspace = ?", (workspace,))  # noqa: S608
+        self._execute("DELETE FROM workspaces WHERE id = ?", (workspace,))
+
+    def put_heads(self, workspace: bytes, rows: Sequence[HeadRow]) -> None:
+        self._executemany(_SQL["put_head"], [(workspace, *row) for row in rows])
 
     def put_version(self, document: bytes, row: VersionRow) -> None:
         self._execute(_SQL["put_version"], (document, *row))
 
-    def put_node(self, workspace: bytes, path: str, node: bytes) -> None:
-        self._execute(_SQL["put_node"], (workspace, path, node))
+    def put_wraps(self, rows: Sequence[WrapRow]) -> None:
+        self._executemany(_SQL["put_wrap"], rows)
+
+    def put_nodes(self, workspace: bytes, nodes: Mapping[str, bytes]) -> None:
+        self._executemany(_SQL["put_node"], [(workspace, path, node) for path, node in nodes.items()])
+
+    def put_uses(self, workspace: bytes, rows: Sequence[UseRow]) -> None:
+        self._executemany(_SQL["put_use"], [(workspace, *row) for row in rows])
+
+    def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
+        self._execute(_SQL["remove_uses"], (workspace, user, number))
 
     def append_audit(self, workspace: bytes, row: AuditRow) -> None:
         self._execute(_SQL["append_audit"], (workspace, *row))
@@ -131,6 +152,11 @@ def _moment(microseconds: int) -> datetime:
         return _EPOCH + microseconds * _MICROSECOND
     except (OverflowError, TypeError, ValueError):  # a changed column; the key's canary will not fit what this gives
         return _EPOCH
+
+
+def _epoch(number: int) -> bytes:
+    """An epoch as records begin with it, to be compared with them; beyond all of them where it is none."""
+    return number.to_bytes(4, "big") if number < 2**32 else b"\xff" * 5
 
 
 def _text(value: object) -> str:
@@ -210,11 +236,8 @@ class SqliteStore:
                 )
             store_id = secrets.token_bytes(16)
             with _transaction(connection, "BEGIN IMMEDIATE") as transaction:
-                for statement in _SCHEMA:
-                    connection.execute(statement)
+                sqlite_format.make(connection)
                 connection.execute(_SQL["put_store_id"], (store_id,))
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {FORMAT}")
                 fill(transaction, store_id)
             self._store_id = store_id
 
@@ -317,42 +340,32 @@ class SqliteStore:
             ) from None
 
     def _recognise(self) -> None:
-        """See whether the file is ours, before anything in it is changed."""
+        """See whether the file is ours, before anything in it is changed; one of an older format is upgraded."""
         connection = self._connection_in_words()
-        with self._in_words(), _transaction(connection, "BEGIN"):  # one moment: somebody may be making it right now
-            application = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if application == 0 and version == 0 and tables == 0:
-                return
-            if application != APPLICATION_ID:
-                raise StoreForeign(f"{self.path} is a database of another program.", "Name another file.")
-            if version < FORMAT:
-                raise StoreForeign(f"{self.path} has format {version}, which never was.", "Restore it from a backup.")
-            if version > FORMAT:
-                raise StoreNewer(
-                    f"{self.path} has format {version}, this version of Strongroom knows {FORMAT}.",
-                    "Upgrade Strongroom.",
-                )
-            self._check_tables(connection)
-            row = connection.execute(_SQL["store_id"]).fetchone()
-            if row is None or not isinstance(row[0], bytes) or len(row[0]) != 16:
-                raise StoreForeign(f"{self.path} has lost the id of its store.", "Restore it from a backup.")
-            self._store_id = row[0]
+        with self._in_words():
+            with _transaction(connection, "BEGIN"):
+                version = sqlite_format.recognise(connection, self.path)
+                self._store_id = self._read_store_id(connection) if version else None
+            if 0 < version < sqlite_format.FORMAT:
+                self._upgrade(connection)
 
-    def _check_tables(self, connection: sqlite3.Connection) -> None:
-        """A view or trigger in the place of a table could do anything, such as never come to an end."""
-        found = {
-            (kind, name): _bare(sql)
-            for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
-            if sql is not None and table in _TABLES
-        }
-        for key in found.keys() | {("table", name) for name in _TABLES}:
-            if found.get(key) != _TABLES.get(key[1]):
-                raise StoreForeign(
-                    f"The tables of {self.path} are not those of a registry: see its {key[0]} {key[1]!r:.80}.",
-                    "Restore it from a backup, and find out who can write it.",
-                )
+    def _read_store_id(self, connection: sqlite3.Connection) -> bytes:
+        row = connection.execute(_SQL["store_id"]).fetchone()
+        if row is None or not isinstance(row[0], bytes) or len(row[0]) != 16:
+            raise StoreForeign(f"{self.path} has lost the id of its store.", "Restore it from a backup.")
+        return row[0]
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        if self.read_only:
+            raise StoreUnavailable(
+                f"{self.path} was written by an older version, and cannot be upgraded where it is read-only.",
+                "Open it once where it may be written.",
+            )
+        connection.execute("PRAGMA legacy_alter_table = ON")  # what refers to a renamed table goes on doing so by name
+        with _transaction(connection, "BEGIN IMMEDIATE"):
+            sqlite_format.upgrade(connection, sqlite_format.recognise(connection, self.path))
+        connection.execute("PRAGMA legacy_alter_table = OFF")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:

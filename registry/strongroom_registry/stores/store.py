@@ -11,7 +11,7 @@ missing. A store raises only :class:`~strongroom_registry.errors.StoreProblem`. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -28,12 +28,13 @@ class WorkspaceRow(NamedTuple):
 
 
 class HeadRow(NamedTuple):
-    """A document: name and id in clear (to find rows by), its head record and the MAC of that."""
+    """A document: name, id and path in the trie in clear (to find rows by), its head record and the MAC of that."""
 
     name: str
     document: bytes
     record: bytes
     mac: bytes
+    path: str
 
 
 class VersionRow(NamedTuple):
@@ -76,6 +77,31 @@ class AuditRow(NamedTuple):
     mac: bytes
 
 
+class WrapRow(NamedTuple):
+    """What a new workspace key changes of a version: its record, the MAC of that, and its wrap."""
+
+    document: bytes
+    number: int
+    record: bytes
+    mac: bytes
+    wrap: bytes | None
+
+
+class UseRow(NamedTuple):
+    """That a version of the document ``user`` refers to the document ``used``: where to look, no proof."""
+
+    used: str
+    user: str
+    number: int
+
+
+class Backlog(NamedTuple):
+    """How many rows of a workspace are still MACed or wrapped with the key of an earlier epoch."""
+
+    heads: int
+    versions: int
+
+
 class LoadedRows(NamedTuple):
     """All that a load needs, as one flat row: workspace, head, version (None each where there is no such one)."""
 
@@ -101,13 +127,32 @@ class View(Protocol):
         """All workspaces, by name."""
 
     def keys(self, workspace: bytes) -> Sequence[WrappedKey]:
-        """The wrapped keys of a workspace, by epoch; none for an unknown workspace."""
+        """The wrapped keys of a workspace, by epoch and fingerprint; none for an unknown workspace."""
 
     def head(self, workspace: bytes, name: str) -> HeadRow | None:
         """The head of a document, or None."""
 
     def heads(self, workspace: bytes) -> Iterator[HeadRow]:
         """All heads of a workspace, by name."""
+
+    def heads_by_path(self, workspace: bytes, *, after: str, limit: int, before_epoch: int) -> Sequence[HeadRow]:
+        """The next heads in the order of their paths, the first of them beyond ``after``: those whose record begins
+        with an epoch below ``before_epoch``."""
+
+    def versions_before(
+        self, workspace: bytes, epoch: int, *, after: tuple[str, int], limit: int
+    ) -> Sequence[tuple[HeadRow, VersionOutline]]:
+        """The next versions whose record begins with an epoch below ``epoch``, each with the head of its document, in
+        the order of path and number, the first of them beyond ``after``."""
+
+    def backlog(self, workspace: bytes, epoch: int) -> Backlog:
+        """How many heads and versions have a record that begins with an epoch below ``epoch``."""
+
+    def uses(self, workspace: bytes, used: str) -> Sequence[UseRow]:
+        """The versions that were saved with a reference to a document, by user and number."""
+
+    def search(self, workspace: bytes, text: bytes) -> Iterator[HeadRow]:
+        """The heads of documents of which some version's public projection contains these bytes, by name."""
 
     def version(self, document: bytes, number: int) -> VersionRow | None:
         """One version of a document, or None."""
@@ -132,20 +177,43 @@ class Transaction(View, Protocol):
     def put_workspace(self, row: WorkspaceRow) -> None:
         """Write or replace a workspace."""
 
-    def put_key(self, workspace: bytes, key: WrappedKey) -> None:
-        """Write or replace the wrapped key of one epoch."""
+    def remove_workspace(self, workspace: bytes) -> None:
+        """Remove a workspace and every row that belongs to it; what is removed is overwritten in the file."""
 
-    def put_head(self, workspace: bytes, row: HeadRow) -> None:
-        """Write or replace the head of ``row.name``."""
+    def put_key(self, workspace: bytes, key: WrappedKey) -> None:
+        """Write or replace the wrap of one epoch's key that has this fingerprint."""
+
+    def remove_key(self, workspace: bytes, epoch: int, fingerprint: str) -> None:
+        """Remove one wrap; what is removed is overwritten in the file."""
+
+    def put_heads(self, workspace: bytes, rows: Sequence[HeadRow]) -> None:
+        """Write or replace the heads of their names."""
 
     def put_version(self, document: bytes, row: VersionRow) -> None:
         """Write or replace a version; what it replaces is overwritten in the file, not merely released."""
 
-    def put_node(self, workspace: bytes, path: str, node: bytes) -> None:
-        """Write or replace a node of the trie."""
+    def put_wraps(self, rows: Sequence[WrapRow]) -> None:
+        """Replace record, MAC and wrap of versions that are there; what is replaced is overwritten in the file."""
+
+    def put_nodes(self, workspace: bytes, nodes: Mapping[str, bytes]) -> None:
+        """Write or replace nodes of the trie, by their paths."""
+
+    def put_uses(self, workspace: bytes, rows: Sequence[UseRow]) -> None:
+        """Write uses; those that are there already stay."""
+
+    def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
+        """Remove the uses of one version."""
 
     def append_audit(self, workspace: bytes, row: AuditRow) -> None:
         """Add an audit entry. One of the same number must not exist."""
+
+
+class Watched(Protocol):
+    """What a store can do whose changes by other processes make themselves known."""
+
+    def watch(self, changed: Callable[[bytes], None]) -> Callable[[], None]:
+        """Call ``changed`` with a workspace's id, in a thread of the store, after each change of it by anybody, and
+        after a time in which changes may have been missed. What is returned ends it."""
 
 
 class Store(Protocol):

@@ -1,4 +1,4 @@
--- The tables of a registry in SQLite, format 1. docs/spec/registry.md says what the columns hold.
+-- The tables of a registry in SQLite, format 1: those that a file has to have before it is brought to format 2.
 -- Every record is canonical bytes beside its MAC; names and ids in clear are there to find rows by, and are checked
 -- against the records. Rows are too wide for tables without a rowid: these would hold few to a page, and be deep.
 
