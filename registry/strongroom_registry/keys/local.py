@@ -19,7 +19,7 @@ METHOD_ARGON2ID = 2
 METHOD_REMOTE = 128
 
 _METHODS = {
-    METHOD_RAW: "a key (file:, env:)",
+    METHOD_RAW: "a key (file:, env:, keyring:)",
     METHOD_ARGON2ID: "a passphrase (passphrase:)",
     METHOD_REMOTE: "a key that a service keeps",
 }

@@ -9,6 +9,7 @@ from strongroom_registry.errors import InvalidKeyUri
 from strongroom_registry.keys.env import EnvKey
 from strongroom_registry.keys.file import FileKey
 from strongroom_registry.keys.material import TEXT_PREFIX
+from strongroom_registry.keys.os_keyring import KeyringKey
 from strongroom_registry.keys.passphrase import PassphraseKey
 from strongroom_registry.keys.provider import KeyProvider
 
@@ -18,13 +19,14 @@ _SCHEME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _BUILT_IN: dict[str, Callable[[str], KeyProvider]] = {
     "env": EnvKey.from_uri,
     "file": FileKey.from_uri,
+    "keyring": KeyringKey.from_uri,
     "passphrase": PassphraseKey.from_uri,
 }
 
 
 def resolve(uri: str) -> KeyProvider:
-    """The provider that a key URI names: ``file:``, ``env:``, ``passphrase:``, or a scheme that an installed
-    distribution registers. Reads no key yet.
+    """The provider that a key URI names: ``file:``, ``env:``, ``passphrase:``, ``keyring:``, or a scheme that an
+    installed distribution registers. Reads no key yet.
 
     :raises InvalidKeyUri: no provider understands it; the message shows its scheme at most.
     """
@@ -32,7 +34,9 @@ def resolve(uri: str) -> KeyProvider:
     if TEXT_PREFIX in uri:
         raise InvalidKeyUri("A key stands where its place is asked for.", "Put it into a file and name that.")
     if not colon or not _SCHEME.fullmatch(scheme):
-        raise InvalidKeyUri("The key's place is no URI.", "Write file:/path, env:NAME or passphrase:")
+        raise InvalidKeyUri(
+            "The key's place is no URI.", "Write file:/path, env:NAME, keyring:SERVICE/USER or passphrase:"
+        )
     factory = _BUILT_IN.get(scheme) or _registered(scheme)
     return factory(uri)
 
