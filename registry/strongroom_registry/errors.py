@@ -31,11 +31,16 @@ StrongroomError
 │   ├── VersionTampered
 │   ├── HiddenVersion                   a version that the head names is gone, or the reverse
 │   ├── RollbackDetected                old rows were put back
+│   │   └── StoreRolledBack             all of them: an anchor says so
+│   ├── AnchorTampered                  an anchor that was not made with a key of the workspace
+│   ├── BackupDamaged                   a backup that was cut short or changed
 │   └── AuditChainBroken
 └── StoreProblem
     ├── StoreUnavailable                cannot be opened, read or written now (full, read-only, locked)
     ├── StoreForeign                    not a Strongroom store, or a corrupt file
     ├── StoreNewer                      written by a newer version
+    ├── StoreOccupied                   a store that a backup cannot be restored into, since it holds a registry
+    ├── AnchorUnavailable               the anchor cannot be read or written, so nothing is changed or revealed
     └── AuditUnavailable                the audit cannot be written, so nothing is changed or revealed
 """
 
@@ -178,6 +183,18 @@ class RollbackDetected(IntegrityError):
     """Old rows were put back."""
 
 
+class StoreRolledBack(RollbackDetected):
+    """The whole store is an older copy of itself, or went on from one: an anchor that is kept apart from it says so."""
+
+
+class AnchorTampered(IntegrityError):
+    """An anchor that is none, that was not made with a key of the workspace, or is that of another."""
+
+
+class BackupDamaged(IntegrityError):
+    """A backup that was cut short or changed, or is none."""
+
+
 class AuditChainBroken(IntegrityError):
     """An audit entry was changed, removed, inserted or moved."""
 
@@ -196,6 +213,14 @@ class StoreForeign(StoreProblem):
 
 class StoreNewer(StoreProblem):
     """The store was written by a newer version of Strongroom."""
+
+
+class StoreOccupied(StoreProblem):
+    """The store holds a registry, and nothing is restored over that."""
+
+
+class AnchorUnavailable(StoreProblem):
+    """The anchor cannot be read or written, or there is none yet, so nothing is changed and nothing revealed."""
 
 
 class AuditUnavailable(StoreProblem):

@@ -121,6 +121,22 @@ def proven_entries(authority: Authority, view: View, state: StateRecord) -> Iter
 
     :raises AuditChainBroken: an entry was changed, removed, inserted or moved.
     """
+    for row in _proven_rows(authority, view, state):
+        yield decoded(decode_entry, row.record, AuditChainBroken, f"Audit entry {row.seq}")
+
+
+def proven_mac(authority: Authority, view: View, state: StateRecord, seq: int) -> bytes:
+    """The MAC of an entry, 0 being the start of the chain, once the chain from the state down to it is proven.
+
+    :param seq: at most that of the newest entry.
+    :raises AuditChainBroken: an entry that is later was changed, removed, inserted or moved.
+    """
+    if seq == state.audit_seq:
+        return state.audit_mac
+    return next((row.mac for row in _proven_rows(authority, view, state) if row.seq == seq), CHAIN_START)
+
+
+def _proven_rows(authority: Authority, view: View, state: StateRecord) -> Iterator[AuditRow]:
     seq, mac = state.audit_seq, state.audit_mac
     rows: Iterator[AuditRow | None] = view.audit(authority.workspace_id, newest_first=True)
     for row, older in pairwise(chain(rows, [None])):
@@ -129,7 +145,7 @@ def proven_entries(authority: Authority, view: View, state: StateRecord) -> Iter
             raise _changed_entry(seq)
         if not authority.fits(AUDIT_PURPOSE, row.record, row.mac, after=before):
             raise _changed_entry(seq)
-        yield decoded(decode_entry, row.record, AuditChainBroken, f"Audit entry {seq}")
+        yield row
         seq, mac = seq - 1, before
     if seq:
         raise _changed_entry(seq)
