@@ -401,7 +401,7 @@ class TestUris:
             resolve(uri)
 
     def test_an_unknown_scheme_is_told_which_are_known(self) -> None:
-        with pytest.raises(InvalidKeyUri, match=r"'nosuch:'.*env, file, passphrase"):
+        with pytest.raises(InvalidKeyUri, match=r"'nosuch:'.*env, file, .*keyring, passphrase"):
             resolve("nosuch:thing")
 
     def test_a_secret_given_in_the_place_of_a_uri_is_not_repeated(self, canary: Plant) -> None:
@@ -433,7 +433,7 @@ class TestUris:
         (tmp_path / "acme_keys.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
         assert resolve("acme:A_KEY").uri == "env:A_KEY"
-        with pytest.raises(InvalidKeyUri, match="acme, env, file, passphrase"):
+        with pytest.raises(InvalidKeyUri, match="Use one of acme, .*env, file, .*keyring, passphrase"):
             resolve("nosuch:thing")
 
 

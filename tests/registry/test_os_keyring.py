@@ -61,7 +61,7 @@ class TestUris:
         ("uri", "service", "user"),
         [
             ("keyring:strongroom/main", "strongroom", "main"),
-            ("keyring:https://upload.example/legacy/someone@example.com", "https://upload.example/legacy", "someone@example.com"),
+            ("keyring:https://pkg.example/legacy/me@example.com", "https://pkg.example/legacy", "me@example.com"),
             ("keyring:Ablage für Schlüssel/ich", "Ablage für Schlüssel", "ich"),
             ("keyring:a%2Fb/c:d", "a%2Fb", "c:d"),
         ],
@@ -99,7 +99,7 @@ class TestReading:
         assert os_keyring.questions == 1
 
     def test_a_missing_key_is_named_with_how_to_put_it_back(self, os_keyring: MemoryKeyring) -> None:
-        with pytest.raises(KeyAbsent, match="no entry of user 'main' for service 'strongroom'.*keyring set"):
+        with pytest.raises(KeyAbsent, match=r"no entry of user 'main' for service 'strongroom'.*keyring set"):
             assert KeyringKey(MAIN).fingerprint
 
     def test_a_locked_keyring_says_so(self, os_keyring: MemoryKeyring) -> None:
