@@ -18,7 +18,14 @@ if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30:
 # Commands are found where the interpreter is, also when its environment was not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
-pytest_plugins = ["canaries", "servers.rclone", "servers.aws", "servers.os_keyring", "servers.postgres"]
+pytest_plugins = [
+    "canaries",
+    "servers.rclone",
+    "servers.aws",
+    "servers.os_keyring",
+    "servers.postgres",
+    "servers.vault",
+]
 
 # No test is about how fast the machine is.
 settings.register_profile("strongroom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
