@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from strongroom_blocks.object_keys import join_key as join_key
     from strongroom_blocks.object_keys import relative_key as relative_key
     from strongroom_blocks.redaction import redactor as redactor
+    from strongroom_blocks.settings_source import BlockSettingsSource as BlockSettingsSource
     from strongroom_blocks.twins import async_twin as async_twin
     from strongroom_blocks.types import JSON as JSON
+    from strongroom_blocks.types import Connection as Connection
     from strongroom_blocks.types import DuckDB as DuckDB
     from strongroom_blocks.types import LocalFileSystem as LocalFileSystem
     from strongroom_blocks.types import LocalFolder as LocalFolder
@@ -52,8 +54,9 @@ _HOMES = {
     "strongroom_blocks.errors": ("InvalidKey", "MissingExtra"),
     "strongroom_blocks.object_keys": ("base_name", "folder_prefix", "join_key", "relative_key"),
     "strongroom_blocks.redaction": ("redactor",),
+    "strongroom_blocks.settings_source": ("BlockSettingsSource",),
     "strongroom_blocks.twins": ("async_twin",),
-    "strongroom_blocks.types": ("JSON", "DuckDB", "LocalFileSystem", "LocalFolder", "Secret"),
+    "strongroom_blocks.types": ("JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "Secret"),
     "strongroom_registry.errors": ("StrongroomError",),
     "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),
     "strongroom.context": ("get_run_context", "tags"),

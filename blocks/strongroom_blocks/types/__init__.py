@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from strongroom_blocks.types.connection import Connection as Connection
     from strongroom_blocks.types.duckdb import DuckDB as DuckDB
     from strongroom_blocks.types.json import JSON as JSON
     from strongroom_blocks.types.local_folder import LocalFolder as LocalFileSystem
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.types.secret import Secret as Secret
 
 _HOMES = {
+    "Connection": ("connection", "Connection"),
     "DuckDB": ("duckdb", "DuckDB"),
     "JSON": ("json", "JSON"),
     "LocalFileSystem": ("local_folder", "LocalFolder"),
@@ -18,7 +20,7 @@ _HOMES = {
     "Secret": ("secret", "Secret"),
 }
 
-__all__ = ["JSON", "DuckDB", "LocalFileSystem", "LocalFolder", "Secret"]
+__all__ = ["JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "Secret"]
 
 
 def __getattr__(name: str) -> object:
