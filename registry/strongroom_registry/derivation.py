@@ -21,6 +21,8 @@ WRAP = b"strongroom/v1/wrap"
 MESSAGE = b"strongroom/v1/message"
 BODY = b"strongroom/v1/body"
 SEALER = b"strongroom/v1/sealer"
+RETIRED = b"strongroom/v1/retired-key"
+RECOVERY = b"strongroom/v1/recovery"
 
 _SHA512 = SHA512()
 

@@ -1,4 +1,4 @@
-"""Workspace keys: one per workspace and epoch, stored only wrapped by a key provider, unwrapped once per process."""
+"""Workspace keys: one per workspace and epoch, stored only wrapped by key providers, unwrapped once per process."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from strongroom_registry.derivation import CANARY, KEY_ID, KEY_SIZE, MAC, WORKSPACE_KEY, derive, framed
-from strongroom_registry.errors import EnvelopeMalformed, KeyMalformed, KeyUnavailable, SealBroken, WrongKey
+from strongroom_registry.derivation import CANARY, KEY_ID, KEY_SIZE, MAC, RETIRED, WORKSPACE_KEY, derive, framed
+from strongroom_registry.errors import (
+    EnvelopeMalformed,
+    IntegrityError,
+    KeyMalformed,
+    KeyProblem,
+    KeyUnavailable,
+    SealBroken,
+    WrongKey,
+)
+from strongroom_registry.keys.epoch import EpochKey, epoch_of
 from strongroom_registry.keys.provider import KeyProvider
 
 _SHA256 = SHA256()
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+_BACKUP = "Restore the registry from a backup."
 
 
 class WorkspaceKey:
@@ -99,16 +109,19 @@ class Keyring:
     """All epochs of one workspace. Safe to share between threads; each epoch is unwrapped once.
 
     The key of the current epoch is unwrapped and proved when the keyring is opened, so that a wrong key is refused
-    before anything is read; older ones when they are first needed.
+    before anything is read; older ones when they are first needed. A key has one wrap or several, each by another
+    provider; any of them will do. Epochs before :attr:`oldest` are retired: their keys are wrapped by that of a later
+    epoch, and good for the audit and for sealed values alone.
     """
 
     def __init__(
         self, records: Sequence[WrappedKey], provider: KeyProvider, store_id: bytes, workspace_id: bytes
     ) -> None:
-        self._records = {record.epoch: record for record in records}
+        self._records = _by_epoch(records)
         self._provider = provider
         self.store_id = store_id
         self.workspace_id = workspace_id
+        self.oldest = 1
         self._keys: dict[int, WorkspaceKey] = {}
         self._lock = RLock()
 
@@ -129,21 +142,22 @@ class Keyring:
     def open(
         cls, wrapped: Sequence[WrappedKey], provider: KeyProvider, *, store_id: bytes, workspace_id: bytes
     ) -> Keyring:
-        """Open the keyring of a workspace from its stored records, one an epoch, and prove the current key.
+        """Open the keyring of a workspace from its stored records, and prove the current key.
 
-        :raises WrongKey: the provider holds another key than the one that wrapped; the message names both.
+        :raises WrongKey: the provider holds another key than those that wrapped; the message names all.
         :raises KeyProblem: the provider cannot hand out its key.
         :raises IntegrityError: a record was changed.
         """
         if not wrapped:
-            raise KeyUnavailable("The workspace has no key of its own.", "Restore the registry from a backup.")
-        if not all(map(_is_record, wrapped)):
-            raise EnvelopeMalformed("The record of a workspace key is none.", "Restore the registry from a backup.")
+            raise KeyUnavailable("The workspace has no key of its own.", _BACKUP)
         keyring = cls(wrapped, provider, store_id, workspace_id)
-        if len(keyring._records) != len(wrapped):
-            raise EnvelopeMalformed("Two records claim the same key epoch.", "Restore the registry from a backup.")
         keyring.epoch(max(keyring._records))
         return keyring
+
+    @property
+    def provider(self) -> KeyProvider:
+        """Who unwraps for this process."""
+        return self._provider
 
     @property
     def current(self) -> WorkspaceKey:
@@ -152,37 +166,145 @@ class Keyring:
 
     @property
     def epochs(self) -> tuple[int, ...]:
-        """The epochs that this keyring knows, in order."""
+        """The epochs that this keyring knows, in order; the retired ones as well."""
         return tuple(sorted(self._records))
 
-    def epoch(self, number: int) -> WorkspaceKey:
-        """The key of one epoch.
+    def records(self, epoch: int) -> tuple[WrappedKey, ...]:
+        """The wraps of an epoch's key, as they were read: proved by :meth:`prove` alone."""
+        return self._records.get(epoch, ())
 
-        :raises SealBroken: the workspace has no such epoch: what named it was changed, or is newer than this keyring.
+    def epoch(self, number: int) -> WorkspaceKey:
+        """The key of one epoch, for documents.
+
+        :raises SealBroken: the workspace has no such epoch, or it is retired: what named it was changed, or is newer
+            than this keyring.
         :raises WrongKey, KeyProblem, IntegrityError: as :meth:`open`, when the epoch is first needed.
         """
+        if number < self.oldest:
+            raise SealBroken(f"Key epoch {number} is asked for, and it was retired.", _BACKUP)
+        return self.any_epoch(number)
+
+    def any_epoch(self, number: int) -> WorkspaceKey:
+        """As :meth:`epoch`, of a retired one as well: to check the audit with, and to open sealed values."""
         key = self._keys.get(number)
         return key if key is not None else self._unwrap(number)
+
+    def prove(self, record: WrappedKey) -> None:
+        """Check that a wrap was made by somebody who had the key.
+
+        :raises SealBroken: it was changed, or put there by somebody else.
+        """
+        _check_canary(self.any_epoch(record.epoch), record, self.store_id, self.workspace_id)
+
+    def wrapped_by(self, provider: KeyProvider, epoch: int) -> WrappedKey:
+        """The key of an epoch, wrapped by another provider too.
+
+        :raises KeyProblem: the provider cannot wrap.
+        """
+        return _wrapped_by(provider, self.epoch(epoch), self.store_id, self.workspace_id)
+
+    def retired(self, epoch: int) -> WrappedKey:
+        """The key of an epoch, wrapped by that of the current one."""
+        later = self.current
+        keeper = EpochKey(later.epoch, later.key_id, later.derive(RETIRED))
+        return _wrapped_by(keeper, self.epoch(epoch), self.store_id, self.workspace_id)
+
+    def successor(self, providers: Sequence[KeyProvider]) -> tuple[Keyring, list[WrappedKey]]:
+        """A keyring with one epoch more, whose key is new and wrapped by each provider; this one stays as it is until
+        :meth:`adopt`.
+
+        :raises KeyProblem: a provider cannot wrap.
+        """
+        key = WorkspaceKey(max(self._records) + 1, secrets.token_bytes(KEY_SIZE))
+        wraps = [_wrapped_by(provider, key, self.store_id, self.workspace_id) for provider in providers]
+        known = [record for records in self._records.values() for record in records]
+        keyring = Keyring([*known, *wraps], self._provider, self.store_id, self.workspace_id)
+        keyring._keys = {**self._keys, key.epoch: key}
+        keyring.oldest = self.oldest
+        return keyring, wraps
+
+    def adopt(self, newer: Keyring) -> None:
+        """Take over what a :meth:`successor` knows, once it is stored."""
+        with self._lock:
+            self._records = {**self._records, **newer._records}
+            self._keys = {**self._keys, **newer._keys}
+
+    def learn(self, wrapped: Sequence[WrappedKey]) -> None:
+        """Take over the records as they are stored now; keys that are unwrapped stay so.
+
+        :raises IntegrityError: a record was changed.
+        """
+        with self._lock:
+            self._records = _by_epoch(wrapped)
+
+    def retire_before(self, oldest: int) -> None:
+        """No document of an epoch before this one is believed any more."""
+        self.oldest = max(self.oldest, oldest)
 
     def _unwrap(self, number: int) -> WorkspaceKey:
         with self._lock:
             if number in self._keys:
                 return self._keys[number]
-            record = self._records.get(number)
-            if record is None:
+            records = self._records.get(number)
+            if not records:
                 raise SealBroken(
                     f"Key epoch {number} is asked for, and this workspace has {', '.join(map(str, self.epochs))}.",
                     "Open the registry again if its key was rotated meanwhile, else restore from a backup.",
                 )
-            key = _unwrapped_by(self._provider, record, self.store_id, self.workspace_id)
+            provider, record = self._keeper(records)
+            key = _unwrapped_by(provider, record, self.store_id, self.workspace_id)
             self._keys[number] = key
             return key
+
+    def _keeper(self, records: Sequence[WrappedKey]) -> tuple[KeyProvider, WrappedKey]:
+        """Which of a key's wraps can be opened here, and by whom.
+
+        :raises KeyProblem, IntegrityError: none can.
+        """
+        for record in records:
+            later = epoch_of(record.provider)
+            if later is not None and later > record.epoch:
+                key = self.any_epoch(later)
+                return EpochKey(later, key.key_id, key.derive(RETIRED)), record
+        problems: list[KeyProblem | IntegrityError] = []
+        ours = self._provider.uri
+        for record in sorted(records, key=lambda record: record.provider != ours):
+            try:
+                here = self._provider.fingerprint_for(record.wrapped)
+            except (KeyProblem, IntegrityError) as problem:
+                problems.append(problem)
+                continue
+            if here == record.fingerprint:
+                return self._provider, record
+            problems.insert(0, _wrong_key(self._provider, here, records))
+        raise problems[0]
 
     def __repr__(self) -> str:
         return f"Keyring(epochs={self.epochs}, provider={self._provider.uri!r})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A keyring cannot be pickled or copied: open it again where it is needed.")
+
+
+def _by_epoch(records: Sequence[WrappedKey]) -> dict[int, tuple[WrappedKey, ...]]:
+    """The records in their order, by epoch.
+
+    :raises EnvelopeMalformed: a record is none, or there twice.
+    """
+    if not all(map(_is_record, records)):
+        raise EnvelopeMalformed("The record of a workspace key is none.", _BACKUP)
+    if len({(record.epoch, record.fingerprint) for record in records}) != len(records):
+        raise EnvelopeMalformed("Two records claim the same key epoch and fingerprint.", _BACKUP)
+    epochs = {record.epoch for record in records}
+    return {epoch: tuple(record for record in records if record.epoch == epoch) for epoch in epochs}
+
+
+def _wrong_key(provider: KeyProvider, here: str, records: Sequence[WrappedKey]) -> WrongKey:
+    sealed = " and ".join(f"{record.fingerprint} (at {record.provider})" for record in records)
+    return WrongKey(
+        f"The key at {provider.uri} has the fingerprint {here}, and this registry was sealed with {sealed}.",
+        "Point STRONGROOM_KEY at that key. Nothing was changed.",
+    )
 
 
 def _wrapped_by(provider: KeyProvider, key: WorkspaceKey, store_id: bytes, workspace_id: bytes) -> WrappedKey:
@@ -194,18 +316,18 @@ def _wrapped_by(provider: KeyProvider, key: WorkspaceKey, store_id: bytes, works
 def _unwrapped_by(provider: KeyProvider, record: WrappedKey, store_id: bytes, workspace_id: bytes) -> WorkspaceKey:
     here = provider.fingerprint_for(record.wrapped)
     if here != record.fingerprint:
-        raise WrongKey(
-            f"The key at {provider.uri} has the fingerprint {here}, and this registry was sealed with "
-            f"{record.fingerprint} (at {record.provider}).",
-            "Point STRONGROOM_KEY at that key. Nothing was changed.",
-        )
+        raise _wrong_key(provider, here, [record])
     key = WorkspaceKey(record.epoch, provider.unwrap(record.wrapped, _context(store_id, workspace_id, record.epoch)))
+    _check_canary(key, record, store_id, workspace_id)
+    return key
+
+
+def _check_canary(key: WorkspaceKey, record: WrappedKey, store_id: bytes, workspace_id: bytes) -> None:
     if not key.verify(CANARY, _proved(record, store_id, workspace_id), record.canary):
         raise SealBroken(
             f"The record of key epoch {record.epoch} does not fit its canary: it was changed, or belongs elsewhere.",
-            "Restore the registry from a backup.",
+            _BACKUP,
         )
-    return key
 
 
 def _context(store_id: bytes, workspace_id: bytes, epoch: int) -> bytes:

@@ -16,11 +16,15 @@ MAGIC = b"SRKW"
 VERSION = 1
 METHOD_RAW = 1
 METHOD_ARGON2ID = 2
+METHOD_EPOCH = 3
+METHOD_RECOVERY = 4
 METHOD_REMOTE = 128
 
 _METHODS = {
     METHOD_RAW: "a key (file:, env:, keyring:)",
     METHOD_ARGON2ID: "a passphrase (passphrase:)",
+    METHOD_EPOCH: "the key of a later epoch",
+    METHOD_RECOVERY: "a recovery kit (recovery:)",
     METHOD_REMOTE: "a key that a service keeps",
 }
 

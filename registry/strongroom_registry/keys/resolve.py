@@ -12,6 +12,7 @@ from strongroom_registry.keys.material import TEXT_PREFIX
 from strongroom_registry.keys.os_keyring import KeyringKey
 from strongroom_registry.keys.passphrase import PassphraseKey
 from strongroom_registry.keys.provider import KeyProvider
+from strongroom_registry.keys.recovery import RecoveryKey
 
 ENTRY_POINTS = "strongroom.key_providers"
 
@@ -21,6 +22,7 @@ _BUILT_IN: dict[str, Callable[[str], KeyProvider]] = {
     "file": FileKey.from_uri,
     "keyring": KeyringKey.from_uri,
     "passphrase": PassphraseKey.from_uri,
+    "recovery": RecoveryKey.from_uri,
 }
 
 
