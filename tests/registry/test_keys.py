@@ -433,7 +433,7 @@ class TestUris:
         (tmp_path / "acme_keys.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
         assert resolve("acme:A_KEY").uri == "env:A_KEY"
-        with pytest.raises(InvalidKeyUri, match="Use one of acme, .*env, file, .*keyring, passphrase"):
+        with pytest.raises(InvalidKeyUri, match=r"Use one of acme, .*env, file, .*keyring, passphrase"):
             resolve("nosuch:thing")
 
 

@@ -164,3 +164,39 @@ def test_what_comes_back_with_another_length_is_no_key(service: Service, instead
     service.instead = instead
     with pytest.raises(SealBroken, match="no workspace key"):
         provider.unwrap(wrapped, CONTEXT)
+
+
+class AliasedKey(ServiceKey):
+    """A key whose URI has a name for it, which the service resolves."""
+
+    def __init__(self, service: Service, alias: str, answer: str | Exception) -> None:
+        super().__init__(service, alias)
+        RemoteKeyProvider.__init__(self, self.uri, self._resolve)
+        self.answer, self.resolved = answer, 0
+
+    def _resolve(self) -> str:
+        self.resolved += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_a_name_that_has_to_be_resolved_is_so_once_and_not_for_bytes_of_others(service: Service) -> None:
+    provider = AliasedKey(service, "one", "one")
+    with pytest.raises(WrongKey):
+        provider.unwrap(EphemeralKey().wrap(KEY, CONTEXT), CONTEXT)
+    assert provider.resolved == 0
+    assert provider.unwrap(ServiceKey(service, "one").wrap(KEY, CONTEXT), CONTEXT) == KEY
+    assert provider.unwrap(provider.wrap(KEY, CONTEXT), CONTEXT) == KEY
+    assert provider.resolved == 1
+
+
+def test_no_frame_of_a_name_that_is_not_resolved_holds_the_key(service: Service) -> None:
+    key = secrets.token_bytes(32)
+    provider = AliasedKey(service, "one", KeyDenied("It may not.", "Grant it."))
+    with pytest.raises(KeyDenied) as caught:
+        provider.wrap(key, CONTEXT)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]
+    assert frames
+    assert not [frame.f_code.co_name for frame in frames if key in frame.f_locals.values()]
+    assert service.calls == 0

@@ -13,10 +13,10 @@ from keyring.backend import KeyringBackend
 class MemoryKeyring(KeyringBackend):
     """Entries in memory. ``failure`` is raised in place of every answer; with ``asleep`` no answer ever comes."""
 
-    priority = 1.0  # type: ignore[assignment]
+    priority = 1.0
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.entries: dict[tuple[str, str], str] = {}
         self.questions = 0
         self.failure: Exception | None = None

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from strongroom_registry.derivation import KEY_FINGERPRINT, KEY_SIZE, KEY_WRAP, framed
 from strongroom_registry.errors import EnvelopeMalformed, KeyProblem, KeyUnavailable, SealBroken, WrongKey
@@ -27,19 +29,26 @@ class RemoteKeyProvider(ABC):
     """Wraps workspace keys under a key that a service keeps. A subclass says how that one is asked.
 
     :param uri: the URI that names the key.
-    :param identity: what tells the key from every other of its scheme, however it is reached; no secret.
+    :param identity: what tells the key from every other of its scheme, however it is reached; no secret. A function
+        where the service has to be asked, since the URI has a name that it may give to another key: it is called once,
+        and raises :class:`KeyProblem`.
     """
 
-    def __init__(self, uri: str, identity: str) -> None:
+    def __init__(self, uri: str, identity: str | Callable[[], str]) -> None:
         self.uri = uri
         self.scheme = uri.partition(":")[0]
-        digest = hashlib.sha256(framed(KEY_FINGERPRINT, self.scheme.encode(), identity.encode())).digest()
-        self._fingerprint = digest[:_FINGERPRINT]
+        self._identity = identity
 
     @property
     def fingerprint(self) -> str:
-        """32 hexadecimal digits that name the key; safe to show, and known without asking the service."""
+        """32 hexadecimal digits that name the key; safe to show."""
         return self._fingerprint.hex()
+
+    @cached_property
+    def _fingerprint(self) -> bytes:
+        identity = self._identity if isinstance(self._identity, str) else self._identity()
+        digest = hashlib.sha256(framed(KEY_FINGERPRINT, self.scheme.encode(), identity.encode())).digest()
+        return digest[:_FINGERPRINT]
 
     @abstractmethod
     def _encrypt(self, plaintext: bytes, bound: bytes) -> bytes:
@@ -62,23 +71,25 @@ class RemoteKeyProvider(ABC):
         return self.fingerprint
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
-        header = prefix_for(METHOD_REMOTE) + framed(self.scheme.encode(), self._fingerprint, secrets.token_bytes(_SALT))
-        outcome = self._encrypted(key, framed(KEY_WRAP, header, context))
+        outcome = self._encrypted(key, context)
         del key  # the frames of an error are shown
         if isinstance(outcome, KeyProblem):
             raise outcome
-        wrapped = header + framed(outcome)
-        if not outcome or len(wrapped) > LONGEST:
+        header, ciphertext = outcome
+        wrapped = header + framed(ciphertext)
+        if not ciphertext or len(wrapped) > LONGEST:
             raise KeyUnavailable(
                 f"{self.uri} made {len(wrapped)} bytes of a workspace key, and {LONGEST} can be kept.",
                 "Use a symmetric key.",
             )
         return wrapped
 
-    def _encrypted(self, key: bytes, bound: bytes) -> bytes | KeyProblem:
-        """What the service made of it, or its problem without the frames that hold the key."""
+    def _encrypted(self, key: bytes, context: bytes) -> tuple[bytes, bytes] | KeyProblem:
+        """The header and what the service made of the key, or its problem without the frames that hold the key."""
         try:
-            return self._encrypt(key, bound)
+            names = framed(self.scheme.encode(), self._fingerprint, secrets.token_bytes(_SALT))
+            header = prefix_for(METHOD_REMOTE) + names
+            return header, self._encrypt(key, framed(KEY_WRAP, header, context))
         except KeyProblem as problem:
             return type(problem)(problem.problem, problem.remedy)
         except Exception as error:
