@@ -103,6 +103,19 @@ class Anchoring:
         self._owed = (authority, state)
         self._places.update(self._store_id, self._workspace_id, choose)
         self._owed = None
+        self._passed = (new, state)
+
+    def follow(self, authority: Authority, state: StateRecord) -> None:
+        """As :meth:`advance`, after a change was made that nothing undoes.
+
+        :raises AnchorUnavailable: the change is made, and the anchor cannot follow.
+        """
+        try:
+            self.advance(authority, state)
+        except AnchorUnavailable as exc:
+            raise AnchorUnavailable(
+                f"The change is made, and nothing more will be until the anchor has followed: {exc.problem}", exc.remedy
+            ) from None
 
     def reset(self, authority: Authority, state: StateRecord) -> None:
         """Put the anchor to a state, whatever it was: what was restored on purpose is what counts from now on."""

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from strongroom_registry import keys
+from strongroom_registry.anchoring import Anchoring
+from strongroom_registry.anchors import open_anchor_store
 from strongroom_registry.audit import CHAIN_START, DONE, Subject
 from strongroom_registry.authority import REMEDY, Authority
 from strongroom_registry.changes import Change
@@ -41,6 +43,7 @@ def open_registry(
     workspace: str | None = None,
     create: bool = True,
     actor: str | None = None,
+    anchor: str | None = None,
 ) -> Registry:
     """Open a registry, and make it first where there is none. What is not given comes from the environment
     (:class:`~strongroom_registry.settings.RegistrySettings`).
@@ -54,9 +57,12 @@ def open_registry(
     :param workspace: whose documents; made as well where ``create`` allows.
     :param create: whether to make what does not exist.
     :param actor: who the audit says did it; by default ``user@host``.
+    :param anchor: where the anchor of the workspace is kept, such as ``file:/path``; an empty text for nowhere.
     :raises KeyProblem: the key is absent, exposed or another one; the store stays as it was.
     :raises StoreProblem: the store cannot be opened or is none.
     :raises UnknownWorkspace: there is no such workspace and ``create`` is false.
+    :raises StoreRolledBack: the workspace is older than its anchor.
+    :raises AnchorUnavailable: its anchor cannot be read, or there is none yet.
     """
     from strongroom_registry.settings import RegistrySettings
 
@@ -64,7 +70,14 @@ def open_registry(
     workspace = check_name(workspace or settings.workspace)
     store = open_store(url or settings.url, create=create)
     try:
-        opening = _Opening(store, key or settings.key, workspace, (actor or settings.actor or _user())[:200], create)
+        opening = _Opening(
+            store,
+            key=key or settings.key,
+            workspace=workspace,
+            actor=(actor or settings.actor or _user())[:200],
+            create=create,
+            anchor=settings.anchor if anchor is None else anchor,
+        )
         return opening.registry()
     except BaseException:
         store.close()
@@ -75,12 +88,15 @@ _Neighbour = tuple[WorkspaceRow, list[WrappedKey]]
 
 
 class _Opening:
-    def __init__(self, store: Store, key: str | None, workspace: str, actor: str, create: bool) -> None:
+    def __init__(
+        self, store: Store, *, key: str | None, workspace: str, actor: str, create: bool, anchor: str | None
+    ) -> None:
         self._store = store
         self._key = key
         self._workspace = workspace
         self._actor = actor
         self._create = create
+        self._anchors = open_anchor_store(anchor) if anchor and not store.is_ephemeral else None
         self._provider: KeyProvider | None = None
 
     def registry(self) -> Registry:
@@ -91,7 +107,12 @@ class _Opening:
         workspace_id, wrapped = self._wrapped(store_id)
         keyring = self._open_keyring(store_id, workspace_id, wrapped)
         authority = Authority(store_id, workspace_id, self._workspace, keyring, Trie())
-        return Registry(self._store, authority, actor=self._actor)
+        return Registry(self._store, authority, actor=self._actor, anchoring=self._anchoring(authority))
+
+    def _anchoring(self, authority: Authority) -> Anchoring | None:
+        if self._anchors is None:
+            return None
+        return Anchoring(self._anchors, authority.store_id, authority.workspace_id)
 
     def _initialise(self) -> None:
         if not self._create:
@@ -138,7 +159,10 @@ class _Opening:
         transaction.put_key(workspace_id, wrapped)
         change = Change(authority, transaction, state, actor=self._actor, now=datetime.now(UTC))
         change.audit(Subject("create", DONE, self._workspace))
-        change.finish()
+        state, _ = change.finish()
+        anchoring = self._anchoring(authority)
+        if anchoring is not None:  # before anybody can see the workspace, and miss its anchor
+            anchoring.advance(authority, state, first=True)
 
     def _wrapped(self, store_id: bytes) -> tuple[bytes, list[WrappedKey]]:
         with self._store.reading() as view:

@@ -16,6 +16,9 @@ from typing import NamedTuple, Self
 from uuid import UUID
 from weakref import WeakSet
 
+from strongroom_registry.anchor import Anchor
+from strongroom_registry.anchoring import Anchoring, check_anchor
+from strongroom_registry.anchors import AnchorStore
 from strongroom_registry.audit import DONE, AuditEntry, AuditReport, Repeats, Subject
 from strongroom_registry.authority import REMEDY, Authority, ProvenVersion, named
 from strongroom_registry.changes import Change
@@ -69,6 +72,13 @@ class _Seen(NamedTuple):
     mac: bytes
 
 
+class _Floor(NamedTuple):
+    """The newest state that this process had seen, and the anchor that was kept, when it began to read."""
+
+    seen: _Seen | None
+    anchor: Anchor | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Warm:
     """A reference that was loaded and verified: as long as its rows are the same bytes, its opener will do."""
@@ -93,16 +103,17 @@ class Registry:
     :class:`~strongroom_registry.errors.StoreProblem` where the store does not work.
     """
 
-    def __init__(self, store: Store, authority: Authority, *, actor: str) -> None:
+    def __init__(self, store: Store, authority: Authority, *, actor: str, anchoring: Anchoring | None = None) -> None:
         self._store = store
         self._authority = authority
         self._actor = actor
+        self._anchoring = anchoring
         self._lock = Lock()
         self._seen: _Seen | None = None
         self._repeats = Repeats()
         self._warm: dict[str | Reference, _Warm] = {}
-        with store.reading() as view:
-            self._believed_state(view, None)
+        with self._viewing():
+            pass
         _registries.add(self)
 
     @property
@@ -171,13 +182,14 @@ class Registry:
         :raises DocumentDeleted, VersionDestroyed: there was one.
         :raises TypeMismatch: the reference asserts another type.
         :raises IntegrityError: something was changed; nothing is handed out.
-        :raises AuditUnavailable: the load cannot be recorded; nothing is handed out.
+        :raises AuditUnavailable, AnchorUnavailable: the load cannot be recorded; nothing is handed out.
         """
+        anchor = self._writable_anchor()
         warm = self._warm.get(reference)
         if warm is not None:
             seen = self._seen
             rows = self._store.load(self._authority.workspace_id, warm.name, warm.number)
-            if rows is not None and seen is not None and _is_unchanged(rows, warm, seen):
+            if rows is not None and seen is not None and self._is_unchanged(rows, warm, _Floor(seen, anchor)):
                 payload = _open(warm, rows.body)
                 if not self._repeats.counts(warm.subject):
                     self._record_load(warm)
@@ -345,6 +357,39 @@ class Registry:
         with self._viewing() as (view, state):
             return verify_audit(self._authority, view, state)
 
+    def anchor(self) -> Anchor:
+        """Where the workspace stands now, whatever an anchor that is kept may say."""
+        with self._store.reading() as view:
+            return Anchor.of(self._authority, self._believed_state(view, _Floor(None, None)))
+
+    def check_anchor(self, anchor: Anchor) -> None:
+        """Hold the workspace against an anchor of it.
+
+        :raises StoreRolledBack: the workspace is older than the anchor, or did not come of what that names.
+        :raises AnchorTampered: the anchor is that of another workspace, or was not made with a key of this one.
+        """
+        with self._viewing() as (view, state):
+            check_anchor(self._authority, view, state, anchor)
+
+    def write_anchor(self, places: AnchorStore, *, reset: bool = False) -> Anchor:
+        """Keep where the workspace stands now: the first anchor, or one that is further than the one that is kept.
+
+        :param reset: accept the workspace as it is, though the anchor that is kept be further.
+        :raises StoreRolledBack: an anchor is kept that the workspace does not come of, and ``reset`` is not given.
+        :raises AnchorUnavailable: it cannot be written.
+        """
+        anchoring = Anchoring(places, self._authority.store_id, self._authority.workspace_id)
+        anchor = None if reset else anchoring.read()
+        with self._store.reading() as view:
+            state = self._believed_state(view, _Floor(None, None))
+            if anchor is not None:
+                anchoring.check(self._authority, view, state, anchor)
+        if reset:
+            anchoring.reset(self._authority, state)
+        else:
+            anchoring.advance(self._authority, state, first=True)
+        return Anchor.of(self._authority, state)
+
     def sealer(self, purpose: str) -> Sealer:
         """What seals values that are no documents (results, parameters) under this workspace's key."""
         return Sealer(self._authority.keyring, purpose)
@@ -434,16 +479,18 @@ class Registry:
 
     @contextmanager
     def _viewing(self) -> Iterator[tuple[View, StateRecord]]:
-        floor = self._seen
+        floor = _Floor(self._seen, self._anchoring.kept() if self._anchoring else None)
         with self._store.reading() as view:
             yield view, self._believed_state(view, floor)
 
     @contextmanager
     def _changing(self) -> Iterator[Change]:
         """A change, and with it what the audit still has to say of repeated loads."""
-        floor = self._seen
+        floor = _Floor(self._seen, self._writable_anchor())
         with self._store.writing() as transaction:
             state = self._believed_state(transaction, floor)
+            if self._anchoring is not None and floor.anchor is not None and floor.anchor.seq < state.seq:
+                self._anchoring.advance(self._authority, state)
             change = Change(self._authority, transaction, state, actor=self._actor, now=datetime.now(UTC))
             counts = self._repeats.drain()
             try:
@@ -455,17 +502,44 @@ class Registry:
                 self._repeats.give_back(counts)
                 raise
         self._see(_Seen(state, row.record, row.mac))
+        if self._anchoring is not None:
+            self._anchoring.follow(self._authority, state)
 
-    def _believed_state(self, view: View, floor: _Seen | None) -> StateRecord:
-        """The state of the workspace, not older than what this process had seen when it began to read."""
+    def _writable_anchor(self) -> Anchor | None:
+        """The anchor that is kept, where one is to be, before something is changed or revealed.
+
+        :raises AnchorUnavailable: there is none, or it could not follow.
+        """
+        if self._anchoring is None:
+            return None
+        self._anchoring.check_writable()
+        return self._anchoring.kept()
+
+    def _believed_state(self, view: View, floor: _Floor) -> StateRecord:
+        """The state of the workspace, not older than what this process or the anchor had seen when it began to read."""
         row = view.workspace(self._authority.workspace)
-        if row is not None and floor is not None and (row.record, row.mac) == (floor.record, floor.mac):
-            return floor.state
-        state = self._authority.state(row)
-        assert row is not None  # noqa: S101  # state() refuses None
-        _check_not_older(state, row.record, floor)
-        self._see(_Seen(state, row.record, row.mac))
+        seen = floor.seen
+        if row is not None and seen is not None and (row.record, row.mac) == (seen.record, seen.mac):
+            state = seen.state
+        else:
+            state = self._authority.state(row)
+            assert row is not None  # noqa: S101  # state() refuses None
+            _check_not_older(state, row.record, seen)
+            self._see(_Seen(state, row.record, row.mac))
+        if self._anchoring is not None and floor.anchor is not None:
+            self._anchoring.check(self._authority, view, state, floor.anchor)
         return state
+
+    def _is_unchanged(self, rows: LoadedRows, warm: _Warm, floor: _Floor) -> bool:
+        """Whether rows are those that were verified, under a state that was."""
+        seen = floor.seen
+        if seen is None or (rows[0], rows[1]) != (seen.record, seen.mac) or rows[2:9] != warm.rows:
+            return False
+        if self._anchoring is not None and (
+            floor.anchor is None or not self._anchoring.has_passed(floor.anchor, seen.state)
+        ):
+            return False
+        return seen.state.root == warm.root
 
     def _see(self, seen: _Seen) -> None:
         with self._lock:
@@ -518,10 +592,6 @@ class Registry:
         self._repeats = Repeats()
         self._authority = replace(self._authority, trie=Trie())
         self._store.after_fork()
-
-
-def _is_unchanged(rows: LoadedRows, warm: _Warm, seen: _Seen) -> bool:
-    return rows[0] == seen.record and rows[1] == seen.mac and seen.state.root == warm.root and rows[2:9] == warm.rows
 
 
 def _open(warm: _Warm, body: bytes | None) -> bytes:

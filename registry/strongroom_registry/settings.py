@@ -9,10 +9,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class RegistrySettings(BaseSettings):
-    """``STRONGROOM_HOME``, ``_REGISTRY``, ``_KEY``, ``_WORKSPACE`` and ``_ACTOR``; an empty variable counts as absent.
+    """``STRONGROOM_HOME``, ``_REGISTRY``, ``_KEY``, ``_WORKSPACE``, ``_ACTOR`` and ``_ANCHOR``; an empty variable is an
+    absent one.
 
     ``registry`` is the URL of the store, ``key`` the URI of the place where its key lies. ``actor`` is who the audit
-    says did it, by default the user and the host.
+    says did it, by default the user and the host. ``anchor`` is the URI of the place where anchors are kept.
     """
 
     model_config = SettingsConfigDict(env_prefix="STRONGROOM_", env_ignore_empty=True, hide_input_in_errors=True)
@@ -22,6 +23,7 @@ class RegistrySettings(BaseSettings):
     key: str | None = None
     workspace: str = "default"
     actor: str | None = None
+    anchor: str | None = None
 
     @property
     def url(self) -> str:

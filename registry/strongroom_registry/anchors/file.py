@@ -146,7 +146,7 @@ class AnchorFile:
         except OSError as exc:
             raise self._unavailable("written", exc.strerror) from None
 
-    def _unavailable(self, what: str, why: str) -> AnchorUnavailable:
+    def _unavailable(self, what: str, why: str | None) -> AnchorUnavailable:
         return AnchorUnavailable(
             f"The anchor at {self.path} cannot be {what}: {why}.",
             "Make its file and folder usable for this user, or name another place in STRONGROOM_ANCHOR.",
