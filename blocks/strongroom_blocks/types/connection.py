@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -14,6 +14,8 @@ from strongroom_blocks.block import Block
 from strongroom_blocks.errors import BlockValidationError
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.secrets import SecretDict
+
+C = TypeVar("C")
 
 _EXTRA = "__extra__"
 _FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port")
@@ -63,7 +65,6 @@ class Connection(Block, slug="connection", icon="plug"):
         return value
 
     @classmethod
-    @without_frames
     def from_uri(cls, uri: str, *, description: str | None = None) -> Self:
         """A connection from a URI as Airflow writes one: ``type://login:password@host:port/schema?extra=…``.
 
@@ -72,20 +73,23 @@ class Connection(Block, slug="connection", icon="plug"):
 
         :raises BlockValidationError: it is no such URI; the error does not quote it.
         """
-        return cls(**_parts(uri), description=description)
+        made = _tried(lambda: cls(**_parts(uri), description=description))
+        uri = ""
+        if isinstance(made, BlockValidationError):
+            raise made
+        return made
 
     @classmethod
-    @without_frames
     def from_json(cls, value: str | Mapping[str, Any]) -> Self:
         """A connection from Airflow's JSON: the fields by name, ``extra`` an object or the JSON text of one.
 
         :raises BlockValidationError: a name that is no field, or a value that does not fit; no value is quoted.
         """
-        fields = _object(value) if isinstance(value, str) else dict(value)
-        if fields is None:
-            raise BlockValidationError("The connection is no JSON object.", 'Write {"conn_type": "postgres", …}')
-        extra = fields.pop("extra", None)
-        return cls(**fields, extra=_extra(extra) if isinstance(extra, str) else extra or {})
+        made = _tried(lambda: cls(**_fields(value)))
+        value = ""
+        if isinstance(made, BlockValidationError):
+            raise made
+        return made
 
     @without_frames
     def get_uri(self) -> str:
@@ -169,6 +173,24 @@ def _object(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _tried(make: Callable[[], C]) -> C | BlockValidationError:
+    """What is made, or the error to raise where no frame holds what it was made from."""
+    try:
+        return make()
+    except BlockValidationError as error:
+        refusal = error.with_traceback(None)
+        refusal.__context__ = refusal.__cause__ = None
+        return refusal
+
+
+def _fields(value: str | Mapping[str, Any]) -> dict[str, Any]:
+    fields = _object(value) if isinstance(value, str) else dict(value)
+    if fields is None:
+        raise BlockValidationError("The connection is no JSON object.", 'Write {"conn_type": "postgres", …}')
+    extra = fields.pop("extra", None)
+    return {**fields, "extra": _extra(extra) if isinstance(extra, str) else extra or {}}
 
 
 def _parts(uri: str) -> dict[str, Any]:
