@@ -11,6 +11,7 @@ StrongroomError (of the registry)
     ├── WrongBlockType (TypeMismatch)           a document of another type than the one asked for
     ├── SchemaMismatch (BlockValidationError)   an old document that fits no upgrade
     ├── SchemaNewer                             a document written by a newer class
+    ├── UnknownField (LookupError)              a path that leads to no field
     ├── InvalidKey (ValueError)                 a path that is no key, or leaves its folder
     ├── InvalidSecretReference (ValueError)     a text that is no reference to a secret, or of no known source
     ├── CheckFailed                             what a block stands for does not work
@@ -94,6 +95,10 @@ class AmbiguousBlockType(BlockError, LookupError):
 
 class WrongBlockType(BlockError, TypeMismatch):
     """The document is of another type than the one that was asked for."""
+
+
+class UnknownField(BlockError, LookupError):
+    """A path that leads to no field of a block, or a setting that is none."""
 
 
 class InvalidKey(BlockError, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -37,6 +37,23 @@ def refusal(cls: type[Block], error: ValidationError, data: Any) -> BlockValidat
     )
     told = "; ".join(map(str, problems))
     return BlockValidationError(f"The values do not fit {cls.__name__}: {told}.", "", problems)
+
+
+def problems_of(error: ValidationError, secrets: Iterable[Any], place: str) -> tuple[FieldProblem, ...]:
+    """What one of pydantic's errors says, without the input.
+
+    :param secrets: plain values that reasons must not quote.
+    :param place: the dotted path of what was validated.
+    """
+    inputs = sorted({text for text in _leaves(list(secrets)) if text}, key=len, reverse=True)
+    return tuple(
+        FieldProblem(
+            ".".join([place, *(STARS if str(part) in inputs else str(part) for part in entry["loc"])]),
+            entry["type"],
+            _reason(entry["type"], entry["msg"], inputs),
+        )
+        for entry in error.errors(include_url=False, include_context=False, include_input=False)
+    )
 
 
 def _reason(kind: str, message: str, inputs: list[str]) -> str:

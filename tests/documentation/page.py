@@ -84,7 +84,7 @@ def run_page(page: Path, folder: Path) -> None:
             (folder / title[1]).write_text(token.content)
         elif language == "python":
             line = token.map[0] + 1 if token.map else 0
-            exec(compile("\n" * line + token.content, str(page), "exec"), namespace)
+            exec(compile("\n" * line + token.content, str(page), "exec", dont_inherit=True), namespace)
         elif language == "console":
             run_console(token.content, folder)
 
