@@ -7,7 +7,7 @@ from uuid import UUID
 from strongroom_registry.anchor import ANCHOR_PURPOSE, Anchor
 from strongroom_registry.anchors.store import AnchorStore
 from strongroom_registry.authority import Authority
-from strongroom_registry.errors import AnchorTampered, AnchorUnavailable, StoreRolledBack
+from strongroom_registry.errors import AnchorTampered, AnchorUnavailable, SealBroken, StoreRolledBack
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.stores.store import View
 from strongroom_registry.verification import proven_mac
@@ -96,9 +96,7 @@ class Anchoring:
                 raise AnchorUnavailable(
                     f"The anchor at {self._places.uri} is gone.", "See who removed it, then `strongroom anchor write`."
                 )
-            if line is not None and _proven(authority, Anchor.parse(line)).seq >= state.seq:
-                return None
-            return new.line
+            return new.line if line is None or _is_behind(authority, Anchor.parse(line), new) else None
 
         self._owed = (authority, state)
         self._places.update(self._store_id, self._workspace_id, choose)
@@ -133,7 +131,7 @@ def check_anchor(authority: Authority, view: View, state: StateRecord, anchor: A
             f"{state.epoch}: an older copy of the registry was put back.",
             _IF_RESTORED,
         )
-    _proven(authority, anchor)
+    _check_mac(authority, anchor)
     if anchor.seq > state.seq:
         raise StoreRolledBack(
             f"The workspace {authority.workspace!r} is at change {state.seq}, and its anchor says {anchor.seq}: an "
@@ -156,7 +154,18 @@ def _comes_of(authority: Authority, view: View, state: StateRecord, anchor: Anch
     return proven_mac(authority, view, state, anchor.audit_seq) == anchor.audit_mac
 
 
-def _proven(authority: Authority, anchor: Anchor) -> Anchor:
-    if not authority.fits(ANCHOR_PURPOSE, anchor.record, anchor.mac):
+def _is_behind(authority: Authority, kept: Anchor, new: Anchor) -> bool:
+    if kept.epoch > new.epoch:  # somebody rotated the key meanwhile, and this process does not know the new one yet
+        return False
+    _check_mac(authority, kept)
+    return kept.seq < new.seq
+
+
+def _check_mac(authority: Authority, anchor: Anchor) -> None:
+    """An anchor that was left behind may be of an epoch that was retired since."""
+    try:
+        key = authority.keyring.any_epoch(anchor.epoch)
+    except SealBroken:
+        key = None
+    if key is None or not key.verify(ANCHOR_PURPOSE, anchor.record, anchor.mac):
         raise AnchorTampered(f"The anchor of the workspace {authority.workspace!r} was changed.", _REMEDY)
-    return anchor
