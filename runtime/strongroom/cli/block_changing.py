@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from strongroom.cli.completion import type_slugs
+from strongroom.cli.confirmation import confirm, yes_option
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import print_json
 from strongroom.cli.references import bare, name_argument, parse
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 message_option = click.option(
     "-m", "--message", default="", help="What this is for; stands in the history, so no secret."
 )
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 def _value_options(function: Any) -> Any:
@@ -192,7 +192,7 @@ def destroy(name: str, yes: bool, as_json: bool) -> None:
     with opened_registry() as registry:
         registry.head(reference.name)
         if not yes:
-            _confirm(str(reference))
+            confirm(str(reference), to="destroy", done="destroyed")
         head = registry.destroy(reference.name, reference.version)
     what = head.name if reference.version is None else f"Version {reference.version} of {head.name}"
     _tell(head, f"{what} is destroyed.", as_json)
@@ -221,13 +221,6 @@ def _gather(start: Block | type[Block], given: dict[str, Any]) -> Values:
     for text in given["settings"]:
         values.from_argument(text)
     return values
-
-
-def _confirm(name: str) -> None:
-    if not _may_ask():
-        raise CommandError(f"Nothing confirms that {name} is to be destroyed.", "Add --yes.", Exit.USAGE)
-    if click.prompt(f"This cannot be undone. Type {name} to destroy it", err=True) != name:
-        raise CommandError("That is another name; nothing was destroyed.", "", Exit.REFUSED)
 
 
 def _report(version: Version, as_json: bool) -> None:

@@ -1,0 +1,160 @@
+"""``strongroom anchor``: what finds that the whole registry was put back to an earlier moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from strongroom.cli.confirmation import confirm, yes_option
+from strongroom.cli.outcome import CommandError, Exit
+from strongroom.cli.output import facts, print_json
+from strongroom.cli.session import opened_registry
+from strongroom.cli.teaching import group, json_option
+
+if TYPE_CHECKING:
+    from strongroom_registry.anchor import Anchor
+    from strongroom_registry.registry import Registry
+
+
+@group(
+    "anchor",
+    examples="""
+        export STRONGROOM_ANCHOR=file:/mnt/elsewhere/anchors
+        strongroom anchor write        # the first one
+        strongroom anchor check
+    """,
+)
+def anchor() -> None:
+    """Keep a line apart from the registry that says where it stood, and find an old copy by it.
+
+    The place is named by STRONGROOM_ANCHOR. Every command and flow then refuses a registry that is older than its
+    anchor, and moves the anchor on after each change.
+    """
+
+
+@anchor.command(
+    "show",
+    examples="""
+        strongroom anchor show
+        strongroom anchor show --json | jq -r .registry.anchor    # a line to keep on paper, or in a ticket
+    """,
+)
+@json_option
+def show(as_json: bool) -> None:
+    """Show what the anchor says, and where the registry stands. Compares nothing."""
+    place = _place()
+    with opened_registry(anchor="") as registry:
+        here = registry.anchor()
+    kept = _kept(place, here)
+    if as_json:
+        print_json({"place": place, "kept": kept and _shape(kept), "registry": _shape(here)})
+        return
+    facts(
+        [
+            ("Place", place or "not set: STRONGROOM_ANCHOR"),
+            ("Kept", _words(kept) if kept else "nothing"),
+            ("Registry", _words(here)),
+            ("As a line", here.line),
+        ]
+    )
+
+
+@anchor.command(
+    "check",
+    examples="""
+        strongroom anchor check
+        strongroom anchor check strongroom-anchor-v1:00000001…     # one from paper, or from a ticket
+    """,
+)
+@click.argument("line", required=False, metavar="[ANCHOR]")
+@json_option
+def check(line: str | None, as_json: bool) -> None:
+    """Hold the registry against its anchor, or against the one that is given. Exits with 6 if it is older."""
+    from strongroom_registry.anchor import Anchor
+
+    if line is None:
+        _configured()
+        with opened_registry() as registry:  # refuses what is older
+            here, kept = registry.anchor(), _kept(_place(), registry.anchor())
+    else:
+        kept = Anchor.parse(line)
+        with opened_registry(anchor="") as registry:
+            registry.check_anchor(kept)
+            here = registry.anchor()
+    if as_json:
+        print_json({"ok": True, "kept": kept and _shape(kept), "registry": _shape(here)})
+    else:
+        click.echo(f"The registry goes on from its anchor: {_words(kept or here)}; it is at {_words(here)}.")
+
+
+@anchor.command(
+    "write",
+    examples="""
+        strongroom anchor write
+        strongroom anchor write --reset      # after a backup was restored on purpose
+    """,
+)
+@click.option("--reset", is_flag=True, help="Accept the registry as it is, though the anchor says that it was further.")
+@yes_option
+@json_option
+def write(reset: bool, yes: bool, as_json: bool) -> None:
+    """Write the first anchor, or move the one that is there to where the registry stands.
+
+    Refused where the registry is older than its anchor, unless --reset says that this is meant.
+    """
+    from strongroom_registry.anchors import open_anchor_store
+
+    place = _configured()
+    with opened_registry(anchor="") as registry:
+        if reset and not yes:
+            _confirm_reset(registry, place)
+        written = registry.write_anchor(open_anchor_store(place), reset=reset)
+    if as_json:
+        print_json({"place": place, "kept": _shape(written)})
+    else:
+        click.echo(f"The anchor at {place} says: {_words(written)}.")
+
+
+def _confirm_reset(registry: Registry, place: str) -> None:
+    from strongroom_registry.errors import AnchorTampered
+
+    here = registry.anchor()
+    try:
+        kept = _kept(place, here)
+        was = f"The anchor says {_words(kept)}" if kept else "There is no anchor"
+    except AnchorTampered:
+        was = "The anchor cannot be read"
+    consequence = f"{was}, the registry is at {_words(here)}. What came in between is given up."
+    confirm(registry.workspace, to="accept", done="changed", consequence=consequence)
+
+
+def _place() -> str | None:
+    from strongroom_registry.settings import RegistrySettings
+
+    return RegistrySettings().anchor
+
+
+def _configured() -> str:
+    place = _place()
+    if place is None:
+        raise CommandError(
+            "STRONGROOM_ANCHOR is not set.", "Set it to a place apart from the registry: file:/path", Exit.USAGE
+        )
+    return place
+
+
+def _kept(place: str | None, here: Anchor) -> Anchor | None:
+    from strongroom_registry.anchor import Anchor
+    from strongroom_registry.anchors import open_anchor_store
+
+    line = open_anchor_store(place).read(here.store_id, here.workspace_id) if place else None
+    return None if line is None else Anchor.parse(line)
+
+
+def _shape(anchor: Anchor) -> dict[str, Any]:
+    return {"change": anchor.seq, "audit_entry": anchor.audit_seq, "epoch": anchor.epoch, "anchor": anchor.line}
+
+
+def _words(anchor: Anchor) -> str:
+    return f"change {anchor.seq}, audit entry {anchor.audit_seq}"
