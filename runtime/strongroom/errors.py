@@ -37,6 +37,10 @@ StrongroomError (strongroom_registry.errors)
 │   ├── ResultKeyMismatch                   sealed with another key, or for another place
 │   ├── UnserializableResult (ValueError)
 │   └── InvalidSerializer (ValueError)
+├── InterchangeProblem                      moving in or out, and configuration kept in files
+│   ├── UnreadableFile (ValueError)         a file that is not what it should be; nothing of it is quoted
+│   ├── UnfitDocument (ValueError)          a document in a file that cannot be saved as it stands there
+│   └── UnknownImporter (LookupError)       no importer of this name is installed
 └── NotResumable (RuntimeError)             a run that cannot be continued
 """
 
@@ -191,3 +195,19 @@ class InvalidSerializer(ResultProblem, ValueError):
 
 class NotResumable(StrongroomError, RuntimeError):
     """A run that cannot be continued."""
+
+
+class InterchangeProblem(StrongroomError):
+    """Something is wrong with what is moved in or out."""
+
+
+class UnreadableFile(InterchangeProblem, ValueError):
+    """A file that is not what it should be: no JSON or YAML, too deep, cut short. Nothing of it is quoted."""
+
+
+class UnfitDocument(InterchangeProblem, ValueError):
+    """A document in a file that cannot be saved as it stands there."""
+
+
+class UnknownImporter(InterchangeProblem, LookupError):
+    """No importer of this name is installed."""
