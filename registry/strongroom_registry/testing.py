@@ -80,6 +80,14 @@ class StoreContract:
         empty.initialise(lambda *_: pytest.fail("filled twice"))
         assert empty.store_id == store_id
 
+    def test_a_store_that_is_restored_has_the_id_that_it_had(self, empty: Store) -> None:
+        seen: list[bytes] = []
+        empty.initialise(lambda _, store_id: seen.append(store_id), store_id=b"s" * 16)
+        assert empty.store_id == b"s" * 16
+        assert seen == [b"s" * 16]
+        empty.initialise(lambda *_: pytest.fail("filled twice"), store_id=b"t" * 16)
+        assert empty.store_id == b"s" * 16
+
     def test_an_initialisation_that_fails_leaves_the_store_empty(self, empty: Store) -> None:
         def fail(transaction: Transaction, store_id: bytes) -> None:
             fill(transaction, store_id)
@@ -246,6 +254,8 @@ class StoreContract:
         with store.reading() as view:
             assert view.uses(WORKSPACE.id, "lake") == [rows[2], rows[1], rows[0]]
             assert view.uses(b"x" * 16, "lake") == []
+            assert list(view.all_uses(WORKSPACE.id)) == [rows[2], rows[1], rows[0], rows[3]]
+            assert list(view.all_uses(b"x" * 16)) == []
         with store.writing() as transaction:
             transaction.remove_uses(WORKSPACE.id, "app", 9)
             assert transaction.uses(WORKSPACE.id, "lake") == [rows[1], rows[0]]

@@ -117,6 +117,9 @@ class _MemoryTransaction:
     def uses(self, workspace: bytes, used: str) -> Sequence[UseRow]:
         return self._tables.under("uses", (workspace, used))
 
+    def all_uses(self, workspace: bytes) -> Iterator[UseRow]:
+        return iter(self._tables.under("uses", (workspace,)))
+
     def search(self, workspace: bytes, text: bytes) -> Iterator[HeadRow]:
         for head in self.heads(workspace):
             if any(text in row.public for row in self._tables.under("versions", (head.document,))):
@@ -203,10 +206,10 @@ class MemoryStore:
         self._lock = RLock()
         self._closed = False
 
-    def initialise(self, fill: Callable[[Transaction, bytes], None]) -> None:
+    def initialise(self, fill: Callable[[Transaction, bytes], None], *, store_id: bytes | None = None) -> None:
         with self._lock:
             if self.store_id is None:
-                store_id = secrets.token_bytes(16)
+                store_id = store_id or secrets.token_bytes(16)
                 with self.writing() as transaction:
                     fill(transaction, store_id)
                 self.store_id = store_id

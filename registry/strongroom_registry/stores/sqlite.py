@@ -84,6 +84,9 @@ class _SqliteTransaction:
     def uses(self, workspace: bytes, used: str) -> Sequence[UseRow]:
         return [UseRow._make(row) for row in self._execute(_SQL["uses"], (workspace, used))]
 
+    def all_uses(self, workspace: bytes) -> Iterator[UseRow]:
+        return map(UseRow._make, self._execute(_SQL["all_uses"], (workspace,)))
+
     def search(self, workspace: bytes, text: bytes) -> Iterator[HeadRow]:
         return (HeadRow(_text(name), *rest) for name, *rest in self._execute(_SQL["search"], (workspace, text)))
 
@@ -223,7 +226,7 @@ class SqliteStore:
         """16 random bytes that name this store for good; None before :meth:`initialise`."""
         return self._store_id
 
-    def initialise(self, fill: Callable[[Transaction, bytes], None]) -> None:
+    def initialise(self, fill: Callable[[Transaction, bytes], None], *, store_id: bytes | None = None) -> None:
         with self._in_words(), _alone_in(self.path.parent):
             self._recognise()
             if self._store_id is not None:
@@ -234,7 +237,7 @@ class SqliteStore:
                 raise StoreUnavailable(
                     f"The file system of {self.path} cannot hold a write-ahead log.", "Name a place on a local disk."
                 )
-            store_id = secrets.token_bytes(16)
+            store_id = store_id or secrets.token_bytes(16)
             with _transaction(connection, "BEGIN IMMEDIATE") as transaction:
                 sqlite_format.make(connection)
                 connection.execute(_SQL["put_store_id"], (store_id,))

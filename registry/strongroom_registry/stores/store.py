@@ -151,6 +151,9 @@ class View(Protocol):
     def uses(self, workspace: bytes, used: str) -> Sequence[UseRow]:
         """The versions that were saved with a reference to a document, by user and number."""
 
+    def all_uses(self, workspace: bytes) -> Iterator[UseRow]:
+        """All uses of a workspace, by used, user and number."""
+
     def search(self, workspace: bytes, text: bytes) -> Iterator[HeadRow]:
         """The heads of documents of which some version's public projection contains these bytes, by name."""
 
@@ -227,10 +230,12 @@ class Store(Protocol):
     def is_ephemeral(self) -> bool:
         """Whether the store ends with the process, so that a key that does the same is enough."""
 
-    def initialise(self, fill: Callable[[Transaction, bytes], None]) -> None:
+    def initialise(self, fill: Callable[[Transaction, bytes], None], *, store_id: bytes | None = None) -> None:
         """Make an empty store a registry: choose its id, and have ``fill(transaction, store_id)`` write the first
         rows, all in one transaction. A crash before its end leaves the store empty. Where another was faster,
         nothing is done.
+
+        :param store_id: the id of a store that is restored; by default random.
         """
 
     def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:

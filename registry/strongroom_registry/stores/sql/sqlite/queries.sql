@@ -84,6 +84,9 @@ UPDATE versions SET record = ?3, mac = ?4, wrap = ?5 WHERE document = ?1 AND num
 -- name: uses
 SELECT used, user, number FROM uses WHERE workspace = ?1 AND used = ?2 ORDER BY user, number;
 
+-- name: all_uses
+SELECT used, user, number FROM uses WHERE workspace = ?1 ORDER BY used, user, number;
+
 -- name: put_use
 INSERT OR IGNORE INTO uses (workspace, used, user, number) VALUES (?1, ?2, ?3, ?4);
 
