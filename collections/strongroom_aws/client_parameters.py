@@ -58,6 +58,17 @@ class AwsClientParameters(BaseModel):
             raise ValueError("verify_cert_path has no use when verify is false; leave one of them out")
         return self
 
+    def within(self, seconds: float, attempts: int) -> AwsClientParameters:
+        """The same for clients that give up: after so many attempts, each of which waits so long for a connection, and
+        again so long for an answer."""
+        patience = {
+            "connect_timeout": seconds,
+            "read_timeout": seconds,
+            "retries": {"mode": "standard", "total_max_attempts": attempts},
+        }
+        options = self.config.get_secret_value() if self.config else {}
+        return self.model_copy(update={"config": SecretDict(options | patience)})
+
     def arguments(self, service: str) -> dict[str, Any]:
         """Keyword arguments for making a client of ``service``."""
         chosen: dict[str, Any] = {"use_ssl": self.use_ssl, "config": self._config(service)}

@@ -26,7 +26,7 @@ from strongroom_aws.errors import (
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_REJECTED = {
+REJECTED = {
     "AuthFailure",
     "IncompleteSignature",
     "InvalidAccessKeyId",
@@ -36,9 +36,9 @@ _REJECTED = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
-_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "AccountProblem"}
-_BUSY = {
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
+DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "AccountProblem"}
+BUSY = {
     "500", "502", "503", "504", "InternalError", "InternalFailure", "OperationAborted", "RequestTimeout",
     "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests",
 }  # fmt: skip
@@ -95,7 +95,7 @@ def _asked_again(exc: Any, bucket: str, client: S3Client | None) -> Any:
         client.list_objects_v2(Bucket=bucket, MaxKeys=1)
     except botocore.exceptions.ClientError as clearer:
         # A credential that may read but not list says nothing about a missing object.
-        return exc if _code(exc) == "404" and _code(clearer) in _DENIED else clearer
+        return exc if _code(exc) == "404" and _code(clearer) in DENIED else clearer
     except botocore.exceptions.BotoCoreError:
         return exc
     return exc
@@ -116,25 +116,25 @@ def refusal(error: Mapping[str, Any], bucket: str, key: str) -> AwsError:
         )
     if code in {"NoSuchKey", "404"}:
         return ObjectNotFound(f"There is no {place}.", "List the bucket to see the keys that it has.")
-    if code in _REJECTED:
+    if code in REJECTED:
         return CredentialsRejected(
             f"The credentials for {place} were rejected ({code}).",
             "Save the credentials block again with the right access key and secret. A key from AWS does not fit "
             "another store, nor the reverse.",
         )
-    if code in _EXPIRED:
+    if code in EXPIRED:
         return CredentialsExpired(
             f"The temporary credentials for {place} are no longer valid ({code}).",
             "Save the credentials block again with fresh ones, or let it assume a role, which renews itself.",
         )
     if code == "RequestTimeTooSkewed":
         return CredentialsRejected(f"A request for {place} was signed with a wrong time.", "Set this machine's clock.")
-    if code in _DENIED:
+    if code in DENIED:
         return AccessDenied(
             f"Access to {place} is denied{f' ({said})' if said and said != 'Forbidden' else ''}.",
             "Grant the credentials' user or role the right to do this, or use other credentials.",
         )
-    if code in _BUSY:
+    if code in BUSY:
         return ServiceBusy(
             f"The service could not answer for {place} ({code}).", "Try again later, or with less at once."
         )
@@ -169,18 +169,20 @@ def _unsent(exc: Any, bucket: str, key: str) -> AwsError:
         )
     if isinstance(exc, sdk.SSLError):
         return EndpointUnreachable(
-            f"The server for {place} could not prove who it is: {_address(exc)}.",
+            f"The server for {place} could not prove who it is: {address(exc)}.",
             "Point verify_cert_path of the client parameters to the certificates of its authority.",
         )
     if isinstance(exc, sdk.IncompleteReadError | sdk.ResponseStreamingError | sdk.FlexibleChecksumError):
         return _interrupted(bucket, key)
     if isinstance(exc, sdk.HTTPClientError | sdk.ConnectionError):
         return EndpointUnreachable(
-            f"No answer for {place} from {_address(exc)} ({type(exc).__name__}).",
+            f"No answer for {place} from {address(exc)} ({type(exc).__name__}).",
             "Check the network, and endpoint_url of the credentials' client parameters.",
         )
     if isinstance(exc, sdk.NoRegionError):
-        return RequestRefused(f"No region is known for {place}.", "Set region_name of its credentials.")
+        return RequestRefused(
+            f"No region is known for {place}.", "Set region_name of its credentials, or AWS_DEFAULT_REGION."
+        )
     return RequestRefused(
         f"The request for {place} could not be made: {redactor.redact(str(exc))[:_SHOWN].rstrip('.')}.",
         "Correct the block's fields, or the argument that is named.",
@@ -194,7 +196,7 @@ def _interrupted(bucket: str, key: str) -> TransferInterrupted:
     )
 
 
-def _address(exc: Any) -> str:
+def address(exc: Any) -> str:
     """Scheme, host and port: a query may be signed."""
     parts = urlsplit(str(exc.kwargs.get("endpoint_url", "")))
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "the service"
