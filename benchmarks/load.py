@@ -131,7 +131,7 @@ def _listed_by_hand(registry: Registry) -> list[object]:
         "SELECT h.name, h.record, h.mac, v.record, v.mac, v.note, v.public FROM heads h JOIN versions v "
         "ON v.document = h.document AND v.number = (SELECT max(number) FROM versions WHERE document = h.document)"
     )
-    rows = registry._store._connection().execute(query)  # type: ignore[attr-defined]
+    rows = registry._access.store._connection().execute(query)  # type: ignore[attr-defined]
     return [(*columns, json.loads(public)) for *columns, public in rows]
 
 
@@ -237,7 +237,7 @@ Crm.model_validate_json(AESGCM(data_key).decrypt(body[:12], body[12:], b"body"))
 def _filled(path: Path, documents: int) -> Iterator[Registry]:
     """A registry with so many documents, filled without waiting for the disk."""
     with open_registry(f"sqlite:///{path}") as registry:
-        connection = registry._store._connection()  # type: ignore[attr-defined]
+        connection = registry._access.store._connection()  # type: ignore[attr-defined]
         connection.execute("PRAGMA synchronous = OFF")
         for number in range(documents):
             _put(registry, f"document-{number}", b"payload %d" % number)
@@ -267,7 +267,7 @@ def _after_changes(registries: list[Registry], *, rounds: int) -> list[float]:
     """The median time to load what is warm when another document was changed since, the change not counted."""
     times: list[list[float]] = [[] for _ in registries]
     for registry in registries:
-        registry._store._connection().execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]
+        registry._access.store._connection().execute("PRAGMA synchronous = OFF")  # type: ignore[attr-defined]
         registry.get("document-7")
     for turn in range(rounds):
         for registry, taken in zip(registries, times, strict=True):

@@ -164,7 +164,7 @@ def _is_behind(authority: Authority, kept: Anchor, new: Anchor) -> bool:
 def _check_mac(authority: Authority, anchor: Anchor) -> None:
     """An anchor that was left behind may be of an epoch that was retired since."""
     try:
-        key = authority.keyring.any_epoch(anchor.epoch)
+        key = authority.keyring.epoch(anchor.epoch)
     except SealBroken:
         key = None
     if key is None or not key.verify(ANCHOR_PURPOSE, anchor.record, anchor.mac):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
+from strongroom_registry.audit import AUDIT_PURPOSE
 from strongroom_registry.canonical import Malformed
 from strongroom_registry.envelope import Binding
 from strongroom_registry.errors import (
@@ -55,14 +56,28 @@ class Authority:
     workspace: str
     keyring: Keyring
     trie: Trie
+    oldest: int = 1
+    """The first epoch that is not retired: documents of those before are not believed."""
 
     def fits(self, purpose: bytes, record: bytes, mac: bytes, *, after: bytes = b"") -> bool:
         """Whether the MAC of a record, which may cover what stands before it, is right."""
         try:
-            key = self.keyring.epoch(record_epoch(record))
+            epoch = record_epoch(record)
+            if epoch < self.oldest and purpose != AUDIT_PURPOSE:
+                return False
+            key = self.keyring.epoch(epoch)
         except (Malformed, TypeError, SealBroken):  # TypeError: a column that holds no bytes
             return False
         return key.verify(purpose, after + record, mac)
+
+    def learn_keys(self, view: View, row: WorkspaceRow) -> None:
+        """Read the keys again where the state of the workspace is under one that this process does not know yet."""
+        try:
+            epoch = record_epoch(row.record)
+        except (Malformed, TypeError):
+            return
+        if epoch not in self.keyring.epochs:
+            self.keyring.learn(view.keys(self.workspace_id))
 
     def state(self, row: WorkspaceRow | None) -> StateRecord:
         """The state of the workspace.

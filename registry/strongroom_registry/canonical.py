@@ -101,6 +101,10 @@ class Cursor:
     def instant(self) -> datetime:
         return moment(self.u64())
 
+    def has_more(self) -> bool:
+        """Whether anything is left."""
+        return self._position < len(self._data)
+
     def end(self) -> None:
         """Refuse bytes that are left over."""
         if self._position != len(self._data):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from strongroom_registry.audit import AUDIT_PURPOSE, AuditEntry, Subject, encode_entry
 from strongroom_registry.authority import Authority, ProvenVersion
+from strongroom_registry.document import Reference
 from strongroom_registry.envelope import seal
 from strongroom_registry.heads import VERSION_PURPOSE, HeadRecord, Note, StateRecord, VersionRecord, hashed
-from strongroom_registry.stores.store import AuditRow, Transaction, VersionRow, WorkspaceRow
+from strongroom_registry.stores.store import AuditRow, Transaction, UseRow, VersionRow, WorkspaceRow
 from strongroom_registry.tree import Leaf
 
 
@@ -28,6 +30,21 @@ class Change:
         self._state = replace(state, seq=state.seq + 1)
         self.actor = actor
         self.now = now
+
+    @property
+    def authority(self) -> Authority:
+        """What the rows of this change are believed and signed by."""
+        return self._authority
+
+    @property
+    def transaction(self) -> Transaction:
+        """The transaction that this change is made in."""
+        return self._transaction
+
+    @property
+    def state(self) -> StateRecord:
+        """The state of the workspace as this change has it so far."""
+        return self._state
 
     def head(self, name: str) -> HeadRecord | None:
         """The believed head of a document, or None."""
@@ -48,6 +65,25 @@ class Change:
         self._state = replace(self._state, root=root)
         return head
 
+    def resign(self, heads: Sequence[HeadRecord]) -> None:
+        """Write heads as they are, under the current key."""
+        rows = [self._authority.signed_head(head) for head in heads]
+        self._transaction.put_heads(self._authority.workspace_id, rows)
+        leaves = [Leaf(row.path, row.mac) for row in rows]
+        root, nodes = self._authority.trie.insert_all(self._state.root, leaves, self._node)
+        self._transaction.put_nodes(self._authority.workspace_id, nodes)
+        self._state = replace(self._state, root=root)
+
+    def retire_before(self, oldest: int) -> None:
+        """Have no document of an epoch before this one be believed any more."""
+        self._state = replace(self._state, oldest=oldest)
+
+    def put_uses(self, head: HeadRecord, references: Iterable[str]) -> None:
+        """Write down that the current version of a document refers to others."""
+        names = {Reference.parse(reference).name for reference in references}
+        rows = [UseRow(name, head.name, head.current) for name in sorted(names)]
+        self._transaction.put_uses(self._authority.workspace_id, rows)
+
     def put_version(self, record: VersionRecord, note: Note, public: bytes, payload: bytes) -> ProvenVersion:
         """Seal and write a version; the hashes in ``record`` are filled in here."""
         key = self._authority.keyring.current
@@ -66,6 +102,7 @@ class Change:
         row = self._authority.version_row(self._transaction, head, number)
         self._authority.believed_version(head, row)
         self._transaction.put_version(head.document, row._replace(wrap=None, public=b"", body=b""))
+        self._transaction.remove_uses(self._authority.workspace_id, head.name, number)
 
     def audit(self, subject: Subject, count: int = 1) -> None:
         """Add an entry to the audit."""

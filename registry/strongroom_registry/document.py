@@ -113,7 +113,8 @@ class Version:
     """One version of a document, without its payload.
 
     ``number`` counts from 1 and is never reused. ``schema`` is the fingerprint of the schema it was written with.
-    ``public`` holds the bytes of the public projection, empty where the type declares none.
+    ``public`` holds the bytes of the public projection, empty where the type declares none. ``references`` are those to
+    other documents, ``expires_at`` is when what is in it stops working, where that is known.
     """
 
     document: str
@@ -127,6 +128,8 @@ class Version:
     message: str
     labels: tuple[str, ...] = ()
     public: bytes = b""
+    references: tuple[str, ...] = ()
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,8 @@ class Head:
     """What a document is now: its current version, its labels, its state.
 
     ``generation`` grows when a deleted name is used again, so that a stale compare-and-set cannot win.
-    ``quarantine`` is the reason why the row cannot be trusted, where it cannot.
+    ``created_at``, ``references`` and ``expires_at`` are those of the current version. ``quarantine`` is the reason why
+    the row cannot be trusted, where it cannot.
     """
 
     name: str
@@ -147,6 +151,9 @@ class Head:
     updated_at: datetime | None
     public: bytes = b""
     quarantine: str | None = None
+    created_at: datetime | None = None
+    references: tuple[str, ...] = ()
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

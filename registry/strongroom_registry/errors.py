@@ -12,6 +12,8 @@ StrongroomError
 │   ├── NameTaken (ValueError)
 │   ├── StaleExpectation (ValueError)   a compare-and-set that lost
 │   ├── TypeMismatch (ValueError)
+│   ├── DocumentInUse (ValueError)      others refer to it
+│   ├── KeyInUse (ValueError)           a wrap without which a key could not be opened
 │   └── TooLarge (ValueError)
 ├── KeyProblem
 │   ├── InvalidKeyUri (ValueError)
@@ -105,6 +107,14 @@ class StaleExpectation(RegistryRefusal, ValueError):
 
 class TypeMismatch(RegistryRefusal, ValueError):
     """The document is of another type."""
+
+
+class DocumentInUse(RegistryRefusal, ValueError):
+    """Other documents refer to this one."""
+
+
+class KeyInUse(RegistryRefusal, ValueError):
+    """A wrap without which the workspace's key could not be opened any more."""
 
 
 class TooLarge(RegistryRefusal, ValueError):

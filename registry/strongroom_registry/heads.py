@@ -7,7 +7,7 @@ of the key that its MAC is made with, since that has to be known before anything
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from struct import Struct
@@ -33,20 +33,35 @@ def record_epoch(record: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a version says about itself beside its payload: when, by whom, why."""
+    """What a version says about itself beside its payload: when, by whom, why, what it refers to, how long it is good.
+
+    The last two stand in the canonical bytes only where one of them says something.
+    """
 
     created_at: datetime
     actor: str
     message: str
+    references: tuple[str, ...] = ()
+    expires_at: datetime | None = None
 
     def encode(self) -> bytes:
-        return instant(self.created_at) + text(self.actor) + text(self.message)
+        start = instant(self.created_at) + text(self.actor) + text(self.message)
+        if not self.references and self.expires_at is None:
+            return start
+        expiry = u64(0) if self.expires_at is None else instant(self.expires_at)
+        return start + many(map(text, self.references)) + expiry
 
     @staticmethod
     def decode(data: bytes) -> Note:
-        cursor = Cursor(data)
-        note = Note(cursor.instant(), cursor.text(), cursor.text())
-        cursor.end()
+        c = Cursor(data)
+        note = Note(c.instant(), c.text(), c.text())
+        if c.has_more():
+            references = tuple([c.text() for _ in range(c.u32())])
+            expiry = c.u64()
+            if not references and not expiry:
+                raise Malformed("a note that says in full what it could leave out")
+            note = replace(note, references=references, expires_at=moment(expiry) if expiry else None)
+        c.end()
         return note
 
 
@@ -177,7 +192,8 @@ class StateRecord:
     """What a workspace is now; rewritten by every transaction.
 
     ``seq`` counts transactions. ``root`` is the root hash of the trie over all heads, so that old rows of one document
-    cannot be put back alone. ``audit_seq`` and ``audit_mac`` are those of the newest audit entry.
+    cannot be put back alone. ``audit_seq`` and ``audit_mac`` are those of the newest audit entry. Documents of epochs
+    before ``oldest`` are not believed; it stands in the canonical bytes only where it is not 1.
     """
 
     epoch: int
@@ -188,15 +204,21 @@ class StateRecord:
     root: bytes
     audit_seq: int
     audit_mac: bytes
+    oldest: int = 1
 
     def encode(self) -> bytes:
         ids = u32(self.epoch) + self.store + self.workspace + text(self.name)
-        return ids + u64(self.seq) + self.root + u64(self.audit_seq) + self.audit_mac
+        oldest = b"" if self.oldest == 1 else u32(self.oldest)
+        return ids + u64(self.seq) + self.root + u64(self.audit_seq) + self.audit_mac + oldest
 
     @staticmethod
     def decode(data: bytes) -> StateRecord:
         c = Cursor(data)
         record = StateRecord(c.u32(), c.take(16), c.take(16), c.text(), c.u64(), c.take(32), c.u64(), c.take(32))
+        if c.has_more():
+            record = replace(record, oldest=c.u32())
+            if not 1 < record.oldest <= record.epoch:
+                raise Malformed("an oldest epoch that cannot be")
         c.end()
         return record
 

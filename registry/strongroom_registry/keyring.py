@@ -110,8 +110,7 @@ class Keyring:
 
     The key of the current epoch is unwrapped and proved when the keyring is opened, so that a wrong key is refused
     before anything is read; older ones when they are first needed. A key has one wrap or several, each by another
-    provider; any of them will do. Epochs before :attr:`oldest` are retired: their keys are wrapped by that of a later
-    epoch, and good for the audit and for sealed values alone.
+    provider; any of them will do. The key of a retired epoch is wrapped by that of a later one.
     """
 
     def __init__(
@@ -121,7 +120,6 @@ class Keyring:
         self._provider = provider
         self.store_id = store_id
         self.workspace_id = workspace_id
-        self.oldest = 1
         self._keys: dict[int, WorkspaceKey] = {}
         self._lock = RLock()
 
@@ -174,18 +172,11 @@ class Keyring:
         return self._records.get(epoch, ())
 
     def epoch(self, number: int) -> WorkspaceKey:
-        """The key of one epoch, for documents.
+        """The key of one epoch, retired or not.
 
-        :raises SealBroken: the workspace has no such epoch, or it is retired: what named it was changed, or is newer
-            than this keyring.
+        :raises SealBroken: the workspace has no such epoch: what named it was changed, or is newer than this keyring.
         :raises WrongKey, KeyProblem, IntegrityError: as :meth:`open`, when the epoch is first needed.
         """
-        if number < self.oldest:
-            raise SealBroken(f"Key epoch {number} is asked for, and it was retired.", _BACKUP)
-        return self.any_epoch(number)
-
-    def any_epoch(self, number: int) -> WorkspaceKey:
-        """As :meth:`epoch`, of a retired one as well: to check the audit with, and to open sealed values."""
         key = self._keys.get(number)
         return key if key is not None else self._unwrap(number)
 
@@ -194,7 +185,7 @@ class Keyring:
 
         :raises SealBroken: it was changed, or put there by somebody else.
         """
-        _check_canary(self.any_epoch(record.epoch), record, self.store_id, self.workspace_id)
+        _check_canary(self.epoch(record.epoch), record, self.store_id, self.workspace_id)
 
     def wrapped_by(self, provider: KeyProvider, epoch: int) -> WrappedKey:
         """The key of an epoch, wrapped by another provider too.
@@ -220,7 +211,6 @@ class Keyring:
         known = [record for records in self._records.values() for record in records]
         keyring = Keyring([*known, *wraps], self._provider, self.store_id, self.workspace_id)
         keyring._keys = {**self._keys, key.epoch: key}
-        keyring.oldest = self.oldest
         return keyring, wraps
 
     def adopt(self, newer: Keyring) -> None:
@@ -236,10 +226,6 @@ class Keyring:
         """
         with self._lock:
             self._records = _by_epoch(wrapped)
-
-    def retire_before(self, oldest: int) -> None:
-        """No document of an epoch before this one is believed any more."""
-        self.oldest = max(self.oldest, oldest)
 
     def _unwrap(self, number: int) -> WorkspaceKey:
         with self._lock:
@@ -264,7 +250,7 @@ class Keyring:
         for record in records:
             later = epoch_of(record.provider)
             if later is not None and later > record.epoch:
-                key = self.any_epoch(later)
+                key = self.epoch(later)
                 return EpochKey(later, key.key_id, key.derive(RETIRED)), record
         problems: list[KeyProblem | IntegrityError] = []
         ours = self._provider.uri

@@ -151,6 +151,8 @@ def version_of(head: HeadRecord, proven: ProvenVersion) -> Version:
         message=proven.note.message,
         labels=head.labels_of(record.number),
         public=proven.public,
+        references=proven.note.references,
+        expires_at=proven.note.expires_at,
     )
 
 
@@ -166,6 +168,9 @@ def head_of(head: HeadRecord, current: ProvenVersion) -> Head:
         labels=head.labels,
         updated_at=head.updated_at,
         public=current.public,
+        created_at=current.note.created_at,
+        references=current.note.references,
+        expires_at=current.note.expires_at,
     )
 
 

@@ -6,36 +6,33 @@ import atexit
 import builtins
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import islice
 from threading import Lock
-from typing import NamedTuple, Self
+from typing import Self
 from uuid import UUID
 from weakref import WeakSet
 
+from strongroom_registry.access import UNFLOORED, Access
 from strongroom_registry.anchor import Anchor
 from strongroom_registry.anchoring import Anchoring, check_anchor
 from strongroom_registry.anchors import AnchorStore
-from strongroom_registry.audit import DONE, AuditEntry, AuditReport, Repeats, Subject
-from strongroom_registry.authority import REMEDY, Authority, ProvenVersion, named
-from strongroom_registry.changes import Change
+from strongroom_registry.audit import DONE, AuditEntry, AuditReport, Subject
+from strongroom_registry.authority import Authority, ProvenVersion, named
 from strongroom_registry.document import Document, DocumentState, Head, Reference, Version, check_name, is_name
 from strongroom_registry.envelope import PAYLOAD_MAX, Opener, Sealed, opener
 from strongroom_registry.errors import (
     AuditUnavailable,
     IntegrityError,
     InvalidReference,
-    RegistryRefusal,
-    RollbackDetected,
     StoreProblem,
     TooLarge,
     TypeMismatch,
     VersionDestroyed,
 )
-from strongroom_registry.heads import HeadRecord, Note, StateRecord, VersionRecord, with_destroyed
+from strongroom_registry.heads import HeadRecord, Note, VersionRecord, with_destroyed
 from strongroom_registry.lifecycle import (
     check_expectation,
     check_loadable,
@@ -53,8 +50,8 @@ from strongroom_registry.lifecycle import (
 )
 from strongroom_registry.listing import listed
 from strongroom_registry.sealer import Sealer
-from strongroom_registry.stores.store import LoadedRows, Store, VersionRow, View
-from strongroom_registry.tree import Trie
+from strongroom_registry.stores.store import Store, VersionRow, View
+from strongroom_registry.uses import doomed, in_use, users
 from strongroom_registry.verification import VerifyReport, proven_entries, verify_audit, verify_documents
 
 MESSAGE_MAX = 4096
@@ -62,21 +59,6 @@ MESSAGE_MAX = 4096
 PUBLIC_MAX = 1024 * 1024
 """The largest public projection, in bytes."""
 _WARM_MAX = 4096
-
-
-class _Seen(NamedTuple):
-    """The newest state of the workspace that this process has seen; an older one is refused from then on."""
-
-    state: StateRecord
-    record: bytes
-    mac: bytes
-
-
-class _Floor(NamedTuple):
-    """The newest state that this process had seen, and the anchor that was kept, when it began to read."""
-
-    seen: _Seen | None
-    anchor: Anchor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +86,22 @@ class Registry:
     """
 
     def __init__(self, store: Store, authority: Authority, *, actor: str, anchoring: Anchoring | None = None) -> None:
-        self._store = store
-        self._authority = authority
-        self._actor = actor
-        self._anchoring = anchoring
+        self._access = Access(store, authority, actor=actor, anchoring=anchoring)
         self._lock = Lock()
-        self._seen: _Seen | None = None
-        self._repeats = Repeats()
         self._warm: dict[str | Reference, _Warm] = {}
-        with self._viewing():
+        with self._access.viewing():
             pass
         _registries.add(self)
 
     @property
     def store_id(self) -> UUID:
         """The id of the store."""
-        return UUID(bytes=self._authority.store_id)
+        return UUID(bytes=self._access.authority.store_id)
 
     @property
     def workspace(self) -> str:
         """The name of the workspace."""
-        return self._authority.workspace
+        return self._access.authority.workspace
 
     def put(
         self,
@@ -139,6 +116,8 @@ class Registry:
         expect: int | None = None,
         retype: bool = False,
         labels: Iterable[str] = (),
+        references: Iterable[str] = (),
+        expires_at: datetime | None = None,
     ) -> Version:
         """Save a document: the first version of a new name, or another version of one that is there.
 
@@ -153,6 +132,8 @@ class Registry:
         :param expect: add a version only if this number is the current one; 0 if there is no such document.
         :param retype: allow another type than the current version has.
         :param labels: labels to move to the new version.
+        :param references: other documents that the payload refers to, as texts such as ``name`` or ``name@3``.
+        :param expires_at: when what is in it stops working, with its time zone.
         :raises NameTaken: the name is taken, and neither ``overwrite`` nor ``expect`` is given.
         :raises StaleExpectation: the current version is not ``expect``.
         :raises TypeMismatch: the document is of another type, and ``retype`` is not given.
@@ -161,7 +142,8 @@ class Registry:
         check_name(name)
         _check_sizes(type, schema, payload, public, message)
         moved = [check_user_label(label) for label in labels]
-        with self._refusals("put", name), self._changing() as change:
+        refers = tuple(sorted({str(Reference.parse(reference)) for reference in references}))
+        with self._access.refusals("put", name), self._access.changing() as change:
             old = change.head(name)
             present = old if old is not None and old.state is DocumentState.LIVE else None
             check_expectation(name, present, overwrite, expect)
@@ -169,9 +151,10 @@ class Registry:
                 check_same_type(name, change.version(present, present.current).record.type, type)
             head = successor(old, name)
             head = replace(head, labels={**head.labels, **dict.fromkeys(moved, head.current)})
-            note = Note(change.now, change.actor, message)
+            note = Note(change.now, change.actor, message, refers, expires_at)
             version = change.put_version(draft(head, type, schema), note, public, payload)
             change.put_head(replace(head, body_hash=version.record.body_hash))
+            change.put_uses(head, refers)
             change.audit(Subject("put", DONE, name, head.document, head.current, message=message))
         return version_of(head, version)
 
@@ -184,15 +167,13 @@ class Registry:
         :raises IntegrityError: something was changed; nothing is handed out.
         :raises AuditUnavailable, AnchorUnavailable: the load cannot be recorded; nothing is handed out.
         """
-        anchor = self._writable_anchor()
+        anchor = self._access.writable_anchor()
         warm = self._warm.get(reference)
         if warm is not None:
-            seen = self._seen
-            rows = self._store.load(self._authority.workspace_id, warm.name, warm.number)
-            if rows is not None and seen is not None and self._is_unchanged(rows, warm, _Floor(seen, anchor)):
+            rows = self._access.store.load(self._access.authority.workspace_id, warm.name, warm.number)
+            if rows is not None and self._access.is_unchanged(rows, warm.rows, warm.root, anchor):
                 payload = _open(warm, rows.body)
-                if not self._repeats.counts(warm.subject):
-                    self._record_load(warm)
+                self._count_load(warm)
                 return Document(warm.id, warm.version, payload)
         return self._get_cold(reference)
 
@@ -202,14 +183,14 @@ class Registry:
         :raises UnknownDocument: there is none of this name.
         """
         check_name(name)
-        with self._viewing() as (view, state):
-            return self._described(view, known(self._authority.head(view, state, name), name))
+        with self._access.viewing() as (authority, view, state):
+            return _described(authority, view, known(authority.head(view, state, name), name))
 
     def exists(self, name: str) -> bool:
         """Whether a document of this name is there and not deleted."""
         check_name(name)
-        with self._viewing() as (view, state):
-            head = self._authority.head(view, state, name)
+        with self._access.viewing() as (authority, view, state):
+            head = authority.head(view, state, name)
         return head is not None and head.state is DocumentState.LIVE
 
     def list(self, glob: str = "*", *, type: str | None = None, deleted: bool = False) -> builtins.list[Head]:
@@ -220,9 +201,9 @@ class Registry:
         :param type: only those of this type.
         :param deleted: those that are deleted or destroyed as well.
         """
-        with self._viewing() as (view, state):
-            rows = [row for row in view.heads(self._authority.workspace_id) if fnmatchcase(row.name, glob)]
-            heads = list(listed(self._authority, view, state, rows))
+        with self._access.viewing() as (authority, view, state):
+            rows = [row for row in view.heads(authority.workspace_id) if fnmatchcase(row.name, glob)]
+            heads = list(listed(authority, view, state, rows))
         shown = (DocumentState.LIVE, DocumentState.QUARANTINED)
         return [
             head
@@ -234,8 +215,8 @@ class Registry:
     def names(self) -> builtins.list[str]:
         """The names that stand in the store, sorted and unverified: of deleted documents too, and what somebody wrote
         there. Quick however many there are; to suggest one, and to be checked before it is relied on."""
-        with self._viewing() as (view, _):
-            return [row.name for row in view.heads(self._authority.workspace_id) if is_name(row.name)]
+        with self._access.viewing() as (authority, view, _):
+            return [row.name for row in view.heads(authority.workspace_id) if is_name(row.name)]
 
     def history(self, name: str) -> builtins.list[Version]:
         """All versions that ever were, the newest first. Opens none.
@@ -243,9 +224,9 @@ class Registry:
         :raises UnknownDocument: there is none of this name.
         """
         check_name(name)
-        with self._viewing() as (view, state):
-            head = known(self._authority.head(view, state, name), name)
-            proven = list(self._authority.versions(view, head, range(head.current, 0, -1)))
+        with self._access.viewing() as (authority, view, state):
+            head = known(authority.head(view, state, name), name)
+            proven = list(authority.versions(view, head, range(head.current, 0, -1)))
         return [version_of(head, version) for version in proven]
 
     def label(self, name: str, label: str, version: int | None = None) -> Head:
@@ -256,7 +237,7 @@ class Registry:
         """
         check_name(name)
         check_user_label(label)
-        with self._refusals("label", name), self._changing() as change:
+        with self._access.refusals("label", name), self._access.changing() as change:
             head = live(change.head(name), name)
             number = head.current if version is None else version
             check_loadable(head, number)
@@ -272,26 +253,56 @@ class Registry:
         """
         check_name(name)
         check_user_label(label)
-        with self._refusals("unlabel", name), self._changing() as change:
+        with self._access.refusals("unlabel", name), self._access.changing() as change:
             head = live(change.head(name), name)
             number = labelled(head, label)
             change.put_head(replace(head, labels={k: v for k, v in head.labels.items() if k != label}))
             change.audit(Subject("unlabel", DONE, name, head.document, number, label))
         return self.head(name)
 
-    def delete(self, name: str, *, message: str = "") -> Head:
+    def delete(self, name: str, *, message: str = "", cascade: bool = False) -> Head:
         """Delete a document, in a way that :meth:`undelete` can undo.
 
         :param message: why; it stands in the audit.
+        :param cascade: delete those that use it as well, and those that use these.
         :raises UnknownDocument, DocumentDeleted: there is none to delete.
+        :raises DocumentInUse: others use it, and ``cascade`` is not given.
         """
         check_name(name)
         _check_message(message)
-        with self._refusals("delete", name), self._changing() as change:
-            head = live(change.head(name), name)
-            change.put_head(replace(head, state=DocumentState.DELETED))
-            change.audit(Subject("delete", DONE, name, head.document, head.current, message=message))
+        with self._access.refusals("delete", name), self._access.changing() as change:
+            heads = doomed(change, live(change.head(name), name))
+            if len(heads) > 1 and not cascade:
+                raise in_use(name, heads[1:])
+            for head in heads:
+                change.put_head(replace(head, state=DocumentState.DELETED))
+                change.audit(Subject("delete", DONE, head.name, head.document, head.current, message=message))
         return self.head(name)
+
+    def used_by(self, name: str) -> builtins.list[Reference]:
+        """The versions, current or labelled, of documents that refer to this one.
+
+        :raises UnknownDocument: there is none of this name.
+        """
+        check_name(name)
+        with self._access.viewing() as (authority, view, state):
+            known(authority.head(view, state, name), name)
+            return [Reference(user.name, None, number) for user, number in users(authority, view, state, name)]
+
+    def search(self, text: str) -> builtins.list[Head]:
+        """The live documents whose public projection holds a text, by name. Opens none.
+
+        A document whose rows were changed is listed as :attr:`~DocumentState.QUARANTINED`, with the reason.
+        """
+        wanted = text.encode()
+        with self._access.viewing() as (authority, view, state):
+            heads = list(listed(authority, view, state, list(view.search(authority.workspace_id, wanted))))
+        quarantined = DocumentState.QUARANTINED
+        return [
+            head
+            for head in heads
+            if head.state is quarantined or (head.state is DocumentState.LIVE and wanted in head.public)
+        ]
 
     def undelete(self, name: str) -> Head:
         """Bring a deleted document back as it was; one that is not deleted stays as it is.
@@ -300,7 +311,7 @@ class Registry:
         :raises VersionDestroyed: it was destroyed.
         """
         check_name(name)
-        with self._refusals("undelete", name), self._changing() as change:
+        with self._access.refusals("undelete", name), self._access.changing() as change:
             head = known(change.head(name), name)
             if head.state is DocumentState.DESTROYED:
                 raise VersionDestroyed(f"{name} was destroyed.", "Nothing brings it back; save it anew.")
@@ -318,7 +329,7 @@ class Registry:
         :raises StoreUnavailable: it is destroyed, and a reader kept the files from being cleaned; repeat it.
         """
         check_name(name)
-        with self._refusals("destroy", name, version), self._changing() as change:
+        with self._access.refusals("destroy", name, version), self._access.changing() as change:
             head = known(change.head(name), name)
             first, last = (1, head.current) if version is None else (version, version)
             check_number(head, last)
@@ -329,13 +340,13 @@ class Registry:
             change.put_head(replace(head, state=state, destroyed=with_destroyed(head.destroyed, first, last)))
             change.audit(Subject("destroy", DONE, name, head.document, version))
         self._warm = {key: warm for key, warm in self._warm.items() if warm.name != name}
-        self._store.scrub()
+        self._access.store.scrub()
         return self.head(name)
 
     def verify(self) -> VerifyReport:
         """Open every version there is, and name each row that is not as it was left. Reveals nothing."""
-        with self._viewing() as (view, state):
-            return verify_documents(self._authority, view, state)
+        with self._access.viewing() as (authority, view, state):
+            return verify_documents(authority, view, state)
 
     def audit(self, *, limit: int | None = None, name: str | None = None) -> Iterator[AuditEntry]:
         """The entries of the audit, the newest first.
@@ -344,23 +355,24 @@ class Registry:
         :param name: only those about this document.
         :raises AuditChainBroken: an entry is not as it was written; :meth:`verify_audit` says which is the first.
         """
-        self._flush()
-        with self._viewing() as (view, state):
-            entries = proven_entries(self._authority, view, state)
+        self._access.flush()
+        with self._access.viewing() as (authority, view, state):
+            entries = proven_entries(authority, view, state)
             wanted = (entry for entry in entries if name is None or entry.name == name)
             found = [*islice(wanted, limit)]
         return iter(found)
 
     def verify_audit(self) -> AuditReport:
         """Check the whole chain, and name the first entry that was changed, removed, inserted or moved."""
-        self._flush()
-        with self._viewing() as (view, state):
-            return verify_audit(self._authority, view, state)
+        self._access.flush()
+        with self._access.viewing() as (authority, view, state):
+            return verify_audit(authority, view, state)
 
     def anchor(self) -> Anchor:
         """Where the workspace stands now, whatever an anchor that is kept may say."""
-        with self._store.reading() as view:
-            return Anchor.of(self._authority, self._believed_state(view, _Floor(None, None)))
+        with self._access.store.reading() as view:
+            authority, _, state = self._access.believed(view, UNFLOORED)
+            return Anchor.of(authority, state)
 
     def check_anchor(self, anchor: Anchor) -> None:
         """Hold the workspace against an anchor of it.
@@ -368,8 +380,8 @@ class Registry:
         :raises StoreRolledBack: the workspace is older than the anchor, or did not come of what that names.
         :raises AnchorTampered: the anchor is that of another workspace, or was not made with a key of this one.
         """
-        with self._viewing() as (view, state):
-            check_anchor(self._authority, view, state, anchor)
+        with self._access.viewing() as (authority, view, state):
+            check_anchor(authority, view, state, anchor)
 
     def write_anchor(self, places: AnchorStore, *, reset: bool = False) -> Anchor:
         """Keep where the workspace stands now: the first anchor, or one that is further than the one that is kept.
@@ -378,30 +390,30 @@ class Registry:
         :raises StoreRolledBack: an anchor is kept that the workspace does not come of, and ``reset`` is not given.
         :raises AnchorUnavailable: it cannot be written.
         """
-        anchoring = Anchoring(places, self._authority.store_id, self._authority.workspace_id)
+        anchoring = Anchoring(places, self._access.authority.store_id, self._access.authority.workspace_id)
         anchor = None if reset else anchoring.read()
-        with self._store.reading() as view:
-            state = self._believed_state(view, _Floor(None, None))
+        with self._access.store.reading() as view:
+            authority, _, state = self._access.believed(view, UNFLOORED)
             if anchor is not None:
-                anchoring.check(self._authority, view, state, anchor)
+                anchoring.check(authority, view, state, anchor)
         if reset:
-            anchoring.reset(self._authority, state)
+            anchoring.reset(authority, state)
         else:
-            anchoring.advance(self._authority, state, first=True)
-        return Anchor.of(self._authority, state)
+            anchoring.advance(authority, state, first=True)
+        return Anchor.of(authority, state)
 
     def sealer(self, purpose: str) -> Sealer:
         """What seals values that are no documents (results, parameters) under this workspace's key."""
-        return Sealer(self._authority.keyring, purpose)
+        return Sealer(self._access.authority.keyring, purpose)
 
     def close(self) -> None:
         """Write what the audit still has to say, and let go of the store. Closing twice is fine."""
         _registries.discard(self)
         try:
-            self._flush()
+            self._access.flush()
         finally:
             self._warm = {}
-            self._store.close()
+            self._access.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -414,59 +426,42 @@ class Registry:
 
     def _get_cold(self, reference: str | Reference) -> Document:
         parsed = Reference.parse(reference) if isinstance(reference, str) else reference
-        with self._refusals("load", parsed.name, parsed.version):
+        with self._access.refusals("load", parsed.name, parsed.version):
             warm, payload = self._opened(parsed, self._warm.get(reference))
-        if not self._repeats.counts(warm.subject):
-            self._record_load(warm)
+        self._count_load(warm)
         self._keep(reference, warm)
         return Document(warm.id, warm.version, payload)
 
     def _opened(self, reference: Reference, former: _Warm | None) -> tuple[_Warm, bytes]:
         """Verify and open what a reference means. What was verified before and is the same still needs no more than its
         place in the trie."""
-        with self._viewing() as (view, state):
-            head_row = view.head(self._authority.workspace_id, reference.name)
-            head = live(self._authority.believed_head(view, state, reference.name, head_row), reference.name)
+        with self._access.viewing() as (authority, view, state):
+            head_row = view.head(authority.workspace_id, reference.name)
+            head = live(authority.believed_head(view, state, reference.name, head_row), reference.name)
             number = selected(head, reference)
             check_loadable(head, number)
-            row = self._authority.version_row(view, head, number)
+            row = authority.version_row(view, head, number)
         rows = (*(head_row or ())[2:4], *row[1:-1])
         if former is not None and former.rows == rows:
             warm = replace(former, root=state.root)
             return warm, _open(warm, row.body)
-        proven = self._authority.believed_version(head, row)
-        warm = self._newly_warm(reference, head, proven, row, state, rows)
+        proven = authority.believed_version(head, row)
+        _check_asserted_type(reference, head, proven)
+        warm = _newly_warm(authority, head, proven, row, state.root, rows)
         payload = _open(warm, row.body)
-        self._authority.check_body(head, proven.record, row.body)
+        authority.check_body(head, proven.record, row.body)
         return warm, payload
 
-    def _newly_warm(
-        self,
-        reference: Reference,
-        head: HeadRecord,
-        proven: ProvenVersion,
-        row: VersionRow,
-        state: StateRecord,
-        rows: tuple[object, ...],
-    ) -> _Warm:
-        _check_asserted_type(reference, head, proven)
-        return _Warm(
-            name=head.name,
-            number=proven.record.number,
-            root=state.root,
-            rows=rows,
-            opener=self._opener(head, proven.record, row),
-            id=UUID(bytes=head.document),
-            version=version_of(head, proven),
-            subject=Subject("load", DONE, head.name, head.document, proven.record.number),
-        )
-
-    def _opener(self, head: HeadRecord, record: VersionRecord, row: VersionRow) -> Opener:
-        key = self._authority.keyring.epoch(record.epoch)
+    def _count_load(self, warm: _Warm) -> None:
+        if self._access.counts(warm.subject):
+            return
         try:
-            return opener(key, self._authority.binding(record), Sealed(row.wrap or b"", row.body))
-        except IntegrityError as exc:
-            raise named(exc, f"{head.name}@{record.number}") from None
+            self._access.record(warm.subject)
+        except StoreProblem as exc:
+            raise AuditUnavailable(
+                f"{warm.name}@{warm.number} is not revealed, because its load cannot be recorded: {exc.problem}",
+                exc.remedy,
+            ) from None
 
     def _keep(self, reference: str | Reference, warm: _Warm) -> None:
         with self._lock:
@@ -474,124 +469,41 @@ class Registry:
                 del self._warm[next(iter(self._warm))]
             self._warm[reference] = warm
 
-    def _described(self, view: View, head: HeadRecord) -> Head:
-        return head_of(head, self._authority.version(view, head, head.current))
-
-    @contextmanager
-    def _viewing(self) -> Iterator[tuple[View, StateRecord]]:
-        floor = _Floor(self._seen, self._anchoring.kept() if self._anchoring else None)
-        with self._store.reading() as view:
-            yield view, self._believed_state(view, floor)
-
-    @contextmanager
-    def _changing(self) -> Iterator[Change]:
-        """A change, and with it what the audit still has to say of repeated loads."""
-        floor = _Floor(self._seen, self._writable_anchor())
-        with self._store.writing() as transaction:
-            state = self._believed_state(transaction, floor)
-            if self._anchoring is not None and floor.anchor is not None and floor.anchor.seq < state.seq:
-                self._anchoring.advance(self._authority, state)
-            change = Change(self._authority, transaction, state, actor=self._actor, now=datetime.now(UTC))
-            counts = self._repeats.drain()
-            try:
-                for subject, count in counts.items():
-                    change.audit(subject, count)
-                yield change
-                state, row = change.finish()
-            except BaseException:
-                self._repeats.give_back(counts)
-                raise
-        self._see(_Seen(state, row.record, row.mac))
-        if self._anchoring is not None:
-            self._anchoring.follow(self._authority, state)
-
-    def _writable_anchor(self) -> Anchor | None:
-        """The anchor that is kept, where one is to be, before something is changed or revealed.
-
-        :raises AnchorUnavailable: there is none, or it could not follow.
-        """
-        if self._anchoring is None:
-            return None
-        self._anchoring.check_writable()
-        return self._anchoring.kept()
-
-    def _believed_state(self, view: View, floor: _Floor) -> StateRecord:
-        """The state of the workspace, not older than what this process or the anchor had seen when it began to read."""
-        row = view.workspace(self._authority.workspace)
-        seen = floor.seen
-        if row is not None and seen is not None and (row.record, row.mac) == (seen.record, seen.mac):
-            state = seen.state
-        else:
-            state = self._authority.state(row)
-            assert row is not None  # noqa: S101  # state() refuses None
-            _check_not_older(state, row.record, seen)
-            self._see(_Seen(state, row.record, row.mac))
-        if self._anchoring is not None and floor.anchor is not None:
-            self._anchoring.check(self._authority, view, state, floor.anchor)
-        return state
-
-    def _is_unchanged(self, rows: LoadedRows, warm: _Warm, floor: _Floor) -> bool:
-        """Whether rows are those that were verified, under a state that was."""
-        seen = floor.seen
-        if seen is None or (rows[0], rows[1]) != (seen.record, seen.mac) or rows[2:9] != warm.rows:
-            return False
-        if self._anchoring is not None and (
-            floor.anchor is None or not self._anchoring.has_passed(floor.anchor, seen.state)
-        ):
-            return False
-        return seen.state.root == warm.root
-
-    def _see(self, seen: _Seen) -> None:
-        with self._lock:
-            if self._seen is None or seen.state.seq > self._seen.state.seq:
-                self._seen = seen
-
-    def _record_load(self, warm: _Warm) -> None:
-        try:
-            with self._changing() as change:
-                change.audit(warm.subject)
-        except StoreProblem as exc:
-            raise AuditUnavailable(
-                f"{warm.name}@{warm.number} is not revealed, because its load cannot be recorded: {exc.problem}",
-                exc.remedy,
-            ) from None
-        self._repeats.opened(warm.subject)
-
-    @contextmanager
-    def _refusals(self, action: str, name: str, version: int | None = None) -> Iterator[None]:
-        """Record that something was refused. Where that cannot be recorded it is refused all the same."""
-        try:
-            yield
-        except (RegistryRefusal, IntegrityError) as exc:
-            subject = Subject(action, type(exc).__name__, name, version=version)
-            if not self._repeats.counts(subject):
-                self._record_refusal(subject)
-            raise
-
-    def _record_refusal(self, subject: Subject) -> None:
-        try:
-            with self._changing() as change:
-                change.audit(subject)
-        except (StoreProblem, IntegrityError):
-            return
-        self._repeats.opened(subject)
-
-    def _flush(self) -> None:
-        """Write the counts of repeated loads, where the store can be written to; else they wait."""
-        if not self._repeats.are_waiting():
-            return
-        try:
-            with self._changing():
-                pass
-        except (StoreProblem, IntegrityError):
-            return
-
-    def _after_fork_in_child(self) -> None:
-        """What the parent has counted, the parent writes."""
+    def _after_fork(self) -> None:
         self._lock = Lock()
-        self._repeats = Repeats()
-        self._authority = replace(self._authority, trie=Trie())
-        self._store.after_fork()
+        self._access.after_fork()
+
+
+def _newly_warm(
+    authority: Authority,
+    head: HeadRecord,
+    proven: ProvenVersion,
+    row: VersionRow,
+    root: bytes,
+    rows: tuple[object, ...],
+) -> _Warm:
+    return _Warm(
+        name=head.name,
+        number=proven.record.number,
+        root=root,
+        rows=rows,
+        opener=_opener(authority, head, proven.record, row),
+        id=UUID(bytes=head.document),
+        version=version_of(head, proven),
+        subject=Subject("load", DONE, head.name, head.document, proven.record.number),
+    )
+
+
+def _opener(authority: Authority, head: HeadRecord, record: VersionRecord, row: VersionRow) -> Opener:
+    key = authority.keyring.epoch(record.epoch)
+    try:
+        return opener(key, authority.binding(record), Sealed(row.wrap or b"", row.body))
+    except IntegrityError as exc:
+        raise named(exc, f"{head.name}@{record.number}") from None
+
+
+def _described(authority: Authority, view: View, head: HeadRecord) -> Head:
+    return head_of(head, authority.version(view, head, head.current))
 
 
 def _open(warm: _Warm, body: bytes | None) -> bytes:
@@ -606,17 +518,6 @@ def _check_asserted_type(reference: Reference, head: HeadRecord, proven: ProvenV
         raise TypeMismatch(
             f"{head.name}@{proven.record.number} is of the type {proven.record.type}, not {reference.type}.",
             f"Load {proven.record.type}/{head.name}, or leave the type out.",
-        )
-
-
-def _check_not_older(state: StateRecord, record: bytes, floor: _Seen | None) -> None:
-    if floor is None or state.seq > floor.state.seq:
-        return
-    if state.seq < floor.state.seq or record != floor.record:
-        raise RollbackDetected(
-            f"The registry is at change {state.seq} again, and this process has seen {floor.state.seq}: an older copy "
-            "of it was put back.",
-            REMEDY,
         )
 
 
@@ -646,12 +547,12 @@ _registries: WeakSet[Registry] = WeakSet()
 @atexit.register
 def _flush_all() -> None:
     for registry in list(_registries):
-        registry._flush()
+        registry._access.flush()
 
 
 def _after_fork_in_child() -> None:
     for registry in list(_registries):
-        registry._after_fork_in_child()
+        registry._after_fork()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

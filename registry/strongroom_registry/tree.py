@@ -12,8 +12,9 @@ MACed state of the workspace, says.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import groupby
 from threading import Lock
 from typing import NamedTuple
 
@@ -144,6 +145,11 @@ class Trie:
         changed: dict[str, bytes] = {}
         return self._insert(Branch(root), "", leaf, fetch, changed).hash, changed
 
+    def insert_all(self, root: bytes, leaves: Sequence[Leaf], fetch: Fetch) -> tuple[bytes, dict[str, bytes]]:
+        """As :meth:`insert`, of many: each node on the way is written once."""
+        changed: dict[str, bytes] = {}
+        return self._insert_all(Branch(root), "", leaves, fetch, changed).hash, changed
+
     def leaves(self, root: bytes, fetch: Fetch) -> Iterator[Leaf]:
         """Every leaf, each node on the way verified and none kept."""
         pending = [("", Branch(root))]
@@ -159,6 +165,21 @@ class Trie:
         node = list(self._node(branch.hash, prefix, fetch))
         digit = int(leaf.path[len(prefix)], 16)
         node[digit] = self._placed(node[digit], leaf.path[: len(prefix) + 1], leaf, fetch, changed)
+        return self._keep(prefix, tuple(node), changed)
+
+    def _insert_all(
+        self, branch: Branch, prefix: str, leaves: Sequence[Leaf], fetch: Fetch, changed: dict[str, bytes]
+    ) -> Branch:
+        node = list(self._node(branch.hash, prefix, fetch))
+        for digit, group in groupby(sorted(leaves), key=lambda leaf: leaf.path[len(prefix)]):
+            at, below = int(digit, 16), list(group)
+            slot = node[at]
+            if isinstance(slot, Branch):
+                node[at] = self._insert_all(slot, prefix + digit, below, fetch, changed)
+                continue
+            for leaf in below:
+                slot = self._placed(slot, prefix + digit, leaf, changed.get, changed)
+            node[at] = slot
         return self._keep(prefix, tuple(node), changed)
 
     def _placed(self, slot: Slot, prefix: str, leaf: Leaf, fetch: Fetch, changed: dict[str, bytes]) -> Slot:

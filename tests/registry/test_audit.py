@@ -226,7 +226,7 @@ class TestWithoutAudit:
     def test_a_locked_store_reveals_nothing(self, url: str, path: Path) -> None:
         with open_registry(url) as registry:
             saver(registry)("lake")
-            registry._store._connection().execute("PRAGMA busy_timeout = 0")  # type: ignore[attr-defined]
+            registry._access.store._connection().execute("PRAGMA busy_timeout = 0")  # type: ignore[attr-defined]
             with closing(sqlite3.connect(path, isolation_level=None)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 with pytest.raises(AuditUnavailable, match="cannot be recorded"):

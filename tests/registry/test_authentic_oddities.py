@@ -25,7 +25,7 @@ def _filled(url: str, path: Path) -> None:
 def resign(url: str, path: Path, table: str, purpose: bytes) -> None:
     """Append a byte to each record of ``lake`` and give it the MAC that its new bytes need."""
     with open_registry(url) as registry:
-        key = registry._authority.keyring.current
+        key = registry._access.authority.keyring.current
     where = "document = (SELECT document FROM heads WHERE name = 'lake')"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         (record,) = connection.execute(f"SELECT record FROM {table} WHERE {where}").fetchone()
@@ -54,7 +54,7 @@ def test_a_record_that_cannot_be_read_is_refused_and_hurts_no_other(
 
 def test_a_body_sealed_anew_under_the_same_key_is_not_the_one_that_was_saved(url: str, path: Path) -> None:
     with open_registry(url) as registry:
-        authority = registry._authority
+        authority = registry._access.authority
         key = authority.keyring.current
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             row = connection.execute(

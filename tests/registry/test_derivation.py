@@ -44,6 +44,6 @@ def test_keys_are_derived_as_rfc_5869_says(key: bytes, info: bytes, salt: bytes 
 
 def test_no_two_labels_are_the_same() -> None:
     labels = [value for value in vars(derivation).values() if isinstance(value, bytes)]
-    assert len(labels) == 10
-    assert len(set(labels)) == 10
+    assert len(labels) == 12
+    assert len(set(labels)) == 12
     assert all(label.startswith(b"strongroom/v1/") for label in labels)

@@ -71,7 +71,7 @@ def test_a_reader_in_the_way_is_told_of_and_repeating_cleans_up(url: str, path: 
     with open_registry(url) as registry:
         saver(registry)("lake", b"water" * 100)
         parts = sealed_parts(path, "lake")
-        registry._store._connection().execute("PRAGMA busy_timeout = 0")  # type: ignore[attr-defined]
+        registry._access.store._connection().execute("PRAGMA busy_timeout = 0")  # type: ignore[attr-defined]
         with closing(sqlite3.connect(path, isolation_level=None)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM versions").fetchall()

@@ -1,0 +1,208 @@
+"""Reading and changing one workspace: each time at one moment whose state is believed first, and with its audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Lock
+from typing import NamedTuple
+
+from strongroom_registry.anchor import Anchor
+from strongroom_registry.anchoring import Anchoring
+from strongroom_registry.audit import Repeats, Subject
+from strongroom_registry.authority import REMEDY, Authority
+from strongroom_registry.changes import Change
+from strongroom_registry.errors import IntegrityError, RegistryRefusal, RollbackDetected, StoreProblem
+from strongroom_registry.heads import StateRecord
+from strongroom_registry.keyring import Keyring
+from strongroom_registry.stores.store import LoadedRows, Store, View
+from strongroom_registry.tree import Trie
+
+
+class Seen(NamedTuple):
+    """The newest state of the workspace that this process has seen; an older one is refused from then on."""
+
+    state: StateRecord
+    record: bytes
+    mac: bytes
+
+
+class Floor(NamedTuple):
+    """The newest state that this process had seen, and the anchor that was kept, when it began to read."""
+
+    seen: Seen | None
+    anchor: Anchor | None
+
+
+UNFLOORED = Floor(None, None)
+
+
+class Moment(NamedTuple):
+    """The workspace at one moment, and what its rows are believed by. Rows that were read in it are to be checked with
+    its own authority: a later one may know that their keys have been retired since."""
+
+    authority: Authority
+    view: View
+    state: StateRecord
+
+
+class Access:
+    """One process's access to one workspace. Safe to use from several threads.
+
+    :param actor: who the audit says did it.
+    :param anchoring: holds each moment against an anchor, where one is kept.
+    """
+
+    def __init__(self, store: Store, authority: Authority, *, actor: str, anchoring: Anchoring | None = None) -> None:
+        self.store = store
+        self.authority = authority
+        self._actor = actor
+        self._anchoring = anchoring
+        self._lock = Lock()
+        self._seen: Seen | None = None
+        self._repeats = Repeats()
+
+    @contextmanager
+    def viewing(self) -> Iterator[Moment]:
+        """The workspace at one moment."""
+        floor = Floor(self._seen, self._anchoring.kept() if self._anchoring else None)
+        with self.store.reading() as view:
+            yield self.believed(view, floor)
+
+    @contextmanager
+    def changing(self, keyring: Keyring | None = None) -> Iterator[Change]:
+        """A change, and with it what the audit still has to say of repeated loads.
+
+        :param keyring: one with a further epoch, which the change is written with, and which is adopted once it is
+            stored.
+        """
+        floor = Floor(self._seen, self.writable_anchor())
+        with self.store.writing() as transaction:
+            authority, _, state = self.believed(transaction, floor)
+            if self._anchoring is not None and floor.anchor is not None and floor.anchor.seq < state.seq:
+                self._anchoring.advance(authority, state)
+            if keyring is not None:
+                authority = replace(authority, keyring=keyring)
+            change = Change(authority, transaction, state, actor=self._actor, now=datetime.now(UTC))
+            counts = self._repeats.drain()
+            try:
+                for subject, count in counts.items():
+                    change.audit(subject, count)
+                yield change
+                state, row = change.finish()
+            except BaseException:
+                self._repeats.give_back(counts)
+                raise
+        if keyring is not None:
+            self.authority.keyring.adopt(keyring)
+        self._see(Seen(state, row.record, row.mac))
+        if self._anchoring is not None:
+            self._anchoring.follow(self.authority, state)
+
+    def writable_anchor(self) -> Anchor | None:
+        """The anchor that is kept, where one is to be, before something is changed or revealed.
+
+        :raises AnchorUnavailable: there is none, or it could not follow.
+        """
+        if self._anchoring is None:
+            return None
+        self._anchoring.check_writable()
+        return self._anchoring.kept()
+
+    def believed(self, view: View, floor: Floor) -> Moment:
+        """The state of the workspace, not older than what this process or the anchor had seen when it began to read."""
+        row = view.workspace(self.authority.workspace)
+        seen = floor.seen
+        if row is not None and seen is not None and (row.record, row.mac) == (seen.record, seen.mac):
+            state = seen.state
+        else:
+            if row is not None:
+                self.authority.learn_keys(view, row)
+            state = self.authority.state(row)
+            assert row is not None  # noqa: S101  # state() refuses None
+            _check_not_older(state, row.record, seen)
+            self._see(Seen(state, row.record, row.mac))
+        authority = self._authority_at(view, state)
+        if self._anchoring is not None and floor.anchor is not None:
+            self._anchoring.check(authority, view, state, floor.anchor)
+        return Moment(authority, view, state)
+
+    def is_unchanged(self, rows: LoadedRows, verified: tuple[object, ...], root: bytes, anchor: Anchor | None) -> bool:
+        """Whether a load's rows are those that were verified, under a state and a root that were."""
+        seen = self._seen
+        if seen is None or (rows[0], rows[1]) != (seen.record, seen.mac) or rows[2:9] != verified:
+            return False
+        if self._anchoring is not None and (anchor is None or not self._anchoring.has_passed(anchor, seen.state)):
+            return False
+        return seen.state.root == root
+
+    def counts(self, subject: Subject) -> bool:
+        """Count a repetition for the audit; False where it has to be written now."""
+        return self._repeats.counts(subject)
+
+    def record(self, subject: Subject) -> None:
+        """Write an entry of the audit, and count its repetitions from now on."""
+        with self.changing() as change:
+            change.audit(subject)
+        self._repeats.opened(subject)
+
+    @contextmanager
+    def refusals(self, action: str, name: str, version: int | None = None) -> Iterator[None]:
+        """Record that something was refused. Where that cannot be recorded it is refused all the same."""
+        try:
+            yield
+        except (RegistryRefusal, IntegrityError) as exc:
+            subject = Subject(action, type(exc).__name__, name, version=version)
+            if not self.counts(subject):
+                self._record_refusal(subject)
+            raise
+
+    def flush(self) -> None:
+        """Write the counts of repeated loads, where the store can be written to; else they wait."""
+        if not self._repeats.are_waiting():
+            return
+        try:
+            with self.changing():
+                pass
+        except (StoreProblem, IntegrityError):
+            return
+
+    def after_fork(self) -> None:
+        """What the parent has counted, the parent writes."""
+        self._lock = Lock()
+        self._repeats = Repeats()
+        self.authority = replace(self.authority, trie=Trie())
+        self.store.after_fork()
+
+    def _authority_at(self, view: View, state: StateRecord) -> Authority:
+        if state.oldest > self.authority.oldest:
+            keyring = self.authority.keyring
+            keyring.learn(view.keys(self.authority.workspace_id))
+            with self._lock:
+                if state.oldest > self.authority.oldest:
+                    self.authority = replace(self.authority, oldest=state.oldest)
+        return self.authority
+
+    def _record_refusal(self, subject: Subject) -> None:
+        try:
+            self.record(subject)
+        except (StoreProblem, IntegrityError):
+            return
+
+    def _see(self, seen: Seen) -> None:
+        with self._lock:
+            if self._seen is None or seen.state.seq > self._seen.state.seq:
+                self._seen = seen
+
+
+def _check_not_older(state: StateRecord, record: bytes, floor: Seen | None) -> None:
+    if floor is None or state.seq > floor.state.seq:
+        return
+    if state.seq < floor.state.seq or record != floor.record:
+        raise RollbackDetected(
+            f"The registry is at change {state.seq} again, and this process has seen {floor.state.seq}: an older copy "
+            "of it was put back.",
+            REMEDY,
+        )
