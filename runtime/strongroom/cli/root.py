@@ -25,6 +25,7 @@ ENTRIES = {
     "block": Entry("strongroom.cli.block", "block", BLOCKS, "Create, show, compare, label and delete blocks."),
     "labels": Entry("strongroom.cli.block_reading", "labels", BLOCKS, "List the labels of all blocks, or of one."),
     "exec": Entry("strongroom.cli.exec", "exec_", BLOCKS, "Run a command with blocks in its environment."),
+    "typegen": Entry("strongroom.cli.typegen", "typegen", BLOCKS, "Tell mypy and pyright which blocks there are."),
     "run": Entry("strongroom.cli.run", "run", FLOWS, "Run a flow."),
     "runs": Entry("strongroom.cli.runs", "runs", FLOWS, "See what flows did, follow them, resume them."),
     "audit": Entry("strongroom.cli.audit", "audit", REGISTRY, "Read the audit trail and prove it whole."),
