@@ -8,10 +8,12 @@ from strongroom_registry.errors import StoreUnavailable
 from strongroom_registry.stores.store import Store
 
 _SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 def open_store(url: str, *, create: bool = True) -> Store:
-    """The store that a URL names: ``memory:`` for a new one in memory, ``sqlite:///path`` for a file.
+    """The store that a URL names: ``memory:`` for a new one in memory, ``sqlite:///path`` for a file,
+    ``postgresql://user@host/database`` for a database.
 
     As elsewhere, ``sqlite:///registry.db`` is relative to the working folder and ``sqlite:////var/registry.db``
     absolute; a ``~`` stands for the home folder.
@@ -26,8 +28,20 @@ def open_store(url: str, *, create: bool = True) -> Store:
         from strongroom_registry.stores.sqlite import SqliteStore
 
         return SqliteStore(Path(url.removeprefix(_SQLITE)).expanduser(), create=create)
+    if url.startswith(_POSTGRES):
+        return _open_postgres(url, create)
     scheme = url.partition(":")[0]
     raise StoreUnavailable(
         f"A registry URL that starts with {scheme!r:.40} names no store.",
-        "Use sqlite:///path/to/registry.db or memory:.",
+        "Use sqlite:///path/to/registry.db, postgresql://user@host/database or memory:.",
     )
+
+
+def _open_postgres(url: str, create: bool) -> Store:
+    try:
+        from strongroom_registry.stores.postgres import PostgresStore
+    except ImportError:
+        raise StoreUnavailable(
+            "A registry in PostgreSQL needs the package psycopg.", "Install strongroom[postgres]."
+        ) from None
+    return PostgresStore(url, create=create)

@@ -1,0 +1,221 @@
+"""A store in PostgreSQL: many machines share a registry, and hear of each other's changes."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+
+import psycopg
+
+from strongroom_registry.errors import StoreUnavailable
+from strongroom_registry.stores.postgres import schema
+from strongroom_registry.stores.postgres.connections import Connection, Connections
+from strongroom_registry.stores.postgres.listener import Listener
+from strongroom_registry.stores.postgres.place import Place
+from strongroom_registry.stores.postgres.transaction import SQL, PostgresTransaction
+from strongroom_registry.stores.store import LoadedRows, Transaction
+
+_log = logging.getLogger("strongroom")
+_VIEW = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_CHANGE = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; LOCK TABLE strongroom.store IN EXCLUSIVE MODE"
+_MAKE = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(%d)" % schema.LOCK
+_REWRITTEN_UP_TO = 256 * 1024 * 1024
+_CLEANED = ("versions", "workspace_keys")
+
+
+class PostgresStore:
+    """A :class:`~strongroom_registry.stores.store.Store` in the schema ``strongroom`` of a database.
+
+    A change locks the table ``store`` first and is committed with ``synchronous_commit``; a view is one snapshot; each
+    change of a workspace is told to those who :meth:`watch`. Tables of an older format are upgraded at opening.
+
+    :param url: ``postgresql://user@host/database``, as libpq reads it.
+    :param create: leave to :meth:`initialise` a database that holds no registry.
+    :raises StoreForeign: the tables are not those of a registry.
+    :raises StoreNewer: a newer version made them.
+    :raises StoreUnavailable: the server cannot be reached, or there is no registry and ``create`` is false.
+    """
+
+    is_ephemeral = False
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._place = Place(url)
+        self._connections = Connections(self._place)
+        self._listener = Listener(self._place)
+        self._writer = threading.Lock()
+        self._removed: set[str] = set()
+        self._store_id: bytes | None = None
+        self._recognise(create)
+
+    def __repr__(self) -> str:
+        return f"PostgresStore({self._place.text!r})"
+
+    @property
+    def store_id(self) -> bytes | None:
+        """16 random bytes that name this store for good; None before :meth:`initialise`."""
+        return self._store_id
+
+    def initialise(self, fill: Callable[[Transaction, bytes], None], *, store_id: bytes | None = None) -> None:
+        with self._making() as (connection, version):
+            if version == 0:
+                schema.migrate(connection, 0)
+                store_id = store_id or secrets.token_bytes(16)
+                connection.execute(SQL["put_store_id"], (store_id,))
+                fill(PostgresTransaction(connection), store_id)
+            else:
+                store_id = schema.stored_id(connection, self._place)
+        self._store_id = store_id
+
+    def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
+        with self._place.in_words(), self._connections.lent() as connection:
+            row = connection.execute(SQL["load"], (number, workspace, name), binary=True).fetchone()
+        return row and LoadedRows._make(row)
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresTransaction]:
+        self._listener.resume()
+        with self._connection() as connection:
+            connection.execute(_VIEW)
+            yield PostgresTransaction(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[PostgresTransaction]:
+        self._listener.resume()
+        with self._writer, self._connection() as connection:
+            connection.execute(_CHANGE)
+            transaction = PostgresTransaction(connection)
+            with _committed(connection, self._place, pipelined=True):
+                yield transaction
+            self._removed |= transaction.removed
+
+    def watch(self, changed: Callable[[bytes], None]) -> Callable[[], None]:
+        """Call ``changed`` with a workspace's id after each change of it by anybody; see
+        :class:`~strongroom_registry.stores.store.Watched`.
+
+        :raises StoreUnavailable: the server is away.
+        """
+        self._connections.check_open()
+        return self._listener.watch(changed)
+
+    def scrub(self) -> None:
+        """Write the tables anew without what was replaced or removed, and drop the old files. One that is larger than
+        256 MiB is vacuumed instead, so that nobody waits for minutes: its free space is reused, not emptied.
+
+        The server's write-ahead log, its archive and backups keep what they have.
+
+        :raises StoreUnavailable: somebody still reads a moment in which it was there.
+        """
+        with self._connection() as connection:
+            for table in sorted({*_CLEANED, *self._removed}):
+                self._clean(connection, table)
+        self._removed = set()
+
+    def after_fork(self) -> None:
+        self._connections.after_fork()
+        self._listener.after_fork()
+        self._writer = threading.Lock()
+
+    def close(self) -> None:
+        self._listener.close()
+        self._connections.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection for a while. A transaction that is still open at its end is undone, whatever happened."""
+        with self._place.in_words(), self._connections.lent() as connection:
+            try:
+                yield connection
+            finally:
+                with suppress(psycopg.Error):
+                    connection.rollback()
+
+    def _recognise(self, create: bool) -> None:
+        with self._connection() as connection:
+            connection.execute(_VIEW)  # one moment: somebody may be making it right now
+            version = schema.recognise(connection, self._place)
+            if version:
+                self._store_id = schema.stored_id(connection, self._place)
+        if version == 0 and not create:
+            raise schema.absent(self._place)
+        if 0 < version < schema.FORMAT:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        with self._making() as (connection, version):
+            schema.migrate(connection, version)
+
+    @contextmanager
+    def _making(self) -> Iterator[tuple[Connection, int]]:
+        """Alone among those who make or change tables; with the format that is there by then."""
+        with self._writer, self._connection() as connection:
+            connection.execute(_MAKE)
+            with _committed(connection, self._place, pipelined=False):
+                yield connection, schema.recognise(connection, self._place)
+
+    def _clean(self, connection: Connection, table: str) -> None:
+        kept: list[int] = []
+
+        def count(diagnostic: psycopg.errors.Diagnostic) -> None:
+            number = re.search(r"\d+", diagnostic.message_detail or "")
+            if number is not None:
+                kept.append(int(number[0]))
+
+        size = connection.execute(b"SELECT pg_total_relation_size(%s)", (f"strongroom.{table}",)).fetchone()
+        is_large = size is not None and size[0] > _REWRITTEN_UP_TO
+        if is_large:
+            _log.warning("The table strongroom.%s is too large to be written anew; VACUUM FULL does it.", table)
+        with _without_time_limit(connection), _notices(connection, count):
+            options = b"VERBOSE" if is_large else b"FULL, VERBOSE"
+            connection.execute(b"VACUUM (%b) strongroom.%b" % (options, table.encode()))
+        if any(kept):
+            raise StoreUnavailable(
+                f"The tables of {self._place.text} cannot be cleaned while somebody reads what was there.",
+                "The change itself is done; repeat it when the other transaction is finished.",
+            )
+
+
+@contextmanager
+def _committed(connection: Connection, place: Place, *, pipelined: bool) -> Iterator[None]:
+    """Commit when the block ends, undo when it raises.
+
+    :param pipelined: whether statements are sent without waiting for the answer to the one before.
+    :raises StoreUnavailable: the connection broke while it was committed, so nobody here knows whether it was.
+    """
+    committing = None
+    try:
+        with connection.pipeline() if pipelined else nullcontext():
+            yield
+            committing = connection.execute(b"COMMIT")
+        if committing.statusmessage != "COMMIT":
+            raise psycopg.errors.InFailedSqlTransaction("the transaction had failed before its end")
+    except psycopg.OperationalError as exc:
+        if committing is None or not connection.broken:
+            raise
+        raise StoreUnavailable(
+            f"The connection broke while a change was committed: {place.problem(exc).problem}",
+            "See whether the change is there before you repeat it.",
+        ) from None
+
+
+@contextmanager
+def _without_time_limit(connection: Connection) -> Iterator[None]:
+    before = connection.execute(b"SELECT current_setting('statement_timeout')").fetchone()
+    connection.execute(b"SET statement_timeout = 0")
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute(b"SELECT set_config('statement_timeout', %s, false)", before)
+
+
+@contextmanager
+def _notices(connection: Connection, handler: Callable[[psycopg.errors.Diagnostic], None]) -> Iterator[None]:
+    connection.add_notice_handler(handler)
+    try:
+        yield
+    finally:
+        connection.remove_notice_handler(handler)

@@ -1,0 +1,200 @@
+"""The rows of a registry in PostgreSQL, within a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import psycopg
+
+from strongroom_registry.keyring import WrappedKey
+from strongroom_registry.stores.postgres.schema import queries
+from strongroom_registry.stores.store import (
+    AuditRow,
+    Backlog,
+    HeadRow,
+    UseRow,
+    VersionOutline,
+    VersionRow,
+    WorkspaceRow,
+    WrapRow,
+)
+
+SQL = queries()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_AT_ONCE = 200
+"""How many rows at a time; a version's public projection can have a megabyte."""
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+
+Row = tuple[Any, ...]
+
+
+class PostgresTransaction:
+    """Both a view and a transaction, over a connection on which one has begun.
+
+    What may be long comes in portions, each asked for from where the one before ended, so that neither side holds all
+    of it. Writes are sent without waiting for their answers, where the connection is in pipeline mode.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self.removed: set[str] = set()
+        """The tables of which rows were removed."""
+
+    def workspace(self, name: str) -> WorkspaceRow | None:
+        row = self._one("workspace", (name,))
+        return None if row is None else WorkspaceRow._make(row)
+
+    def workspaces(self) -> Sequence[WorkspaceRow]:
+        return [WorkspaceRow._make(row) for row in self._all("workspaces", ())]
+
+    def keys(self, workspace: bytes) -> Sequence[WrappedKey]:
+        return [
+            WrappedKey(epoch, provider, fingerprint, wrapped, canary, _moment(created))
+            for epoch, provider, fingerprint, wrapped, canary, created in self._all("keys", (workspace,))
+        ]
+
+    def head(self, workspace: bytes, name: str) -> HeadRow | None:
+        row = self._one("head", (workspace, name))
+        return None if row is None else HeadRow._make(row)
+
+    def heads(self, workspace: bytes) -> Iterator[HeadRow]:
+        return map(HeadRow._make, self._portions("heads", lambda after: (workspace, after), "", _next_name))
+
+    def heads_by_path(self, workspace: bytes, *, after: str, limit: int, before_epoch: int) -> Sequence[HeadRow]:
+        rows = self._all("heads_by_path", (workspace, after, _epoch(before_epoch), limit))
+        return [HeadRow._make(row) for row in rows]
+
+    def versions_before(
+        self, workspace: bytes, epoch: int, *, after: tuple[str, int], limit: int
+    ) -> Sequence[tuple[HeadRow, VersionOutline]]:
+        rows = self._all("versions_before", (workspace, after[0], *after, _epoch(epoch), limit))
+        return [(HeadRow._make(row[:5]), VersionOutline._make(row[5:])) for row in rows]
+
+    def backlog(self, workspace: bytes, epoch: int) -> Backlog:
+        [row] = self._all("backlog", (workspace, _epoch(epoch)) * 2)
+        return Backlog._make(row)
+
+    def uses(self, workspace: bytes, used: str) -> Sequence[UseRow]:
+        return [UseRow._make(row) for row in self._all("uses", (workspace, used))]
+
+    def all_uses(self, workspace: bytes) -> Iterator[UseRow]:
+        rows = self._portions("all_uses", lambda after: (workspace, *after), ("", "", _LOWEST), lambda row: row)
+        return map(UseRow._make, rows)
+
+    def search(self, workspace: bytes, text: bytes) -> Iterator[HeadRow]:
+        return map(HeadRow._make, self._portions("search", lambda after: (workspace, after, text), "", _next_name))
+
+    def version(self, document: bytes, number: int) -> VersionRow | None:
+        row = self._one("version", (document, number))
+        return None if row is None else VersionRow._make(row)
+
+    def outlines(self, wanted: Iterable[tuple[bytes, int]]) -> Iterator[VersionOutline | None]:
+        remaining = iter(wanted)
+        while portion := list(islice(remaining, _AT_ONCE)):
+            documents, numbers = zip(*portion, strict=True)
+            for row in self._all("outlines", (list(documents), list(numbers))):
+                yield None if row[0] is None else VersionOutline._make(row)
+
+    def versions(self, document: bytes) -> Iterator[VersionOutline]:
+        rows = self._portions("versions", lambda first: (document, first), _HIGHEST, lambda row: int(row[0]) - 1)
+        return map(VersionOutline._make, rows)
+
+    def node(self, workspace: bytes, path: str) -> bytes | None:
+        row = self._one("node", (workspace, path))
+        return None if row is None else row[0]
+
+    def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
+        name, start, step = ("audit_newest_first", _HIGHEST, -1) if newest_first else ("audit", _LOWEST, 1)
+        rows = self._portions(name, lambda first: (workspace, first), start, lambda row: int(row[0]) + step)
+        return map(AuditRow._make, rows)
+
+    def put_workspace(self, row: WorkspaceRow) -> None:
+        self._execute("put_workspace", row)
+        self._execute("tell", (row.id.hex(),))
+
+    def put_key(self, workspace: bytes, key: WrappedKey) -> None:
+        created = (key.created_at - _EPOCH) // _MICROSECOND
+        columns = (workspace, key.epoch, key.provider, key.fingerprint, key.wrapped, key.canary, created)
+        self._execute("put_key", columns)
+
+    def remove_key(self, workspace: bytes, epoch: int, fingerprint: str) -> None:
+        self._execute("remove_key", (workspace, epoch, fingerprint))
+
+    def remove_workspace(self, workspace: bytes) -> None:
+        self._execute("remove_versions", (workspace,))
+        for table in ("uses", "audit", "trie", "heads", "workspace_keys"):
+            self._connection.execute(f"DELETE FROM strongroom.{table} WHERE workspace = %s".encode(), (workspace,))  # noqa: S608
+            self.removed.add(table)
+        self._connection.execute(b"DELETE FROM strongroom.workspaces WHERE id = %s", (workspace,))
+        self._execute("tell", (workspace.hex(),))
+
+    def put_heads(self, workspace: bytes, rows: Sequence[HeadRow]) -> None:
+        self._execute_many("put_head", [(workspace, *row) for row in rows])
+
+    def put_version(self, document: bytes, row: VersionRow) -> None:
+        self._execute("put_version", (document, *row))
+
+    def put_wraps(self, rows: Sequence[WrapRow]) -> None:
+        self._execute_many("put_wrap", [(*row[2:], *row[:2]) for row in rows])
+
+    def put_nodes(self, workspace: bytes, nodes: Mapping[str, bytes]) -> None:
+        self._execute_many("put_node", [(workspace, path, node) for path, node in nodes.items()])
+
+    def put_uses(self, workspace: bytes, rows: Sequence[UseRow]) -> None:
+        self._execute_many("put_use", [(workspace, *row) for row in rows])
+
+    def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
+        self._execute("remove_uses", (workspace, user, number))
+
+    def append_audit(self, workspace: bytes, row: AuditRow) -> None:
+        self._execute("append_audit", (workspace, *row))
+
+    def _one(self, name: str, parameters: Row) -> Row | None:
+        row: Row | None = self._connection.execute(SQL[name], parameters, binary=True).fetchone()
+        return row
+
+    def _all(self, name: str, parameters: Row) -> list[Row]:
+        return self._connection.execute(SQL[name], parameters, binary=True).fetchall()
+
+    def _execute(self, name: str, parameters: Row) -> None:
+        self._connection.execute(SQL[name], parameters)
+
+    def _execute_many(self, name: str, rows: Sequence[Row]) -> None:
+        if len(rows) == 1:
+            self._execute(name, rows[0])
+        elif rows:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(SQL[name], rows)
+
+    def _portions(
+        self, name: str, parameters: Callable[[Any], Row], start: object, after: Callable[[Row], object]
+    ) -> Iterator[Row]:
+        """Rows in their order, a portion at a time, until there are no more."""
+        first = start
+        while True:
+            rows = self._all(name, (*parameters(first), _AT_ONCE))
+            yield from rows
+            if len(rows) < _AT_ONCE:
+                return
+            first = after(rows[-1])
+
+
+def _next_name(row: Row) -> str:
+    """The first text after a name: the lowest character that a text can hold comes after it."""
+    return f"{row[0]}\x01"
+
+
+def _moment(microseconds: int) -> datetime:
+    try:
+        return _EPOCH + microseconds * _MICROSECOND
+    except OverflowError:  # a changed column; the key's canary will not fit what this gives
+        return _EPOCH
+
+
+def _epoch(number: int) -> bytes:
+    """An epoch as records begin with it, to be compared with them; beyond all of them where it is none."""
+    return number.to_bytes(4, "big") if number < 2**32 else b"\xff" * 5

@@ -1,0 +1,126 @@
+-- name: load
+SELECT w.record, w.mac, h.record, h.mac, v.record, v.mac, v.note, v.public, v.wrap, v.body
+FROM strongroom.workspaces w
+JOIN strongroom.heads h ON h.workspace = w.id
+LEFT JOIN strongroom.versions v ON v.document = h.document AND v.number = %s
+WHERE w.id = %s AND h.name = %s;
+
+-- name: store_id
+SELECT id FROM strongroom.store WHERE one = 1;
+
+-- name: put_store_id
+INSERT INTO strongroom.store (one, id) VALUES (1, %s);
+
+-- name: workspace
+SELECT id, name, record, mac FROM strongroom.workspaces WHERE name = %s;
+
+-- name: workspaces
+SELECT id, name, record, mac FROM strongroom.workspaces ORDER BY name;
+
+-- name: put_workspace
+INSERT INTO strongroom.workspaces (id, name, record, mac) VALUES (%s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record, mac = excluded.mac;
+
+-- name: tell
+SELECT pg_catalog.pg_notify('strongroom', %s);
+
+-- name: keys
+SELECT epoch, provider, fingerprint, wrapped, canary, created_at FROM strongroom.workspace_keys WHERE workspace = %s
+ORDER BY epoch, fingerprint;
+
+-- name: put_key
+INSERT INTO strongroom.workspace_keys (workspace, epoch, provider, fingerprint, wrapped, canary, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (workspace, epoch, fingerprint) DO UPDATE SET
+    provider = excluded.provider, wrapped = excluded.wrapped, canary = excluded.canary, created_at = excluded.created_at;
+
+-- name: remove_key
+DELETE FROM strongroom.workspace_keys WHERE workspace = %s AND epoch = %s AND fingerprint = %s;
+
+-- name: head
+SELECT name, document, record, mac, path FROM strongroom.heads WHERE workspace = %s AND name = %s;
+
+-- name: heads
+SELECT name, document, record, mac, path FROM strongroom.heads WHERE workspace = %s AND name >= %s
+ORDER BY name LIMIT %s;
+
+-- name: heads_by_path
+SELECT name, document, record, mac, path FROM strongroom.heads
+WHERE workspace = %s AND path > %s AND substring(record FROM 1 FOR 4) < %s ORDER BY path LIMIT %s;
+
+-- name: versions_before
+SELECT h.name, h.document, h.record, h.mac, h.path,
+    v.number, v.record, v.mac, v.note, v.public, v.wrap, octet_length(v.body) > 0
+FROM strongroom.heads h JOIN strongroom.versions v ON v.document = h.document
+WHERE h.workspace = %s AND h.path >= %s AND (h.path, v.number) > (%s, %s) AND substring(v.record FROM 1 FOR 4) < %s
+ORDER BY h.path, v.number LIMIT %s;
+
+-- name: backlog
+SELECT
+    (SELECT count(*) FROM strongroom.heads WHERE workspace = %s AND substring(record FROM 1 FOR 4) < %s),
+    (SELECT count(*) FROM strongroom.heads h JOIN strongroom.versions v ON v.document = h.document
+     WHERE h.workspace = %s AND substring(v.record FROM 1 FOR 4) < %s);
+
+-- name: search
+SELECT name, document, record, mac, path FROM strongroom.heads h WHERE workspace = %s AND name >= %s AND EXISTS (
+    SELECT 1 FROM strongroom.versions v WHERE v.document = h.document AND position(%s IN v.public) > 0
+) ORDER BY name LIMIT %s;
+
+-- name: put_head
+INSERT INTO strongroom.heads (workspace, name, document, record, mac, path) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (workspace, name) DO UPDATE SET record = excluded.record, mac = excluded.mac;
+
+-- name: version
+SELECT number, record, mac, note, public, wrap, body FROM strongroom.versions WHERE document = %s AND number = %s;
+
+-- name: outlines
+SELECT v.number, v.record, v.mac, v.note, v.public, v.wrap, octet_length(v.body) > 0
+FROM unnest(%s::bytea[], %s::bigint[]) WITH ORDINALITY AS wanted (document, number, place)
+LEFT JOIN strongroom.versions v ON v.document = wanted.document AND v.number = wanted.number
+ORDER BY wanted.place;
+
+-- name: versions
+SELECT number, record, mac, note, public, wrap, octet_length(body) > 0 FROM strongroom.versions
+WHERE document = %s AND number <= %s ORDER BY number DESC LIMIT %s;
+
+-- name: put_version
+INSERT INTO strongroom.versions (document, number, record, mac, note, public, wrap, body)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (document, number) DO UPDATE SET
+    record = excluded.record, mac = excluded.mac, note = excluded.note,
+    public = excluded.public, wrap = excluded.wrap, body = excluded.body;
+
+-- name: put_wrap
+UPDATE strongroom.versions SET record = %s, mac = %s, wrap = %s WHERE document = %s AND number = %s;
+
+-- name: uses
+SELECT used, "user", number FROM strongroom.uses WHERE workspace = %s AND used = %s ORDER BY "user", number;
+
+-- name: all_uses
+SELECT used, "user", number FROM strongroom.uses WHERE workspace = %s AND (used, "user", number) > (%s, %s, %s)
+ORDER BY used, "user", number LIMIT %s;
+
+-- name: put_use
+INSERT INTO strongroom.uses (workspace, used, "user", number) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING;
+
+-- name: remove_uses
+DELETE FROM strongroom.uses WHERE workspace = %s AND "user" = %s AND number = %s;
+
+-- name: remove_versions
+DELETE FROM strongroom.versions WHERE document IN (SELECT document FROM strongroom.heads WHERE workspace = %s);
+
+-- name: node
+SELECT node FROM strongroom.trie WHERE workspace = %s AND path = %s;
+
+-- name: put_node
+INSERT INTO strongroom.trie (workspace, path, node) VALUES (%s, %s, %s)
+ON CONFLICT (workspace, path) DO UPDATE SET node = excluded.node;
+
+-- name: audit
+SELECT seq, record, mac FROM strongroom.audit WHERE workspace = %s AND seq >= %s ORDER BY seq LIMIT %s;
+
+-- name: audit_newest_first
+SELECT seq, record, mac FROM strongroom.audit WHERE workspace = %s AND seq <= %s ORDER BY seq DESC LIMIT %s;
+
+-- name: append_audit
+INSERT INTO strongroom.audit (workspace, seq, record, mac) VALUES (%s, %s, %s, %s);
