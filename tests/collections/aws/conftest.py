@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from servers.blocks import credentials_for
@@ -18,6 +22,35 @@ def no_aws_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws-config"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return tmp_path
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK tries again without waiting in between."""
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
+
+
+@pytest.fixture
+def aws(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Makes clients for the arrangements: ``aws("kms")``. What is tested finds the same server in its environment."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto.secret_key)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    return partial(_client, moto)
+
+
+@cache
+def _client(server: S3Server, service: str) -> Any:
+    import boto3
+
+    return boto3.client(
+        service,
+        endpoint_url=server.endpoint_url,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name="eu-central-1",
+    )
 
 
 @pytest.fixture
