@@ -30,8 +30,18 @@ ENTRIES = {
     "runs": Entry("strongroom.cli.runs", "runs", FLOWS, "See what flows did, follow them, resume them."),
     "audit": Entry("strongroom.cli.audit", "audit", REGISTRY, "Read the audit trail and prove it whole."),
     "verify": Entry("strongroom.cli.verify", "verify", REGISTRY, "Open every version there is and name what is wrong."),
+    "anchor": Entry(
+        "strongroom.cli.anchor", "anchor", REGISTRY, "Find a registry that was put back to an earlier day."
+    ),
 }
-ALIASES = {"blocks": "block", "label": "labels", "flow-run": "runs", "flow-runs": "runs", "audits": "audit"}
+ALIASES = {
+    "blocks": "block",
+    "label": "labels",
+    "flow-run": "runs",
+    "flow-runs": "runs",
+    "audits": "audit",
+    "anchors": "anchor",
+}
 
 
 def _prepare() -> None:
