@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from strongroom_blocks.secrets import PUBLIC as PUBLIC
     from strongroom_blocks.secrets import SecretDict as SecretDict
     from strongroom_blocks.secrets import reveal as reveal
+    from strongroom_blocks.sources.secret_reference import refresh as refresh
+    from strongroom_blocks.sources.secret_reference import secret_from as secret_from
 
 _HOMES = {
     "Block": "block",
@@ -24,7 +26,9 @@ _HOMES = {
     "redactor": "redaction",
     "reference_of": "origin",
     "require_extra": "extras",
+    "refresh": "sources.secret_reference",
     "reveal": "secrets",
+    "secret_from": "sources.secret_reference",
 }
 
 __all__ = list(_HOMES)

@@ -15,6 +15,8 @@ from strongroom_blocks.environment import environment_of
 from strongroom_blocks.errors import BlockValidationError
 from strongroom_blocks.identity import Identity
 from strongroom_blocks.schema import Upgrade, declare_upgrade
+from strongroom_blocks.sources.acceptance import validator_for
+from strongroom_blocks.sources.secret_reference import holds_reference
 from strongroom_blocks.twins import async_twin
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class Block(BaseModel):
 
         def __init__(self, /, **data: Any) -> None:
             try:
-                self.__pydantic_validator__.validate_python(data, self_instance=self)
+                validator_for(type(self), data).validate_python(data, self_instance=self)
             except ValidationError as error:
                 refusal = validation.refusal(type(self), error, data)
             else:
@@ -85,7 +87,10 @@ class Block(BaseModel):
 
         def __setattr__(self, name: str, value: Any) -> None:
             try:
-                super().__setattr__(name, value)
+                if holds_reference(value) and name in type(self).__pydantic_fields__:
+                    validator_for(type(self), value).validate_assignment(self, name, value)
+                else:
+                    super().__setattr__(name, value)
             except ValidationError as error:
                 refusal = validation.refusal(type(self), error, {name: value})
             else:
@@ -241,7 +246,8 @@ class Block(BaseModel):
     @classmethod
     def model_validate(cls, obj: Any, **keywords: Any) -> Self:
         """As pydantic's, but raises :class:`BlockValidationError`, which holds no input."""
-        outcome = validation.guarded(cls, super().model_validate, obj, keywords)
+        validate = validator_for(cls, obj).validate_python if holds_reference(obj) else super().model_validate
+        outcome: Self | BlockValidationError = validation.guarded(cls, validate, obj, keywords)
         obj = None
         if isinstance(outcome, BlockValidationError):
             raise outcome

@@ -8,6 +8,7 @@ taken: ``{"$exact": {...}}`` with the tags below. :func:`dump` proves the round 
     {"$block": "name@3"}                               a block by reference
     {"$type": slug, "$schema": s, "$fields": {...}}    a block that was never saved, inline
     {"$secret": kind, "$value": v}                     kind: str, bytes or value
+    {"$source": "vault:kv/crm#token"}                  a secret by reference
     {"$of": class, "$value": v}                        a model, dataclass, enum or named tuple that a field's type names
     {"$map": [[k, v], ...]}                            a dict with keys that are no text or start with "$"
     {"$set": [...]}  {"$frozenset": [...]}  {"$tuple": [...]}
@@ -33,7 +34,7 @@ from pydantic import BaseModel, RootModel, SecretBytes, SecretStr, ValidationErr
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from strongroom_blocks.errors import BlockNotStorable
-from strongroom_blocks.secrets import SECRET_KINDS, SecretField
+from strongroom_blocks.secrets import SECRET_KINDS, SecretField, held
 
 if TYPE_CHECKING:
     from strongroom_blocks.block import Block
@@ -127,7 +128,12 @@ def _float(value: float, exact: bool) -> Any:
 
 
 def _secret(value: Any, exact: bool) -> Any:
-    inner = _value(value.get_secret_value(), exact)
+    plain = held(value)
+    if plain is value:
+        if not exact:
+            raise NeedsExact
+        return {"$source": value.text}
+    inner = _value(plain, exact)
     if not exact:
         return inner
     kind = "str" if isinstance(value, SecretStr) else "bytes" if isinstance(value, SecretBytes) else "value"
@@ -295,6 +301,8 @@ class Decoder:
             return self.resolver.reference(tree[tag], path)
         if tag == "$type":
             return self.resolver.inline(tree[tag], tree["$schema"], tree["$fields"], path)
+        if tag == "$source":
+            return _source(tree[tag])
         if tag == "$secret":
             return _SECRETS[tree[tag]](self.value(tree["$value"], path))
         if tag == "$of":
@@ -307,10 +315,22 @@ class Decoder:
             return value
         try:
             if issubclass(cls, BaseModel):
-                return cls.__pydantic_validator__.validate_python(value, by_name=True, by_alias=False)
+                return _validator(cls, value).validate_python(value, by_name=True, by_alias=False)
             if issubclass(cls, tuple):
                 return cls(*value)
             fields: Any = cls if dataclasses.is_dataclass(cls) else None
             return fields(**value) if fields is not None else cls(value)
         except (ValidationError, ValueError, TypeError):
             return value  # the class has changed: the field's own validation says what does not fit
+
+
+def _source(text: str) -> Any:
+    from strongroom_blocks.sources.secret_reference import SecretReference
+
+    return SecretReference(text)
+
+
+def _validator(cls: type[BaseModel], data: Any) -> Any:
+    from strongroom_blocks.sources.acceptance import validator_for
+
+    return validator_for(cls, data)

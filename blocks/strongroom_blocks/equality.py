@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from strongroom_blocks.secrets import SECRET_KINDS
+from strongroom_blocks.secrets import SECRET_KINDS, held
 
 
 def difference(one: BaseModel, other: BaseModel) -> str | None:
@@ -25,16 +25,20 @@ def difference(one: BaseModel, other: BaseModel) -> str | None:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal and of the same type, at any depth; NaN equals NaN."""
+    """Whether two values are equal and of the same type, at any depth; NaN equals NaN.
+
+    References to secrets are the same if their texts are: what type they are of is up to where they stand.
+    """
     if one is other:
         return True
     kind = type(one)
     if kind is not type(other):
-        return False
+        return isinstance(one, SECRET_KINDS) and held(one) is one and one == other
     if isinstance(one, BaseModel):
         return difference(one, other) is None
     if isinstance(one, SECRET_KINDS):
-        return same(one.get_secret_value(), other.get_secret_value())
+        plain = held(one)
+        return bool(one == other) if plain is one else same(plain, held(other))
     if isinstance(one, float):
         return one == other or (math.isnan(one) and math.isnan(other))
     if isinstance(one, Mapping):

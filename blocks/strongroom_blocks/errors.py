@@ -21,7 +21,9 @@ StrongroomError (of the registry)
     │   └── SourceProblem                       a source of secrets has no answer to a reference
     │       ├── SecretAbsent (CheckAbsent)
     │       ├── SecretDenied (CheckDenied)
-    │       └── SourceUnreachable (CheckUnreachable)
+    │       ├── SourceUnreachable (CheckUnreachable)
+    │       ├── SourceMisconfigured             a setting of a source does not fit
+    │       └── SecretUnfit (ValueError)        the secret came and does not fit its field
     └── MissingExtra (ImportError)              an optional package is not installed
 UnknownDocument (of the registry)
 └── UnknownBlock (BlockError)                   no document of this name; near ones are named
@@ -151,3 +153,15 @@ class SecretDenied(SourceProblem, CheckDenied):
 
 class SourceUnreachable(SourceProblem, CheckUnreachable):
     """The source did not answer within the time, or not in a way that makes sense."""
+
+
+class SourceMisconfigured(SourceProblem):
+    """What is set for a source does not fit: no number of seconds, credentials that come from the source itself."""
+
+    word = "misconfigured"
+
+
+class SecretUnfit(SourceProblem, ValueError):
+    """The source answered, and what it holds does not fit the field that points at it. Never shows the value."""
+
+    word = "unfit"

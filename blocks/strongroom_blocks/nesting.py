@@ -12,6 +12,8 @@ from strongroom_registry.errors import RegistryRefusal
 from strongroom_blocks import catalog, documents, encoding, origin, schema, shapes, validation
 from strongroom_blocks.equality import difference
 from strongroom_blocks.errors import BlockCycle, BlockNotStorable, UnknownBlock
+from strongroom_blocks.sources.acceptance import validator_for
+from strongroom_blocks.sources.secret_reference import secret_from
 
 if TYPE_CHECKING:
     from strongroom_blocks.block import Block
@@ -147,7 +149,7 @@ def _read(
 
 
 def _validated(cls: type[Block], tree: dict[str, Any], exact: bool) -> Block:
-    validator: Any = cls.__pydantic_validator__
+    validator: Any = validator_for(cls, tree)
     if not exact:
         try:
             text = json.dumps(tree)
@@ -159,9 +161,11 @@ def _validated(cls: type[Block], tree: dict[str, Any], exact: bool) -> Block:
 
 
 def resolve(data: Any) -> Any:
-    """Nested data with each ``{"$block": "name@3"}`` in it replaced by that block, loaded: for input from files.
+    """Nested data with each ``{"$block": "name@3"}`` in it replaced by that block, loaded, and each
+    ``{"$source": "env:NAME"}`` by a reference to that secret: for input from files.
 
     :raises UnknownBlock: there is no such block; the path in the data is told.
+    :raises InvalidSecretReference: the reference is none that a source here understands.
     """
     return _resolve(data, _Stored("input", ()), "")
 
@@ -170,6 +174,8 @@ def _resolve(data: Any, stored: _Stored, path: str) -> Any:
     if isinstance(data, Mapping):
         if set(data) == {"$block"} and isinstance(data["$block"], str):
             return stored.reference(data["$block"], path)
+        if set(data) == {"$source"}:
+            return secret_from(data["$source"])
         return {key: _resolve(item, stored, f"{path}.{key}" if path else str(key)) for key, item in data.items()}
     if isinstance(data, list):
         return [_resolve(item, stored, f"{path}.{index}") for index, item in enumerate(data)]

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
-from strongroom_blocks.secrets import SECRET_KINDS, STARS
+from strongroom_blocks.secrets import SECRET_KINDS, STARS, held
 
 if TYPE_CHECKING:
     from ahocorasick_rs import AhoCorasick
@@ -174,7 +174,10 @@ class Redactor:
 
 def _texts(value: Any) -> Iterator[str | bytes]:
     if isinstance(value, SECRET_KINDS):
-        value = value.get_secret_value()
+        plain = held(value)
+        if plain is value:
+            return  # a reference to a secret: masked when it is fetched
+        value = plain
     if isinstance(value, str):
         yield str(value)
     elif isinstance(value, bytes | bytearray):

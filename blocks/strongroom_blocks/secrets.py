@@ -6,6 +6,7 @@ values are secret. They show stars wherever they are shown or dumped; :func:`rev
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, KeysView
 from typing import Any, TypeVar, overload
 
@@ -45,7 +46,8 @@ class SecretDict(SecretField[dict[str, Any]]):
         return self._secret_value.keys()
 
     def __getitem__(self, name: str) -> SecretField[Any]:
-        return SecretField[Any](self._secret_value[name])
+        value = self._secret_value[name]
+        return value if isinstance(value, SecretField) else SecretField[Any](value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._secret_value)
@@ -62,6 +64,19 @@ class SecretDict(SecretField[dict[str, Any]]):
 
 SECRET_KINDS = (SecretStr, SecretBytes, SecretField)
 """What ``isinstance`` and ``issubclass`` ask to know a secret kind."""
+
+
+def held(secret: Any) -> Any:
+    """What a secret holds here, without asking anybody: its plain value, in which references to secrets stay such.
+
+    A reference holds nothing but itself.
+    """
+    sources = sys.modules.get("strongroom_blocks.sources.secret_reference")
+    if sources is not None and isinstance(secret, sources.Referenced):
+        return secret
+    if sources is not None and isinstance(secret, sources.HoldsReferences):
+        return secret._secret_value
+    return secret.get_secret_value()
 
 
 @overload

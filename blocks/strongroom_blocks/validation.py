@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -12,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from strongroom_blocks import shapes
 from strongroom_blocks.errors import BlockValidationError, FieldProblem
 from strongroom_blocks.redaction import redactor
-from strongroom_blocks.secrets import SECRET_KINDS, STARS
+from strongroom_blocks.secrets import SECRET_KINDS, STARS, held
 
 if TYPE_CHECKING:
     from strongroom_blocks.block import Block
@@ -54,6 +56,16 @@ def problems_of(error: ValidationError, secrets: Iterable[Any], place: str) -> t
         )
         for entry in error.errors(include_url=False, include_context=False, include_input=False)
     )
+
+
+def reasons(error: ValidationError, plain: str | bytes) -> Iterator[str]:
+    """Why a value does not fit, in words that do not quote it or a part of it."""
+    inputs = list(_leaves(plain))
+    with suppress(ValueError, RecursionError):
+        inputs += _leaves(json.loads(plain))
+    inputs = sorted(filter(None, inputs), key=len, reverse=True)
+    for entry in error.errors(include_url=False, include_context=False, include_input=False):
+        yield _reason(entry["type"], entry["msg"], inputs)
 
 
 def _reason(kind: str, message: str, inputs: list[str]) -> str:
@@ -103,7 +115,10 @@ def _confidential(cls: type[Block], data: Any) -> Any:
 
 def _leaves(data: Any, depth: int = 0) -> Iterator[str]:
     if isinstance(data, SECRET_KINDS):
-        data = data.get_secret_value()
+        plain = held(data)
+        if plain is data:
+            return  # a reference, which may be told
+        data = plain
     if isinstance(data, bytes | bytearray):
         yield bytes(data).decode("utf-8", "replace")
         yield repr(bytes(data))
@@ -136,18 +151,25 @@ def guarded(
 
 
 def keep_out_of_logs(value: Any) -> None:
-    """Register every secret that a value holds, so that redaction knows it."""
+    """Register every secret that a value holds, so that redaction knows it; have its references fetched together."""
     for secret in plain_secrets(value):
         redactor.register(secret)
+    sources = sys.modules.get("strongroom_blocks.sources.secret_reference")
+    if sources is not None and sources.Referenced.made:
+        sources.introduce(sources.references_in(value))
 
 
 def plain_secrets(value: Any, depth: int = 0) -> Iterator[Any]:
-    """The plain value of every secret that ``value`` holds, at any depth."""
+    """The plain value of every secret that ``value`` holds, at any depth; of a reference, if it was fetched already."""
     kind = type(value)
     if kind in _HARMLESS or depth > 64:
         return
     if isinstance(value, SECRET_KINDS):
-        yield value.get_secret_value()
+        plain = held(value)
+        if plain is not value:
+            yield plain
+        elif (known := _fetched(value)) is not None:
+            yield known
     elif isinstance(value, BaseModel):
         for item in value.__dict__.values():
             yield from plain_secrets(item, depth + 1)
@@ -163,6 +185,11 @@ def plain_secrets(value: Any, depth: int = 0) -> Iterator[Any]:
     elif hasattr(value, "__dataclass_fields__"):
         for name in value.__dataclass_fields__:
             yield from plain_secrets(getattr(value, name, None), depth + 1)
+
+
+def _fetched(reference: Any) -> str | bytes | None:
+    resolving = sys.modules.get("strongroom_blocks.sources.resolver")
+    return None if resolving is None else resolving.resolver.known(reference.text)
 
 
 _HARMLESS = frozenset({str, int, float, bool, type(None), bytes})

@@ -1,0 +1,287 @@
+"""What stands in a secret field in place of a secret: where it is kept, to be fetched when it is revealed.
+
+A reference is a ``SecretStr``, ``SecretBytes`` or ``Secret`` as its field asks for, so that code which reveals a secret
+does not see a difference. It shows its text in ``repr`` and stars elsewhere, equals a reference of the same text, and
+is asked for its value by nothing but :meth:`get_secret_value`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import Secret as SecretField
+from strongroom_registry.errors import StrongroomError
+
+from strongroom_blocks.frames import without_frames
+from strongroom_blocks.secrets import SECRET_KINDS, STARS, held
+
+if TYPE_CHECKING:
+    from strongroom_blocks.sources.acceptance import Place
+
+
+class Referenced:
+    """The part of a reference that is the same whatever kind of secret it stands for."""
+
+    made = False
+    """Whether this process has any reference: who has none is spared looking for them."""
+
+    text: str
+    place: Place | None
+    siblings: tuple[str, ...]
+
+    def __init__(self, text: str, place: Place | None = None) -> None:
+        Referenced.made = True
+        self.text = text
+        self.place = place
+        self.siblings = ()
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the source."""
+        return self.text.partition(":")[0]
+
+    def get_secret_value(self) -> Any:
+        """The secret, fetched if it is not at hand.
+
+        :raises SourceProblem: the source has none for us, or no answer; or it does not fit the field.
+        """
+        asker = sys._getframe(1).f_code
+        if asker is _serializer_code():
+            return STARS  # a dump asks whether there is something to hide
+        if asker is _validator_code():
+            raise ValueError(
+                f"a reference to a secret ({self.text}) cannot stand in a Secret[...] of a model that is no block; "
+                "give the block that model's fields as a dict"
+            )
+        return self._revealed()
+
+    @without_frames
+    def _revealed(self) -> Any:
+        from strongroom_blocks.sources.resolver import resolver
+
+        found = resolver.reveal(self.text, self.siblings)
+        if self.place is not None:
+            return self.place.fit(found, self.text)
+        if isinstance(found, bytes):
+            from strongroom_blocks.sources.acceptance import as_text
+
+            return as_text(found, self.text)
+        return found
+
+    def _display(self) -> Any:
+        return STARS
+
+    def __repr__(self) -> str:
+        return f"secret_from({self.text!r})"
+
+    def __str__(self) -> str:
+        return STARS
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Referenced) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(("secret_from", self.text))
+
+    def __copy__(self) -> Referenced:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Referenced:
+        return self
+
+    def __bool__(self) -> bool:
+        return True  # there is something; whether it is empty is not asked for that
+
+    def __len__(self) -> int:
+        return len(self._revealed())
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_secret_value":  # what the methods of pydantic's classes and of SecretDict read
+            return self._revealed()
+        raise AttributeError(name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (SecretReference, (self.text,)) if self.place is None else (_placed, (self.text, self.place))
+
+
+class SecretReference(Referenced, SecretStr, SecretBytes, SecretField[Any]):
+    """A reference that no field of a block has taken in yet, or one of open type; it is revealed as text."""
+
+
+class HoldsReferences:
+    """The part of a ``Secret[dict]``, ``SecretDict`` and the like, inside of which references stand for values."""
+
+    _secret_value: Any
+
+    def get_secret_value(self) -> Any:
+        """The value, with a secret in place of every reference."""
+        if sys._getframe(1).f_code is _validator_code():
+            return self._secret_value
+        return _opened(self._secret_value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind = next(base for base in type(self).__mro__ if base is not type(self) and issubclass(base, SecretField))
+        return _holding, (kind, self._secret_value)
+
+
+def _placed(text: str, place: Place) -> Referenced:
+    return place.referenced(text)
+
+
+def _holding(kind: type, value: Any) -> Any:
+    return holding_class(kind)(value)
+
+
+@cache
+def referenced_class(kind: type) -> type[Referenced]:
+    """The class of references that are instances of ``kind``, too."""
+    return type(f"{kind.__name__}Reference", (Referenced, kind), {"__module__": __name__})
+
+
+@cache
+def holding_class(kind: type) -> type[Any]:
+    """The class of secrets of this kind that have references inside."""
+    return type(kind.__name__, (HoldsReferences, kind), {"__module__": __name__})
+
+
+@without_frames
+def _opened(value: Any) -> Any:
+    """The value with each :class:`SecretReference` in its containers revealed, each source asked once."""
+    texts = tuple(reference.text for reference in _loose(value))
+    if texts:
+        from strongroom_blocks.sources.resolver import resolver
+
+        resolver.answers(texts)
+    return _replaced(value)
+
+
+def _loose(value: Any) -> Iterator[SecretReference]:
+    if isinstance(value, SecretReference):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _loose(item)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _loose(item)
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, SecretReference):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {key: _replaced(item) for key, item in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(_replaced(item) for item in value)
+    return value
+
+
+def has_loose(value: Any) -> bool:
+    """Whether containers hold references that no field of their own has taken in."""
+    return any(True for _ in _loose(value))
+
+
+@without_frames
+def secret_from(reference: str) -> Any:
+    """A secret that stays where it is: give it to any secret field of a block in place of the value.
+
+        Crm(url="https://crm.example", token=secret_from("vault:kv/crm#token"))
+
+    What is saved is the reference. The secret is fetched when it is revealed, and kept in memory for the time that the
+    source declares. Its type is ``Any``, so that a field keeps the type that it declares.
+
+    :param reference: a scheme, a colon and what that source names the secret by: ``env:NAME``, ``file:/path``, …
+    :raises InvalidSecretReference: no source has this scheme, or it does not understand the reference.
+    """
+    from strongroom_blocks.sources import registered
+
+    registered.check(reference)
+    return SecretReference(reference)
+
+
+def references_in(value: Any, depth: int = 0) -> Iterator[Referenced]:
+    """Every reference that a block, model, container or secret holds, at any depth."""
+    if isinstance(value, Referenced):
+        yield value
+    elif depth > 64 or type(value) in _PLAIN:
+        return
+    elif isinstance(value, SECRET_KINDS):
+        yield from references_in(held(value), depth + 1)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from references_in(key, depth + 1)
+            yield from references_in(item, depth + 1)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from references_in(item, depth + 1)
+    elif isinstance(value, BaseModel):
+        yield from references_in(value.__dict__, depth + 1)
+        yield from references_in(value.__pydantic_extra__ or {}, depth + 1)
+    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        for name in value.__dataclass_fields__:
+            yield from references_in(getattr(value, name, None), depth + 1)
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes})
+
+
+def holds_reference(value: Any) -> bool:
+    """Whether a value holds a reference, at any depth. Costs nothing in a process that has none."""
+    return Referenced.made and any(True for _ in references_in(value))
+
+
+def introduce(references: Iterable[Referenced]) -> None:
+    """Have references that stand in one block fetched together."""
+    together = list(references)
+    texts = tuple(dict.fromkeys(reference.text for reference in together))
+    for reference in together:
+        reference.siblings = texts
+
+
+@without_frames
+def refresh(value: Any) -> bool:
+    """Fetch anew what the references in ``value`` name: for after a login that failed, before it is tried once more.
+
+        try:
+            connection = connect(crm)
+        except LoginRefused:
+            if not refresh(crm):
+                raise
+            connection = connect(crm)
+
+    :param value: a block, a secret field of one, or anything that holds some.
+    :returns: whether any secret differs from the one that this process had; False where there is no reference.
+    :raises SourceProblem: a source refused or did not answer. The former secret is no longer used then.
+    """
+    from strongroom_blocks.sources.resolver import resolver
+
+    texts = list(dict.fromkeys(reference.text for reference in references_in(value)))
+    if not texts:
+        return False
+    former = {text: resolver.known(text) for text in texts}
+    resolver.forget(texts)
+    found = resolver.answers(texts)
+    for text, answer in found.items():
+        if isinstance(answer, StrongroomError):
+            resolver.reveal(text)
+    return any(found[text] != former[text] for text in texts)
+
+
+@cache
+def _serializer_code() -> Any:
+    """The code with which pydantic writes a ``SecretStr`` as JSON: it asks for the value to see whether it is empty."""
+    from strongroom_blocks.sources.pydantic_secrets import serializer_code
+
+    return serializer_code()
+
+
+@cache
+def _validator_code() -> Any:
+    """The code with which pydantic takes a ``Secret[T]`` in: it asks for the value to validate it anew."""
+    from strongroom_blocks.sources.pydantic_secrets import validator_code
+
+    return validator_code()

@@ -1,0 +1,47 @@
+"""What can be set about sources from outside."""
+
+from __future__ import annotations
+
+import os
+
+from strongroom_blocks.errors import SourceMisconfigured
+
+TTL = "STRONGROOM_SOURCES_TTL"
+TIMEOUT = "STRONGROOM_SOURCES_TIMEOUT"
+CREDENTIALS = "STRONGROOM_SOURCE_"
+DEFAULT_TTL = 300.0
+DEFAULT_TIMEOUT = 10.0
+
+
+def ttl_of(source: object) -> float:
+    """For how many seconds what this source answered may be kept: the setting, else the source's own ``ttl``."""
+    own = getattr(source, "ttl", DEFAULT_TTL)
+    return _seconds(TTL, float(own), least=0.0)
+
+
+def timeout() -> float:
+    """How many seconds a source may take."""
+    return _seconds(TIMEOUT, DEFAULT_TIMEOUT, least=0.001)
+
+
+def credentials_of(scheme: str) -> str | None:
+    """The name of the block that a source takes its own credentials from, if a setting names one."""
+    return os.environ.get(variable_of(scheme)) or None
+
+
+def variable_of(scheme: str) -> str:
+    """The variable that names the credentials of a source: ``STRONGROOM_SOURCE_AWS_SM`` for ``aws-sm``."""
+    return CREDENTIALS + scheme.upper().replace("-", "_")
+
+
+def _seconds(variable: str, default: float, *, least: float) -> float:
+    text = os.environ.get(variable)
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not least <= seconds <= 1e9:
+        raise SourceMisconfigured(f"The variable {variable} is no number of seconds.", "Set it anew, or unset it.")
+    return seconds
