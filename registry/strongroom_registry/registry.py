@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import builtins
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -28,6 +28,7 @@ from strongroom_registry.errors import (
     IntegrityError,
     InvalidReference,
     StoreProblem,
+    StoreUnavailable,
     TooLarge,
     TypeMismatch,
     VersionDestroyed,
@@ -50,7 +51,7 @@ from strongroom_registry.lifecycle import (
 )
 from strongroom_registry.listing import listed
 from strongroom_registry.sealer import Sealer
-from strongroom_registry.stores.store import Store, VersionRow, View
+from strongroom_registry.stores.store import Store, VersionRow, View, Watched
 from strongroom_registry.uses import doomed, in_use, users
 from strongroom_registry.verification import VerifyReport, proven_entries, verify_audit, verify_documents
 
@@ -405,6 +406,26 @@ class Registry:
     def sealer(self, purpose: str) -> Sealer:
         """What seals values that are no documents (results, parameters) under this workspace's key."""
         return Sealer(self._access.authority.keyring, purpose)
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` after each change of the workspace by anybody, this process included, and after a time in
+        which one may have been missed. It is called in a thread of the store, and has to be quick; what this registry
+        remembers of its loads is dropped before. What is returned ends it, and so does :meth:`close`.
+
+        :raises StoreUnavailable: the store cannot be reached, or is one that tells nobody: only PostgreSQL does.
+        """
+        store, workspace_id = self._access.store, self._access.authority.workspace_id
+        if not isinstance(store, Watched):
+            raise StoreUnavailable(
+                "This registry tells nobody of its changes.", "Keep it in PostgreSQL, or look at it from time to time."
+            )
+
+        def told(workspace: bytes) -> None:
+            if workspace == workspace_id:
+                self._warm = {}
+                changed()
+
+        return store.watch(told)
 
     def close(self) -> None:
         """Write what the audit still has to say, and let go of the store. Closing twice is fine."""

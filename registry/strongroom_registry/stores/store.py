@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from strongroom_registry.keyring import WrappedKey
 
@@ -211,6 +211,7 @@ class Transaction(View, Protocol):
         """Add an audit entry. One of the same number must not exist."""
 
 
+@runtime_checkable
 class Watched(Protocol):
     """What a store can do whose changes by other processes make themselves known."""
 
