@@ -19,7 +19,7 @@ class RegistrySettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="STRONGROOM_", env_ignore_empty=True, hide_input_in_errors=True)
 
     home: Path = Field(default_factory=lambda: Path.home() / ".strongroom")
-    registry: str | None = None
+    registry: str | None = Field(default=None, repr=False)  # it may hold the password of a database
     key: str | None = None
     workspace: str = "default"
     actor: str | None = None

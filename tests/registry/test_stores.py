@@ -117,7 +117,7 @@ def test_a_store_that_is_not_to_be_made_is_not_made(path: Path) -> None:
     assert not path.parent.exists()
 
 
-@pytest.mark.parametrize("url", ["", "sqlite:///", "postgres://host/db", "/var/registry.db", "sqlite://registry.db"])
+@pytest.mark.parametrize("url", ["", "sqlite:///", "postgresql:host/db", "/var/registry.db", "sqlite://registry.db"])
 def test_a_url_that_names_no_store_is_refused(url: str) -> None:
     with pytest.raises(StoreUnavailable, match="sqlite:///"):
         open_store(url)

@@ -37,6 +37,17 @@ def open_store(url: str, *, create: bool = True) -> Store:
     )
 
 
+def shown(url: str) -> str:
+    """A registry's URL as it may be shown: without a password."""
+    if not url.startswith(_POSTGRES):
+        return url
+    scheme, _, rest = url.partition("://")
+    place, _, query = rest.partition("?")
+    userinfo, at, address = place.rpartition("@")
+    options = [option for option in query.split("&") if option and "password" not in option.lower()]
+    return f"{scheme}://{userinfo.partition(':')[0]}{at}{address}" + ("?" + "&".join(options) if options else "")
+
+
 def _open_postgres(url: str, create: bool) -> Store:
     try:
         from strongroom_registry.stores.postgres import PostgresStore

@@ -35,15 +35,17 @@ def init(key_uri: str | None, as_json: bool) -> None:
     """
     from strongroom_registry.keys import default_key_path
     from strongroom_registry.settings import RegistrySettings
+    from strongroom_registry.stores import shown
 
     settings = RegistrySettings()
     key = key_uri or settings.key
     registry, made = _open_or_make(key)
     with registry:
         place = key or f"file:{default_key_path(registry.store_id)}"
+        url = shown(settings.url)
         shape = {
             "created": made,
-            "registry": settings.url,
+            "registry": url,
             "key": place,
             "workspace": registry.workspace,
             "store_id": str(registry.store_id),
@@ -53,7 +55,7 @@ def init(key_uri: str | None, as_json: bool) -> None:
         return
     click.echo("The registry is ready." if made else "There is a registry already; it opens with its key.")
     click.echo()
-    facts([("Registry", _path(settings.url)), ("Key", _path(place)), ("Workspace", registry.workspace)])
+    facts([("Registry", _path(url)), ("Key", _path(place)), ("Workspace", registry.workspace)])
     click.echo()
     click.echo("Back up both, apart from each other. Without the key nobody can read the registry again.")
     if key_uri and key_uri != settings.key:
