@@ -34,7 +34,7 @@ Policy = dict[str, set[str]]
 
 @dataclass
 class Token:
-    """A token. ``ttl`` 0 never expires; a renewal gives it ``ttl`` seconds again, up to ``max_ttl`` after its creation."""
+    """A token. ``ttl`` 0 never expires; a renewal gives it ``ttl`` seconds again, up to ``max_ttl`` after its making."""
 
     id: str
     policy: Policy | None

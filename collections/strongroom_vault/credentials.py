@@ -1,0 +1,147 @@
+"""Who asks a Vault, and where it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from strongroom import Block, async_twin
+
+from strongroom_vault import kv
+from strongroom_vault.auth import SERVICE_ACCOUNT, AppRoleAuth, Auth, KubernetesAuth, TokenAuth
+from strongroom_vault.errors import VaultLoginMissing
+from strongroom_vault.faults import asked
+from strongroom_vault.sessions import Login, VaultSession, session_for
+
+if TYPE_CHECKING:
+    from hvac import Client
+
+_SECONDS = re.compile(r"(\d{1,6})s?")
+
+
+class VaultCredentials(Block, slug="vault-credentials", title="Vault Credentials"):
+    """A login to HashiCorp Vault or OpenBao: with a token, as an AppRole, or as a pod of Kubernetes.
+
+    The process logs in once, when it is first needed, renews the token before it runs out, and logs in once more where
+    Vault forgot it. Redirects are not followed: they would be shown the token.
+    """
+
+    url: str = Field(title="URL", description="Where Vault answers, such as https://vault.example.com:8200.")
+    namespace: str | None = Field(None, description="The namespace to work in, where Vault has them.")
+    auth: Auth = Field(discriminator="method", description="How to log in.")
+    verify: bool = Field(True, description="Whether to verify Vault's certificate.")
+    ca_cert_path: Path | None = Field(None, title="CA Certificate Path", description="The authorities to trust.")
+    timeout_seconds: float = Field(10, gt=0, le=600, description="What one request may take, answer included.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must begin with http:// or https://, name a host and have no query")
+        if parts.username or parts.password:
+            raise ValueError("must not hold a user or a password; they belong in auth")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _trusts_or_does_not(self) -> VaultCredentials:
+        if not self.verify and self.ca_cert_path:
+            raise ValueError("ca_cert_path has no use when verify is false; leave one of them out")
+        return self
+
+    @classmethod
+    def from_environment(cls, *, url: str | None = None, namespace: str | None = None) -> VaultCredentials:
+        """The login that the environment gives, in the variables of Vault's own tools and of its agents.
+
+        ``VAULT_ADDR``, ``VAULT_NAMESPACE``, ``VAULT_CACERT``, ``VAULT_SKIP_VERIFY`` and ``VAULT_CLIENT_TIMEOUT`` (in
+        seconds) as in Vault's command line. To log in, the first of: ``VAULT_TOKEN``; ``VAULT_ROLE_ID``, with
+        ``VAULT_SECRET_ID``, as an AppRole; ``VAULT_KUBERNETES_ROLE``, as the pod's service account; the file
+        ``~/.vault-token``, which ``vault login`` writes.
+
+        :param url: instead of ``VAULT_ADDR``.
+        :param namespace: instead of ``VAULT_NAMESPACE``.
+        :raises VaultLoginMissing: a variable that is needed is not set.
+        :raises BlockValidationError: one makes no sense.
+        """
+        url = url or os.environ.get("VAULT_ADDR")
+        if not url:
+            raise VaultLoginMissing("Nothing says where Vault is.", "Set VAULT_ADDR to its address.")
+        seconds = _SECONDS.fullmatch(os.environ.get("VAULT_CLIENT_TIMEOUT", ""))
+        skips = os.environ.get("VAULT_SKIP_VERIFY", "").lower() in {"1", "t", "true"}
+        authorities = os.environ.get("VAULT_CACERT")
+        return cls(
+            url=url,
+            namespace=namespace or os.environ.get("VAULT_NAMESPACE") or None,
+            auth=_auth_of_environment(),
+            verify=not skips,
+            ca_cert_path=Path(authorities) if authorities and not skips else None,
+            timeout_seconds=float(seconds[1]) if seconds else 10,
+        )
+
+    def get_client(self) -> Client:
+        """An hvac client that is logged in and stays so, for what this collection has no method for.
+
+        The process keeps one for each set of values; a block whose values changed gets a new one. Threads may share it.
+
+        :raises VaultError: Vault cannot be reached, or refuses the login.
+        :raises MissingExtra: hvac is not installed.
+        """
+        session = self.session()
+        asked(session.keep_logged_in)
+        return session.client
+
+    def read_secret(self, path: str, *, version: int | None = None) -> dict[str, Any]:
+        """A secret of a key-value engine, in clear, whichever version the engine is of.
+
+        :param path: with the engine's mount, without ``data/``: ``secret/crm``.
+        :param version: of the secret, where the engine keeps versions; the newest by default.
+        :raises VaultAbsent: there is none, or this version was deleted.
+        :raises VaultDenied: the login may not read it.
+        """
+        return kv.read(self.session(), path, version)
+
+    aread_secret: ClassVar = async_twin(read_secret)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that Vault's own tools read, with the token that the login gives, in clear.
+
+        :raises VaultError: Vault cannot be reached, or refuses the login.
+        """
+        variables = {
+            "VAULT_ADDR": self.url,
+            "VAULT_TOKEN": self.get_client().token,
+            "VAULT_NAMESPACE": self.namespace,
+            "VAULT_CACERT": str(self.ca_cert_path) if self.ca_cert_path else None,
+            "VAULT_SKIP_VERIFY": None if self.verify else "true",
+        }
+        return {name: value for name, value in variables.items() if value}
+
+    def session(self) -> VaultSession:
+        """The process' session for this login. Nothing is sent yet.
+
+        :raises MissingExtra: hvac is not installed.
+        """
+        authorities = str(self.ca_cert_path.expanduser()) if self.ca_cert_path else self.verify
+        return session_for(Login(self.url, self.auth, self.namespace, authorities, self.timeout_seconds))
+
+
+def _auth_of_environment() -> Auth:
+    given = os.environ.get
+    if given("VAULT_TOKEN"):
+        return TokenAuth(token=SecretStr(os.environ["VAULT_TOKEN"]))
+    if given("VAULT_ROLE_ID"):
+        secret_id = given("VAULT_SECRET_ID")
+        return AppRoleAuth(role_id=os.environ["VAULT_ROLE_ID"], secret_id=SecretStr(secret_id) if secret_id else None)
+    if given("VAULT_KUBERNETES_ROLE"):
+        return KubernetesAuth(role=os.environ["VAULT_KUBERNETES_ROLE"], jwt_path=SERVICE_ACCOUNT)
+    path = Path("~/.vault-token").expanduser()
+    if path.exists():
+        return TokenAuth(token_path=path)
+    raise VaultLoginMissing(
+        "Nothing says how to log in to Vault.",
+        "Set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or VAULT_KUBERNETES_ROLE, or run: vault login",
+    )
