@@ -20,7 +20,15 @@ def environment_of(block: Block) -> dict[str, str]:
     """Variables ``NAME_FIELD``; a nested model spells out its fields, a list is JSON, None is left out."""
     origin = getattr(block, "__strongroom_origin__", None)
     prefix = origin.resolved.name if origin is not None else type(block).__block__.slug
-    return dict(_variables(prefix, block))
+    return variables_of(block, prefix)
+
+
+def variables_of(value: Any, prefix: str) -> dict[str, str]:
+    """A block or a part of one as variables in clear, each with ``prefix`` and ``_`` before its own name.
+
+    Without a prefix fields are variables by their own names. A single value is the variable ``prefix`` itself.
+    """
+    return dict(_variables(prefix, value))
 
 
 def _variables(prefix: str, value: Any) -> list[tuple[str, str]]:
@@ -29,7 +37,11 @@ def _variables(prefix: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, BaseModel):
         value = {name: getattr(value, name) for name in type(value).model_fields}
     if isinstance(value, Mapping):
-        return [pair for name, item in value.items() for pair in _variables(f"{prefix}_{name}", item)]
+        return [
+            pair
+            for name, item in value.items()
+            for pair in _variables(f"{prefix}_{name}" if prefix else str(name), item)
+        ]
     if value is None:
         return []
     return [(re.sub(r"[^A-Za-z0-9]", "_", prefix).upper(), _text(value))]
