@@ -13,6 +13,7 @@ StrongroomError
 │   ├── StaleExpectation (ValueError)   a compare-and-set that lost
 │   ├── TypeMismatch (ValueError)
 │   ├── DocumentInUse (ValueError)      others refer to it
+│   ├── UnknownKey (LookupError)        no wrap of the workspace key is by this one
 │   ├── KeyInUse (ValueError)           a wrap without which a key could not be opened
 │   └── TooLarge (ValueError)
 ├── KeyProblem
@@ -98,7 +99,7 @@ class VersionDestroyed(RegistryRefusal, LookupError):
 
 
 class NameTaken(RegistryRefusal, ValueError):
-    """A document of this name exists."""
+    """A document, a workspace or a backup of this name exists."""
 
 
 class StaleExpectation(RegistryRefusal, ValueError):
@@ -111,6 +112,10 @@ class TypeMismatch(RegistryRefusal, ValueError):
 
 class DocumentInUse(RegistryRefusal, ValueError):
     """Other documents refer to this one."""
+
+
+class UnknownKey(RegistryRefusal, LookupError):
+    """No wrap of the workspace's key is by this provider or key."""
 
 
 class KeyInUse(RegistryRefusal, ValueError):

@@ -24,7 +24,7 @@ from strongroom_registry.errors import (
     WrongKey,
 )
 from strongroom_registry.keys.epoch import EpochKey, epoch_of
-from strongroom_registry.keys.provider import KeyProvider
+from strongroom_registry.keys.provider import KeyProvider, RenewsKey
 
 _SHA256 = SHA256()
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
@@ -180,6 +180,19 @@ class Keyring:
         key = self._keys.get(number)
         return key if key is not None else self._unwrap(number)
 
+    def use(self, provider: KeyProvider) -> None:
+        """Have keys that are not unwrapped yet be unwrapped by another provider."""
+        self._provider = provider
+
+    def check_opened_by(self, provider: KeyProvider, record: WrappedKey) -> None:
+        """See whether a provider opens a wrap, and finds the key of its epoch in it.
+
+        :raises KeyProblem, IntegrityError: it does not.
+        """
+        key = _unwrapped_by(provider, record, self.store_id, self.workspace_id)
+        if key.key_id != self.epoch(record.epoch).key_id:
+            raise SealBroken(f"A wrap of key epoch {record.epoch} holds another key.", _BACKUP)
+
     def prove(self, record: WrappedKey) -> None:
         """Check that a wrap was made by somebody who had the key.
 
@@ -252,6 +265,16 @@ class Keyring:
             if later is not None and later > record.epoch:
                 key = self.epoch(later)
                 return EpochKey(later, key.key_id, key.derive(RETIRED)), record
+        found = self._fitting(records)
+        if not isinstance(found, WrappedKey) and isinstance(self._provider, RenewsKey):
+            self._provider.read_again()  # another process may have put a new key in its place
+            found = self._fitting(records)
+        if not isinstance(found, WrappedKey):
+            raise found
+        return self._provider, found
+
+    def _fitting(self, records: Sequence[WrappedKey]) -> WrappedKey | KeyProblem | IntegrityError:
+        """The wrap that was made with the provider's key, or why there is none."""
         problems: list[KeyProblem | IntegrityError] = []
         ours = self._provider.uri
         for record in sorted(records, key=lambda record: record.provider != ours):
@@ -261,9 +284,9 @@ class Keyring:
                 problems.append(problem)
                 continue
             if here == record.fingerprint:
-                return self._provider, record
+                return record
             problems.insert(0, _wrong_key(self._provider, here, records))
-        raise problems[0]
+        return problems[0]
 
     def __repr__(self) -> str:
         return f"Keyring(epochs={self.epochs}, provider={self._provider.uri!r})"

@@ -18,16 +18,20 @@ _BATCH = 256
 
 def listed(authority: Authority, view: View, state: StateRecord, rows: Sequence[HeadRow]) -> Iterator[Head]:
     """What each document is, in the order of the rows; quarantined where its rows are not as they were left."""
-    believed = _believed(authority, view, state, rows)
+    believed = (
+        quarantined(row.name, head) if isinstance(head, IntegrityError) else head
+        for row, head in believed_heads(authority, view, state, rows)
+    )
     while heads := list(islice(believed, _BATCH)):
         current = view.outlines((head.document, head.current) for head in heads if isinstance(head, HeadRecord))
         for head in heads:
             yield _described(authority, head, next(current)) if isinstance(head, HeadRecord) else head
 
 
-def _believed(
+def believed_heads(
     authority: Authority, view: View, state: StateRecord, rows: Sequence[HeadRow]
-) -> Iterator[HeadRecord | Head]:
+) -> Iterator[tuple[HeadRow, HeadRecord | IntegrityError]]:
+    """What each row says, or what is wrong with it; the trie is gone through once for all of them."""
     paths = [path_of(row.name) if is_name(row.name) else "" for row in rows]
     macs = authority.trie.find_all(
         state.root, filter(None, paths), lambda path: view.node(authority.workspace_id, path)
@@ -35,11 +39,11 @@ def _believed(
     for path, row in zip(paths, rows, strict=True):
         try:
             if macs.get(path) == row.mac:
-                yield authority.authentic_head(row.name, row)
+                yield row, authority.authentic_head(row.name, row)
             else:  # says what is wrong
-                yield known(authority.believed_head(view, state, row.name, row), row.name)
+                yield row, known(authority.believed_head(view, state, row.name, row), row.name)
         except IntegrityError as exc:
-            yield quarantined(row.name, exc)
+            yield row, exc
 
 
 def _described(authority: Authority, head: HeadRecord, row: VersionOutline | None) -> Head:

@@ -7,7 +7,7 @@ import builtins
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice
 from threading import Lock
@@ -15,6 +15,7 @@ from typing import Self
 from uuid import UUID
 from weakref import WeakSet
 
+from strongroom_registry import key_care, rotation
 from strongroom_registry.access import UNFLOORED, Access
 from strongroom_registry.anchor import Anchor
 from strongroom_registry.anchoring import Anchoring, check_anchor
@@ -34,6 +35,8 @@ from strongroom_registry.errors import (
     VersionDestroyed,
 )
 from strongroom_registry.heads import HeadRecord, Note, VersionRecord, with_destroyed
+from strongroom_registry.key_care import KeyReport, KeyWrap, WrapReport
+from strongroom_registry.keys.recovery import RecoveryCode
 from strongroom_registry.lifecycle import (
     check_expectation,
     check_loadable,
@@ -50,6 +53,7 @@ from strongroom_registry.lifecycle import (
     version_of,
 )
 from strongroom_registry.listing import listed
+from strongroom_registry.rotation import Level, Progress, RotationReport
 from strongroom_registry.sealer import Sealer
 from strongroom_registry.stores.store import Store, VersionRow, View, Watched
 from strongroom_registry.uses import doomed, in_use, users
@@ -402,6 +406,41 @@ class Registry:
         else:
             anchoring.advance(authority, state, first=True)
         return Anchor.of(authority, state)
+
+    def keys(self) -> builtins.list[KeyWrap]:
+        """The wraps of the workspace's keys, the newest epoch first."""
+        return key_care.listed(self._access)
+
+    def add_key(self, uri: str) -> WrapReport:
+        """Have the workspace's keys wrapped by one more provider; either opens them. As :func:`key_care.add`."""
+        with self._access.refusals("key-add", self.workspace):
+            return key_care.add(self._access, uri)
+
+    def remove_key(self, which: str) -> WrapReport:
+        """Remove what a provider wrapped, named by its URI or by its key's fingerprint. As :func:`key_care.remove`."""
+        with self._access.refusals("key-remove", self.workspace):
+            return key_care.remove(self._access, which)
+
+    def recovery_kit(self) -> RecoveryCode:
+        """A new recovery code, which opens the workspace's keys in the place of any code before."""
+        return key_care.recovery_kit(self._access)
+
+    def check_keys(self) -> KeyReport:
+        """Try every wrap of the current key, and count what still uses an older one."""
+        return key_care.check(self._access)
+
+    def rotate(
+        self,
+        level: Level | str,
+        *,
+        to: str | None = None,
+        older_than: timedelta | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> RotationReport:
+        """Renew keys while others read and write; one that was interrupted goes on. As :func:`rotation.rotate`."""
+        report = rotation.rotate(self._access, Level(level), to=to, older_than=older_than, progress=progress)
+        self._warm = {}
+        return report
 
     def sealer(self, purpose: str) -> Sealer:
         """What seals values that are no documents (results, parameters) under this workspace's key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -35,6 +36,32 @@ class FileKey(RawKeyProvider):
             return None
         generate_key_file(self.path)
         return str(self.path)
+
+    def renewed(self) -> FileKey:
+        waiting = self.path.with_name(f"{self.path.name}.new")
+        if not os.path.lexists(waiting):
+            generate_key_file(waiting)
+        next_key = FileKey(waiting)
+        next_key.uri = self.uri  # where it will lie
+        return next_key
+
+    def read_again(self) -> None:
+        self._read_key = None
+
+    def replace(self) -> str:
+        former = self.path.with_name(f"{self.path.name}.former-{self.fingerprint[:8]}")
+        try:
+            with suppress(FileExistsError):
+                os.link(self.path, former, follow_symlinks=False)
+            os.replace(self.path.with_name(f"{self.path.name}.new"), self.path)
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise KeyUnavailable(
+                f"The new key cannot be put at {self.path}: {error.strerror}.",
+                "The former one lies there and opens everything; repeat the rotation.",
+            ) from None
+        self._read_key = None
+        return str(former)
 
     def _read(self) -> LocalKey:
         return LocalKey(key_from_text(read_private(self.path, TEXT_LENGTH + 1), str(self.path)))
@@ -94,7 +121,11 @@ def _write_new(path: Path, content: bytes) -> None:
     except OSError:
         path.unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:

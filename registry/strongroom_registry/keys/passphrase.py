@@ -94,6 +94,9 @@ class PassphraseKey:
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         return self._key_of(wrapped).unwrap(wrapped, context)
 
+    def has_answer(self) -> bool:
+        return self._secret is not None or self._file is not None or self._variable in os.environ
+
     def _key_of(self, wrapped: bytes) -> LocalKey:
         return self._key(_checked(parameters_of(wrapped, METHOD_ARGON2ID, _PARAMETERS.size)))
 

@@ -47,3 +47,32 @@ class GeneratesKey(Protocol):
 
         :raises KeyProblem: it cannot be kept there.
         """
+
+
+@runtime_checkable
+class RenewsKey(Protocol):
+    """A provider that can put another key in the place of the one it names. Killed at any moment, one of the two lies
+    there; both wraps are in the store until it is over."""
+
+    def renewed(self) -> KeyProvider:
+        """The provider of the next key, which waits beside the present one; the same until :meth:`replace`.
+
+        :raises KeyProblem: it cannot be kept there.
+        """
+
+    def read_again(self) -> None:
+        """Forget what was read of the key: another process may have replaced it."""
+
+    def replace(self) -> str:
+        """Put the next key in the place of the present one; where that is kept, in words.
+
+        :raises KeyProblem: it cannot be.
+        """
+
+
+@runtime_checkable
+class AsksSomebody(Protocol):
+    """A provider that may have to ask a person."""
+
+    def has_answer(self) -> bool:
+        """Whether it need not ask any more."""

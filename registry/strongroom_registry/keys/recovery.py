@@ -110,6 +110,9 @@ class RecoveryKey:
             )
         return _shared_key(_exchanged(code, parameters[_PUBLIC:]), parameters).unwrap(wrapped, context)
 
+    def has_answer(self) -> bool:
+        return self._code is not None or self._file is not None or VARIABLE in os.environ
+
     def _read(self) -> RecoveryCode:
         if self._code is None:
             self._code = RecoveryCode(_asked() if self._file is None else _in_file(self._file))
