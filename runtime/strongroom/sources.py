@@ -6,6 +6,7 @@ See :class:`SecretSource` for how a package declares one.
 from strongroom_blocks.errors import InvalidSecretReference as InvalidSecretReference
 from strongroom_blocks.errors import SecretAbsent as SecretAbsent
 from strongroom_blocks.errors import SecretDenied as SecretDenied
+from strongroom_blocks.errors import SourceMisconfigured as SourceMisconfigured
 from strongroom_blocks.errors import SourceProblem as SourceProblem
 from strongroom_blocks.errors import SourceUnreachable as SourceUnreachable
 from strongroom_blocks.sources.source import Answer as Answer
