@@ -1,0 +1,85 @@
+"""What is done with the documents of an import or a file of configuration, carried out and told without any value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from strongroom.cli.outcome import Exit
+from strongroom.cli.output import Column, listing, plain, print_json
+
+if TYPE_CHECKING:
+    from strongroom_registry.registry import Registry
+
+    from strongroom.interchange.plan import Step
+
+_STYLES = {"create": "green", "update": "yellow", "label": "yellow", "skip": "dim", "conflict": "red"}
+_PAST = {
+    "create": "created",
+    "update": "updated",
+    "label": "labelled",
+    "same": "the same",
+    "skip": "skipped",
+    "conflict": "in conflict",
+    "delete": "deleted",
+}
+_FUTURE = {"create": "to create", "update": "to update", "label": "to label", "skip": "to skip", "delete": "to delete"}
+
+
+class ImportReport:
+    """Carries out steps, or not where it is a dry run, and prints what became of each.
+
+    Where an error ends it early, what was done by then is told first.
+    """
+
+    def __init__(self, *, dry_run: bool, as_json: bool) -> None:
+        self._dry_run, self._as_json = dry_run, as_json
+
+    def run(self, registry: Registry, steps: Sequence[Step]) -> None:
+        """Do it, print it, and end with the code of a refusal where something is in conflict."""
+        from strongroom.interchange.plan import carried_out
+
+        done: list[Step] = []
+        try:
+            done.extend(steps if self._dry_run else ())
+            for step in () if self._dry_run else carried_out(registry, steps):
+                done.append(step)
+        finally:
+            self._tell(done)
+        if any(step.action == "conflict" for step in done):
+            raise SystemExit(Exit.REFUSED)
+
+    def _tell(self, steps: Sequence[Step]) -> None:
+        rows = [shape(step) for step in steps]
+        if self._as_json:
+            print_json(rows)
+            return
+        columns = [
+            Column("source", "From", fold=True),
+            Column("name", "Name", style="bold"),
+            Column("type", "Type"),
+            Column("action", "What", style=lambda action: _STYLES.get(action, "")),
+            Column("version", "Version", right=True),
+            Column("reason", "Why", fold=True),
+        ]
+        listing(rows, columns, as_json=False, empty="There is nothing to do.")
+        words = _FUTURE if self._dry_run else _PAST
+        counts = Counter(str(step.action) for step in steps)
+        told = ", ".join(f"{count} {words.get(action, _PAST[action])}" for action, count in counts.items())
+        if told:
+            click.echo(f"{told}.{' Nothing was written.' if self._dry_run else ''}", err=True)
+
+
+def shape(step: Step) -> dict[str, Any]:
+    """A step as ``--json`` documents it."""
+    return {
+        "source": plain(step.source),
+        "name": step.name,
+        "type": step.type,
+        "action": str(step.action),
+        "version": step.version,
+        "reason": step.reason,
+    }
