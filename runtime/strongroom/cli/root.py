@@ -26,13 +26,12 @@ ENTRIES = {
     "labels": Entry("strongroom.cli.block_reading", "labels", BLOCKS, "List the labels of all blocks, or of one."),
     "exec": Entry("strongroom.cli.exec", "exec_", BLOCKS, "Run a command with blocks in its environment."),
     "typegen": Entry("strongroom.cli.typegen", "typegen", BLOCKS, "Tell mypy and pyright which blocks there are."),
+    "import": Entry("strongroom.cli.import_", "import_", BLOCKS, "Take over what Airflow, Prefect and others keep."),
     "run": Entry("strongroom.cli.run", "run", FLOWS, "Run a flow."),
     "runs": Entry("strongroom.cli.runs", "runs", FLOWS, "See what flows did, follow them, resume them."),
     "audit": Entry("strongroom.cli.audit", "audit", REGISTRY, "Read the audit trail and prove it whole."),
     "verify": Entry("strongroom.cli.verify", "verify", REGISTRY, "Open every version there is and name what is wrong."),
-    "anchor": Entry(
-        "strongroom.cli.anchor", "anchor", REGISTRY, "Find a registry that was put back to an earlier day."
-    ),
+    "anchor": Entry("strongroom.cli.anchor", "anchor", REGISTRY, "Find a registry that was put back to an older copy."),
 }
 ALIASES = {
     "blocks": "block",
