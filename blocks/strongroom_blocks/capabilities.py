@@ -123,6 +123,26 @@ class ObjectStore(Protocol):
     amove_object: ClassVar = async_twin(move_object)
 
 
+@runtime_checkable
+class Checkable(Protocol):
+    """Something that can tell whether what it stands for works: a login, a bucket, a database.
+
+    Does as little as proves it, and changes nothing.
+    """
+
+    def check(self, timeout: float) -> str:
+        """A short sentence of what was proven, such as ``logged in as reader``; never a secret.
+
+        :param timeout: seconds that it may take.
+        :raises CheckAbsent: what it stands for is not there.
+        :raises CheckDenied: it is there and refuses.
+        :raises CheckUnreachable: nobody answers.
+        """
+        ...
+
+    acheck: ClassVar = async_twin(check)
+
+
 Parameters = Sequence[Any] | dict[str, Any] | None
 
 

@@ -34,8 +34,12 @@ def refusal(cls: type[Block], error: ValidationError, data: Any) -> BlockValidat
     """
     inputs = sorted({text for text in _leaves(_confidential(cls, data)) if text}, key=len, reverse=True)
     problems = tuple(
-        FieldProblem(_path(entry["loc"], inputs, cls), entry["type"], _reason(entry["type"], entry["msg"], inputs))
-        for entry in error.errors(include_url=False, include_context=False, include_input=False)
+        FieldProblem(
+            _path(entry["loc"], inputs, cls),
+            entry["type"],
+            _NO_REFERENCE if _is_reference(entry["input"]) else _reason(entry["type"], entry["msg"], inputs),
+        )
+        for entry in error.errors(include_url=False, include_context=False)
     )
     told = "; ".join(map(str, problems))
     return BlockValidationError(f"The values do not fit {cls.__name__}: {told}.", "", problems)
@@ -56,6 +60,13 @@ def problems_of(error: ValidationError, secrets: Iterable[Any], place: str) -> t
         )
         for entry in error.errors(include_url=False, include_context=False, include_input=False)
     )
+
+
+_NO_REFERENCE = "a reference to a secret fits secret fields alone"
+
+
+def _is_reference(given: Any) -> bool:
+    return isinstance(given, SECRET_KINDS) and held(given) is given
 
 
 def reasons(error: ValidationError, plain: str | bytes) -> Iterator[str]:

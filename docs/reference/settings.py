@@ -27,6 +27,15 @@ REGISTRY = {
     "STRONGROOM_FILE_PASSPHRASE": ("asked on a terminal", "The passphrase of a sealed export or backup."),
     "STRONGROOM_WORKSPACE": ("`default`", "The workspace in the registry."),
     "STRONGROOM_ACTOR": ("user and host", "Who the audit says did it."),
+    "STRONGROOM_SOURCES_TTL": (
+        "what the source says, mostly 300",
+        "For how many seconds secrets that [stay elsewhere](../how-to/secret-sources.md) are kept in memory; 0 for not.",
+    ),
+    "STRONGROOM_SOURCES_TIMEOUT": ("`10`", "How many seconds a source of secrets may take."),
+    "STRONGROOM_SOURCE_<SCHEME>": (
+        "what the source finds by itself",
+        "The name of a block with the credentials of a source: `STRONGROOM_SOURCE_VAULT` for `vault:`.",
+    ),
     "STRONGROOM_BLOCK_MODULES": ("none", "Modules, behind commas, that define block types to be found by name."),
 }
 

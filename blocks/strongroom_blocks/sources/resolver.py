@@ -50,10 +50,10 @@ class _Entry:
 class _Flight:
     """One call of one source that is on its way."""
 
-    def __init__(self, scheme: str, texts: Sequence[str]) -> None:
+    def __init__(self, scheme: str, texts: Sequence[str], timeout: float | None) -> None:
         self.scheme = scheme
         self.texts = texts
-        self.timeout = settings.timeout()
+        self.timeout = settings.timeout() if timeout is None else timeout
         self.landed = threading.Event()
         self.answers: dict[str, Found] = {}
         self.ttl = 0.0
@@ -125,11 +125,14 @@ class Resolver:
             raise _told(found, text)
         return found
 
-    def answers(self, texts: Iterable[str]) -> dict[str, Found]:
-        """What the sources say to each reference: each source is asked once, and all of them at the same time."""
+    def answers(self, texts: Iterable[str], *, timeout: float | None = None) -> dict[str, Found]:
+        """What the sources say to each reference: each source is asked once, and all of them at the same time.
+
+        :param timeout: seconds that each may take; as the settings have it if not given.
+        """
         wanted = list(dict.fromkeys(texts))
         found = {text: kept for text in wanted if (kept := self._fresh(text)) is not None}
-        flights = {text: self._flight(text, wanted) for text in wanted if text not in found}
+        flights = {text: self._flight(text, wanted, timeout) for text in wanted if text not in found}
         return {text: self._landed(flights[text], text) if text in flights else found[text] for text in wanted}
 
     def forget(self, texts: Iterable[str]) -> None:
@@ -158,7 +161,7 @@ class Resolver:
                 return entry.found
         return self._landed(flight, text)
 
-    def _flight(self, text: str, others: Iterable[str]) -> _Flight:
+    def _flight(self, text: str, others: Iterable[str], timeout: float | None = None) -> _Flight:
         """The call that is to answer: the one that is on its way, else a new one."""
         with self._lock:
             flight = self._flights.get(text)
@@ -167,7 +170,7 @@ class Resolver:
             scheme = Address.parse(text).scheme
             along = [t for t in others if t.startswith(f"{scheme}:") and t not in self._flights]
             texts = list(dict.fromkeys([text, *(t for t in along if self._fresh(t) is None)]))
-            flight = _Flight(scheme, texts)
+            flight = _Flight(scheme, texts, timeout)
             self._flights.update(dict.fromkeys(texts, flight))
         flight.start()
         return flight

@@ -63,7 +63,13 @@ class Referenced:
     def _revealed(self) -> Any:
         from strongroom_blocks.sources.resolver import resolver
 
-        found = resolver.reveal(self.text, self.siblings)
+        return self.fit(resolver.reveal(self.text, self.siblings))
+
+    def fit(self, found: str | bytes) -> Any:
+        """What the source has, as the field wants it.
+
+        :raises SecretUnfit: it does not fit.
+        """
         if self.place is not None:
             return self.place.fit(found, self.text)
         if isinstance(found, bytes):
@@ -203,27 +209,32 @@ def secret_from(reference: str) -> Any:
     return SecretReference(reference)
 
 
-def references_in(value: Any, depth: int = 0) -> Iterator[Referenced]:
+def references_in(value: Any) -> Iterator[Referenced]:
     """Every reference that a block, model, container or secret holds, at any depth."""
+    return (reference for _, reference in located(value))
+
+
+def located(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Referenced]]:
+    """Every reference with the dotted path that leads to it: ``auth.password``, ``headers.X-Api-Key``, ``tokens.0``."""
     if isinstance(value, Referenced):
-        yield value
+        yield path, value
     elif depth > 64 or type(value) in _PLAIN:
         return
     elif isinstance(value, SECRET_KINDS):
-        yield from references_in(held(value), depth + 1)
+        yield from located(held(value), path, depth + 1)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from references_in(key, depth + 1)
-            yield from references_in(item, depth + 1)
+            yield from located(key, f"{path}.*" if path else "*", depth + 1)
+            yield from located(item, f"{path}.{key}" if path else str(key), depth + 1)
     elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from references_in(item, depth + 1)
+        for index, item in enumerate(value):
+            yield from located(item, f"{path}.{index}" if path else str(index), depth + 1)
     elif isinstance(value, BaseModel):
-        yield from references_in(value.__dict__, depth + 1)
-        yield from references_in(value.__pydantic_extra__ or {}, depth + 1)
+        yield from located(value.__dict__, path, depth + 1)
+        yield from located(value.__pydantic_extra__ or {}, path, depth + 1)
     elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         for name in value.__dataclass_fields__:
-            yield from references_in(getattr(value, name, None), depth + 1)
+            yield from located(getattr(value, name, None), f"{path}.{name}" if path else name, depth + 1)
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None), bytes})

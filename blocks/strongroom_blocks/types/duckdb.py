@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import Field, PrivateAttr
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.capabilities import Parameters
+from strongroom_blocks.errors import CheckAbsent, CheckDenied, CheckFailed, CheckUnreachable
 from strongroom_blocks.extras import require_extra
 from strongroom_blocks.twins import async_twin
 
@@ -35,6 +37,32 @@ class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
 
     _shared: DuckDBPyConnection | None = PrivateAttr(default=None)
     _lock: Any = PrivateAttr(default_factory=Lock)
+
+    def check(self, timeout: float) -> str:
+        """Open the database and select 1.
+
+        :raises CheckAbsent: there is no such file. DuckDB would make one; a check does not.
+        :raises CheckDenied: this process may not open it.
+        :raises CheckUnreachable: another process has it open for writing.
+        :raises CheckFailed: it is no DuckDB database, or a setting does not fit.
+        """
+        duckdb = require_extra("duckdb", extra="duckdb")
+        place = Path(self.path).expanduser()
+        if self.path != MEMORY and not place.exists():
+            raise CheckAbsent(f"There is no file {place}.", "DuckDB makes it at the first write; or correct the path.")
+        if self.path != MEMORY and not os.access(place, os.R_OK if self.read_only else os.R_OK | os.W_OK):
+            raise CheckDenied(f"This process may not open {place}.", "Give its user the permission, or read_only.")
+        try:
+            self.fetch_one("select 1")
+        except duckdb.Error as error:
+            said = str(error).partition("\n")[0]
+        else:
+            return "opens and answers"
+        if "lock" in said:
+            raise CheckUnreachable(f"{place} is open in another process.", "Close it there, or set read_only in both.")
+        raise CheckFailed(f"DuckDB does not open {place}: {said}.", "Correct the path or the settings.")
+
+    acheck: ClassVar = async_twin(check)
 
     @contextmanager
     def connection(self) -> Iterator[DuckDBPyConnection]:

@@ -14,7 +14,7 @@ from typing import BinaryIO, ClassVar
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.capabilities import StoredObject
-from strongroom_blocks.errors import InvalidKey
+from strongroom_blocks.errors import CheckAbsent, CheckDenied, InvalidKey
 from strongroom_blocks.object_keys import base_name, join_key
 from strongroom_blocks.twins import async_twin
 
@@ -47,6 +47,22 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
         if real != root and root not in real.parents:
             raise InvalidKey(f'The path "{path}" leaves the folder {root}.', "Name an object inside it.")
         return real
+
+    def check(self, timeout: float) -> str:
+        """Whether the folder is there, and what this process may do in it.
+
+        :raises CheckAbsent: there is no such folder; writing would make it.
+        :raises CheckDenied: this process may not read it.
+        """
+        root = self.root
+        if not root.is_dir():
+            what = "no folder" if root.exists() else "not there"
+            raise CheckAbsent(f"{root} is {what}.", "Make it, write something, or correct basepath.")
+        if not os.access(root, os.R_OK | os.X_OK):
+            raise CheckDenied(f"This process may not read {root}.", "Give its user the permission.")
+        return "readable and writable" if os.access(root, os.W_OK) else "readable, not writable"
+
+    acheck: ClassVar = async_twin(check)
 
     def read_path(self, path: str) -> bytes:
         """The content of a file; ``FileNotFoundError`` where there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strongroom.cli import block_changing, block_reading
+from strongroom.cli import block_changing, block_checking, block_reading
 from strongroom.cli.teaching import group
 
 
@@ -32,6 +32,7 @@ for _command in (
     block_reading.reveal,
     block_reading.history,
     block_reading.diff,
+    block_checking.check,
     block_changing.label,
     block_changing.unlabel,
     block_reading.labels,

@@ -29,7 +29,8 @@ def _value_options(function: Any) -> Any:
     for option in reversed((
         click.option(
             "--set", "settings", multiple=True, metavar="FIELD=VALUE",
-            help="A field; FIELD=- reads stdin, FIELD=@FILE a file, FIELD:=JSON is JSON, A.B=VALUE goes deeper.",
+            help="A field; FIELD=- reads stdin, FIELD=@FILE a file, FIELD:=JSON is JSON, FIELD:source=env:NAME "
+            "points at a secret, A.B=VALUE goes deeper.",
         ),
         click.option("--from-file", metavar="FILE", help="All fields from a JSON or TOML file; - is standard input."),
         click.option("--from-env", metavar="PREFIX_", help="Fields from the variables PREFIX_FIELD."),
@@ -47,6 +48,7 @@ def _value_options(function: Any) -> Any:
         strongroom block new local-folder lake --set basepath=/srv/lake
         pass show crm | strongroom block new crm-api prod-crm \\
             --set base_url=https://crm.example.com --set token=-
+        strongroom block new secret api-token --set value:source=env:API_TOKEN
         strongroom block new aws-credentials prod-aws --from-file aws.json
         strongroom block new crm-api prod-crm --from-env CRM_ --label stable
     """,

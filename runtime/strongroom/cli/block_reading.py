@@ -106,22 +106,28 @@ def ls(glob: str, type_slug: str | None, deleted: bool, as_json: bool) -> None:
     examples="""
         strongroom block show prod-crm
         strongroom block show prod-crm@2
+        strongroom block show prod-crm --sources
         strongroom block show prod-crm --json | jq .fields
     """,
 )
 @name_argument
 @click.option("--version", "number", type=click.IntRange(1), help="The same as NAME@VERSION.")
+@click.option("--sources", is_flag=True, help="Open the block to tell which secrets are kept elsewhere, and where.")
 @json_option
-def show(name: str, number: int | None, as_json: bool) -> None:
-    """Show a block without its secrets, of which nothing is read."""
+def show(name: str, number: int | None, sources: bool, as_json: bool) -> None:
+    """Show a block without its secrets, of which nothing is read.
+
+    With --sources the block is opened, which the audit keeps; nothing is fetched.
+    """
     reference = parse(name)
     with opened_registry() as registry:
         head = registry.head(reference.name)
         version = _version(registry, head, reference.pinned(number) if number else reference)
+        places = _sources(version) if sources else {}
     fields, hidden = _public(version.public), hidden_fields(version.type, version.public)
     if as_json:
         shape = {**version_shape(version), "current": head.current, "state": head.state.value, "hidden": list(hidden)}
-        print_json(shape)
+        print_json({**shape, "sources": places} if sources else shape)
         return
     others = {label: n for label, n in head.labels.items() if n != version.number}
     facts(
@@ -137,7 +143,8 @@ def show(name: str, number: int | None, as_json: bool) -> None:
     )
     click.echo()
     stars = {name: f"{STARS}  {'secret' if secret else 'not shown'}" for name, secret in hidden.items()}
-    facts([*((key, plain(value) or '""') for key, value in fields.items()), *stars.items()])
+    kept = {path: f"from {text}" for path, text in places.items()}
+    facts([*((key, plain(value) or '""') for key, value in fields.items()), *{**stars, **kept}.items()])
 
 
 @command(
@@ -342,6 +349,15 @@ def hidden_fields(type_slug: str, projection: bytes) -> dict[str, bool]:
         return {}
     shown = _public(projection)
     return {name: is_secret(field.annotation) for name, field in fields.items() if name not in shown}
+
+
+def _sources(version: Version) -> dict[str, str]:
+    """Where the secrets of a version are kept, by the paths of their fields."""
+    from strongroom_blocks import Block
+    from strongroom_blocks.sources.secret_reference import located
+
+    loaded = Block.load(f"{version.document}@{version.number}")
+    return {path: reference.text for path, reference in located(loaded)}
 
 
 def _only_secret(loaded: Block, name: str) -> str:

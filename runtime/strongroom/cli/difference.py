@@ -25,7 +25,7 @@ class Change(NamedTuple):
 def compare(old: Document, new: Document) -> list[Change]:
     """The fields of both versions. Values are told of what both public projections show, of all else only whether it
     changed."""
-    values = _fields(old.payload), _fields(new.payload)
+    values = tuple(map(_fields, _in_one_form(old, new)))
     shown = _public(old.version.public), _public(new.version.public)
     changes: list[Change] = []
     for name in dict.fromkeys([*shown[1], *shown[0], *sorted(values[1]), *sorted(values[0])]):
@@ -38,6 +38,30 @@ def compare(old: Document, new: Document) -> list[Change]:
         else:
             changes += _visible(name, shown[0].get(name, _MISSING), shown[1].get(name, _MISSING))
     return changes
+
+
+def _in_one_form(old: Document, new: Document) -> tuple[bytes, bytes]:
+    """Both payloads in the exact form if one of them is: a block may change its form with a single field."""
+    from strongroom_blocks.encoding import is_exact
+
+    exact = is_exact(old.payload), is_exact(new.payload)
+    if exact[0] == exact[1]:
+        return old.payload, new.payload
+    return (old.payload if exact[0] else _exact(old)), (new.payload if exact[1] else _exact(new))
+
+
+def _exact(document: Document) -> bytes:
+    """The payload in the exact form, where the class is there to tell; else as it is."""
+    from strongroom_blocks import encoding, nesting
+    from strongroom_blocks.catalog import class_for
+    from strongroom_registry.errors import StrongroomError
+
+    version = document.version
+    try:
+        cls = class_for(version.type)
+        return encoding.encode(nesting.read(cls, document.payload, version.schema, version.document, ()), exact=True)
+    except (StrongroomError, ImportError):
+        return document.payload
 
 
 def _fields(payload: bytes) -> dict[str, Any]:

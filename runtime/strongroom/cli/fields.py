@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.errors import BlockValidationError
 
 _ATTEMPTS = 3
+_SOURCE = ":source"
 
 
 class Values:
@@ -64,13 +65,18 @@ class Values:
         self.given |= resolve(content)
 
     def from_argument(self, text: str) -> None:
-        """Take ``field=value``, ``field=@file``, ``field=-`` (stdin) or ``field:=json``; ``a.b=…`` goes deeper."""
+        """Take ``field=value``, ``field=@file``, ``field=-`` (stdin), ``field:=json`` or ``field:source=env:NAME``,
+        which points at a secret; ``a.b=…`` goes deeper.
+        """
         path, equals, value = text.partition("=")
-        keys = path.removesuffix(":").split(".")
+        keys = path.removesuffix(":").removesuffix(_SOURCE).split(".")
         if not equals or not all(keys):
             raise CommandError("A --set without a field or a value.", "Write --set field=value", Exit.USAGE)
         self._check(keys[0])
         annotation = self.fields[keys[0]].annotation
+        if path.endswith(_SOURCE):
+            self._put(keys, _reference(value))
+            return
         if value == "-" or value.startswith("@"):
             value = self._read(value.removeprefix("@")).removesuffix("\n")
         elif is_secret(annotation, keys[1:]):
@@ -121,7 +127,7 @@ class Values:
     def _put(self, keys: Sequence[str], value: Any) -> None:
         target, former = self.given, self.former
         for key in keys[:-1]:
-            former = _parts(former.get(key))
+            former = _parts(former.get(key), key)
             target = target.setdefault(key, former)
             if not isinstance(target, dict):
                 raise CommandError(f"{'.'.join(keys)} lies inside another value.", "Set one of the two.", Exit.USAGE)
@@ -158,12 +164,21 @@ class Values:
                 )
 
 
-def _parts(value: Any) -> dict[str, Any]:
+def _reference(text: str) -> Any:
+    from strongroom_blocks import secret_from
+
+    return secret_from(text)
+
+
+def _parts(value: Any, path: str = "") -> dict[str, Any]:
     """What a value consists of, so that one part of it can be changed: fields of a model, entries of a mapping."""
-    from strongroom_blocks.secrets import SecretDict
+    from strongroom_blocks.secrets import SecretDict, held
 
     if isinstance(value, SecretDict):
-        return dict(value.get_secret_value())
+        entries = held(value)
+        if entries is value:
+            raise CommandError(f"{path} is fetched whole from {value!r}.", "Set all of it, or none.", Exit.USAGE)
+        return dict(entries)
     if isinstance(value, Mapping):
         return dict(value)
     return {name: getattr(value, name) for name in getattr(type(value), "model_fields", ())}

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strongroom.testing.harness import strongroom_test_harness as strongroom_test_harness
     from strongroom.testing.journal_contract import JournalContract as JournalContract
+    from strongroom.testing.secret_source_contract import SecretSourceContract as SecretSourceContract
+    from strongroom.testing.secret_sources import using_sources as using_sources
 
-_HOME_OF = {"strongroom_test_harness": "harness", "JournalContract": "journal_contract"}
-__all__ = ["JournalContract", "strongroom_test_harness"]
+_HOME_OF = {
+    "strongroom_test_harness": "harness",
+    "JournalContract": "journal_contract",
+    "SecretSourceContract": "secret_source_contract",
+    "using_sources": "secret_sources",
+}
+__all__ = ["JournalContract", "SecretSourceContract", "strongroom_test_harness", "using_sources"]
 
 
 def __getattr__(name: str) -> Any:
