@@ -1,4 +1,4 @@
-"""Registries to test with: one in a file, one in memory, and ``registry`` for what has to hold for both."""
+"""Registries to test with: in a file, in memory, in PostgreSQL, and ``registry`` for what has to hold for all."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ def url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "memory", "postgres"])
 def registry(request: pytest.FixtureRequest, url: str) -> Iterator[Registry]:
-    """A new registry, in a file and in memory."""
-    with open_registry(url if request.param == "sqlite" else "memory:", actor="alice") as opened:
+    """A new registry, in a file, in memory and in PostgreSQL."""
+    places = {"sqlite": lambda: url, "memory": lambda: "memory:"}
+    place = places.get(request.param, lambda: request.getfixturevalue("postgres").url)()
+    with open_registry(place, actor="alice") as opened:
         yield opened
 
 

@@ -49,7 +49,9 @@ class PostgresDatabase:
 
     def administer(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement in this database as the superuser."""
-        return _administer(self.server, statement, self.name)
+        with _superuser(self.server, self.name) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
 
     def break_off(self) -> int:
         """End the connections that others have to this database; how many."""
@@ -60,13 +62,11 @@ class PostgresDatabase:
         return len(ended)
 
 
-def _administer(server: Address, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+def _superuser(server: Address, database: str) -> Any:
     import psycopg
 
-    place = {"host": server.host, "port": server.port, "dbname": database}
-    with psycopg.connect(user=server.user, password=server.password, autocommit=True, **place) as connection:  # type: ignore[arg-type]
-        cursor = connection.execute(statement)  # type: ignore[call-overload]
-        return cursor.fetchall() if cursor.description else []
+    place = {"host": server.host, "port": str(server.port), "dbname": database}
+    return psycopg.connect(user=server.user, password=server.password, autocommit=True, **place)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
@@ -111,15 +111,21 @@ def _joined(link: Path) -> IO[str]:
     return users
 
 
+@pytest.fixture(scope="session")
+def _postgres_administrator(postgres_server: Address) -> Iterator[Any]:
+    with _superuser(postgres_server, "postgres") as connection:
+        yield connection
+
+
 @pytest.fixture
-def postgres(postgres_server: Address) -> Iterator[PostgresDatabase]:
+def postgres(postgres_server: Address, _postgres_administrator: Any) -> Iterator[PostgresDatabase]:
     """A new, empty database and the role that owns it."""
     name, password = f"t_{secrets.token_hex(8)}", secrets.token_urlsafe(18)
-    _administer(postgres_server, f"create role {name} login password '{password}'")
-    _administer(postgres_server, f"create database {name} owner {name}")
+    _postgres_administrator.execute(f"create role {name} login password '{password}'")
+    _postgres_administrator.execute(f"create database {name} owner {name}")
     yield PostgresDatabase(postgres_server, name, name, password)
-    _administer(postgres_server, f"drop database {name} with (force)")
-    _administer(postgres_server, f"drop role {name}")
+    _postgres_administrator.execute(f"drop database {name} with (force)")
+    _postgres_administrator.execute(f"drop role {name}")
 
 
 @contextmanager

@@ -1,10 +1,14 @@
-"""Connections to PostgreSQL: pooled, found dead before they are used, and left alone in a forked process."""
+"""Connections to PostgreSQL: found dead before they are used, and left alone in a forked process.
+
+The first is opened directly, so that a server that is away says why, and is kept; a command needs no other. Those that
+threads need at the same time come from a pool.
+"""
 
 from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,33 +21,35 @@ from strongroom_registry.stores.postgres.place import Place
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Connection]
 
-_AT_MOST = 10
+_POOLED = 9
 _PATIENCE_SECONDS = 30.0
 
-_INHERITED: list[Pool] = []
-"""Pools of the parent process, kept unused: to close a connection of theirs would end it for the parent."""
+_INHERITED: list[Connection | Pool] = []
+"""What the parent process opened, kept unused: to close a connection here would end it for the parent."""
 
 
 class Connections:
-    """Lends connections to a place. There is no pool while the server is away, so that nobody waits for one."""
+    """Lends connections to a place, each to one thread at a time."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._pool: Pool | None = None
         self._lock = threading.Lock()
+        self._first: Connection | None = None
+        self._is_first_lent = False
+        self._pool: Pool | None = None
         self._closed = False
 
     @contextmanager
     def lent(self) -> Iterator[Connection]:
-        """A connection that nobody else has while the block lasts; what a failure left open in it is undone.
+        """A connection that nobody else has while the block lasts.
 
         :raises StoreUnavailable: the server is away, or all connections are in use.
         """
-        pool, connection = self._living()
+        connection, give_back = self._living()
         try:
             yield connection
         finally:
-            pool.putconn(connection)
+            give_back(connection)
 
     def check_open(self) -> None:
         """:raises StoreUnavailable: this was closed."""
@@ -54,65 +60,78 @@ class Connections:
         """Close all connections; those that are lent, when they come back."""
         with self._lock:
             self._closed = True
-            self._drop()
+            self._drop_pool()
+            if self._first is not None and not self._is_first_lent:
+                self._first.close()
 
     def after_fork(self) -> None:
         """Leave the parent's connections to the parent."""
-        if self._pool is not None:
-            _INHERITED.append(self._pool)
-        self._pool = None
+        _INHERITED.extend(opened for opened in (self._first, self._pool) if opened is not None)
+        self._first, self._pool, self._is_first_lent = None, None, False
         self._lock = threading.Lock()
 
-    def _living(self) -> tuple[Pool, Connection]:
+    def _living(self) -> tuple[Connection, Callable[[Connection], None]]:
         while True:
-            pool = self._opened()
+            with self._lock:
+                self.check_open()
+                if not self._is_first_lent:
+                    self._first = self._revived(self._first)
+                    self._is_first_lent = True
+                    return self._first, self._keep_first
+                pool = self._pool = self._pool or self._new_pool()
             try:
                 connection = pool.getconn(_PATIENCE_SECONDS)
             except PoolClosed:
                 continue
             except PoolTimeout:
-                self._explain(pool)
-                continue
+                self._check_room(pool)
+                return self._additional()
             if _is_alive(connection):
-                return pool, connection
+                return connection, pool.putconn
             pool.putconn(connection)
-            self._renew(pool)
+            with self._lock:
+                if pool is self._pool:
+                    self._drop_pool()  # the others in it are as dead
+            return self._additional()
 
-    def _opened(self) -> Pool:
+    def _revived(self, connection: Connection | None) -> Connection:
+        if connection is not None:
+            if _is_alive(connection):
+                return connection
+            connection.close()
+            self._drop_pool()
+        with self.place.in_words():
+            return self.place.connect()
+
+    def _keep_first(self, connection: Connection) -> None:
         with self._lock:
-            self.check_open()
-            if self._pool is None:
-                self._pool = self._new_pool()
-            return self._pool
+            self._is_first_lent = False
+            if self._closed:
+                connection.close()
 
-    def _renew(self, pool: Pool) -> None:
-        """After a server was away all connections to it are dead. Without one new connection, say why."""
-        with self._lock:
-            if self._pool is pool:
-                self._drop()
+    def _additional(self) -> tuple[Connection, Callable[[Connection], None]]:
+        """A connection for once; or, in words, why there is none, which the pool cannot say."""
+        with self.place.in_words():
+            return self.place.connect(), lambda connection: connection.close()
 
-    def _explain(self, pool: Pool) -> None:
-        """Why the pool gave no connection: all are in use, or it could make none."""
-        if pool.get_stats()["pool_size"] >= _AT_MOST:
+    def _check_room(self, pool: Pool) -> None:
+        if pool.get_stats()["pool_size"] >= _POOLED:
             raise StoreUnavailable(
-                f"All {_AT_MOST} connections of this process to {self.place.text} are in use.",
+                f"All connections of this process to {self.place.text} are in use.",
                 "Try again when others are finished.",
             )
-        self._renew(pool)
 
-    def _drop(self) -> None:
+    def _drop_pool(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.close(timeout=2)
 
     def _new_pool(self) -> Pool:
-        with self.place.in_words():
-            self.place.connect().close()  # the pool's own errors say when it gave up, not why
         return ConnectionPool(
             kwargs=self.place.parameters,
             configure=self.place.configure,
             min_size=0,
-            max_size=_AT_MOST,
+            max_size=_POOLED,
             max_idle=300,
             num_workers=1,
             name="strongroom",
