@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
@@ -67,7 +67,7 @@ def _judged(error: Any, what: str) -> Verdict:
     import botocore.exceptions as sdk
 
     if isinstance(error, sdk.ClientError):
-        return _answered(error.response, what)
+        return verdict_of(error.response, what)
     if isinstance(error, sdk.NoCredentialsError | sdk.PartialCredentialsError):
         return Verdict(
             Word.DENIED,
@@ -95,7 +95,8 @@ def _judged(error: Any, what: str) -> Verdict:
     )
 
 
-def _answered(response: Any, what: str) -> Verdict:
+def verdict_of(response: Mapping[str, Any], what: str) -> Verdict:
+    """What an answer says that has an ``Error`` with a ``Code`` and a ``Message``."""
     error = response.get("Error", {})
     code = str(error.get("Code", "Unknown"))
     said = redactor.redact(str(error.get("Message", ""))).strip()[:_SHOWN].rstrip(".")
@@ -116,7 +117,7 @@ def _answered(response: Any, what: str) -> Verdict:
         )
     if code in _ABSENT:
         return Verdict(
-            Word.ABSENT, f"There is no {what.removeprefix('the ')} ({code}).", "Check its name and region.", code
+            Word.ABSENT, f"There is no {what.removeprefix('the ')} ({reason}).", "Check its name and region.", code
         )
     if code in faults.BUSY | _BUSY or response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
         return Verdict(

@@ -1,0 +1,75 @@
+"""One round of questions to a service that keeps secrets: who asks, where, and until when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from strongroom.sources import SecretAbsent, SecretDenied, SourceMisconfigured, SourceProblem, SourceUnreachable
+
+from strongroom_aws import sessions
+from strongroom_aws.credentials import AwsCredentials
+from strongroom_aws.verdicts import Verdict, Word, asked
+
+T = TypeVar("T")
+
+ATTEMPTS = 2
+_KINDS: dict[Word, type[SourceProblem]] = {
+    Word.ABSENT: SecretAbsent,
+    Word.DENIED: SecretDenied,
+    Word.UNREACHABLE: SourceUnreachable,
+    Word.REFUSED: SecretDenied,
+}
+_ABSENT = {"InvalidRequestException"}  # what Secrets Manager calls a secret that is about to be deleted
+
+
+class Asking:
+    """Questions to one service, which end together.
+
+    :param credentials: who asks; the SDK looks where it always does when there are none.
+    :param service: the SDK's name of the service, such as ``ssm``.
+    :param timeout: seconds for all questions. One attempt waits a quarter of it for a connection and again for an
+        answer, and there are two.
+    """
+
+    def __init__(self, credentials: AwsCredentials | None, service: str, timeout: float) -> None:
+        self._login = (credentials or AwsCredentials())._login()
+        self._service = service
+        self._timeout = timeout
+        self._end = time.monotonic() + timeout
+
+    def ask(self, what: str, region: str | None, call: Callable[[Any], T]) -> T | Verdict:
+        """What ``call`` returns, given a client for a region, or why there is nothing.
+
+        :raises MissingExtra: boto3 is not installed.
+        """
+        if time.monotonic() >= self._end:
+            return Verdict(
+                Word.UNREACHABLE,
+                f"No time was left of {self._timeout:g} s to ask AWS for {what}.",
+                "Ask for less at once.",
+            )
+        return asked(what, lambda: call(self._client(region)))
+
+    def _client(self, region: str | None) -> Any:
+        parameters = self._login.parameters.within(self._timeout / 4, ATTEMPTS)
+        login = replace(self._login, region=region or self._login.region, parameters=parameters)
+        return sessions.client(login, self._service)
+
+
+def problem(verdict: Verdict) -> SourceProblem:
+    """The verdict as an answer to a reference."""
+    kind = SecretAbsent if verdict.code in _ABSENT else _KINDS[verdict.word]
+    return kind(verdict.problem, verdict.remedy)
+
+
+def checked(credentials: object, scheme: str) -> AwsCredentials | None:
+    """:raises SourceMisconfigured: the block that a setting names is none of AWS credentials."""
+    if credentials is None or isinstance(credentials, AwsCredentials):
+        return credentials
+    raise SourceMisconfigured(
+        f'The source "{scheme}" takes AwsCredentials, and a setting names {type(credentials).__name__} for it.',
+        "Name another block in it.",
+    )
