@@ -152,14 +152,7 @@ class Trie:
 
     def leaves(self, root: bytes, fetch: Fetch) -> Iterator[Leaf]:
         """Every leaf, each node on the way verified and none kept."""
-        pending = [("", Branch(root))]
-        while pending:
-            prefix, branch = pending.pop()
-            for digit, slot in enumerate(_verified_node(branch.hash, prefix, fetch)):
-                if isinstance(slot, Leaf):
-                    yield slot
-                elif slot is not None:
-                    pending.append((f"{prefix}{digit:x}", slot))
+        return (slot for _, node in nodes(root, fetch) for slot in node if isinstance(slot, Leaf))
 
     def _insert(self, branch: Branch, prefix: str, leaf: Leaf, fetch: Fetch, changed: dict[str, bytes]) -> Branch:
         node = list(self._node(branch.hash, prefix, fetch))
@@ -219,6 +212,19 @@ class Trie:
             if len(self._verified) >= _CACHED_NODES:
                 del self._verified[next(iter(self._verified))]
             self._verified[digest] = node
+
+
+def nodes(root: bytes, fetch: Fetch) -> Iterator[tuple[str, Node]]:
+    """Every node by its path, parents first, each verified.
+
+    :raises RollbackDetected: a node is missing or is not the one that belongs there.
+    """
+    pending = [("", root)]
+    while pending:
+        path, digest = pending.pop()
+        node = _verified_node(digest, path, fetch)
+        yield path, node
+        pending.extend((f"{path}{digit:x}", slot.hash) for digit, slot in enumerate(node) if isinstance(slot, Branch))
 
 
 def _by_digit(paths: list[str], depth: int) -> dict[str, list[str]]:
