@@ -63,7 +63,8 @@ class Place:
         self._parameters = {**_DEFAULTS, **parts}
         host = parts.get("host") or parts.get("hostaddr") or os.environ.get("PGHOST", "this machine")
         port = parts.get("port") or os.environ.get("PGPORT", "5432")
-        database = parts.get("dbname") or os.environ.get("PGDATABASE") or "default"
+        user = parts.get("user") or os.environ.get("PGUSER")
+        database = parts.get("dbname") or os.environ.get("PGDATABASE") or user or "of this user"
         self.text = f"the database {database} of {host}:{port}"
 
     def __repr__(self) -> str:

@@ -111,7 +111,12 @@ class PostgresStore:
         """
         with self._connection() as connection:
             for table in sorted({*_CLEANED, *self._removed}):
-                self._clean(connection, table)
+                hindered = self._clean(connection, table)
+                if hindered:
+                    raise StoreUnavailable(
+                        f"The table {table} of {self._place.text} is not cleaned: {hindered}.",
+                        "The change itself is done; repeat it when others are finished, or as the tables' owner.",
+                    )
         self._removed = set()
 
     def after_fork(self) -> None:
@@ -156,26 +161,31 @@ class PostgresStore:
             with _committed(connection, self._place, pipelined=False):
                 yield connection, schema.recognise(connection, self._place)
 
-    def _clean(self, connection: Connection, table: str) -> None:
-        kept: list[int] = []
-
-        def count(diagnostic: psycopg.errors.Diagnostic) -> None:
-            number = re.search(r"\d+", diagnostic.message_detail or "")
-            if number is not None:
-                kept.append(int(number[0]))
-
+    def _clean(self, connection: Connection, table: str) -> str:
+        """Clean a table; what kept rows that were removed in it, or nothing."""
+        said: list[psycopg.errors.Diagnostic] = []
         size = connection.execute(b"SELECT pg_total_relation_size(%s)", (f"strongroom.{table}",)).fetchone()
         is_large = size is not None and size[0] > _REWRITTEN_UP_TO
         if is_large:
             _log.warning("The table strongroom.%s is too large to be written anew; VACUUM FULL does it.", table)
-        with _without_time_limit(connection), _notices(connection, count):
-            options = b"VERBOSE" if is_large else b"FULL, VERBOSE"
-            connection.execute(b"VACUUM (%b) strongroom.%b" % (options, table.encode()))
-        if any(kept):
-            raise StoreUnavailable(
-                f"The tables of {self._place.text} cannot be cleaned while somebody reads what was there.",
-                "The change itself is done; repeat it when the other transaction is finished.",
-            )
+        options = b"VERBOSE" if is_large else b"FULL, VERBOSE"
+        try:
+            with _patient(connection), _notices(connection, said.append):
+                connection.execute(b"VACUUM (%b) strongroom.%b" % (options, table.encode()))
+        except psycopg.errors.LockNotAvailable:
+            return "somebody keeps it locked"
+        refused = [diagnostic.message_primary for diagnostic in said if diagnostic.severity_nonlocalized == "WARNING"]
+        if refused:
+            return str(refused[0])
+        return "somebody still reads what was there" if any(map(_kept, said)) else ""
+
+
+def _kept(diagnostic: psycopg.errors.Diagnostic) -> int:
+    """How many removed rows a VACUUM says that it had to keep, since somebody may still see them."""
+    number = re.match(r"(\d+)", diagnostic.message_detail or "") or re.search(
+        r"(\d+) are dead but not yet removable", diagnostic.message_primary or ""
+    )
+    return int(number[1]) if number else 0
 
 
 @contextmanager
@@ -202,14 +212,18 @@ def _committed(connection: Connection, place: Place, *, pipelined: bool) -> Iter
 
 
 @contextmanager
-def _without_time_limit(connection: Connection) -> Iterator[None]:
-    before = connection.execute(b"SELECT current_setting('statement_timeout')").fetchone()
+def _patient(connection: Connection) -> Iterator[None]:
+    """Time for a long statement, but little for its lock: everybody else waits behind who waits for one."""
+    names = ("statement_timeout", "lock_timeout")
+    [before] = connection.execute(b"SELECT current_setting(%s), current_setting(%s)", names)
     connection.execute(b"SET statement_timeout = 0")
+    connection.execute(b"SET lock_timeout = '3s'")
     try:
         yield
     finally:
         if not connection.broken:
-            connection.execute(b"SELECT set_config('statement_timeout', %s, false)", before)
+            for name, value in zip(names, before, strict=True):
+                connection.execute(b"SELECT set_config(%s, %s, false)", (name, value))
 
 
 @contextmanager
