@@ -53,11 +53,12 @@ def explain(exc: Exception, method: str, url: str, address: str) -> VaultError |
     """Our error for the library's; ``None`` for an exception that is not one of its."""
     import hvac.exceptions
     import requests.exceptions
+    import urllib3.exceptions
 
     path, place = path_of(url), shown(address)
     if isinstance(exc, hvac.exceptions.VaultError):
         return _refusal(exc, method, path, place)
-    if isinstance(exc, requests.exceptions.RequestException):
+    if isinstance(exc, requests.exceptions.RequestException | urllib3.exceptions.HTTPError):
         return _unsent(exc, place)
     if isinstance(exc, RecursionError | UnicodeError | OSError):
         return VaultAnswerUnusable(
@@ -84,6 +85,9 @@ def _refusal(exc: object, method: str, path: str, place: str) -> VaultError:
             "Grant the token's policy the right to it; a token that ran out is refused with the same word.",
         )
     if isinstance(exc, sdk.InvalidPath):
+        gone = _gone(exc)
+        if gone:
+            return VaultAbsent(f"What Vault at {place} had at {path} was {gone}.", "Name another version of it.")
         return VaultAbsent(
             f"Vault at {place} has nothing at {path}{words}.", "Check the mount, the path and the namespace."
         )
@@ -112,20 +116,34 @@ def _said(exc: object) -> str:
     return redactor.redact(" ".join(text.split()))[:_SHOWN].rstrip(".")
 
 
+def _gone(exc: object) -> str:
+    """How a version went that is not found: such an answer has its metadata."""
+    answer = getattr(exc, "json", None)
+    data = answer.get("data") if isinstance(answer, dict) else None
+    metadata = data.get("metadata") if isinstance(data, dict) else None
+    if not isinstance(metadata, dict):
+        return ""
+    return "destroyed" if metadata.get("destroyed") else "deleted"
+
+
 def _unsent(exc: Exception, place: str) -> VaultError:
     import requests.exceptions as sdk
+    import urllib3.exceptions
 
     if isinstance(exc, sdk.SSLError):
         return VaultUnreachable(
             f"The server at {place} could not prove who it is.",
             "Name the certificates of its authority in ca_cert_path of the Vault credentials, or in VAULT_CACERT.",
         )
-    if isinstance(exc, sdk.Timeout):
+    if isinstance(exc, sdk.Timeout | urllib3.exceptions.TimeoutError):
         return VaultUnreachable(
             f"Vault at {place} did not answer within the time.",
             "Check the network, or raise timeout_seconds of the Vault credentials.",
         )
-    if isinstance(exc, sdk.ChunkedEncodingError | sdk.ContentDecodingError | sdk.JSONDecodeError):
+    if isinstance(
+        exc,
+        sdk.ChunkedEncodingError | sdk.ContentDecodingError | sdk.JSONDecodeError | urllib3.exceptions.HTTPError,
+    ):
         return VaultAnswerUnusable(
             f"The answer of {place} broke off, or makes no sense.", "Check that the address is Vault's."
         )

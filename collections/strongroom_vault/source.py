@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from threading import Lock
 
+from strongroom import Block
 from strongroom.sources import Answer, SecretAbsent, SecretDenied, SourceProblem, SourceUnreachable
 
 from strongroom_vault import kv
@@ -22,9 +22,13 @@ class VaultSource:
         :meth:`~strongroom_vault.VaultCredentials.from_environment`.
     """
 
-    def __init__(self, credentials: VaultCredentials | None = None) -> None:
+    def __init__(self, credentials: Block | None = None) -> None:
+        if credentials is not None and not isinstance(credentials, VaultCredentials):
+            raise SecretDenied(
+                f"A login to Vault is a block of the type vault-credentials, not {type(credentials).__block__.slug}.",
+                "Name another block in STRONGROOM_SOURCE_VAULT.",
+            )
         self._credentials = credentials
-        self._lock = Lock()
 
     def check(self, reference: str) -> None:
         """:raises InvalidSecretReference: it is no ``MOUNT/PATH[@VERSION][#FIELD]``."""
@@ -38,26 +42,21 @@ class VaultSource:
         parsed = {reference: VaultReference.parse(reference) for reference in references}
         session = self._session()
         if isinstance(session, SourceProblem):
-            return dict.fromkeys(references, session)
+            return {reference: _answer(reference, it, session) for reference, it in parsed.items()}
         from strongroom_vault.transport import within
 
-        places = dict.fromkeys((it.path, it.version) for it in parsed.values())
         found: dict[tuple[str, int | None], kv.Secret | SourceProblem] = {}
         lost: SourceProblem | None = None
         with within(timeout):
-            for place in places:
-                found[place] = lost or _read(session, *place)
-                outcome = found[place]
+            for place in dict.fromkeys((it.path, it.version) for it in parsed.values()):
+                outcome = found[place] = lost or _read(session, *place)
                 if isinstance(outcome, SourceUnreachable):
                     lost = outcome  # nothing else would come through either
-        return {reference: _answer(it, found[it.path, it.version]) for reference, it in parsed.items()}
+        return {reference: _answer(reference, it, found[it.path, it.version]) for reference, it in parsed.items()}
 
     def _session(self) -> VaultSession | SourceProblem:
         try:
-            with self._lock:
-                if self._credentials is None:
-                    self._credentials = VaultCredentials.from_environment()
-            return self._credentials.session()
+            return (self._credentials or VaultCredentials.from_environment()).session()
         except VaultLoginProblem as exc:
             return SecretDenied(exc.problem, exc.remedy)
 
@@ -73,14 +72,14 @@ def _read(session: VaultSession, path: str, version: int | None) -> kv.Secret | 
         return SecretAbsent(exc.problem, exc.remedy)
 
 
-def _answer(reference: VaultReference, found: kv.Secret | SourceProblem) -> Answer:
+def _answer(text: str, reference: VaultReference, found: kv.Secret | SourceProblem) -> Answer:
     if isinstance(found, SourceProblem):
-        return type(found)(found.problem, found.remedy)
+        return type(found)(f'The secret "vault:{text}" is {found.word}: {found.problem}', found.remedy)
     if reference.field is None:
         return json.dumps(found, ensure_ascii=False)
     if reference.field not in found:
         return SecretAbsent(
-            f"The secret at {reference.path} in Vault has no field {reference.field!r}.",
+            f'The secret "vault:{text}" is absent: what is at {reference.path} has no field {reference.field!r}.',
             "Correct the name behind the '#'.",
         )
     value = found[reference.field]

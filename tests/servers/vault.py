@@ -34,7 +34,7 @@ Policy = dict[str, set[str]]
 
 @dataclass
 class Token:
-    """A token. ``ttl`` 0 never expires; a renewal gives it ``ttl`` seconds again, up to ``max_ttl`` after its making."""
+    """A token. ``ttl`` 0 never expires; a renewal gives ``ttl`` seconds again, up to ``max_ttl`` after its making."""
 
     id: str
     policy: Policy | None
@@ -103,6 +103,8 @@ class FakeVault:
     sealed: bool = False
     namespace: str = ""
     """Where everything is, tokens too; in another one nothing is found."""
+    preflight: bool = True
+    """Whether tokens other than root may ask which engine a path is in."""
     mounts: dict[str, Kv1 | Kv2 | Transit] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
@@ -221,9 +223,7 @@ class FakeVault:
             mount, _ = self._mount(path)
         except Refusal:
             mount = ""
-        allowed = token.policy is None or any(
-            pattern.startswith(mount) and "+" not in pattern for pattern in token.policy
-        )
+        allowed = token.policy is None or (self.preflight and any(rule.startswith(mount) for rule in token.policy))
         if not mount or not allowed:
             raise Refusal(
                 403,
