@@ -125,6 +125,6 @@ def _alone(asking: Asking, secret: SecretId) -> Value:
 
 def _value(answer: Mapping[str, Any], secret: SecretId) -> Value:
     value = answer.get("SecretString", answer.get("SecretBinary"))
-    if isinstance(value, str | bytes):
+    if value and isinstance(value, str | bytes):  # the service keeps no empty ones
         return value
     return SecretAbsent(f"There is no value in {secret} yet.", "Put one into it.")
