@@ -27,7 +27,7 @@ class Change:
     ) -> None:
         self._authority = authority
         self._transaction = transaction
-        self._state = replace(state, seq=state.seq + 1)
+        self._state = replace(state, seq=state.seq + 1, epoch=authority.keyring.current.epoch)
         self.actor = actor
         self.now = now
 

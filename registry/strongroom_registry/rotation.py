@@ -168,7 +168,8 @@ def _begin(access: Access, plan: _Plan) -> None:
         keyring.learn(view.keys(authority.workspace_id))
     successor, wraps = keyring.successor([keeper for keeper, _ in keepers(keyring, keyring.current.epoch)])
     with access.changing(successor) as change:
-        if change.state.epoch + 1 != successor.current.epoch:
+        known = change.transaction.keys(change.authority.workspace_id)
+        if max(wrap.epoch for wrap in known) + 1 != successor.current.epoch:
             raise StoreUnavailable(
                 "Another process began to rotate the key just now.", "See how far it is, and repeat."
             )
@@ -263,6 +264,8 @@ class _Rotation:
         change.transaction.put_wraps(wraps)
         if resealed:
             change.resign(list(resealed.values()))
+            self._done.heads += len(resealed)
+            self._rows += len(resealed)
 
     def _reseal(self, change: Change, head: HeadRecord, number: int) -> bytes:
         """Encrypt a payload under a new data key, and return what its head has to say of it."""
