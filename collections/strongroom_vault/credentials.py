@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from strongroom import Block, async_twin
+from strongroom.checks import CheckDenied, CheckFailed, CheckUnreachable
 
 from strongroom_vault import kv
-from strongroom_vault.auth import SERVICE_ACCOUNT, AppRoleAuth, Auth, KubernetesAuth, TokenAuth
-from strongroom_vault.errors import VaultLoginMissing
+from strongroom_vault.auth import SERVICE_ACCOUNT, AppRoleAuth, Auth, KubernetesAuth, TokenAuth, field_of
+from strongroom_vault.errors import VaultDenied, VaultError, VaultLoginMissing, VaultLoginProblem, VaultUnreachable
 from strongroom_vault.faults import asked
 from strongroom_vault.sessions import Login, VaultSession, session_for
 
@@ -105,6 +106,31 @@ class VaultCredentials(Block, slug="vault-credentials", title="Vault Credentials
         return kv.read(self.session(), path, version)
 
     aread_secret: ClassVar = async_twin(read_secret)
+
+    def check(self, timeout: float) -> str:
+        """Log in, and ask Vault what it thinks of the token.
+
+        :raises CheckDenied: Vault does not accept the login, or the token may not ask about itself.
+        :raises CheckUnreachable: nobody answers within ``timeout`` seconds, or Vault is sealed.
+        :raises CheckFailed: Vault does not understand the question.
+        """
+        session = self.session()
+        from strongroom_vault.transport import within
+
+        try:
+            with within(timeout):
+                asked(session.keep_logged_in)
+                answer = asked(session.client.auth.token.lookup_self)
+        except VaultUnreachable as exc:
+            raise CheckUnreachable(exc.problem, exc.remedy) from None
+        except (VaultDenied, VaultLoginProblem) as exc:
+            raise CheckDenied(exc.problem, exc.remedy) from None
+        except VaultError as exc:
+            raise CheckFailed(exc.problem, exc.remedy) from None
+        seconds = field_of(answer, "data").get("ttl")
+        return f"logged in by {self.auth.method}" + (f", for {seconds} s" if seconds else "")
+
+    acheck: ClassVar = async_twin(check)
 
     def environment(self) -> dict[str, str]:
         """The variables that Vault's own tools read, with the token that the login gives, in clear.

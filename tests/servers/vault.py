@@ -156,9 +156,9 @@ class FakeVault:
         self, method: str, path: str, query: dict[str, str], headers: Any, body: Body
     ) -> tuple[int, Body | None]:
         """Status and body of one request; raises :class:`Refusal` too."""
+        self.seen.append(f"{method} {path}")
         if method == "GET" and query.get("list") == "true":
             method = "LIST"
-        self.seen.append(f"{method} {path}")
         if any(part in {".", ".."} for part in path.split("/")):
             raise Refusal(400, "path cannot contain parent references")
         if path == "sys/health":

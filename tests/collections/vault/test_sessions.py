@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from canaries import Plant
 from pydantic import SecretStr
+from servers.hostile import hanging
 from servers.vault import FakeVault
 from strongroom import Block
+from strongroom.checks import CheckDenied, CheckUnreachable
 from strongroom_vault import AppRoleAuth, KubernetesAuth, TokenAuth, VaultCredentials
 from strongroom_vault.auth import Auth
 from strongroom_vault.errors import (
@@ -291,3 +293,18 @@ def test_reading_has_an_asynchronous_twin(login: VaultCredentials, vault: FakeVa
     assert asyncio.run(_read(login)) == {"token": "t"}
     with pytest.raises(VaultAbsent):
         login.read_secret("secret/other")
+
+
+def test_a_check_logs_in_and_says_for_how_long(vault: FakeVault, nobody_there: str) -> None:
+    credentials = VaultCredentials(url=vault.address, auth=app_role(vault, ttl=1200))
+    assert credentials.check(5) == "logged in by approle, for 1200 s"
+    vault.sealed = True
+    with pytest.raises(CheckUnreachable, match="sealed"):
+        credentials.check(5)
+    vault.sealed = False
+    with pytest.raises(CheckDenied, match="denies GET auth/token/lookup-self"):
+        VaultCredentials(url=vault.address, auth=TokenAuth(token=secrets.token_hex())).check(5)
+    with pytest.raises(CheckUnreachable, match="Nobody answers"):
+        VaultCredentials(url=nobody_there, auth=TokenAuth(token=secrets.token_hex())).check(5)
+    with hanging() as address, pytest.raises(CheckUnreachable, match="within the time"):
+        VaultCredentials(url=address, auth=TokenAuth(token=secrets.token_hex())).check(0.2)
