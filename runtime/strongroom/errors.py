@@ -41,6 +41,7 @@ StrongroomError (strongroom_registry.errors)
 │   ├── UnreadableFile (ValueError)         a file that is not what it should be; nothing of it is quoted
 │   ├── UnfitDocument (ValueError)          a document in a file that cannot be saved as it stands there
 │   └── UnknownImporter (LookupError)       no importer of this name is installed
+├── TemplateProblem (ValueError)            a template that cannot be rendered; never shows a value
 └── NotResumable (RuntimeError)             a run that cannot be continued
 """
 
@@ -191,6 +192,10 @@ class UnserializableResult(ResultProblem, ValueError):
 
 class InvalidSerializer(ResultProblem, ValueError):
     """A name that no serializer has."""
+
+
+class TemplateProblem(StrongroomError, ValueError):
+    """A template that is none, names what is not there, or would do what templates may not."""
 
 
 class NotResumable(StrongroomError, RuntimeError):

@@ -25,6 +25,7 @@ ENTRIES = {
     "block": Entry("strongroom.cli.block", "block", BLOCKS, "Create, show, compare, label and delete blocks."),
     "labels": Entry("strongroom.cli.block_reading", "labels", BLOCKS, "List the labels of all blocks, or of one."),
     "exec": Entry("strongroom.cli.exec", "exec_", BLOCKS, "Run a command with blocks in its environment."),
+    "render": Entry("strongroom.cli.render", "render", BLOCKS, "Write a file from a template that takes from blocks."),
     "typegen": Entry("strongroom.cli.typegen", "typegen", BLOCKS, "Tell mypy and pyright which blocks there are."),
     "import": Entry("strongroom.cli.import_", "import_", BLOCKS, "Take over what Airflow, Prefect and others keep."),
     "run": Entry("strongroom.cli.run", "run", FLOWS, "Run a flow."),
