@@ -95,7 +95,7 @@ def _about(lines: Sequence[str], table: str) -> list[str]:
 
 def _check_shape(found: Sequence[str], declared: Sequence[str], place: Place) -> None:
     """A view, trigger or rule in the place of a table could do anything, such as never come to an end."""
-    strange = sorted(set(found) ^ set(declared))
+    strange = sorted(set(found) ^ set(declared), key=lambda line: (not line.startswith("table "), line))
     if strange:
         there = "there is" if strange[0] in found else "there is no"
         raise StoreForeign(

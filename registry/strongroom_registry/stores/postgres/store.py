@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from typing import NamedTuple
 
 import psycopg
 
@@ -163,7 +164,7 @@ class PostgresStore:
 
     def _clean(self, connection: Connection, table: str) -> str:
         """Clean a table; what kept rows that were removed in it, or nothing."""
-        said: list[psycopg.errors.Diagnostic] = []
+        said: list[_Notice] = []
         size = connection.execute(b"SELECT pg_total_relation_size(%s)", (f"strongroom.{table}",)).fetchone()
         is_large = size is not None and size[0] > _REWRITTEN_UP_TO
         if is_large:
@@ -174,18 +175,24 @@ class PostgresStore:
                 connection.execute(b"VACUUM (%b) strongroom.%b" % (options, table.encode()))
         except psycopg.errors.LockNotAvailable:
             return "somebody keeps it locked"
-        refused = [diagnostic.message_primary for diagnostic in said if diagnostic.severity_nonlocalized == "WARNING"]
+        refused = [notice.text for notice in said if notice.severity == "WARNING"]
         if refused:
-            return str(refused[0])
-        return "somebody still reads what was there" if any(map(_kept, said)) else ""
+            return refused[0]
+        return "somebody still reads what was there" if any(notice.kept for notice in said) else ""
 
 
-def _kept(diagnostic: psycopg.errors.Diagnostic) -> int:
-    """How many removed rows a VACUUM says that it had to keep, since somebody may still see them."""
-    number = re.match(r"(\d+)", diagnostic.message_detail or "") or re.search(
-        r"(\d+) are dead but not yet removable", diagnostic.message_primary or ""
-    )
-    return int(number[1]) if number else 0
+class _Notice(NamedTuple):
+    """What the server says beside its answers."""
+
+    severity: str
+    text: str
+    detail: str
+
+    @property
+    def kept(self) -> int:
+        """How many removed rows a VACUUM says that it had to keep, since somebody may still see them."""
+        number = re.match(r"(\d+)", self.detail) or re.search(r"(\d+) are dead but not yet removable", self.text)
+        return int(number[1]) if number else 0
 
 
 @contextmanager
@@ -227,7 +234,10 @@ def _patient(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _notices(connection: Connection, handler: Callable[[psycopg.errors.Diagnostic], None]) -> Iterator[None]:
+def _notices(connection: Connection, take: Callable[[_Notice], None]) -> Iterator[None]:
+    def handler(said: psycopg.errors.Diagnostic) -> None:
+        take(_Notice(said.severity_nonlocalized or "", said.message_primary or "", said.message_detail or ""))
+
     connection.add_notice_handler(handler)
     try:
         yield
