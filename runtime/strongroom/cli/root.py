@@ -28,8 +28,10 @@ ENTRIES = {
     "render": Entry("strongroom.cli.render", "render", BLOCKS, "Write a file from a template that takes from blocks."),
     "typegen": Entry("strongroom.cli.typegen", "typegen", BLOCKS, "Tell mypy and pyright which blocks there are."),
     "import": Entry("strongroom.cli.import_", "import_", BLOCKS, "Take over what Airflow, Prefect and others keep."),
+    "export": Entry("strongroom.cli.export", "export", BLOCKS, "Write blocks to a file, sealed to somebody."),
     "run": Entry("strongroom.cli.run", "run", FLOWS, "Run a flow."),
     "runs": Entry("strongroom.cli.runs", "runs", FLOWS, "See what flows did, follow them, resume them."),
+    "keys": Entry("strongroom.cli.keys", "keys", REGISTRY, "See who can open the registry, and give it new keys."),
     "audit": Entry("strongroom.cli.audit", "audit", REGISTRY, "Read the audit trail and prove it whole."),
     "verify": Entry("strongroom.cli.verify", "verify", REGISTRY, "Open every version there is and name what is wrong."),
     "anchor": Entry("strongroom.cli.anchor", "anchor", REGISTRY, "Find a registry that was put back to an older copy."),
@@ -41,6 +43,7 @@ ALIASES = {
     "flow-runs": "runs",
     "audits": "audit",
     "anchors": "anchor",
+    "key": "keys",
 }
 
 

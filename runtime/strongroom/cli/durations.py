@@ -1,0 +1,29 @@
+"""Lengths of time as people type them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import click
+
+_PARTS = re.compile(
+    r"(?:(?P<weeks>\d{1,6})w)?(?:(?P<days>\d{1,6})d)?(?:(?P<hours>\d{1,6})h)?(?:(?P<minutes>\d{1,6})m)?"
+)
+
+
+class Duration(click.ParamType[timedelta]):
+    """``90d``, ``2w``, ``36h``, ``1d12h``, ``15m``: weeks, days, hours and minutes, in this order."""
+
+    name = "duration"
+
+    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        parts = _PARTS.fullmatch(value.strip().lower())
+        if parts is None or not any(parts.groups()):
+            self.fail(f"{value!r} is no length of time; write 90d, 36h or 1d12h.", param, ctx)
+        return timedelta(**{unit: int(number) for unit, number in parts.groupdict().items() if number})
+
+
+DURATION = Duration()
