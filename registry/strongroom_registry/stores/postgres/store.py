@@ -22,8 +22,8 @@ from strongroom_registry.stores.store import LoadedRows, Transaction
 
 _log = logging.getLogger("strongroom")
 _VIEW = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_CHANGE = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; LOCK TABLE strongroom.store IN EXCLUSIVE MODE"
-_MAKE = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(%d)" % schema.LOCK
+_CHANGE = b"BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE strongroom.store IN EXCLUSIVE MODE"
+_MAKE = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(%d)" % schema.LOCK
 _REWRITTEN_UP_TO = 256 * 1024 * 1024
 _CLEANED = ("versions", "workspace_keys")
 
