@@ -12,6 +12,7 @@ StrongroomError
 │   ├── NameTaken (ValueError)
 │   ├── StaleExpectation (ValueError)   a compare-and-set that lost
 │   ├── TypeMismatch (ValueError)
+│   ├── WorkspaceInUse                  a workspace that is not removed: it has documents, or is the only one
 │   ├── DocumentInUse (ValueError)      others refer to it
 │   ├── UnknownKey (LookupError)        no wrap of the workspace key is by this one
 │   ├── KeyInUse (ValueError)           a wrap without which a key could not be opened
@@ -120,6 +121,10 @@ class UnknownKey(RegistryRefusal, LookupError):
 
 class KeyInUse(RegistryRefusal, ValueError):
     """A wrap without which the workspace's key could not be opened any more."""
+
+
+class WorkspaceInUse(RegistryRefusal):
+    """The workspace is not removed: it has live documents, or is the only one of its registry."""
 
 
 class TooLarge(RegistryRefusal, ValueError):

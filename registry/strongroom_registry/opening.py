@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from strongroom_registry import keys
+from strongroom_registry.access import Access
 from strongroom_registry.anchoring import Anchoring
 from strongroom_registry.anchors import open_anchor_store
 from strongroom_registry.audit import CHAIN_START, DONE, Subject
@@ -19,9 +20,14 @@ from strongroom_registry.changes import Change
 from strongroom_registry.document import check_name
 from strongroom_registry.errors import (
     HeadTampered,
+    IntegrityError,
+    KeyAbsent,
+    KeyDenied,
     KeyProblem,
     KeyUnavailable,
+    NameTaken,
     StoreUnavailable,
+    StrongroomError,
     UnknownWorkspace,
     WrongKey,
 )
@@ -45,7 +51,7 @@ def open_registry(
     actor: str | None = None,
     anchor: str | None = None,
 ) -> Registry:
-    """Open a registry, and make it first where there is none. What is not given comes from the environment
+    """Open a registry, and make it first where there is none. What is not given comes from the settings
     (:class:`~strongroom_registry.settings.RegistrySettings`).
 
     A new registry gets a key: the one that ``key`` names, or a new one in
@@ -54,40 +60,31 @@ def open_registry(
 
     :param url: ``sqlite:///path`` or ``memory:``; by default ``registry.db`` in ``$STRONGROOM_HOME``.
     :param key: a key URI, such as ``file:/path``, ``env:NAME`` or ``passphrase:``.
-    :param workspace: whose documents; made as well where ``create`` allows.
-    :param create: whether to make what does not exist.
+    :param workspace: whose documents. A new registry has this one; another one of a registry that exists is made by
+        :func:`~strongroom_registry.workspaces.new_workspace` alone, so that a mistyped name makes none.
+    :param create: whether to make a registry where there is none.
     :param actor: who the audit says did it; by default ``user@host``.
     :param anchor: where the anchor of the workspace is kept, such as ``file:/path``; an empty text for nowhere.
     :raises KeyProblem: the key is absent, exposed or another one; the store stays as it was.
     :raises StoreProblem: the store cannot be opened or is none.
-    :raises UnknownWorkspace: there is no such workspace and ``create`` is false.
+    :raises UnknownWorkspace: there is no such workspace that the key opens.
     :raises StoreRolledBack: the workspace is older than its anchor.
     :raises AnchorUnavailable: its anchor cannot be read, or there is none yet.
     """
-    from strongroom_registry.settings import RegistrySettings
-
-    settings = RegistrySettings()
-    workspace = check_name(workspace or settings.workspace)
-    store = open_store(url or settings.url, create=create)
+    opening = Opening.of(url, key=key, workspace=workspace, create=create, actor=actor, anchor=anchor)
     try:
-        opening = _Opening(
-            store,
-            key=key or settings.key,
-            workspace=workspace,
-            actor=(actor or settings.actor or _user())[:200],
-            create=create,
-            anchor=settings.anchor if anchor is None else anchor,
-        )
         return opening.registry()
     except BaseException:
-        store.close()
+        opening.close()
         raise
 
 
-_Neighbour = tuple[WorkspaceRow, list[WrappedKey]]
+class Opening:
+    """A store that is being opened, the key that is tried, and the workspace that is meant.
 
+    :param anchor: the URI of the place where anchors are kept; none, or an empty text, for nowhere.
+    """
 
-class _Opening:
     def __init__(
         self, store: Store, *, key: str | None, workspace: str, actor: str, create: bool, anchor: str | None
     ) -> None:
@@ -99,25 +96,108 @@ class _Opening:
         self._anchors = open_anchor_store(anchor) if anchor and not store.is_ephemeral else None
         self._provider: KeyProvider | None = None
 
+    @classmethod
+    def of(
+        cls,
+        url: str | None,
+        *,
+        key: str | None,
+        workspace: str | None = None,
+        create: bool = False,
+        actor: str | None = None,
+        anchor: str | None = None,
+    ) -> Opening:
+        """As for :func:`open_registry`; what is not given comes from the settings."""
+        from strongroom_registry.settings import RegistrySettings
+
+        settings = RegistrySettings()
+        workspace = check_name(workspace or settings.workspace)
+        store = open_store(url or settings.url, create=create)
+        try:
+            return cls(
+                store,
+                key=key or settings.key,
+                workspace=workspace,
+                actor=(actor or settings.actor or _user())[:200],
+                create=create,
+                anchor=settings.anchor if anchor is None else anchor,
+            )
+        except BaseException:
+            store.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
     def registry(self) -> Registry:
-        if self._store.store_id is None:
-            self._initialise()
-        store_id = self._store.store_id
-        assert store_id is not None  # noqa: S101
-        workspace_id, wrapped = self._wrapped(store_id)
-        keyring = self._open_keyring(store_id, workspace_id, wrapped)
-        authority = Authority(store_id, workspace_id, self._workspace, keyring, Trie())
+        """The workspace that is meant; in a new registry where there is none and one may be made."""
+        if self._store.store_id is None and self._create:
+            self._store.initialise(self._first_rows)
+        authority = self._authority(self._store_id())
         return Registry(self._store, authority, actor=self._actor, anchoring=self._anchoring(authority))
+
+    def access(self) -> Access:
+        """The workspace that is meant, below the registry."""
+        authority = self._authority(self._store_id())
+        return Access(self._store, authority, actor=self._actor, anchoring=self._anchoring(authority))
+
+    def mine(self) -> list[StateRecord]:
+        """The states of the workspaces that the key opens, by name.
+
+        :raises KeyProblem: it opens none.
+        :raises HeadTampered: a workspace is not the one that its name says.
+        """
+        store_id = self._store_id()
+        with self._store.reading() as view:
+            rows = [(row, list(view.keys(row.id))) for row in view.workspaces()]
+        if not rows:
+            raise HeadTampered(f"The workspaces of the registry are gone, {self._workspace!r} as well.", REMEDY)
+        refused: StrongroomError | None = None
+        states = []
+        for row, wrapped in rows:
+            try:
+                authority = self._opened(store_id, row, wrapped)
+            except (KeyProblem, IntegrityError) as exc:
+                if not self._is_foreign(exc, wrapped):
+                    raise
+                refused = refused or exc
+                continue
+            states.append(authority.state(row))
+        if refused is not None and not states:
+            raise refused
+        return states
+
+    def add(self, key: str | None) -> StateRecord:
+        """Make the workspace that is meant. Only who can open another one of the registry may.
+
+        :param key: the URI of its own key, which is made where it is missing and that can be done; by default, the
+            key that opens the other one.
+        :raises NameTaken: there is such a workspace.
+        :raises KeyProblem: the key of the settings opens no workspace, or the other one cannot be had.
+        """
+        self.mine()
+        taken = NameTaken(f"The name {self._workspace!r} is taken.", "Choose another name for the workspace.")
+        with self._store.reading() as view:
+            if view.workspace(self._workspace) is not None:
+                raise taken
+        assert self._provider is not None  # noqa: S101  # mine() opened something with it
+        provider = self._provider if key is None else self._made(keys.resolve(key), f"a key for {self._workspace!r}")
+        with self._store.writing() as transaction:
+            if transaction.workspace(self._workspace) is not None:
+                raise taken
+            return self._put_workspace(transaction, self._store_id(), provider)
+
+    def _store_id(self) -> bytes:
+        store_id = self._store.store_id
+        if store_id is None:
+            raise StoreUnavailable("The registry is empty: it was never finished.", "Finish it with `strongroom init`.")
+        return store_id
 
     def _anchoring(self, authority: Authority) -> Anchoring | None:
         if self._anchors is None:
             return None
         return Anchoring(self._anchors, authority.store_id, authority.workspace_id)
-
-    def _initialise(self) -> None:
-        if not self._create:
-            raise StoreUnavailable("The registry is empty: it was never finished.", "Finish it with `strongroom init`.")
-        self._store.initialise(self._first_rows)
 
     def _first_rows(self, transaction: Transaction, store_id: bytes) -> None:
         """The key is on the disk before the rows that need it are; a crash between the two leaves an empty store and
@@ -133,15 +213,18 @@ class _Opening:
         provider: KeyProvider = keys.FileKey(keys.default_key_path(UUID(bytes=store_id)))
         if self._key is not None:
             provider = keys.resolve(self._key)
+        return self._made(provider, "a new registry")
+
+    def _made(self, provider: KeyProvider, what: str) -> KeyProvider:
         place = provider.generate() if isinstance(provider, keys.GeneratesKey) else None
         if place is not None:
             _announce(
-                f"Strongroom made a new registry. Its key lies in {place}: keep a copy of it, apart from the data. "
-                "Without the key nobody can read the registry again."
+                f"Strongroom made {what}. The key lies in {place}: keep a copy of it, apart from the data. "
+                "Without the key nobody can read what it sealed."
             )
         return provider
 
-    def _put_workspace(self, transaction: Transaction, store_id: bytes, provider: KeyProvider) -> None:
+    def _put_workspace(self, transaction: Transaction, store_id: bytes, provider: KeyProvider) -> StateRecord:
         workspace_id = os.urandom(16)
         keyring, wrapped = Keyring.create(provider, store_id=store_id, workspace_id=workspace_id)
         authority = Authority(store_id, workspace_id, self._workspace, keyring, Trie())
@@ -163,49 +246,45 @@ class _Opening:
         anchoring = self._anchoring(authority)
         if anchoring is not None:  # before anybody can see the workspace, and miss its anchor
             anchoring.advance(authority, state, first=True)
+        return state
 
-    def _wrapped(self, store_id: bytes) -> tuple[bytes, list[WrappedKey]]:
+    def _authority(self, store_id: bytes) -> Authority:
+        """Who believes the rows of the workspace that is meant.
+
+        One that the key does not open is not told from one that is not there, if the key opens another one: who has
+        that is not to learn which others there are.
+        """
+        refused: StrongroomError | None = None
         with self._store.reading() as view:
             row = view.workspace(self._workspace)
-            if row is not None:
-                return row.id, list(view.keys(row.id))
-            neighbours = [(other, list(view.keys(other.id))) for other in view.workspaces()]
-        if not neighbours:
-            raise HeadTampered(f"The workspaces of the registry are gone, {self._workspace!r} as well.", REMEDY)
-        self._check_names(store_id, neighbours)
-        if not self._create:
-            raise UnknownWorkspace(f"There is no workspace {self._workspace!r}.", "Open it once with create=True.")
-        return self._add_workspace(store_id, neighbours)
-
-    def _check_names(self, store_id: bytes, neighbours: list[_Neighbour]) -> None:
-        """A name that no workspace has may be that of one that was renamed by hand. Those of which this key is not that
-        one cannot be looked into; where it opens none, it is not the key of this registry.
-
-        :raises HeadTampered: a workspace is not the one that its name says.
-        """
-        wrong: KeyProblem | None = None
-        opened = False
-        for row, wrapped in neighbours:
+            wrapped = [] if row is None else list(view.keys(row.id))
+        if row is not None:
             try:
-                keyring = self._open_keyring(store_id, row.id, wrapped)
-            except WrongKey as exc:
-                wrong = wrong or exc
-                continue
-            opened = True
-            Authority(store_id, row.id, row.name, keyring, Trie()).state(row)
-        if wrong is not None and not opened:
-            raise wrong
+                return self._opened(store_id, row, wrapped)
+            except (KeyProblem, IntegrityError) as exc:
+                if not self._is_foreign(exc, wrapped):
+                    raise
+                refused = exc
+        try:
+            self.mine()
+        except (KeyProblem, IntegrityError) as exc:
+            raise exc if refused is None or isinstance(exc, HeadTampered) else refused from None
+        raise UnknownWorkspace(
+            f"There is no workspace {self._workspace!r} that this key opens.",
+            "See `strongroom workspace ls`; `strongroom workspace new` makes one.",
+        )
 
-    def _add_workspace(self, store_id: bytes, neighbours: list[_Neighbour]) -> tuple[bytes, list[WrappedKey]]:
-        """A new workspace in a store that has others gets a key only from a provider that opens one of those."""
-        with self._store.writing() as transaction:
-            if transaction.workspace(self._workspace) is None:
-                self._put_workspace(transaction, store_id, self._provider_for_existing(store_id, neighbours[0][1]))
-        return self._wrapped(store_id)
-
-    def _open_keyring(self, store_id: bytes, workspace_id: bytes, wrapped: list[WrappedKey]) -> Keyring:
+    def _opened(self, store_id: bytes, row: WorkspaceRow, wrapped: list[WrappedKey]) -> Authority:
         provider = self._provider_for_existing(store_id, wrapped)
-        return Keyring.open(wrapped, provider, store_id=store_id, workspace_id=workspace_id)
+        keyring = Keyring.open(wrapped, provider, store_id=store_id, workspace_id=row.id)
+        return Authority(store_id, row.id, row.name, keyring, Trie())
+
+    def _is_foreign(self, problem: StrongroomError, wrapped: list[WrappedKey]) -> bool:
+        """Whether a workspace could not be opened because other keys than this one are for it."""
+        if isinstance(problem, WrongKey | KeyDenied | KeyAbsent):
+            return True
+        scheme = "" if self._provider is None else self._provider.uri.partition(":")[0]
+        return bool(scheme and wrapped) and all(str(key.provider).partition(":")[0] != scheme for key in wrapped)
 
     def _provider_for_existing(self, store_id: bytes, wrapped: list[WrappedKey]) -> KeyProvider:
         if self._provider is None:

@@ -23,6 +23,7 @@ from strongroom_registry.errors import (
     WrongKey,
 )
 from strongroom_registry.keys.material import new_key_text
+from strongroom_registry.workspaces import new_workspace
 
 from .conftest import saver
 
@@ -212,14 +213,19 @@ class TestEveryOtherTime:
 
     def test_a_second_workspace_needs_the_key_of_the_first(self, url: str, path: Path, other_key: str) -> None:
         with pytest.raises(WrongKey):
+            new_workspace("team", url, key=other_key)
+        with pytest.raises(WrongKey):
             open_registry(url, workspace="team", key=other_key)
         assert frozen(path) == self.before
+        new_workspace("team", url)
         with open_registry(url, workspace="team") as registry:
             assert registry.workspace == "team"
 
-    def test_an_unknown_workspace_is_not_made_where_that_is_not_wanted(self, url: str) -> None:
-        with pytest.raises(UnknownWorkspace, match="'team'"):
-            open_registry(url, workspace="team", create=False)
+    @pytest.mark.parametrize("create", [True, False])
+    def test_a_workspace_of_a_mistyped_name_is_never_made(self, url: str, path: Path, create: bool) -> None:
+        with pytest.raises(UnknownWorkspace, match=r"'taem'.*strongroom workspace new"):
+            open_registry(url, workspace="taem", create=create)
+        assert frozen(path) == self.before
 
     def test_a_key_from_the_environment_is_used(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_key: str

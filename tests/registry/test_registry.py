@@ -21,6 +21,7 @@ from strongroom_registry.errors import (
     UnknownVersion,
     VersionDestroyed,
 )
+from strongroom_registry.workspaces import new_workspace
 
 from .conftest import Save
 
@@ -341,6 +342,8 @@ class TestLimits:
 
 
 def test_workspaces_of_one_store_know_nothing_of_each_other(url: str) -> None:
+    open_registry(url, workspace="blue").close()
+    new_workspace("green", url)
     with open_registry(url, workspace="blue") as blue, open_registry(url, workspace="green") as green:
         blue.put("lake", type="lake", schema="s", payload=b"blue water")
         assert not green.exists("lake")

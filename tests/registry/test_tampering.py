@@ -28,6 +28,7 @@ from strongroom_registry.errors import (
 )
 from strongroom_registry.stores import sqlite_format
 from strongroom_registry.tree import path_of
+from strongroom_registry.workspaces import new_workspace
 
 from .conftest import saver
 
@@ -284,8 +285,8 @@ class TestHeads:
     def test_a_head_that_is_no_document_is_named(self, filled: Path, url: str) -> None:
         tamper(
             filled,
-            "INSERT INTO heads SELECT workspace, CAST(x'ff1b5b31' AS TEXT), randomblob(16), record, mac, 'x' FROM heads "
-            "WHERE name = 'sea'",
+            "INSERT INTO heads SELECT workspace, CAST(x'ff1b5b31' AS TEXT), randomblob(16), record, mac, 'x' "
+            "FROM heads WHERE name = 'sea'",
         )
         with open_registry(url) as registry:
             (problem,) = registry.verify().problems
@@ -486,8 +487,8 @@ class TestState:
                 registry.get("lake")
 
     def test_workspaces_swap_names(self, url: str, path: Path) -> None:
-        for name in ("blue", "green"):
-            open_registry(url, workspace=name).close()
+        open_registry(url, workspace="blue").close()
+        new_workspace("green", url)
         tamper(
             path,
             "UPDATE workspaces SET name = 'x' WHERE name = 'blue'",

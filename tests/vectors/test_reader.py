@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from strongroom_registry import open_registry
 from strongroom_registry.errors import StrongroomError
+from strongroom_registry.workspaces import new_workspace
 from vectors import reader
 
 VECTORS = sorted(Path(__file__).parent.glob("*.json"))
@@ -253,8 +254,11 @@ def test_a_passphrase_and_two_workspaces(tmp_path: Path, monkeypatch: pytest.Mon
     """Each workspace has its own key, wrapped by the same passphrase, which is normalized."""
     passphrase = "passe\u0301 " + secrets.token_hex(8)
     monkeypatch.setenv("STRONGROOM_PASSPHRASE", passphrase)
+    url = f"sqlite:///{tmp_path}/two.db"
+    open_registry(url, key="passphrase:").close()
+    new_workspace("second", url, key="passphrase:")
     for workspace in ("default", "second"):
-        with open_registry(f"sqlite:///{tmp_path}/two.db", key="passphrase:", workspace=workspace) as registry:
+        with open_registry(url, key="passphrase:", workspace=workspace) as registry:
             registry.put("lake", type="secret", schema="1:ab", payload=json.dumps(workspace).encode())
     provider = reader.Passphrase(passphrase.encode())
     for workspace in ("default", "second"):

@@ -1,0 +1,115 @@
+"""The workspaces of a registry: each with documents, keys and an audit of its own, and blind to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from strongroom_registry.access import Floor
+from strongroom_registry.authority import Authority
+from strongroom_registry.document import DocumentState, check_name
+from strongroom_registry.errors import WorkspaceInUse
+from strongroom_registry.heads import StateRecord
+from strongroom_registry.opening import Opening
+from strongroom_registry.stores.store import View
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace. ``seq`` counts its changes."""
+
+    name: str
+    id: UUID
+    seq: int
+
+
+def list_workspaces(url: str | None = None, *, key: str | None = None) -> list[Workspace]:
+    """The workspaces that a key opens, by name; of others nothing is said, not even that they are there.
+
+    :param url, key: as for :func:`~strongroom_registry.open_registry`.
+    :raises KeyProblem: the key opens none.
+    :raises HeadTampered: a workspace is not the one that its name says.
+    :raises StoreProblem: the store cannot be opened or is none.
+    """
+    with _opening(url, key) as opening:
+        return [_shape(state) for state in opening.mine()]
+
+
+def new_workspace(
+    name: str,
+    url: str | None = None,
+    *,
+    key: str | None = None,
+    key_of_new: str | None = None,
+    actor: str | None = None,
+    anchor: str | None = None,
+) -> Workspace:
+    """Make a workspace in a registry that exists. Who makes one has to open another one.
+
+    :param url, key, actor, anchor: as for :func:`~strongroom_registry.open_registry`; ``key`` opens the other one.
+    :param key_of_new: the URI of a key of its own, which is made where it is missing and that can be done; by default
+        ``key`` opens the new one as well.
+    :raises InvalidReference: the name is none.
+    :raises NameTaken: there is such a workspace, whoever may open it.
+    :raises KeyProblem: ``key`` opens no workspace, or ``key_of_new`` cannot be had.
+    :raises StoreProblem: the store cannot be opened, written or is none.
+    """
+    with _opening(url, key, workspace=check_name(name), actor=actor, anchor=anchor) as opening:
+        return _shape(opening.add(key_of_new))
+
+
+def remove_workspace(
+    name: str, url: str | None = None, *, key: str | None = None, anchor: str | None = None, force: bool = False
+) -> Workspace:
+    """Remove a workspace with all that belongs to it, for good: no byte of it stays in the store's files.
+
+    :param url, key, anchor: as for :func:`~strongroom_registry.open_registry`; ``key`` opens the workspace.
+    :param force: remove it though it has documents.
+    :raises WorkspaceInUse: it has live documents and ``force`` is not given, or is the only one.
+    :raises UnknownWorkspace: there is no such workspace that the key opens.
+    :raises StoreUnavailable: it is removed, and a reader kept the files from being cleaned.
+    """
+    with _opening(url, key, workspace=check_name(name), anchor=anchor) as opening:
+        access = opening.access()
+        floor = Floor(None, access.writable_anchor())
+        with access.store.writing() as transaction:
+            authority, _, state = access.believed(transaction, floor)
+            _check_removable(authority, transaction, force)
+            transaction.remove_workspace(authority.workspace_id)
+        access.store.scrub()
+    return _shape(state)
+
+
+def _check_removable(authority: Authority, view: View, force: bool) -> None:
+    name = authority.workspace
+    if len(view.workspaces()) == 1:
+        raise WorkspaceInUse(f"{name!r} is the only workspace of the registry.", "Remove the registry itself.")
+    heads = (authority.authentic_head(row.name, row) for row in view.heads(authority.workspace_id))
+    live = 0 if force else sum(head.state is DocumentState.LIVE for head in heads)
+    if live:
+        raise WorkspaceInUse(
+            f"The workspace {name!r} has {live} live document{'' if live == 1 else 's'}.",
+            "Delete them first, or remove them with it: --force.",
+        )
+
+
+@contextmanager
+def _opening(
+    url: str | None,
+    key: str | None,
+    *,
+    workspace: str | None = None,
+    actor: str | None = None,
+    anchor: str | None = None,
+) -> Iterator[Opening]:
+    opening = Opening.of(url, key=key, workspace=workspace, actor=actor, anchor=anchor)
+    try:
+        yield opening
+    finally:
+        opening.close()
+
+
+def _shape(state: StateRecord) -> Workspace:
+    return Workspace(state.name, UUID(bytes=state.workspace), state.seq)
