@@ -51,19 +51,26 @@ _SETTLED = 256
 
 def forms(secret: str) -> set[str]:
     """The texts in which a secret would give itself away."""
+    return set(kinds_of_forms(secret))
+
+
+def kinds_of_forms(secret: str) -> dict[str, str]:
+    """These texts, and what each one is: ``raw``, ``url``, ``base64``, ``hex``, ``json``, or a ``line`` of several."""
     raw = secret.encode("utf-8", "surrogateescape")
-    found = {secret, raw.decode("latin-1")} | _encoded(raw)
-    found |= {quote(raw, safe=""), quote(raw), quote_plus(raw)}
-    found |= {form.replace("%", "%25") for form in found if "%" in form} | {_lowered(form) for form in found}
-    found |= {
-        *_in_json(secret),
-        repr(secret)[1:-1],
-        repr(raw)[2:-1],
-    }
+    found = dict.fromkeys((secret, raw.decode("latin-1")), "raw") | kinds_of_bytes(raw)
+    for form in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        found.setdefault(form, "url")
+    for form, kind in list(found.items()):
+        if "%" in form:
+            found.setdefault(form.replace("%", "%25"), "url")
+        found.setdefault(_lowered(form), kind)
+    for form in (*_in_json(secret), repr(secret)[1:-1], repr(raw)[2:-1]):
+        found.setdefault(form, "json")
     if "\n" in secret:
-        lines = (line.strip() for line in secret.splitlines())
-        found |= {line for line in lines if len(line) >= SHORTEST_LINE and not line.startswith("-----")}
-    return {form for form in found if len(form) >= SHORTEST}
+        for line in map(str.strip, secret.splitlines()):
+            if len(line) >= SHORTEST_LINE and not line.startswith("-----"):
+                found.setdefault(line, "line")
+    return {form: kind for form, kind in found.items() if len(form) >= SHORTEST}
 
 
 def _in_json(secret: str) -> set[str]:
@@ -80,14 +87,15 @@ def _lowered(quoted: str) -> str:
     return re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), quoted)
 
 
-def _encoded(raw: bytes) -> set[str]:
-    """Hex, and base64 without the characters that depend on what stands before and after."""
-    found = {raw.hex(), raw.hex().upper()}
+def kinds_of_bytes(raw: bytes) -> dict[str, str]:
+    """Hex, and base64 without the characters that depend on what stands before and after, with their kinds."""
+    found = dict.fromkeys((raw.hex(), raw.hex().upper()), "hex")
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + raw).decode()
         cut = text[(0, 2, 3)[shift] : len(text) - (0, 3, 2)[(shift + len(raw)) % 3]]
-        found |= {cut, cut.replace("+", "-").replace("/", "_")}
-    return {form for form in found if len(form) >= SHORT}
+        for form in (cut, cut.replace("+", "-").replace("/", "_")):
+            found.setdefault(form, "base64")
+    return {form: kind for form, kind in found.items() if len(form) >= SHORT}
 
 
 class Redactor:
@@ -203,7 +211,7 @@ def _patterns(value: str | bytes) -> Iterator[tuple[str, bool]]:
         try:
             text = value.decode()
         except UnicodeDecodeError:
-            yield from ((form, False) for form in _encoded(value) | {repr(value)[2:-1], value.decode("latin-1")})
+            yield from ((form, False) for form in {*kinds_of_bytes(value), repr(value)[2:-1], value.decode("latin-1")})
             return
     else:
         text = value
