@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from servers.postgres import PostgresDatabase
 from strongroom_registry import backup, open_registry
 from strongroom_registry.anchors import AnchorFile
 from strongroom_registry.backup import BackupSummary, back_up, summarise
@@ -206,6 +207,28 @@ class TestBackingUpAndRestoring:
         with open_registry(target, key="env:A_KEY") as registry:
             assert registry.get("lake").payload == b"water"
             assert [use.name for use in registry.used_by("river")] == ["lake"]
+
+    def test_it_moves_from_one_kind_of_store_to_another_and_back(
+        self, filled: str, path: Path, file: Path, target: str, postgres: PostgresDatabase
+    ) -> None:
+        backed_up(filled, file)
+        restore_backup(file, postgres.url)
+        with open_registry(postgres.url) as registry:
+            assert registry.verify().ok
+            assert registry.get("lake@stable").payload == b"more"
+        again = file.with_name("again.backup")
+        backed_up(postgres.url, again)
+        with pytest.raises(StoreOccupied) as refused:
+            restore_backup(again, postgres.url)
+        assert postgres.password not in str(refused.value)
+        restore_backup(again, target)
+        before, after = dump(path), dump(file_of(target))
+        for table in ("store", "workspace_keys", "versions", "uses"):
+            assert after[table] == before[table]
+        assert len(after["audit"]) == len(before["audit"]) + 1  # that it was loaded in between
+        with open_registry(target) as registry:
+            assert registry.verify().ok
+            assert registry.verify_audit().ok
 
     def test_it_is_of_one_moment_while_others_write(self, url: str, file: Path) -> None:
         """A process writes all the time; each backup holds as many documents as entries of the audit say."""
