@@ -20,6 +20,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 
 pytest_plugins = [
     "canaries",
+    "faults.short_form",
     "servers.rclone",
     "servers.aws",
     "servers.os_keyring",
@@ -54,3 +55,5 @@ def _forget_what_was_opened() -> None:
             getattr(sys.modules[module], setter)(None)
     if "strongroom_blocks.redaction" in sys.modules:
         sys.modules["strongroom_blocks.redaction"].redactor.forget()
+    if "strongroom_blocks.sources.resolver" in sys.modules:
+        sys.modules["strongroom_blocks.sources.resolver"].resolver.clear()

@@ -1,16 +1,25 @@
-"""Whatever is asked of a registry, in whatever order: it does what a plain dictionary with the same rules does."""
+"""Row 11: whatever is asked of a registry, in whatever order, it does what a plain dictionary with the same rules
+does."""
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from itertools import count
+from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from faults.figure import Figure, Work
+from faults.places import opened
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from strongroom_registry import Document, Registry, open_registry
 from strongroom_registry.errors import (
     DocumentDeleted,
@@ -23,7 +32,9 @@ from strongroom_registry.errors import (
     UnknownVersion,
     VersionDestroyed,
 )
-from strongroom_registry.keys.material import new_key_text
+
+STEPS = 10_000
+STEPS_OF_ONE = 50
 
 
 @dataclass
@@ -49,9 +60,11 @@ TYPES = st.sampled_from(["lake", "sea"])
 
 
 class RegistryMachine(RuleBasedStateMachine):
-    """The registry lies in memory; :class:`SqliteMachine` has it in a file and opens it again now and then."""
+    """The registry lies in memory and ends with the machine; :class:`StoredMachine` has one that can be opened
+    again."""
 
-    url = "memory:"
+    steps: ClassVar[int] = 0
+    """How many rules were run, in all machines of a class."""
 
     @initialize()
     def start(self) -> None:
@@ -59,14 +72,17 @@ class RegistryMachine(RuleBasedStateMachine):
         self.registry = self.open()
 
     def open(self) -> Registry:
-        return open_registry(self.url, actor="alice")
+        return open_registry("memory:", actor="alice")
 
     def teardown(self) -> None:
         if hasattr(self, "registry"):
-            report = self.registry.verify()
-            assert report.problems == ()
-            assert self.registry.verify_audit().problem is None
+            self.verify()
             self.registry.close()
+
+    @rule()
+    def verify(self) -> None:
+        assert self.registry.verify().problems == ()
+        assert self.registry.verify_audit().problem is None
 
     def agree(self, expected: type[StrongroomError] | None, call: Any, *arguments: Any, **options: Any) -> Any:
         """The registry refuses what the model refuses, for the same reason, and nothing else."""
@@ -216,6 +232,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def heads_agree(self) -> None:
         if not hasattr(self, "registry"):
             return
+        type(self).steps += 1
         heads = {head.name: head for head in self.registry.list(deleted=True)}
         assert set(heads) == set(self.model)
         for name, kept in self.model.items():
@@ -235,32 +252,59 @@ class RegistryMachine(RuleBasedStateMachine):
         assert destroyed == {number for number, at in enumerate(kept.payloads, 1) if at is None}
 
 
-class SqliteMachine(RegistryMachine):
+class StoredMachine(RegistryMachine):
+    """A workspace of its own in a store that all machines of a run share."""
+
+    place: ClassVar[Any]
+    numbers = count()
+
     @initialize()
     def start(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.url = f"sqlite:///{Path(self.folder.name) / 'registry.db'}"
-        self.key = Path(self.folder.name) / "registry.key"
-        self.key.write_text(new_key_text())
-        self.key.chmod(0o600)
+        self.workspace = f"machine-{next(self.numbers)}"
         super().start()
 
     def open(self) -> Registry:
-        return open_registry(self.url, key=f"file:{self.key}", actor="alice")
+        return opened(self.place, workspace=self.workspace)
 
     @rule()
     def open_again(self) -> None:
         self.registry.close()
         self.registry = self.open()
 
-    def teardown(self) -> None:
-        super().teardown()
-        if hasattr(self, "folder"):
-            self.folder.cleanup()
+
+def run(work: Work) -> Iterator[Figure]:
+    if "SQLite" in work.places.names:
+        yield steps(work, "memory", RegistryMachine)
+    for store in work.places.names:
+        with work.places.make(store, work.folder / store) as place:
+            yield steps(work, store, type("Machine", (StoredMachine,), {"place": place}))
 
 
-_checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-TestInMemory = RegistryMachine.TestCase
-TestInMemory.settings = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=_checks)
-TestInAFile = SqliteMachine.TestCase
-TestInAFile.settings = settings(max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=_checks)
+def steps(work: Work, store: str, machine: type[RegistryMachine]) -> Figure:
+    """So many steps of machines that are made one after the other."""
+    figure = Figure(11, "steps of a state machine beside a plain model", store)
+    machine = type("Machine", (machine,), {"steps": 0})
+    wanted = work.count(STEPS, least=100)
+    for turn in range(wanted):
+        examples = max(1, (wanted - machine.steps) // STEPS_OF_ONE)
+        try:
+            run_state_machine_as_test(
+                seed(work.seed + turn)(machine),
+                settings=settings(
+                    max_examples=examples,
+                    stateful_step_count=STEPS_OF_ONE,
+                    database=None,
+                    deadline=None,
+                    phases=[Phase.generate, Phase.shrink],
+                    suppress_health_check=list(HealthCheck),
+                    print_blob=False,
+                ),
+            )
+        except Exception as exc:
+            figure.add("diverges", f"{type(exc).__name__}: {exc} {getattr(exc, '__notes__', [])}")
+            break
+        if machine.steps >= wanted:
+            break
+    figure.tried += machine.steps
+    figure.seen["agrees"] = machine.steps
+    return figure

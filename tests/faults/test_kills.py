@@ -1,0 +1,30 @@
+"""Row 1 in short, and that it would notice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from faults import kills
+from faults.figure import Work, broken
+from faults.places import Places
+from faults.story import Step
+
+
+def test_what_was_acknowledged_before_a_kill_is_there(work: Work) -> None:
+    assert broken(list(kills.run(work))) == []
+
+
+def test_a_process_that_acknowledges_what_it_has_not_done_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lie(place: object, story: Sequence[Step], actor: str, writing: int) -> None:
+        os.write(writing, kills.READY + kills.DONE * len(story))
+        os._exit(0)
+
+    monkeypatch.setattr(kills, "_do", lie)
+    figure = kills.killed(Work(tmp_path, 0.01, 1, Places()), "SQLite", "write", ("put",))
+    assert figure.failed == figure.tried > 0
