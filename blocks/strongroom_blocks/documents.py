@@ -103,13 +103,21 @@ def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -
             block = nesting.read(actual, payload, version.schema, requested.name, path)
     else:
         block = nesting.read(actual, payload, version.schema, requested.name, path)
-        payload = encoding.encode(block, exact=encoding.is_exact(payload))
+        payload = _encoded(block, encoding.is_exact(payload))
     resolved = origin.pinned(version.document, version.number)
     origin.remember(block, requested, resolved, payload)
     validation.keep_out_of_logs(block)
     for watcher in _watchers:
         watcher(resolved)
     return cast(B, block)
+
+
+def _encoded(block: Block, exact: bool) -> bytes:
+    """The payload as it would be written now; an upgrade may have brought what only the exact form has a word for."""
+    try:
+        return encoding.encode(block, exact=exact)
+    except encoding.NeedsExact:
+        return encoding.encode(block, exact=True)
 
 
 def _get(registry: Registry, reference: str | Reference, requested: Reference) -> Document:

@@ -57,9 +57,13 @@ def generic_of(cls: type[Block]) -> type[Block]:
 def of(block: Block) -> Origin | None:
     """Where the block stands in the registry; None if it was never there or was changed since."""
     found: Origin | None = getattr(block, "__strongroom_origin__", None)
-    if found is None or hash(encoding.encode(block, exact=found.exact)) != found.digest:
+    if found is None:
         return None
-    return found
+    try:
+        same = hash(encoding.encode(block, exact=found.exact)) == found.digest
+    except encoding.NeedsExact:
+        return None
+    return found if same else None
 
 
 def reference_of(block: Block) -> Reference | None:

@@ -24,6 +24,7 @@ from strongroom_blocks.errors import SourceUnreachable
 from strongroom_blocks.redaction import redactor
 from strongroom_blocks.sources import registered, settings
 from strongroom_blocks.sources.address import Address
+from strongroom_blocks.sources.source import SecretSource
 
 Found = str | bytes | StrongroomError
 """A secret, or why there is none: mostly a :class:`~strongroom_blocks.errors.SourceProblem`."""
@@ -73,10 +74,12 @@ class _Flight:
     def _ask(self) -> None:
         try:
             source = registered.source_for(self.scheme)
-            rests = {text: Address.parse(text).rest for text in self.texts}
-            answers = source.fetch(list(rests.values()), timeout=self.timeout)
             self.ttl = settings.ttl_of(source)
-            self.answers = {text: _checked(text, answers.get(rest)) for text, rest in rests.items()}
+            rests = {text: Address.parse(text).rest for text in self.texts}
+            malformed = {text: problem for text, rest in rests.items() if (problem := _refused(source, rest))}
+            wanted = {text: rest for text, rest in rests.items() if text not in malformed}
+            fetched = source.fetch(list(wanted.values()), timeout=self.timeout) if wanted else {}
+            self.answers = {**malformed, **{text: _checked(text, fetched.get(rest)) for text, rest in wanted.items()}}
         except StrongroomError as error:
             self.answers = dict.fromkeys(self.texts, error.with_traceback(None))
         except BaseException as error:
@@ -215,6 +218,15 @@ class Resolver:
         """A child has what was answered, but not the threads that were asking."""
         self._lock = threading.Lock()
         self._flights = {}
+
+
+def _refused(source: SecretSource, rest: str) -> StrongroomError | None:
+    """What the source has against a reference by its form; one that is malformed keeps no other from arriving."""
+    try:
+        source.check(rest)
+    except StrongroomError as error:
+        return error.with_traceback(None)
+    return None
 
 
 def _checked(text: str, answer: object) -> Found:

@@ -129,6 +129,12 @@ class HoldsReferences:
             return self._secret_value
         return _opened(self._secret_value)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HoldsReferences) and bool(self._secret_value == other._secret_value)
+
+    def __hash__(self) -> int:
+        return hash(self._secret_value)
+
     def __reduce__(self) -> tuple[Any, ...]:
         kind = next(base for base in type(self).__mro__ if base is not type(self) and issubclass(base, SecretField))
         return _holding, (kind, self._secret_value)
@@ -138,7 +144,7 @@ def _placed(text: str, place: Place) -> Referenced:
     return place.referenced(text)
 
 
-def _holding(kind: type, value: Any) -> Any:
+def _holding(kind: Any, value: Any) -> Any:
     return holding_class(kind)(value)
 
 
@@ -149,19 +155,20 @@ def referenced_class(kind: type) -> type[Referenced]:
 
 
 @cache
-def holding_class(kind: type) -> type[Any]:
+def holding_class(kind: Any) -> type[Any]:
     """The class of secrets of this kind that have references inside."""
-    return type(kind.__name__, (HoldsReferences, kind), {"__module__": __name__})
+    own: dict[str, Any] = {"__module__": __name__}
+    if kind._display is SecretField._display:  # which asks for the value to see whether it is empty
+        own["_display"] = lambda self: STARS
+    return type(kind.__name__, (HoldsReferences, kind), own)
 
 
 @without_frames
 def _opened(value: Any) -> Any:
     """The value with each :class:`SecretReference` in its containers revealed, each source asked once."""
-    texts = tuple(reference.text for reference in _loose(value))
-    if texts:
-        from strongroom_blocks.sources.resolver import resolver
-
-        resolver.answers(texts)
+    loose = list(_loose(value))
+    if not all(reference.siblings for reference in loose):
+        introduce(loose)
     return _replaced(value)
 
 
