@@ -10,7 +10,8 @@ fence                     what is done with it
 anything else             shown only
 ========================  ==========================================================================================
 
-A page that speaks of ``LAKE_ENDPOINT`` finds an S3 server there, with a bucket ``lake``.
+A page that speaks of ``LAKE_ENDPOINT`` finds an S3 server there, with a bucket ``lake``. One that speaks of
+``awskms:``, ``aws-sm:`` or ``aws-ssm:`` finds an account of AWS, as ``account.py`` furnishes it. Each finds a keyring.
 
 ``no-run`` behind the language leaves a fence out; the text has to say why it cannot run everywhere.
 """

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documentation import account
 from documentation import page as runner
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +27,31 @@ def lake(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("LAKE_KEY", server.secret_key)
 
 
+@pytest.fixture
+def aws(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a page about AWS: an account, with a key and secrets."""
+    if re.search(r"\baws(kms|-sm|-ssm):", page.read_text()):
+        server = request.getfixturevalue("moto")
+        variables = {
+            "AWS_ENDPOINT_URL": server.endpoint_url,
+            "AWS_ACCESS_KEY_ID": server.access_key,
+            "AWS_SECRET_ACCESS_KEY": server.secret_key,
+            "AWS_DEFAULT_REGION": "eu-central-1",
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        account.furnish()
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keyring of a desktop."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "documentation.desk_keyring.DeskKeyring")
+    monkeypatch.setenv("PYTHONPATH", str(Path(runner.__file__).parents[1]))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-@pytest.mark.usefixtures("lake")
+@pytest.mark.usefixtures("lake", "aws", "desk")
 def test_every_fence_runs(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "page"
     folder.mkdir()
