@@ -104,7 +104,7 @@ class TestReading:
 
     def test_a_locked_keyring_says_so(self, os_keyring: MemoryKeyring) -> None:
         os_keyring.failure = KeyringLocked("Failed to unlock the collection!")
-        with pytest.raises(KeyDenied, match=r"is locked.*'main'.*Unlock it"):
+        with pytest.raises(KeyDenied, match=r"is locked.*the entry of user 'main'.*Unlock it"):
             assert KeyringKey(MAIN).fingerprint
 
     @pytest.mark.parametrize("name", ["LockedException", "PromptDismissedException"])

@@ -75,7 +75,7 @@ class KeyringEntry:
 
         :raises KeyProblem: as :meth:`read`, or the keyring does not keep it.
         """
-        outcome = self._asked(lambda: _backends()[0].set_password(self.service, self.user, text), patience)
+        outcome = self._asked(self._writing(text), patience)
         del text  # the frames of an error are shown
         if isinstance(outcome, KeyProblem):
             raise outcome
@@ -83,6 +83,9 @@ class KeyringEntry:
     def _first_found(self) -> str | None:
         found = (backend.get_password(self.service, self.user) for backend in _backends())
         return next((text for text in found if text is not None), None)
+
+    def _writing(self, text: str) -> Callable[[], None]:
+        return lambda: _backends()[0].set_password(self.service, self.user, text)
 
     def _asked(self, ask: Callable[[], T], patience: timedelta) -> T | KeyProblem:
         """What ``ask`` returns. It is left alone in its thread when it takes too long, as nothing can end it."""
@@ -99,7 +102,7 @@ class KeyringEntry:
             return answers.get(timeout=patience.total_seconds())
         except Empty:
             return KeyServiceUnreachable(
-                f"The keyring did not answer within {patience.total_seconds():g} s when it was asked for {self}.",
+                f"The keyring did not answer within {patience.total_seconds():g} s for the entry {self}.",
                 "If it waits for its password, unlock it and try again.",
             )
 
@@ -149,12 +152,12 @@ def _told(error: Exception, entry: KeyringEntry) -> KeyProblem:
     kinds = {cls.__name__ for cls in type(error).__mro__}
     if kinds & _LOCKED:
         return KeyDenied(
-            f"The keyring is locked, and was not unlocked when it was asked for {entry}.",
+            f"The keyring is locked, and was not unlocked when it was asked for the entry {entry}.",
             "Unlock it (on a desktop by logging in), and allow this program to use the entry.",
         )
     if "NoKeyringError" in kinds:
         return KeyServiceUnreachable("This machine has no keyring that the package keyring can use.", _ELSEWHERE)
     return KeyServiceUnreachable(
-        f"The keyring could not be asked for {entry} ({type(error).__name__}).",
+        f"The keyring could not be asked for the entry {entry} ({type(error).__name__}).",
         f"Try: keyring get {entry.service} {entry.user}; and: keyring diagnose. {_ELSEWHERE}",
     )
