@@ -140,8 +140,6 @@ class Checkable(Protocol):
         """
         ...
 
-    acheck: ClassVar = async_twin(check)
-
 
 Parameters = Sequence[Any] | dict[str, Any] | None
 

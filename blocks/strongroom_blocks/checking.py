@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from strongroom_registry.errors import StrongroomError
+from strongroom_registry.errors import StrongroomError, UnknownDocument
 
 from strongroom_blocks.errors import CheckFailed, CheckUnreachable
 from strongroom_blocks.nesting import blocks_in
@@ -75,7 +75,8 @@ def check(block: Block, timeout: float) -> list[Finding]:
 def failure(subject: str, error: BaseException, seconds: float = 0.0) -> Finding:
     """What an error means, in one of the words."""
     if isinstance(error, StrongroomError):
-        state = error.word if isinstance(error, CheckFailed) else FAILED
+        absent = "absent" if isinstance(error, UnknownDocument) else FAILED
+        state = error.word if isinstance(error, CheckFailed) else absent
         return Finding(subject, state, _line(error.problem), _line(error.remedy), seconds)
     name = type(error).__name__
     if isinstance(error, OSError):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
-from strongroom_blocks import Block, nesting, schema
+from strongroom_blocks import Block, nesting, schema, secret_from
 from strongroom_blocks.equality import same
 from strongroom_registry import Registry
 
@@ -56,6 +56,7 @@ EXACT = {
     '{"$float":"nan"}': float("nan"),
     '{"$float":"-inf"}': float("-inf"),
     '{"$map":[[1,"a"],["$b",{"c":null}]]}': {1: "a", "$b": {"c": None}},
+    '{"$source":"env:CRM_TOKEN"}': secret_from("env:CRM_TOKEN"),
     '{"$secret":"str","$value":"ключ"}': SecretStr("ключ"),
     '{"$secret":"bytes","$value":{"$bytes":"/w=="}}': SecretBytes(b"\xff"),
     '{"$secret":"value","$value":[1]}': Secret[Any]([1]),

@@ -8,8 +8,8 @@ from collections.abc import Coroutine
 from typing import Any, ClassVar, Generic, TypeVar, assert_type
 
 from pydantic import SecretStr
-from strongroom_blocks import Block, SecretDict, reference_of, reveal
-from strongroom_blocks.capabilities import Database, ObjectStore
+from strongroom_blocks import Block, SecretDict, reference_of, refresh, reveal, secret_from
+from strongroom_blocks.capabilities import Checkable, Database, ObjectStore
 from strongroom_blocks.twins import async_twin
 from strongroom_blocks.types import DuckDB, LocalFolder, Secret
 from strongroom_registry import Head, Reference, Version
@@ -57,7 +57,16 @@ async def blocks(token: SecretStr) -> None:
     assert_type(crm.environment(), dict[str, str])
 
 
+class Watched(Block):
+    def check(self, timeout: float) -> str:
+        return f"asked for {timeout} s"
+
+
 def secrets(crm: CrmApi, headers: SecretDict) -> None:
+    pointing = CrmApi(base_url="https://crm.example.com", token=secret_from("env:CRM_TOKEN"))
+    assert_type(pointing.token, SecretStr)
+    pointing.token = secret_from("env:CRM_TOKEN")
+    assert_type(refresh(pointing), bool)
     assert_type(reveal(crm.token), str)
     assert_type(reveal(headers), dict[str, Any])
     assert_type(Secret(value="x").get(), str)
@@ -65,6 +74,8 @@ def secrets(crm: CrmApi, headers: SecretDict) -> None:
 
 
 def capabilities(folder: LocalFolder, duckdb: DuckDB) -> tuple[ObjectStore, Database]:
+    checked: list[Checkable] = [folder, duckdb, Watched()]
+    checked += [Secret(value="x")]  # type: ignore[list-item]
     return folder, duckdb
 
 
@@ -74,6 +85,7 @@ async def mistakes(crm: CrmApi, token: SecretStr, folder: LocalFolder) -> None:
     crm.save(3)  # type: ignore[arg-type]
     await crm.asave(3)  # type: ignore[arg-type]
     CrmApi.load(3)  # type: ignore[arg-type]
+    secret_from(3)  # type: ignore[arg-type]
     await crm.afetch(3)  # type: ignore[arg-type]
     await folder.awrite_path("x", "text")  # type: ignore[arg-type]
     print(crm.page_sise)  # type: ignore[attr-defined]
