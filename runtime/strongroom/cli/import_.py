@@ -147,14 +147,49 @@ def prefect(files: tuple[str, ...], **options: Any) -> None:
 def dotenv(files: tuple[str, ...], together: str | None, **options: Any) -> None:
     """Import the variables of .env files, each as a secret.
 
-    A secret has the name of its variable in small letters. ${NAME} stands for what the file sets before; the environment has no part in it.
+    A secret has the name of its variable in small letters. ${NAME} stands for what the file
+    sets before; the environment has no part in it.
     """
     from strongroom.interchange import dotenv as source
 
     _run("dotenv", lambda: source.from_files(files, together=together), options)
 
 
-for _command in (airflow, prefect, dotenv):
+@command(
+    "strongroom",
+    examples="""
+        strongroom import strongroom team.export --dry-run
+        strongroom import strongroom team.export --key file:/media/stick/team.key --prefix team-
+    """,
+)
+@click.argument("file", metavar="FILE")
+@click.option("--key", "keys", multiple=True, metavar="KEY-URI", help="A key that may open it; can be repeated.")
+@_options
+def strongroom(file: str, keys: tuple[str, ...], **options: Any) -> None:
+    """Import what 'strongroom export' wrote, sealed or plain.
+
+    Blocks that are new come with the versions and labels that the file has; of those that are there, the current
+    version is compared. The passphrase is $STRONGROOM_FILE_PASSPHRASE, or asked for; another key has to be named.
+    """
+    from fnmatch import fnmatchcase
+
+    from strongroom.interchange.reimport import planned
+    from strongroom.interchange.sealed import read_export
+
+    records = read_export(file, keys)
+    if options["only"]:
+        records = [record for record in records if any(fnmatchcase(record.name, glob) for glob in options["only"])]
+    report = ImportReport(dry_run=options["dry_run"], as_json=options["as_json"])
+    with opened_registry(create=not options["dry_run"]) as registry:
+        report.run(
+            registry,
+            planned(
+                registry, records, prefix=options["prefix"], overwrite=options["overwrite"], message=options["message"]
+            ),
+        )
+
+
+for _command in (airflow, prefect, dotenv, strongroom):
     import_.add_command(_command)
 
 

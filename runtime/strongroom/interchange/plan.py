@@ -18,7 +18,7 @@ from strongroom_blocks.errors import BlockError
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.redaction import Redactor
 from strongroom_registry.document import DocumentState, Reference
-from strongroom_registry.errors import RegistryRefusal, UnknownDocument
+from strongroom_registry.errors import NameTaken, RegistryRefusal, StaleExpectation, UnknownDocument
 
 from strongroom.interchange.found import Found, FoundDocument, FoundReference, Skipped
 from strongroom.interchange.names import valid_name
@@ -126,8 +126,10 @@ def canonical(payload: bytes) -> bytes:
 def _written(registry: Registry, step: Step, write: Write) -> Step:
     try:
         return replace(step, version=write.run(registry, step))
-    except RegistryRefusal as error:
+    except (StaleExpectation, NameTaken) as error:
         return replace(step, action=Action.CONFLICT, reason=f"it was changed meanwhile: {error.problem}")
+    except RegistryRefusal as error:
+        return replace(step, action=Action.CONFLICT, reason=error.problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ class BlockWrite:
         return projection.project(self.block, own)
 
 
-class _Impossible(Exception):
+class Impossible(Exception):
     """Why a document cannot be made; holds no value of it."""
 
     def __init__(self, action: Action, reason: str) -> None:
@@ -203,7 +205,7 @@ class _Plan:
             self._open.append(source)
             try:
                 step = self._made(item)
-            except _Impossible as impossible:
+            except Impossible as impossible:
                 step = self._refused(item, impossible.action, impossible.reason)
             self._open.pop()
             self._steps[source] = step
@@ -220,7 +222,7 @@ class _Plan:
             nesting.refuse_cycle(block, name)
             payload = nesting.dump(block)
         except BlockError as error:
-            raise _Impossible(Action.SKIP, error.problem) from None
+            raise Impossible(Action.SKIP, error.problem) from None
         write = BlockWrite(
             block, payload, item.message or self._message, self._labels.get(item.source, ()), frozenset(needs)
         )
@@ -232,24 +234,24 @@ class _Plan:
     def _name(self, item: FoundDocument) -> str:
         name = self._names[item.source]
         if name is None:
-            raise _Impossible(Action.SKIP, "nothing of its name can be in a name: a-z, 0-9")
+            raise Impossible(Action.SKIP, "nothing of its name can be in a name: a-z, 0-9")
         if self._taken[name] > 1:
             others = [source for source, other in self._names.items() if other == name and source != item.source]
-            raise _Impossible(Action.CONFLICT, f"{others[0]} becomes {name} as well")
+            raise Impossible(Action.CONFLICT, f"{others[0]} becomes {name} as well")
         return name
 
     def _block(self, item: FoundDocument, needs: set[str]) -> Block:
         try:
             cls = catalog.class_for(item.type)
         except BlockError as error:
-            raise _Impossible(Action.SKIP, error.problem) from None
+            raise Impossible(Action.SKIP, error.problem) from None
         fields = {name: self._resolved(value, needs) for name, value in item.fields.items()}
         try:
             return cls.model_validate(fields)
         except BlockError as error:
             problem = error.problem
         fields = {}
-        raise _Impossible(Action.SKIP, problem)
+        raise Impossible(Action.SKIP, problem)
 
     def _resolved(self, value: Any, needs: set[str]) -> Any:
         """A value with the blocks in it that it refers to."""
@@ -263,12 +265,12 @@ class _Plan:
 
     def _referred(self, source: str, needs: set[str]) -> Block:
         if source in self._open:
-            raise _Impossible(Action.SKIP, f"it refers to itself, by way of {source}")
+            raise Impossible(Action.SKIP, f"it refers to itself, by way of {source}")
         if source not in self._documents:
-            raise _Impossible(Action.SKIP, f"it refers to {source}, which is not there")
+            raise Impossible(Action.SKIP, f"it refers to {source}, which is not there")
         step = self._step(source)
         if not isinstance(step.write, BlockWrite) or step.action not in _USABLE:
-            raise _Impossible(step.action, f"it refers to {source}: {step.reason}")
+            raise Impossible(step.action, f"it refers to {source}: {step.reason}")
         assert step.name is not None  # noqa: S101  as it is usable
         if step.action in WRITING:
             needs.add(step.name)
@@ -282,7 +284,7 @@ class _Plan:
         if head.state is not DocumentState.LIVE:
             return Step(item.source, name, item.type, Action.CREATE, f"it was {head.state.value} before", write=write)
         if head.type != type(write.block).__block__.slug:
-            raise _Impossible(Action.CONFLICT, f"{name} is a block of type {head.type}")
+            raise Impossible(Action.CONFLICT, f"{name} is a block of type {head.type}")
         before = self._registry.get(Reference(name, None, head.current))
         write = replace(write, before=before)
         if canonical(before.payload) == canonical(write.payload):
@@ -290,5 +292,5 @@ class _Plan:
             action = Action.LABEL if moving else Action.SAME
             return Step(item.source, name, item.type, action, "", head.current, replace(write, labels=moving))
         if not self._overwrite:
-            raise _Impossible(Action.CONFLICT, f"version {head.current} of {name} is another; --overwrite adds one")
+            raise Impossible(Action.CONFLICT, f"version {head.current} of {name} is another; --overwrite adds one")
         return Step(item.source, name, item.type, Action.UPDATE, "", head.current, write)

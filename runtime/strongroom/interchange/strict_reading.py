@@ -53,22 +53,24 @@ def decoded(content: bytes, where: str) -> str:
     raise UnreadableFile(f"{where} is not UTF-8.", "Convert it, as with: iconv -t UTF-8")
 
 
-def read_json(text: str, where: str) -> Any:
+def read_json(text: str, where: str, *, depth: int | None = DEPTH_MAX) -> Any:
     """The value of a JSON text.
 
+    :param depth: how deep it may be nested; None: as deep as can be read.
     :raises UnreadableFile: it is none, or one that is refused.
     """
     problem, line = "is not valid JSON", 0
     try:
         value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
-        check_depth(value, where)
+        if depth is not None:
+            check_depth(value, where)
         return value
     except json.JSONDecodeError as error:
         line = error.lineno
     except _Duplicate:
         problem = "has an object with the same key twice"
     except RecursionError:
-        problem = f"is nested more than {DEPTH_MAX} deep"
+        problem = "is nested too deep"
     except UnreadableFile:
         raise
     except ValueError:
