@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import NamedTuple
@@ -25,6 +26,9 @@ _VIEW = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CHANGE = b"BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE strongroom.store IN EXCLUSIVE MODE"
 _MAKE = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(%d)" % schema.LOCK
 _REWRITTEN_UP_TO = 256 * 1024 * 1024
+_LOCK_PATIENCE = "3s"
+_PAUSES = (0.01, 0.03, 0.1, 0.3, 1.0, 0.0)
+"""How long to wait, in seconds, after each attempt to clean a table that somebody still reads."""
 _CLEANED = ("versions", "workspace_keys")
 
 
@@ -163,22 +167,28 @@ class PostgresStore:
                 yield connection, schema.recognise(connection, self._place)
 
     def _clean(self, connection: Connection, table: str) -> str:
-        """Clean a table; what kept rows that were removed in it, or nothing."""
-        said: list[_Notice] = []
+        """Clean a table; what kept rows that were removed in it, or nothing. Readers that were there already are given
+        some time to end."""
         size = connection.execute(b"SELECT pg_total_relation_size(%s)", (f"strongroom.{table}",)).fetchone()
         is_large = size is not None and size[0] > _REWRITTEN_UP_TO
         if is_large:
             _log.warning("The table strongroom.%s is too large to be written anew; VACUUM FULL does it.", table)
         options = b"VERBOSE" if is_large else b"FULL, VERBOSE"
-        try:
-            with _patient(connection), _notices(connection, said.append):
-                connection.execute(b"VACUUM (%b) strongroom.%b" % (options, table.encode()))
-        except psycopg.errors.LockNotAvailable:
-            return "somebody keeps it locked"
-        refused = [notice.text for notice in said if notice.severity == "WARNING"]
-        if refused:
-            return refused[0]
-        return "somebody still reads what was there" if any(notice.kept for notice in said) else ""
+        vacuum = b"VACUUM (%b) strongroom.%b" % (options, table.encode())
+        for pause in _PAUSES:
+            said: list[_Notice] = []
+            try:
+                with _patient(connection), _notices(connection, said.append):
+                    connection.execute(vacuum)
+            except psycopg.errors.LockNotAvailable:
+                return "somebody keeps it locked"
+            refused = [notice.text for notice in said if notice.severity == "WARNING"]
+            if refused:
+                return refused[0]
+            if not any(notice.kept for notice in said):
+                return ""
+            time.sleep(pause)
+        return "somebody still reads what was there"
 
 
 class _Notice(NamedTuple):
@@ -224,7 +234,7 @@ def _patient(connection: Connection) -> Iterator[None]:
     names = ("statement_timeout", "lock_timeout")
     [before] = connection.execute(b"SELECT current_setting(%s), current_setting(%s)", names)
     connection.execute(b"SET statement_timeout = 0")
-    connection.execute(b"SET lock_timeout = '3s'")
+    connection.execute(b"SELECT set_config('lock_timeout', %s, false)", (_LOCK_PATIENCE,))
     try:
         yield
     finally:
