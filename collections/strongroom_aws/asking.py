@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 
 from strongroom.sources import SecretAbsent, SecretDenied, SourceMisconfigured, SourceProblem, SourceUnreachable
 
-from strongroom_aws import sessions
+from strongroom_aws.checks import client_for
 from strongroom_aws.credentials import AwsCredentials
 from strongroom_aws.verdicts import Verdict, Word, asked
 
 T = TypeVar("T")
 
-ATTEMPTS = 2
 _KINDS: dict[Word, type[SourceProblem]] = {
     Word.ABSENT: SecretAbsent,
     Word.DENIED: SecretDenied,
@@ -30,8 +29,7 @@ class Asking:
 
     :param credentials: who asks; the SDK looks where it always does when there are none.
     :param service: the SDK's name of the service, such as ``ssm``.
-    :param timeout: seconds for all questions. One attempt waits a quarter of it for a connection and again for an
-        answer, and there are two.
+    :param timeout: seconds for all questions, and by and large for each; see :func:`~strongroom_aws.checks.client_for`.
     """
 
     def __init__(self, credentials: AwsCredentials | None, service: str, timeout: float) -> None:
@@ -54,9 +52,8 @@ class Asking:
         return asked(what, lambda: call(self._client(region)))
 
     def _client(self, region: str | None) -> Any:
-        parameters = self._login.parameters.within(self._timeout / 4, ATTEMPTS)
-        login = replace(self._login, region=region or self._login.region, parameters=parameters)
-        return sessions.client(login, self._service)
+        login = replace(self._login, region=region or self._login.region)
+        return client_for(login, self._service, self._timeout)
 
 
 def problem(verdict: Verdict) -> SourceProblem:

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from strongroom import Block, InvalidKey, StoredObject, async_twin, base_name, folder_prefix, join_key, relative_key
 
 from strongroom_aws import transfers
+from strongroom_aws.checks import checking, client_for
 from strongroom_aws.credentials import AwsCredentials, MinIOCredentials
 from strongroom_aws.errors import ObjectNotFound
 from strongroom_aws.faults import refusal, told
@@ -46,6 +47,22 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
     @classmethod
     def _as_a_key(cls, value: str) -> str:
         return join_key(value, "").strip("/")
+
+    def check(self, timeout: float) -> str:
+        """List one object, which takes the right that listing the whole takes; says whether there is any.
+
+        :raises CheckAbsent: there is no such bucket.
+        :raises CheckDenied: the credentials are not accepted, or may not list it.
+        :raises CheckUnreachable: nobody answers.
+        """
+        with checking(self.bucket_name):
+            client = client_for(self.credentials._login(), "s3", timeout)
+            found = client.list_objects_v2(Bucket=self.bucket_name, Prefix=folder_prefix(self._key("")), MaxKeys=1)
+        return (
+            f"may list bucket {self.bucket_name!r}, where there {'are' if found.get('Contents') else 'are no'} objects"
+        )
+
+    acheck: ClassVar = async_twin(check)
 
     def read_path(self, path: str) -> bytes:
         """The content of an object.

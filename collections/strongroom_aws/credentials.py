@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pydantic import Field, SecretStr, model_validator
-from strongroom import Block
+from strongroom import Block, async_twin
 
 from strongroom_aws import sessions
 from strongroom_aws.assume_role_parameters import AssumeRoleParameters
+from strongroom_aws.checks import checking, client_for
 from strongroom_aws.client_parameters import AwsClientParameters
 from strongroom_aws.errors import CredentialsMissing
 from strongroom_aws.faults import told
@@ -126,6 +127,23 @@ class AwsCredentials(_Account, Block, slug="aws-credentials", title="AWS Credent
             role_arguments=self.assume_role_kwargs.arguments(),
             parameters=self.aws_client_parameters,
         )
+
+    def check(self, timeout: float) -> str:
+        """Ask AWS who these credentials are. A store other than AWS has nobody to ask that; there it is seen to that
+        there are credentials, without a question.
+
+        :raises CheckDenied: there are none, or AWS does not accept them.
+        :raises CheckUnreachable: nobody answers.
+        """
+        login = self._login()
+        with checking():
+            if login.parameters.endpoint_url:
+                self.environment()
+                return f"has credentials for {login.parameters.endpoint_url}"
+            identity = client_for(login, "sts", timeout).get_caller_identity()
+        return f"is {identity['Arn']}"
+
+    acheck: ClassVar = async_twin(check)
 
 
 class MinIOCredentials(_Account, Block, slug="minio-credentials", title="MinIO Credentials"):
