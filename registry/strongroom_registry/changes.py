@@ -11,9 +11,17 @@ from strongroom_registry.audit import AUDIT_PURPOSE, AuditEntry, Subject, encode
 from strongroom_registry.authority import Authority, ProvenVersion
 from strongroom_registry.document import Reference
 from strongroom_registry.envelope import seal
-from strongroom_registry.heads import VERSION_PURPOSE, HeadRecord, Note, StateRecord, VersionRecord, hashed
-from strongroom_registry.stores.store import AuditRow, Transaction, UseRow, VersionRow, WorkspaceRow
-from strongroom_registry.tree import Leaf
+from strongroom_registry.heads import (
+    HEAD_PURPOSE,
+    VERSION_PURPOSE,
+    HeadRecord,
+    Note,
+    StateRecord,
+    VersionRecord,
+    hashed,
+)
+from strongroom_registry.stores.store import AuditRow, HeadRow, Transaction, UseRow, VersionRow, WorkspaceRow
+from strongroom_registry.tree import Leaf, Replacement, path_of
 
 
 class Change:
@@ -73,6 +81,23 @@ class Change:
         root, nodes = self._authority.trie.insert_all(self._state.root, leaves, self._node)
         self._transaction.put_nodes(self._authority.workspace_id, nodes)
         self._state = replace(self._state, root=root)
+
+    def renew(self, rows: Sequence[HeadRow]) -> tuple[list[HeadRow], list[HeadRow]]:
+        """Write heads whose MACs were checked as they are, under the current key. Which were written, and which were
+        not because the trie does not bear them out."""
+        key = self._authority.keyring.current
+        renewed: dict[str, HeadRow] = {}
+        for row in rows:
+            record = key.epoch.to_bytes(4, "big") + row.record[4:]
+            renewed[path_of(row.name)] = row._replace(record=record, mac=key.mac(HEAD_PURPOSE, record))
+        former = {path_of(row.name): row for row in rows}
+        replacements = {path: Replacement(former[path].mac, row.mac) for path, row in renewed.items()}
+        root, nodes, refused = self._authority.trie.replace_all(self._state.root, replacements, self._node)
+        written = [row for path, row in renewed.items() if path not in refused]
+        self._transaction.put_heads(self._authority.workspace_id, written)
+        self._transaction.put_nodes(self._authority.workspace_id, nodes)
+        self._state = replace(self._state, root=root)
+        return written, [former[path] for path in refused]
 
     def retire_before(self, oldest: int) -> None:
         """Have no document of an epoch before this one be believed any more."""

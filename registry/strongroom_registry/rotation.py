@@ -6,7 +6,7 @@ current is left. An epoch that nothing says any more is retired.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -231,9 +231,7 @@ class _Rotation:
                 rows = change.transaction.heads_by_path(
                     change.authority.workspace_id, after=after, limit=BATCH, before_epoch=self._epoch
                 )
-                believed = self._believed(change, rows)
-                change.resign(list(believed.values()))
-                self._done.heads += len(believed)
+                self._rotate_heads(change, rows)
             self._rows += len(rows)
             yield
             if len(rows) < BATCH:
@@ -241,7 +239,8 @@ class _Rotation:
             after = rows[-1].path
 
     def _rotate_versions(self, change: Change, rows: Sequence[tuple[HeadRow, VersionOutline]]) -> None:
-        heads = self._believed(change, {row.document: row for row, _ in rows}.values())
+        select = self._believed if self._plan.level is Level.DATA else self._authentic
+        heads = select(change, list({row.document: row for row, _ in rows}.values()))
         wraps: list[WrapRow] = []
         resealed: dict[bytes, HeadRecord] = {}
         for row, outline in rows:
@@ -277,14 +276,35 @@ class _Rotation:
         authority.check_body(head, record, row.body)
         return change.put_version(record, note, public, payload).record.body_hash
 
-    def _believed(self, change: Change, rows: Iterable[HeadRow]) -> dict[bytes, HeadRecord]:
+    def _rotate_heads(self, change: Change, rows: Sequence[HeadRow]) -> None:
+        authentic = self._authentic(change, rows)
+        written, refused = change.renew([row for row in rows if row.document in authentic])
+        self._done.heads += len(written)
+        for row in refused:
+            try:
+                change.authority.believed_head(change.transaction, change.state, row.name, row)
+            except IntegrityError as problem:
+                self._done.bad(row.name, None, problem)
+
+    def _believed(self, change: Change, rows: Sequence[HeadRow]) -> dict[bytes, HeadRecord]:
         """The heads that are as they were left, by document; the others are told of."""
         found: dict[bytes, HeadRecord] = {}
-        for row, head in believed_heads(change.authority, change.transaction, change.state, list(rows)):
+        for row, head in believed_heads(change.authority, change.transaction, change.state, rows):
             if isinstance(head, IntegrityError):
                 self._done.bad(row.name, None, head)
             else:
                 found[row.document] = head
+        return found
+
+    def _authentic(self, change: Change, rows: Sequence[HeadRow]) -> dict[bytes, HeadRecord]:
+        """The heads that somebody wrote who had the key, by document; the others are told of. Whether they are the
+        newest is asked when they are themselves rewritten: one that is not stays, and so does the key that it names."""
+        found: dict[bytes, HeadRecord] = {}
+        for row in rows:
+            try:
+                found[row.document] = change.authority.authentic_head(row.name, row)
+            except IntegrityError as problem:
+                self._done.bad(row.name, None, problem)
         return found
 
     def _retire(self) -> tuple[int, ...]:
@@ -318,5 +338,5 @@ def _rewrapped(authority: Authority, record: VersionRecord, outline: VersionOutl
     wrap = outline.wrap
     if wrap is not None:
         wrap = rewrap(authority.keyring.epoch(record.epoch), key, authority.binding(record), wrap)
-    encoded = replace(record, epoch=key.epoch).encode()
+    encoded = key.epoch.to_bytes(4, "big") + outline.record[4:]
     return WrapRow(record.document, record.number, encoded, key.mac(VERSION_PURPOSE, encoded), wrap)

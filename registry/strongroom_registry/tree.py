@@ -12,7 +12,7 @@ MACed state of the workspace, says.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby
 from threading import Lock
@@ -40,6 +40,13 @@ class Branch(NamedTuple):
     """The hash of a node further down."""
 
     hash: bytes
+
+
+class Replacement(NamedTuple):
+    """What a leaf is to say instead of what it says."""
+
+    former: bytes
+    new: bytes
 
 
 Slot = Leaf | Branch | None
@@ -150,6 +157,16 @@ class Trie:
         changed: dict[str, bytes] = {}
         return self._insert_all(Branch(root), "", leaves, fetch, changed).hash, changed
 
+    def replace_all(
+        self, root: bytes, replacements: Mapping[str, Replacement], fetch: Fetch
+    ) -> tuple[bytes, dict[str, bytes], set[str]]:
+        """The root hash once the MACs of many leaves are replaced, the encoded nodes to be stored, and the paths that
+        were left alone because the trie does not hold the former MAC there, or cannot be believed on the way."""
+        changed: dict[str, bytes] = {}
+        refused: set[str] = set()
+        branch = self._replace_all(Branch(root), "", sorted(replacements), replacements, fetch, changed, refused)
+        return branch.hash, changed, refused
+
     def leaves(self, root: bytes, fetch: Fetch) -> Iterator[Leaf]:
         """Every leaf, each node on the way verified and none kept."""
         return (slot for _, node in nodes(root, fetch) for slot in node if isinstance(slot, Leaf))
@@ -173,6 +190,36 @@ class Trie:
             for leaf in below:
                 slot = self._placed(slot, prefix + digit, leaf, changed.get, changed)
             node[at] = slot
+        return self._keep(prefix, tuple(node), changed)
+
+    def _replace_all(
+        self,
+        branch: Branch,
+        prefix: str,
+        paths: list[str],
+        replacements: Mapping[str, Replacement],
+        fetch: Fetch,
+        changed: dict[str, bytes],
+        refused: set[str],
+    ) -> Branch:
+        try:
+            node = list(self._verified.get(branch.hash) or _verified_node(branch.hash, prefix, fetch))
+        except RollbackDetected:
+            refused.update(paths)
+            return branch
+        for digit, below in _by_digit(paths, len(prefix)).items():
+            slot = node[int(digit, 16)]
+            if isinstance(slot, Branch):
+                slot = self._replace_all(slot, prefix + digit, below, replacements, fetch, changed, refused)
+            else:
+                former = slot.path if slot is not None else ""
+                refused.update(path for path in below if path != former)
+                if slot is not None and former in below:
+                    if slot.head_mac == replacements[former].former:
+                        slot = Leaf(former, replacements[former].new)
+                    else:
+                        refused.add(former)
+            node[int(digit, 16)] = slot
         return self._keep(prefix, tuple(node), changed)
 
     def _placed(self, slot: Slot, prefix: str, leaf: Leaf, fetch: Fetch, changed: dict[str, bytes]) -> Slot:

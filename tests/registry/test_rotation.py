@@ -261,8 +261,9 @@ def test_a_row_that_was_changed_is_named_and_keeps_its_key_and_hurts_no_other(
         assert registry.get("sea").payload == b"sea"
 
 
-def test_an_old_document_put_back_during_a_rotation_is_found(
-    url: str, path: Path, monkeypatch: pytest.MonkeyPatch
+@BOTH
+def test_an_old_document_put_back_during_a_rotation_is_found_and_stays_so(
+    url: str, path: Path, monkeypatch: pytest.MonkeyPatch, level: Level
 ) -> None:
     with open_registry(url) as registry:
         save = saver(registry)
@@ -273,11 +274,14 @@ def test_an_old_document_put_back_during_a_rotation_is_found(
         for number in range(6):
             save(f"d{number}", b"new", overwrite=True)
         with killed_after(2, monkeypatch):
-            registry.rotate("workspace")
+            registry.rotate(level)
         with sqlite3.connect(path) as connection:
             connection.executemany("UPDATE heads SET record = ?, mac = ? WHERE name = ?", rows)
             connection.execute("DELETE FROM versions WHERE number = 2")
         connection.close()
+        report = registry.rotate(level)
+        assert {problem.name for problem in report.problems} == {f"d{number}" for number in range(6)}
+        assert report.retired == ()
         for number in range(6):
             with pytest.raises(RollbackDetected):
                 registry.get(f"d{number}")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strongroom_registry.canonical import Malformed
 from strongroom_registry.errors import RollbackDetected
-from strongroom_registry.tree import EMPTY_ROOT, Branch, Leaf, Trie, decode_node, encode_node, path_of
+from strongroom_registry.tree import EMPTY_ROOT, Branch, Leaf, Replacement, Trie, decode_node, encode_node, path_of
 
 # Paths that share long beginnings, which hashes of names never would, so that deep branches are tried as well.
 paths = st.builds(
@@ -124,3 +124,53 @@ def test_a_node_comes_back_from_its_bytes(node: tuple[Leaf | Branch | None, ...]
         decode_node(encoded + b"\0")
     with pytest.raises(Malformed):
         decode_node(encoded[:-1])
+
+
+@given(st.dictionaries(paths, macs, max_size=40))
+def test_putting_in_many_at_once_is_putting_in_one_after_the_other(items: dict[str, bytes]) -> None:
+    one, all_at_once, stored, stored_at_once = Trie(), Trie(), dict[str, bytes](), dict[str, bytes]()
+    root, root_at_once = EMPTY_ROOT, EMPTY_ROOT
+    names = sorted(items)
+    for name in names:
+        root, changed = one.insert(root, Leaf(name, items[name]), stored.get)
+        stored.update(changed)
+    for part in (names[::2], names[1::2]):
+        leaves = [Leaf(name, items[name]) for name in part]
+        root_at_once, changed = all_at_once.insert_all(root_at_once, leaves, stored_at_once.get)
+        stored_at_once.update(changed)
+    assert root == root_at_once
+    assert {path: stored[path] for path in stored_at_once} == stored_at_once
+
+
+@given(
+    st.sets(st.sampled_from([f"n{n}" for n in range(40)]), min_size=1),
+    st.sets(st.sampled_from([f"n{n}" for n in range(50)])),
+    st.sets(st.sampled_from([f"n{n}" for n in range(50)])),
+)
+def test_many_leaves_are_replaced_where_they_say_what_they_should(
+    there: set[str], wanted: set[str], mistaken: set[str]
+) -> None:
+    trie, stored = Trie(), dict[str, bytes]()
+    leaves = [Leaf(path_of(name), bytes(32)) for name in there]
+    root, changed = trie.insert_all(EMPTY_ROOT, leaves, stored.get)
+    stored.update(changed)
+    replacements = {path_of(name): Replacement(bytes([name in mistaken]) * 32, b"\2" * 32) for name in wanted}
+    root, changed, refused = Trie().replace_all(root, replacements, stored.get)
+    stored.update(changed)
+    assert refused == {path_of(name) for name in wanted if name in mistaken or name not in there}
+    for name in there:
+        expected = b"\2" * 32 if name in wanted - mistaken else bytes(32)
+        assert Trie().find(root, path_of(name), stored.get) == expected
+
+
+def test_nothing_is_replaced_below_a_node_that_is_not_the_one() -> None:
+    trie, stored = Trie(), dict[str, bytes]()
+    leaves = [Leaf(path_of(f"n{n}"), bytes(32)) for n in range(200)]
+    root, changed = trie.insert_all(EMPTY_ROOT, leaves, stored.get)
+    stored.update(changed)
+    bad = next(path for path in stored if len(path) == 1)
+    stored[bad] = stored[bad][:-1] + b"\1"
+    replacements = {leaf.path: Replacement(bytes(32), b"\2" * 32) for leaf in leaves}
+    _, changed, refused = Trie().replace_all(root, replacements, stored.get)
+    assert refused == {leaf.path for leaf in leaves if leaf.path.startswith(bad)}
+    assert not any(path.startswith(bad) for path in changed)
