@@ -6,14 +6,15 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, JsonValue, SecretBytes, SecretStr, model_validator
 from pydantic import Secret as SecretField
-from strongroom import Block, SecretDict, redactor
+from strongroom import Block, MissingExtra, SecretDict, async_twin, redactor
+from strongroom.checks import CheckAbsent, CheckFailed
 
 from strongroom_dbt.errors import DbtProfileInvalid
-from strongroom_dbt.targets import target_of
+from strongroom_dbt.targets import require_adapter, target_of
 
 _VARIABLE_PREFIX = "DBT_ENV_SECRET_STRONGROOM_"
 """dbt masks the values of variables that start with ``DBT_ENV_SECRET_`` in its logs; only profiles may read them."""
@@ -72,6 +73,27 @@ class DbtProfile(Block, slug="dbt-profile", title="dbt profile"):
         profile = {name: {"target": target, "outputs": {target: _without_secrets(output, (), secrets)}}}
         redactor.register(list(secrets.values()))
         return RenderedProfile(json.dumps(profile, indent=2), secrets)
+
+    def check(self, timeout: float) -> str:
+        """Whether dbt can be told of the target, and its adapter is installed; the warehouse is a block that is checked
+        by itself. Connects to nothing.
+
+        :raises CheckAbsent: the adapter is not installed.
+        :raises CheckFailed: the warehouse has no dbt target, or a secret is nothing that dbt could be given.
+        """
+        try:
+            adapter = self.adapter_type()
+            self.render("check")
+            require_adapter(adapter)
+        except MissingExtra as error:
+            failure: CheckFailed = CheckAbsent(error.problem, error.remedy)
+        except DbtProfileInvalid as error:
+            failure = CheckFailed(error.problem, error.remedy)
+        else:
+            return f"is a target of the adapter {adapter}, which is installed"
+        raise failure
+
+    acheck: ClassVar = async_twin(check)
 
     def adapter_type(self) -> str:
         """The type of dbt's adapter, such as ``duckdb``."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import threading
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, JsonValue
-from strongroom import Block, MissingExtra, require_extra
+from strongroom import Block, async_twin, require_extra
+from strongroom.checks import CheckAbsent, CheckFailed
 
 from strongroom_dbt import invocation
 from strongroom_dbt.errors import DbtProjectInvalid, DbtUsageError
@@ -19,6 +20,7 @@ from strongroom_dbt.failures import raise_failure
 from strongroom_dbt.invocation import DbtObserver
 from strongroom_dbt.profile import DbtProfile, RenderedProfile
 from strongroom_dbt.result import DbtNode, DbtResult
+from strongroom_dbt.targets import require_adapter
 
 _SET_BY_THE_BLOCK = ("--project-dir", "--profiles-dir", "--profile", "--target", "-t", "--vars")
 _WITHOUT_WAREHOUSE = ("deps", "clean")
@@ -75,7 +77,7 @@ class DbtProject(Block, slug="dbt-project", title="dbt project"):
         if command in _WITHOUT_WAREHOUSE:
             profile = RenderedProfile(text="{}\n", secrets={})
         else:
-            _require_adapter(self.profile.adapter_type())
+            require_adapter(self.profile.adapter_type())
             settings = self.profile if threads is None else self.profile.model_copy(update={"threads": threads})
             profile = settings.render(name, target=target)
         variables = json.dumps({**self.vars, **(vars or {})})
@@ -111,6 +113,31 @@ class DbtProject(Block, slug="dbt-project", title="dbt project"):
             await asyncio.wait([work])
             work.exception()
             raise
+
+    def check(self, timeout: float) -> str:
+        """Whether the project is there and can be read; the profile is checked as the block that it is. Runs no dbt.
+
+        :raises CheckAbsent: there is no ``dbt_project.yml`` in the folder.
+        :raises CheckFailed: it cannot be read, or has no name.
+        """
+        yaml = require_extra("yaml", extra="dbt")
+        absent: CheckAbsent | None = None
+        try:
+            folder = self._folder()
+        except DbtProjectInvalid as error:
+            absent = CheckAbsent(error.problem, error.remedy)
+        if absent is not None:
+            raise absent
+        try:
+            project = yaml.safe_load((folder / "dbt_project.yml").read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            project = None
+        name = project.get("name") if isinstance(project, dict) else None
+        if not isinstance(name, str):
+            raise CheckFailed(f"{folder / 'dbt_project.yml'} is no dbt project: it has no name.", "Correct the file.")
+        return f"the project {name} is there"
+
+    acheck: ClassVar = async_twin(check)
 
     def _folder(self) -> Path:
         folder = self.project_dir.expanduser().resolve()
@@ -166,9 +193,3 @@ def _profile_name(folder: Path) -> str:
         project = None  # dbt will say what is wrong with it
     name = project.get("profile") if isinstance(project, dict) else None
     return name if isinstance(name, str) and name and "{" not in name else "strongroom"
-
-
-def _require_adapter(adapter: str) -> None:
-    if importlib.util.find_spec(f"dbt.adapters.{adapter}") is None:
-        package = '"strongroom[dbt]"' if adapter == "duckdb" else f"dbt-{adapter}"
-        raise MissingExtra(f'The dbt adapter "{adapter}" is not installed.', f"Run: pip install {package}")

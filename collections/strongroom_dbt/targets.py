@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from strongroom import Block, DuckDB
+from strongroom import Block, DuckDB, MissingExtra
 
 from strongroom_dbt.errors import DbtProfileInvalid
 
@@ -36,6 +37,16 @@ def target_of(warehouse: Block) -> Mapping[str, Any]:
         f"{type(warehouse).__name__} is no warehouse that dbt can be told of.",
         "Give the class a method `dbt_target() -> dict`, or write the target into `settings` and `secrets`.",
     )
+
+
+def require_adapter(adapter: str) -> None:
+    """Whether dbt's adapter of this type is installed.
+
+    :raises MissingExtra: it is not.
+    """
+    if importlib.util.find_spec("dbt") is None or importlib.util.find_spec(f"dbt.adapters.{adapter}") is None:
+        package = '"strongroom[dbt]"' if adapter == "duckdb" else f"dbt-{adapter}"
+        raise MissingExtra(f'The dbt adapter "{adapter}" is not installed.', f"Run: pip install {package}")
 
 
 def _duckdb(warehouse: DuckDB) -> Mapping[str, Any]:

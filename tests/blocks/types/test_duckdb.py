@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from strongroom_blocks.errors import MissingExtra
+from strongroom_blocks.errors import CheckAbsent, CheckDenied, CheckFailed, CheckUnreachable, MissingExtra
 from strongroom_blocks.testing import DatabaseContract
 from strongroom_blocks.types import DuckDB
 from strongroom_registry import Registry
@@ -72,3 +74,43 @@ def test_without_duckdb_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(MissingExtra, match=r"strongroom\[duckdb\]"):
         DuckDB().execute("select 1")
+
+
+class TestCheck:
+    def test_a_database_that_opens_works(self, tmp_path: Path) -> None:
+        assert DuckDB().check(5) == "opens and answers"
+        file = DuckDB(path=str(tmp_path / "x.duckdb"))
+        file.execute("create table t (n integer)")
+        assert file.check(5) == "opens and answers"
+        assert DuckDB(path=file.path, read_only=True).check(5) == "opens and answers"
+
+    def test_a_file_that_is_not_there_is_absent_and_not_made(self, tmp_path: Path) -> None:
+        with pytest.raises(CheckAbsent, match=r"x\.duckdb"):
+            DuckDB(path=str(tmp_path / "x.duckdb")).check(5)
+        assert not list(tmp_path.glob("*.duckdb"))
+
+    def test_a_file_that_may_not_be_opened_is_denied(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "x.duckdb").touch()
+        monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.W_OK)
+        with pytest.raises(CheckDenied, match=r"x\.duckdb"):
+            DuckDB(path=str(tmp_path / "x.duckdb")).check(5)
+
+    def test_a_file_that_is_open_elsewhere_is_unreachable(self, tmp_path: Path) -> None:
+        place = str(tmp_path / "x.duckdb")
+        DuckDB(path=place).execute("create table t (n integer)")
+        held = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+        with subprocess.Popen(
+            [sys.executable, "-c", held, place], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "open\n"
+            with pytest.raises(CheckUnreachable, match="open in another process"):
+                DuckDB(path=place).check(5)
+            other.communicate("")
+
+    def test_what_is_no_database_or_no_setting_fails(self, tmp_path: Path) -> None:
+        (tmp_path / "x.duckdb").write_bytes(b"no database " * 1000)
+        for block in (DuckDB(path=str(tmp_path / "x.duckdb")), DuckDB(settings={"no_such_setting": 1})):
+            with pytest.raises(CheckFailed, match="DuckDB does not open") as caught:
+                block.check(5)
+            assert caught.value.word == "failed"

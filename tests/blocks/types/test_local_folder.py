@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from strongroom_blocks import Block
-from strongroom_blocks.errors import InvalidKey
+from strongroom_blocks.errors import CheckAbsent, CheckDenied, InvalidKey
 from strongroom_blocks.testing import ObjectStoreContract
 from strongroom_blocks.types import LocalFileSystem, LocalFolder
 from strongroom_registry import Registry
@@ -143,3 +143,22 @@ def test_directories_are_copied_from_asynchronous_code(folder: LocalFolder, tmp_
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class TestCheck:
+    def test_it_says_what_may_be_done(self, folder: LocalFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert folder.check(1) == "readable and writable"
+        assert asyncio.run(folder.acheck(1)) == "readable and writable"
+        monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.W_OK)
+        assert folder.check(1) == "readable, not writable"
+        monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+        with pytest.raises(CheckDenied, match=str(folder.root)):
+            folder.check(1)
+
+    def test_what_is_not_there_is_absent_and_not_made(self, tmp_path: Path) -> None:
+        with pytest.raises(CheckAbsent, match="is not there"):
+            LocalFolder(basepath=tmp_path / "none").check(1)
+        assert not (tmp_path / "none").exists()
+        (tmp_path / "file").touch()
+        with pytest.raises(CheckAbsent, match="is no folder"):
+            LocalFolder(basepath=tmp_path / "file").check(1)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from pydantic import SecretBytes, SecretStr
-from strongroom import Block, DuckDB, StrongroomError, redactor
+from strongroom import Block, DuckDB, StrongroomError, redactor, secret_from
+from strongroom.checks import CheckAbsent, CheckFailed
 from strongroom_dbt import DbtProfile, DbtProfileInvalid, DbtWarehouse
 
 
@@ -135,3 +136,32 @@ def test_a_secret_that_no_environment_can_carry_is_refused_without_showing_it(ca
 def test_a_profile_of_nothing_is_refused() -> None:
     with pytest.raises(StrongroomError, match="needs a warehouse"):
         DbtProfile()
+
+
+class TestCheck:
+    def test_a_target_whose_adapter_is_there_works(self, tmp_path: Path) -> None:
+        profile = DbtProfile(warehouse=DuckDB(path=str(tmp_path / "shop.duckdb")))
+        assert profile.check(30) == "is a target of the adapter duckdb, which is installed"
+
+    def test_an_adapter_that_is_not_installed_is_absent(self, canary: Callable[[str], str]) -> None:
+        with pytest.raises(CheckAbsent, match=r'"lakehouse" is not installed\. Run: pip install dbt-lakehouse'):
+            DbtProfile(warehouse=Lakehouse(token=SecretStr(canary("token")))).check(30)
+
+    def test_a_block_that_is_no_warehouse_fails(self) -> None:
+        with pytest.raises(CheckFailed, match="is no warehouse") as caught:
+            DbtProfile(warehouse=DbtProfile(settings={"type": "x"})).check(30)
+        assert caught.value.word == "failed"
+
+    def test_secrets_that_stay_elsewhere_reach_dbt(
+        self, canary: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        password, token = canary("password"), canary("token")
+        monkeypatch.setenv("DB_PASSWORD", password)
+        monkeypatch.setenv("LAKE_TOKEN", token)
+        profile = DbtProfile(
+            warehouse=Lakehouse(token=secret_from("env:LAKE_TOKEN")),
+            secrets={"password": secret_from("env:DB_PASSWORD")},
+        )
+        rendered = profile.render("shop")
+        assert password not in rendered.text
+        assert {password, token} <= set(rendered.environment().values())

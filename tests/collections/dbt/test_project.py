@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from shop import SHOP, Heard, project_in
 from strongroom import DuckDB, MissingExtra
+from strongroom.checks import CheckAbsent, CheckFailed
 from strongroom_dbt import (
     DbtProfile,
     DbtProfileInvalid,
@@ -170,3 +171,24 @@ def test_the_profile_has_the_name_that_the_project_asks_for(
     [(arguments, profile)] = asked
     assert arguments[arguments.index("--profile") + 1] == name
     assert profile.startswith(f'{{\n  "{name}": {{')
+
+
+class TestCheck:
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> DbtProject:
+        return DbtProject(project_dir=tmp_path, profile=DbtProfile(warehouse=DuckDB(path=str(tmp_path / "x.duckdb"))))
+
+    def test_a_project_that_is_there_works(self, project: DbtProject) -> None:
+        (project.project_dir / "dbt_project.yml").write_text("name: shop\nversion: 1.0\n")
+        assert project.check(30) == "the project shop is there"
+
+    def test_none_is_absent(self, project: DbtProject) -> None:
+        with pytest.raises(CheckAbsent, match=r"no file dbt_project\.yml"):
+            project.check(30)
+
+    @pytest.mark.parametrize("content", [b"", b"- a list", b"name: [", b"\xff", b"name: 3"])
+    def test_what_is_no_project_fails(self, project: DbtProject, content: bytes) -> None:
+        (project.project_dir / "dbt_project.yml").write_bytes(content)
+        with pytest.raises(CheckFailed, match="is no dbt project") as caught:
+            project.check(30)
+        assert caught.value.word == "failed"
