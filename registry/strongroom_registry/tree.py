@@ -155,6 +155,8 @@ class Trie:
     def insert_all(self, root: bytes, leaves: Sequence[Leaf], fetch: Fetch) -> tuple[bytes, dict[str, bytes]]:
         """As :meth:`insert`, of many: each node on the way is written once."""
         changed: dict[str, bytes] = {}
+        if not leaves:
+            return root, changed
         return self._insert_all(Branch(root), "", leaves, fetch, changed).hash, changed
 
     def replace_all(
@@ -164,6 +166,8 @@ class Trie:
         were left alone because the trie does not hold the former MAC there, or cannot be believed on the way."""
         changed: dict[str, bytes] = {}
         refused: set[str] = set()
+        if not replacements:
+            return root, changed, refused
         branch = self._replace_all(Branch(root), "", sorted(replacements), replacements, fetch, changed, refused)
         return branch.hash, changed, refused
 
