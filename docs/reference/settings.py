@@ -17,6 +17,9 @@ HEAD = """\
 
 Everything is set by environment variables. One that is set and does not fit is an error that names it; an empty one
 counts as not set.
+
+What is not set there for the registry can stand in `~/.config/strongroom/config.toml`, as `registry`, `key`, `workspace`,
+`actor` and `anchor`: lines such as `workspace = "team-a"`, which `strongroom workspace use` writes.
 """
 
 REGISTRY = {
@@ -25,7 +28,8 @@ REGISTRY = {
     "STRONGROOM_KEY": ("a file in `~/.config/strongroom/keys/`", "Where the key is, see [keys](../how-to/keys.md)."),
     "STRONGROOM_PASSPHRASE": ("asked on a terminal", "The passphrase of a `passphrase:` key."),
     "STRONGROOM_FILE_PASSPHRASE": ("asked on a terminal", "The passphrase of a sealed export or backup."),
-    "STRONGROOM_WORKSPACE": ("`default`", "The workspace in the registry."),
+    "STRONGROOM_WORKSPACE": ("`default`", "The [workspace](../how-to/workspaces.md) in the registry."),
+    "STRONGROOM_ANCHOR": ("none", "Where [anchors](../how-to/anchors.md) are kept, apart from the data: `file:/path`."),
     "STRONGROOM_ACTOR": ("user and host", "Who the audit says did it."),
     "STRONGROOM_SOURCES_TTL": (
         "what the source says, mostly 300",

@@ -161,28 +161,34 @@ class BackupWriter:
         self._file = file
         self._chain = _Chain()
         self._counts = dict.fromkeys(_BY_CODE, 0)
+        self._before = _HEADER
         file.write(_START)
         self._record(_HEADER, header.store_id.bytes + instant(header.made_at) + text(header.made_by))
 
     def put(self, row: Row) -> None:
         """Write a row.
 
-        :raises HeadTampered: it holds what no registry writes.
+        :raises HeadTampered: it holds what no registry writes, or something is missing before it.
         """
         kind = _BY_ROW[type(row)]
         try:
             data = kind.encode(row)
             _read_back(kind, data)
         except (AttributeError, OverflowError, TypeError, ValueError):
-            raise HeadTampered(
-                f"The registry holds a row ({kind.row.__name__}) of a shape that no registry writes.",
-                "See what else `strongroom verify` finds, and restore an older backup.",
-            ) from None
+            raise _odd(f"a row ({kind.row.__name__}) of a shape") from None
+        if self._before not in kind.after:
+            raise _odd("a workspace without key or audit,")
         self._record(kind.code, data)
         self._counts[kind.code] += 1
+        self._before = kind.code
 
     def finish(self) -> None:
-        """Write the counts, which have to come last."""
+        """Write the counts, which have to come last.
+
+        :raises HeadTampered: the last workspace has no audit.
+        """
+        if self._before != _AUDIT:
+            raise _odd("a workspace without key or audit,")
         self._record(_END, b"".join(map(u64, self._counts.values())))
 
     def _record(self, code: int, data: bytes) -> None:
@@ -190,6 +196,13 @@ class BackupWriter:
         self._file.write(frame)
         self._file.write(data)
         self._file.write(self._chain.link(frame, data))
+
+
+def _odd(what: str) -> HeadTampered:
+    return HeadTampered(
+        f"The registry holds {what} that no registry writes.",
+        "See what else `strongroom verify` finds, and restore an older backup.",
+    )
 
 
 def _read_back(kind: _Kind, data: bytes) -> None:

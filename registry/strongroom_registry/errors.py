@@ -2,6 +2,7 @@
 
 StrongroomError
 ├── InvalidReference (ValueError)       a name, version, label or reference that is none
+├── InvalidConfiguration (ValueError)   a configuration file that says what nobody understands
 ├── RegistryRefusal                     the registry is healthy and says no
 │   ├── UnknownDocument (LookupError, ValueError)
 │   ├── UnknownVersion (LookupError)
@@ -69,6 +70,10 @@ class StrongroomError(Exception):
 
 class InvalidReference(StrongroomError, ValueError):
     """A text that is no name, version, label or reference."""
+
+
+class InvalidConfiguration(StrongroomError, ValueError):
+    """A configuration file that is none, or says what nobody understands."""
 
 
 class RegistryRefusal(StrongroomError):

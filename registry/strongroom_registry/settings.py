@@ -1,16 +1,18 @@
-"""Where the registry lies and who asks, from the environment."""
+"""Where the registry lies and who asks, from the environment and the configuration file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from strongroom_registry.configuration import read_configuration
 
 
 class RegistrySettings(BaseSettings):
     """``STRONGROOM_HOME``, ``_REGISTRY``, ``_KEY``, ``_WORKSPACE``, ``_ACTOR`` and ``_ANCHOR``; an empty variable is an
-    absent one.
+    absent one. What is absent comes from the :mod:`~strongroom_registry.configuration` file.
 
     ``registry`` is the URL of the store, ``key`` the URI of the place where its key lies. ``actor`` is who the audit
     says did it, by default the user and the host. ``anchor`` is the URI of the place where anchors are kept.
@@ -24,6 +26,18 @@ class RegistrySettings(BaseSettings):
     workspace: str = "default"
     actor: str | None = None
     anchor: str | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        configured = InitSettingsSource(settings_cls, init_kwargs=dict(read_configuration()))
+        return init_settings, env_settings, configured
 
     @property
     def url(self) -> str:

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from servers.postgres import PostgresDatabase
-from strongroom_registry import backup, open_registry
+from strongroom_registry import backup, backup_file, open_registry
 from strongroom_registry.anchors import AnchorFile
 from strongroom_registry.backup import BackupSummary, back_up, summarise
 from strongroom_registry.backup_file import BackupReader, BackupWriter, Header, NodeRow, Row
@@ -344,6 +344,17 @@ class TestRefusals:
         with pytest.raises(StoreUnavailable, match=str(file)):
             verify_backup(file)
 
+    @pytest.mark.parametrize("table", ["workspace_keys", "audit"])
+    def test_a_workspace_that_lacks_what_it_cannot_do_without_is_not_backed_up(
+        self, filled: str, path: Path, file: Path, table: str
+    ) -> None:
+        with sqlite3.connect(path) as database:
+            database.execute(f"DELETE FROM {table}")
+        database.close()
+        with pytest.raises(HeadTampered, match="without key or audit"):
+            backed_up(filled, file)
+        assert not file.exists()
+
     def test_a_registry_with_a_damaged_trie_is_not_backed_up(self, filled: str, path: Path, file: Path) -> None:
         with sqlite3.connect(path) as database:
             database.execute("DELETE FROM trie WHERE path = ''")
@@ -532,7 +543,9 @@ class TestDamage:
             with file.open("wb") as opened:
                 writer = BackupWriter(opened, header)
                 for row in [*(row for row in rows if row is not first), first]:
+                    writer._before = min(backup_file._BY_ROW[type(row)].after)  # a writer that looks at no order
                     writer.put(row)
+                writer._before = backup_file._AUDIT
                 writer.finish()
             with pytest.raises(BackupDamaged):
                 self.read(file)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
+from strongroom_registry.configuration import configuration_folder
 from strongroom_registry.errors import InvalidKeyUri, KeyUnavailable
 from strongroom_registry.keys.local import LocalKey, RawKeyProvider
 from strongroom_registry.keys.material import TEXT_LENGTH, key_from_text, new_key_text
@@ -80,9 +81,7 @@ def default_key_path(store_id: UUID) -> Path:
 
     ``$XDG_CONFIG_HOME`` stands for ``~/.config`` where it is set to an absolute path.
     """
-    configured = os.environ.get("XDG_CONFIG_HOME", "")
-    config = Path(configured) if os.path.isabs(configured) else Path.home() / ".config"
-    return config / "strongroom" / "keys" / f"{store_id}.key"
+    return configuration_folder() / "keys" / f"{store_id}.key"
 
 
 def generate_key_file(path: Path) -> FileKey:

@@ -85,7 +85,8 @@ def check(line: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"ok": True, "kept": kept and _shape(kept), "registry": _shape(here)})
     else:
-        click.echo(f"The registry goes on from its anchor: {_words(kept or here)}; it is at {_words(here)}.")
+        further = "" if kept is None or kept.seq == here.seq else f", and went on to {_words(here)}"
+        click.echo(f"The registry comes of what its anchor says: {_words(kept or here)}{further}.")
 
 
 @anchor.command(

@@ -26,7 +26,9 @@ ENTRIES = {
     "labels": Entry("strongroom.cli.block_reading", "labels", BLOCKS, "List the labels of all blocks, or of one."),
     "exec": Entry("strongroom.cli.exec", "exec_", BLOCKS, "Run a command with blocks in its environment."),
     "render": Entry("strongroom.cli.render", "render", BLOCKS, "Write a file from a template that takes from blocks."),
+    "scan": Entry("strongroom.cli.scan", "scan", BLOCKS, "Find values of stored secrets in files and git history."),
     "typegen": Entry("strongroom.cli.typegen", "typegen", BLOCKS, "Tell mypy and pyright which blocks there are."),
+    "apply": Entry("strongroom.cli.apply", "apply", BLOCKS, "Have the registry be as files under version control say."),
     "import": Entry("strongroom.cli.import_", "import_", BLOCKS, "Take over what Airflow, Prefect and others keep."),
     "export": Entry("strongroom.cli.export", "export", BLOCKS, "Write blocks to a file, sealed to somebody."),
     "run": Entry("strongroom.cli.run", "run", FLOWS, "Run a flow."),
@@ -34,6 +36,9 @@ ENTRIES = {
     "keys": Entry("strongroom.cli.keys", "keys", REGISTRY, "See who can open the registry, and give it new keys."),
     "audit": Entry("strongroom.cli.audit", "audit", REGISTRY, "Read the audit trail and prove it whole."),
     "verify": Entry("strongroom.cli.verify", "verify", REGISTRY, "Open every version there is and name what is wrong."),
+    "workspace": Entry("strongroom.cli.workspace", "workspace", REGISTRY, "Keep the blocks of teams or stages apart."),
+    "backup": Entry("strongroom.cli.backup", "backup", REGISTRY, "Back up the whole registry, and prove backups."),
+    "restore": Entry("strongroom.cli.restore", "restore", REGISTRY, "Make an empty place what a backup holds."),
     "anchor": Entry("strongroom.cli.anchor", "anchor", REGISTRY, "Find a registry that was put back to an older copy."),
 }
 ALIASES = {
@@ -43,6 +48,7 @@ ALIASES = {
     "flow-runs": "runs",
     "audits": "audit",
     "anchors": "anchor",
+    "workspaces": "workspace",
     "key": "keys",
 }
 
