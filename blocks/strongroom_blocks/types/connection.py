@@ -14,6 +14,7 @@ from strongroom_blocks.block import Block
 from strongroom_blocks.errors import BlockValidationError
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.secrets import SecretDict
+from strongroom_blocks.sources.secret_reference import has_loose
 
 C = TypeVar("C")
 
@@ -60,7 +61,7 @@ class Connection(Block, slug="connection", icon="plug"):
     @field_validator("extra", mode="before")
     @classmethod
     def _json_alone(cls, value: Any) -> Any:
-        if isinstance(value, Mapping) and not _is_json(dict(value)):
+        if isinstance(value, Mapping) and not has_loose(value) and not _is_json(dict(value)):
             raise ValueError("must hold JSON values alone")
         return value
 

@@ -10,14 +10,17 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
 
-from strongroom_blocks import catalog, nesting, origin, projection, validation
+from strongroom_blocks import catalog, nesting, origin, projection, schema, validation
+from strongroom_blocks.encoding import is_exact
 from strongroom_blocks.errors import BlockError
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.redaction import Redactor
-from strongroom_registry.document import DocumentState, Reference
+from strongroom_registry.document import Document, DocumentState, Reference, Version, VersionState
 from strongroom_registry.errors import NameTaken, RegistryRefusal, StaleExpectation, UnknownDocument
 
 from strongroom.interchange.found import Found, FoundDocument, FoundReference, Skipped
@@ -25,7 +28,6 @@ from strongroom.interchange.names import valid_name
 
 if TYPE_CHECKING:
     from strongroom_blocks import Block
-    from strongroom_registry.document import Document
     from strongroom_registry.registry import Registry
 
 
@@ -38,10 +40,11 @@ class Action(StrEnum):
     SAME = "same"
     SKIP = "skip"
     CONFLICT = "conflict"
+    DELETE = "delete"
 
 
-WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.LABEL})
-_USABLE = WRITING | {Action.SAME}
+WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.LABEL, Action.DELETE})
+_USABLE = frozenset({Action.CREATE, Action.UPDATE, Action.LABEL, Action.SAME})
 
 
 class Write(Protocol):
@@ -152,11 +155,26 @@ class BlockWrite:
         version = self.block.save(step.name, message=self.message, expect=step.version or 0, labels=self.labels)
         return version.number
 
-    def public(self) -> bytes:
-        """What a listing will show of it."""
+    def sides(self, name: str) -> tuple[Document, Document]:
+        """The document before and after, to compare; an empty one where there was none."""
         own = Redactor()
         own.register(list(validation.plain_secrets(self.block)))
-        return projection.project(self.block, own)
+        cls = type(self.block)
+        version = Version(
+            document=name,
+            number=self.before.version.number + 1 if self.before else 1,
+            generation=1,
+            type=cls.__block__.slug,
+            schema=schema.schema_text(cls),
+            state=VersionState.LIVE,
+            created_at=datetime.now(UTC),
+            actor="",
+            message=self.message,
+            public=projection.project(self.block, own),
+        )
+        after = Document(UUID(int=0), version, self.payload)
+        empty = b'{"$exact":{}}' if is_exact(self.payload) else b"{}"
+        return self.before or Document(UUID(int=0), replace(version, public=b"{}"), empty), after
 
 
 class Impossible(Exception):
