@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from strongroom_registry.errors import (
     KeyServiceUnreachable,
     KeyUnavailable,
     StrongroomError,
+    WrongKey,
 )
 from strongroom_registry.keys import KeyProvider, resolve
 from strongroom_registry.keys.keyring_entry import LONGEST, KeyringEntry
@@ -256,6 +258,48 @@ class TestANewRegistry:
         shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
         assert Refuses.texts[0] not in shown
         assert Refuses.texts[0].partition(":")[2] not in shown
+
+
+class TestAnotherKey:
+    """`strongroom keys rotate --level provider`, whose next key waits in an entry beside the present one."""
+
+    URI = "keyring:strongroom/main"
+
+    def test_takes_the_place_of_the_present_one_which_is_kept(self, os_keyring: MemoryKeyring, url: str) -> None:
+        with open_registry(url, key=self.URI) as registry:
+            saver(registry)("lake", b"water")
+            former = KeyringKey(MAIN).fingerprint
+            report = registry.rotate("provider")
+            assert report.wraps is not None
+            assert f"former-{former[:8]}" in str(report.wraps.former_key)
+            assert saver(registry)("sea", b"salt")
+        assert KeyringKey(MAIN).fingerprint != former
+        assert set(os_keyring.entries) == {("strongroom", "main"), ("strongroom", f"main.former-{former[:8]}")}
+        assert KeyringKey(KeyringEntry("strongroom", f"main.former-{former[:8]}")).fingerprint == former
+        with open_registry(url, key=self.URI) as registry:
+            assert registry.get("lake").payload == b"water"
+            [wrap] = registry.keys()
+            assert wrap.fingerprint == KeyringKey(MAIN).fingerprint
+        with pytest.raises(WrongKey):
+            open_registry(url, key=f"{self.URI}.former-{former[:8]}")
+
+    @pytest.mark.parametrize("questions", range(13))
+    def test_survives_a_keyring_that_fails_at_any_question(
+        self, os_keyring: MemoryKeyring, url: str, questions: int
+    ) -> None:
+        with open_registry(url, key=self.URI) as registry:
+            saver(registry)("lake", b"water")
+            os_keyring.fails_after(questions, KeyringLocked("locked"))
+            with suppress(KeyDenied):
+                registry.rotate("provider")
+            os_keyring.recover()
+        with open_registry(url, key=self.URI) as registry:
+            before = KeyringKey(MAIN).fingerprint
+            registry.rotate("provider")
+            assert registry.get("lake").payload == b"water"
+        assert KeyringKey(MAIN).fingerprint != before
+        assert ("strongroom", "main.new") not in os_keyring.entries
+        open_registry(url, key=self.URI).close()
 
 
 def process(url: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -20,6 +20,8 @@ class MemoryKeyring(KeyringBackend):
         self.entries: dict[tuple[str, str], str] = {}
         self.questions = 0
         self.failure: Exception | None = None
+        self.failure_to_come: Exception | None = None
+        self.remaining = 0
         self.forgets = False
         self.asleep: threading.Event | None = None
 
@@ -36,8 +38,20 @@ class MemoryKeyring(KeyringBackend):
         self._asked()
         del self.entries[service, username]
 
+    def fails_after(self, questions: int, failure: Exception) -> None:
+        """Answer so many questions more, then raise ``failure`` until told otherwise."""
+        self.remaining, self.failure_to_come = questions, failure
+
+    def recover(self) -> None:
+        """Answer again, whatever was said before."""
+        self.failure = self.failure_to_come = None
+
     def _asked(self) -> None:
         self.questions += 1
+        if self.failure_to_come is not None:
+            self.remaining -= 1
+            if self.remaining < 0:
+                self.failure, self.failure_to_come = self.failure_to_come, None
         if self.asleep is not None:
             self.asleep.wait()
         if self.failure is not None:

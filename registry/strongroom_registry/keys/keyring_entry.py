@@ -80,6 +80,15 @@ class KeyringEntry:
         if isinstance(outcome, KeyProblem):
             raise outcome
 
+    def remove(self, patience: timedelta = PATIENCE) -> None:
+        """Remove the entry, which is there.
+
+        :raises KeyProblem: as :meth:`read`.
+        """
+        outcome = self._asked(lambda: _backends()[0].delete_password(self.service, self.user), patience)
+        if isinstance(outcome, KeyProblem):
+            raise outcome
+
     def _first_found(self) -> str | None:
         found = (backend.get_password(self.service, self.user) for backend in _backends())
         return next((text for text in found if text is not None), None)

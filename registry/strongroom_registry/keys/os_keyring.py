@@ -52,6 +52,40 @@ class KeyringKey(RawKeyProvider):
             ) from None
         return f"this user's keyring, in the entry {self.entry}"
 
+    def renewed(self) -> KeyringKey:
+        """The key of the entry beside this one whose user ends with ``.new``, made where it is missing."""
+        next_key = self._beside("new")
+        if next_key.generate() is None and next_key.fingerprint == self.fingerprint:
+            next_key.entry.remove(self._patience)  # left by a rotation that was killed when all else was done
+            next_key = self._beside("new")
+            next_key.generate()
+        next_key.uri = self.uri  # where it will lie
+        return next_key
+
+    def read_again(self) -> None:
+        self._read_key = None
+
+    def replace(self) -> str:
+        self._read_key = None
+        former, next_key = self._beside(f"former-{self.fingerprint[:8]}"), self._beside("new")
+        former._take(self)
+        self._take(next_key)
+        next_key.entry.remove(self._patience)
+        return f"the keyring's entry {former.entry}"
+
+    def _beside(self, ending: str) -> KeyringKey:
+        return KeyringKey(KeyringEntry(self.entry.service, f"{self.entry.user}.{ending}"), patience=self._patience)
+
+    def _take(self, other: KeyringKey) -> None:
+        """Have the text of the other entry in this one, too."""
+        self.entry.write(other.entry.read(self._patience), self._patience)
+        self._read_key = None
+        if self.fingerprint != other.fingerprint:
+            raise KeyUnavailable(
+                f"The keyring took a key and has another one now: the entry {self.entry}.",
+                "Look at it, and repeat the rotation.",
+            )
+
     def _read(self) -> LocalKey:
         where = f"the keyring's entry {self.entry}"
         return LocalKey(key_from_text(self.entry.read(self._patience).encode(errors="replace"), where))
