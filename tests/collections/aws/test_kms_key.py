@@ -143,6 +143,35 @@ class TestWire:
             assert registry.get("lake").payload == b"water"
         assert api.calls == ["DescribeKey", "Decrypt"]
 
+    def test_a_key_file_and_kms_open_the_same_registry(self, api: AwsApi, arn: str, tmp_path: Any) -> None:
+        url, uri = f"sqlite:///{tmp_path / 'registry.db'}", key_at(api, arn).uri
+        with open_registry(url) as registry:
+            registry.put("lake", type="lake", schema="s1", payload=b"water")
+            registry.add_key(uri)
+            assert set(api.calls) == {"Encrypt"}
+        for key in (uri, None):
+            with open_registry(url, key=key) as registry:
+                assert registry.get("lake").payload == b"water"
+        api.refuse("DisabledException", "It is disabled")
+        with pytest.raises(KeyAbsent, match="enable-key"):
+            open_registry(url, key=uri)
+        with open_registry(url) as registry:
+            assert registry.check_keys().ok is False
+            registry.remove_key(uri)
+            assert registry.check_keys().ok
+
+    def test_after_rotations_a_process_still_asks_once(self, api: AwsApi, arn: str, tmp_path: Any) -> None:
+        url, uri = f"sqlite:///{tmp_path / 'registry.db'}", key_at(api, arn).uri
+        with open_registry(url, key=uri) as registry:
+            registry.put("lake", type="lake", schema="s1", payload=b"water")
+            for level in ("workspace", "data", "provider"):
+                registry.rotate(level)
+        api.calls.clear()
+        with open_registry(url, key=uri) as registry:
+            assert registry.get("lake").payload == b"water"
+            assert registry.verify().ok
+        assert api.calls == ["Decrypt"]
+
     def test_the_key_is_always_named_and_the_context_holds_the_ids_alone(self, api: AwsApi, arn: str) -> None:
         provider, key = key_at(api, arn, context="team:data"), secrets.token_bytes(32)
         provider.unwrap(provider.wrap(key, CONTEXT), CONTEXT)
