@@ -165,7 +165,7 @@ class TestLocksAndLimits:
     def test_where_all_connections_are_in_use_it_is_said_and_ends(
         self, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(connections, "_POOLED", 1)
+        monkeypatch.setattr(store._connections, "_at_most", 2)
         monkeypatch.setattr(connections, "_PATIENCE_SECONDS", 0.2)
         lent = store._connections.lent
         with lent(), lent(), pytest.raises(StoreUnavailable, match="in use"):

@@ -10,29 +10,49 @@ import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
-from strongroom_registry.errors import StoreUnavailable
-from strongroom_registry.stores.postgres.place import Place
-
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Connection]
 
-_POOLED = 9
 _PATIENCE_SECONDS = 30.0
 
 _INHERITED: list[Connection | Pool] = []
 """What the parent process opened, kept unused: to close a connection here would end it for the parent."""
 
 
-class Connections:
-    """Lends connections to a place, each to one thread at a time."""
+class Reachable(Protocol):
+    """A database, as :class:`Connections` has to know it."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What a connection is opened with."""
+
+    def configure(self, connection: Connection) -> None:
+        """What is done to a new connection before it is used."""
+
+    def connect(self) -> Connection:
+        """A new, configured connection; or the error that says why there is none."""
+
+    def busy(self) -> Exception:
+        """The error where all connections are in use for too long."""
+
+    def closed(self) -> Exception:
+        """The error where :meth:`Connections.close` was called."""
+
+
+class Connections:
+    """Lends connections to a place, each to one thread at a time.
+
+    :param at_most: how many are open at a time.
+    """
+
+    def __init__(self, place: Reachable, *, at_most: int) -> None:
+        self._place = place
+        self._at_most = at_most
         self._lock = threading.Lock()
         self._first: Connection | None = None
         self._is_first_lent = False
@@ -41,20 +61,17 @@ class Connections:
 
     @contextmanager
     def lent(self) -> Iterator[Connection]:
-        """A connection that nobody else has while the block lasts.
-
-        :raises StoreUnavailable: the server is away, or all connections are in use.
-        """
-        connection, give_back = self._living()
+        """A connection that nobody else has while the block lasts; or the error of the place that says why not."""
+        connection, give_back = self.take()
         try:
             yield connection
         finally:
             give_back(connection)
 
     def check_open(self) -> None:
-        """:raises StoreUnavailable: this was closed."""
+        """Raise the error of the place if this was closed."""
         if self._closed:
-            raise StoreUnavailable(f"The registry in {self.place.text} was closed.", "Open it again.")
+            raise self._place.closed()
 
     def close(self) -> None:
         """Close all connections; those that are lent, when they come back."""
@@ -70,7 +87,8 @@ class Connections:
         self._first, self._pool, self._is_first_lent = None, None, False
         self._lock = threading.Lock()
 
-    def _living(self) -> tuple[Connection, Callable[[Connection], None]]:
+    def take(self) -> tuple[Connection, Callable[[Connection], None]]:
+        """A connection as :meth:`lent` lends it, and what to call with it afterwards."""
         while True:
             with self._lock:
                 self.check_open()
@@ -100,8 +118,7 @@ class Connections:
                 return connection
             connection.close()
             self._drop_pool()
-        with self.place.in_words():
-            return self.place.connect()
+        return self._place.connect()
 
     def _keep_first(self, connection: Connection) -> None:
         with self._lock:
@@ -111,15 +128,11 @@ class Connections:
 
     def _additional(self) -> tuple[Connection, Callable[[Connection], None]]:
         """A connection for once; or, in words, why there is none, which the pool cannot say."""
-        with self.place.in_words():
-            return self.place.connect(), lambda connection: connection.close()
+        return self._place.connect(), lambda connection: connection.close()
 
     def _check_room(self, pool: Pool) -> None:
-        if pool.get_stats()["pool_size"] >= _POOLED:
-            raise StoreUnavailable(
-                f"All connections of this process to {self.place.text} are in use.",
-                "Try again when others are finished.",
-            )
+        if pool.get_stats()["pool_size"] >= pool.max_size:
+            raise self._place.busy() from None
 
     def _drop_pool(self) -> None:
         pool, self._pool = self._pool, None
@@ -128,10 +141,10 @@ class Connections:
 
     def _new_pool(self) -> Pool:
         return ConnectionPool(
-            kwargs=self.place.parameters,
-            configure=self.place.configure,
+            kwargs=self._place.parameters,
+            configure=self._place.configure,
             min_size=0,
-            max_size=_POOLED,
+            max_size=max(1, self._at_most - 1),
             max_idle=300,
             num_workers=1,
             name="strongroom",
@@ -149,6 +162,7 @@ def _is_alive(connection: Connection) -> bool:
         return True
     try:
         connection.execute(b"SELECT 1")  # or only a notice
+        connection.rollback()
     except psycopg.Error:
         return False
     return True

@@ -76,13 +76,17 @@ class Place:
         return {**self._parameters, "autocommit": True}
 
     def connect(self) -> psycopg.Connection[Any]:
-        """A new connection with our settings. One that the server, the role or the URL set a time-out for keeps it."""
-        connection = psycopg.connect(**self.parameters)
-        try:
-            self.configure(connection)
-        except BaseException:
-            connection.close()
-            raise
+        """A new connection with our settings. One that the server, the role or the URL set a time-out for keeps it.
+
+        :raises StoreUnavailable: there is none to be had.
+        """
+        with self.in_words():
+            connection = psycopg.connect(**self.parameters)
+            try:
+                self.configure(connection)
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def configure(self, connection: psycopg.Connection[Any]) -> None:
@@ -94,6 +98,16 @@ class Place:
                 "Make a database with the encoding UTF8.",
             )
         connection.execute(_SETTINGS)
+
+    def busy(self) -> StoreUnavailable:
+        """That all connections are in use."""
+        return StoreUnavailable(
+            f"All connections of this process to {self.text} are in use.", "Try again when others are finished."
+        )
+
+    def closed(self) -> StoreUnavailable:
+        """That the registry was closed."""
+        return StoreUnavailable(f"The registry in {self.text} was closed.", "Open it again.")
 
     @contextmanager
     def in_words(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ _log = logging.getLogger("strongroom")
 _VIEW = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CHANGE = b"BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE strongroom.store IN EXCLUSIVE MODE"
 _MAKE = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(%d)" % schema.LOCK
+_CONNECTIONS = 10
 _REWRITTEN_UP_TO = 256 * 1024 * 1024
 _LOCK_PATIENCE = "3s"
 _PAUSES = (0.01, 0.03, 0.1, 0.3, 1.0, 0.0)
@@ -49,7 +50,7 @@ class PostgresStore:
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         self._place = Place(url)
-        self._connections = Connections(self._place)
+        self._connections = Connections(self._place, at_most=_CONNECTIONS)
         self._listener = Listener(self._place)
         self._writer = threading.Lock()
         self._removed: set[str] = set()
