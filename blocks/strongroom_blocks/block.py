@@ -20,7 +20,9 @@ from strongroom_blocks.sources.secret_reference import holds_reference
 from strongroom_blocks.twins import async_twin
 
 if TYPE_CHECKING:
-    from strongroom_registry.document import Head, Version
+    from datetime import datetime
+
+    from strongroom_registry.document import Head, Reference, Version
 
 U = TypeVar("U", bound=Upgrade)
 
@@ -141,6 +143,7 @@ class Block(BaseModel):
         expect: int | None = None,
         retype: bool = False,
         labels: Iterable[str] = (),
+        expires_at: datetime | None = None,
     ) -> Version:
         """Save under a name, as version 1 or, with ``overwrite`` or ``expect``, as the next version.
 
@@ -149,12 +152,20 @@ class Block(BaseModel):
         :param expect: compare-and-set: the version that must be current; 0 means that the name must be free.
         :param retype: allow a name to change its type.
         :param labels: labels that move to the new version in the same transaction.
+        :param expires_at: when what is in it stops working, with its time zone; see ``strongroom block due``.
         :raises NameTaken: the name is in use and neither ``overwrite`` nor ``expect`` is given (a ``ValueError``).
         :raises StaleExpectation: ``expect`` is not the current version.
         :raises BlockNotStorable: a value would not come back as it is; nothing was written.
         """
         return documents.save(
-            self, name, message=message, overwrite=overwrite, expect=expect, retype=retype, labels=labels
+            self,
+            name,
+            message=message,
+            overwrite=overwrite,
+            expect=expect,
+            retype=retype,
+            labels=labels,
+            expires_at=expires_at,
         )
 
     asave: ClassVar = async_twin(save)
@@ -179,15 +190,30 @@ class Block(BaseModel):
         return documents.load(cls, reference)
 
     @classmethod
-    def delete(cls, name: str, *, message: str = "") -> Head:
-        """Delete a document. It can be brought back (``strongroom block undelete``) until it is destroyed."""
-        return documents.delete(cls, name, message)
+    def delete(cls, name: str, *, message: str = "", cascade: bool = False) -> Head:
+        """Delete a document. It can be brought back (``strongroom block undelete``) until it is destroyed.
+
+        :param cascade: delete the documents that refer to it as well, and those that refer to these.
+        :raises DocumentInUse: others refer to it, and ``cascade`` is not given.
+        """
+        return documents.delete(cls, name, message, cascade)
 
     @classmethod
     @async_twin
-    def adelete(cls, name: str, *, message: str = "") -> Head:
+    def adelete(cls, name: str, *, message: str = "", cascade: bool = False) -> Head:
         """The asynchronous twin of :meth:`delete`."""
-        return documents.delete(cls, name, message)
+        return documents.delete(cls, name, message, cascade)
+
+    @classmethod
+    def used_by(cls, name: str) -> list[Reference]:
+        """The versions, current or labelled, of documents that refer to this one."""
+        return documents.used_by(cls, name)
+
+    @classmethod
+    @async_twin
+    def aused_by(cls, name: str) -> list[Reference]:
+        """The asynchronous twin of :meth:`used_by`."""
+        return documents.used_by(cls, name)
 
     @classmethod
     def history(cls, name: str) -> list[Version]:

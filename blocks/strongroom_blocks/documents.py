@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import ValidationError
@@ -49,6 +50,7 @@ def save(
     expect: int | None,
     retype: bool,
     labels: Iterable[str],
+    expires_at: datetime | None = None,
 ) -> Version:
     """Prove the round trip, then write; see :meth:`Block.save`."""
     cls = type(block)
@@ -73,6 +75,8 @@ def save(
         expect=expect,
         retype=retype,
         labels=labels,
+        references=nesting.references_in(block),
+        expires_at=expires_at,
     )
     origin.remember(block, Reference(requested.name), origin.pinned(requested.name, version.number), payload)
     return version
@@ -190,10 +194,16 @@ def _named(cls: type[Block], name: str) -> tuple[Registry, str]:
     raise _unknown_block(registry, requested)
 
 
-def delete(cls: type[Block], name: str, message: str) -> Head:
+def delete(cls: type[Block], name: str, message: str, cascade: bool) -> Head:
     """See :meth:`Block.delete`."""
     registry, bare = _named(cls, name)
-    return registry.delete(bare, message=message)
+    return registry.delete(bare, message=message, cascade=cascade)
+
+
+def used_by(cls: type[Block], name: str) -> list[Reference]:
+    """See :meth:`Block.used_by`."""
+    registry, bare = _named(cls, name)
+    return registry.used_by(bare)
 
 
 def history(cls: type[Block], name: str) -> list[Version]:

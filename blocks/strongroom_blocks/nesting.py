@@ -38,6 +38,22 @@ def blocks_in(value: Any, depth: int = 0) -> Iterator[Block]:
             yield from blocks_in(item, depth + 1)
 
 
+def references_in(value: Any, depth: int = 0) -> Iterator[str]:
+    """What a block refers to: the references by which the blocks that it holds are stored."""
+    place = origin.of(value) if depth and hasattr(type(value), "__block__") else None
+    if place is not None:
+        yield str(place.requested)
+    elif isinstance(value, BaseModel):
+        for item in (*value.__dict__.values(), *(value.__pydantic_extra__ or {}).values()):
+            yield from references_in(item, depth + 1)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from references_in(item, depth + 1)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from references_in(item, depth + 1)
+
+
 def refuse_cycle(block: Block, name: str) -> None:
     """Raise :class:`BlockCycle` if a block that is to be saved as ``name`` holds that document, at any depth."""
     for inner in blocks_in(block):

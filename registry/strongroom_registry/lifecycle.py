@@ -67,6 +67,14 @@ def check_expectation(name: str, live: HeadRecord | None, overwrite: bool, expec
         )
 
 
+def check_expiry(expires_at: datetime | None) -> None:
+    """Refuse a date that means another moment to everybody who reads it, or that no record can hold."""
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= _NEVER):
+        raise InvalidReference(
+            "An expiry needs a time zone, and lies after 1970.", "Write datetime(2030, 1, 1, tzinfo=UTC)."
+        )
+
+
 def check_same_type(name: str, stored: str, type_: str) -> None:
     """Refuse to turn a document into one of another type by accident."""
     if stored != type_:

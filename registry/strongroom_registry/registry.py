@@ -39,6 +39,7 @@ from strongroom_registry.key_care import KeyReport, KeyWrap, WrapReport
 from strongroom_registry.keys.recovery import RecoveryCode
 from strongroom_registry.lifecycle import (
     check_expectation,
+    check_expiry,
     check_loadable,
     check_number,
     check_same_type,
@@ -147,6 +148,7 @@ class Registry:
         check_name(name)
         _check_sizes(type, schema, payload, public, message)
         moved = [check_user_label(label) for label in labels]
+        check_expiry(expires_at)
         refers = tuple(sorted({str(Reference.parse(reference)) for reference in references}))
         with self._access.refusals("put", name), self._access.changing() as change:
             old = change.head(name)
