@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from strongroom import Block
-from strongroom.sources import Answer, SecretAbsent, SecretDenied, SourceProblem, SourceUnreachable
+from strongroom.sources import Answer, SecretAbsent, SecretDenied, SourceMisconfigured, SourceProblem, SourceUnreachable
 
 from strongroom_vault import kv
 from strongroom_vault.credentials import VaultCredentials
@@ -24,7 +24,7 @@ class VaultSource:
 
     def __init__(self, credentials: Block | None = None) -> None:
         if credentials is not None and not isinstance(credentials, VaultCredentials):
-            raise SecretDenied(
+            raise SourceMisconfigured(
                 f"A login to Vault is a block of the type vault-credentials, not {type(credentials).__block__.slug}.",
                 "Name another block in STRONGROOM_SOURCE_VAULT.",
             )

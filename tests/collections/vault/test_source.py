@@ -17,6 +17,7 @@ from strongroom.sources import (
     SecretAbsent,
     SecretDenied,
     SecretSource,
+    SourceMisconfigured,
     SourceProblem,
     SourceUnreachable,
 )
@@ -104,7 +105,7 @@ def test_a_named_block_logs_in(vault: FakeVault, monkeypatch: pytest.MonkeyPatch
     VaultCredentials(url=vault.address, auth=auth).save("our-vault")
     monkeypatch.setenv("STRONGROOM_SOURCE_VAULT", "our-vault")
     assert registered.source_for("vault").fetch(["secret/crm#token"], timeout=5) == {"secret/crm#token": "t"}
-    with pytest.raises(SecretDenied, match=r"not aws-credentials.*STRONGROOM_SOURCE_VAULT"):
+    with pytest.raises(SourceMisconfigured, match=r"not aws-credentials.*STRONGROOM_SOURCE_VAULT"):
         VaultSource(credentials=AwsCredentials())
 
 
