@@ -144,9 +144,9 @@ def _made(value: Any) -> Connection | str:
     if not isinstance(value, Mapping):
         return "it is neither a URI nor a JSON object"
     if "uri" in value:
-        return (
-            _made(value["uri"]) if isinstance(value["uri"], str) and not _PARTS & value.keys() else "it says uri twice"
-        )
+        if not isinstance(value["uri"], str) or _PARTS & value.keys():
+            return "it has a URI and other parts besides: leave one of the two"
+        return _unmasked(Connection.from_uri(value["uri"]))
     return _of_parts({key: inner for key, inner in value.items() if key not in _BESIDE})
 
 
