@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import pytest
@@ -48,9 +49,15 @@ def kms(aws: Any) -> Any:
     return aws("kms")
 
 
+@cache
+def new_key(kms: Any, number: int) -> str:
+    """The ARN of a key, which takes a while to make."""
+    return str(kms.create_key()["KeyMetadata"]["Arn"])
+
+
 @pytest.fixture
 def arn(kms: Any) -> str:
-    return str(kms.create_key()["KeyMetadata"]["Arn"])
+    return new_key(kms, 0)
 
 
 @pytest.fixture
@@ -68,7 +75,7 @@ def key_at(api: AwsApi, key: str = ARN, **options: str) -> AwsKmsKey:
 class TestAwsKmsKey(KeyProviderContract):
     @pytest.fixture(autouse=True)
     def _keys(self, kms: Any) -> None:
-        self.arns = [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
+        self.arns = [new_key(kms, number) for number in range(2)]
 
     def make(self) -> KeyProvider:
         return resolve(f"awskms:{self.arns[0]}")
@@ -81,8 +88,8 @@ class TestAlias(KeyProviderContract):
     @pytest.fixture(autouse=True)
     def _aliases(self, kms: Any) -> None:
         self.aliases = [f"alias/strongroom/{secrets.token_hex(4)}" for _ in range(2)]
-        for alias in self.aliases:
-            kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+        for number, alias in enumerate(self.aliases):
+            kms.create_alias(AliasName=alias, TargetKeyId=new_key(kms, number))
 
     def make(self) -> KeyProvider:
         return resolve(f"awskms:{self.aliases[0]}?context=app:strongroom")
@@ -105,7 +112,7 @@ class TestNames:
         alias = f"alias/{secrets.token_hex(4)}"
         kms.create_alias(AliasName=alias, TargetKeyId=arn)
         wrapped = resolve(f"awskms:{alias}").wrap(bytes(32), CONTEXT)
-        kms.update_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+        kms.update_alias(AliasName=alias, TargetKeyId=new_key(kms, 1))
         with pytest.raises(WrongKey, match="wrapped with the key"):
             resolve(f"awskms:{alias}").unwrap(wrapped, CONTEXT)
 

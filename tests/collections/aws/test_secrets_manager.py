@@ -97,6 +97,14 @@ class TestReferences:
         assert repr(field) in str(answer)
         assert f'"aws-sm:{name}"' in str(answer)
 
+    @given(st.dictionaries(st.text(), st.dictionaries(st.text(), st.text() | st.integers(), min_size=1), min_size=1))
+    def test_a_pointer_reaches_every_value(self, document: dict[str, dict[str, str | int]]) -> None:
+        text = json.dumps(document)
+        for name, inner in document.items():
+            for key, value in inner.items():
+                steps = (step.replace("~", "~0").replace("/", "~1") for step in (name, key))
+                assert field_of(text, "/" + "/".join(steps), "it") == (value if isinstance(value, str) else str(value))
+
     @pytest.mark.parametrize(
         "value", ["plain text", "[1]", '"text"', "", "[" * 100_000, '{"a":', "NaN", b"\xff\xfe", b'["x"]']
     )
