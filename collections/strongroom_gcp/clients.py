@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import threading
@@ -173,6 +174,7 @@ def _of_environment(service: Service) -> Endpoint | None:
 
 def _made(service: Service, login: Login | None, endpoint: Endpoint | None) -> Any:
     module: Any = require_extra(service.module, extra="gcp")
+    _keep_bodies_out_of_logs(service)
     make = getattr(module, service.client)
     if login is None:
         assert endpoint is not None  # noqa: S101
@@ -184,6 +186,15 @@ def _made(service: Service, login: Login | None, endpoint: Endpoint | None) -> A
     found, _ = credentials_of(login)
     options = {"api_endpoint": endpoint.target} if endpoint is not None else None
     return asked("Google Cloud", lambda: make(credentials=found, client_options=options))
+
+
+def _keep_bodies_out_of_logs(service: Service) -> None:
+    """The client writes each request and answer, which are keys and secrets here, to a logger of its own at DEBUG."""
+    logging.getLogger(f"{service.module}.transports.grpc").addFilter(_without_bodies)
+
+
+def _without_bodies(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def _identity(service: Service, login: Login | None, endpoint: Endpoint | None) -> bytes:

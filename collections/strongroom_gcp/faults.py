@@ -11,6 +11,7 @@ from strongroom import StrongroomError, redactor
 from strongroom_gcp.errors import (
     GcpAbsent,
     GcpBusy,
+    GcpDamaged,
     GcpDenied,
     GcpError,
     GcpLoginMissing,
@@ -103,6 +104,8 @@ def _refusal(exc: object, what: str) -> GcpError:
             "Grant the login a role that allows it, enable the API in the project, and check the name: what is not "
             "there is denied as well.",
         )
+    if isinstance(exc, core.ResourceExhausted) and "larger than max" in said:
+        return GcpDamaged(f"The answer for {what} is larger than any secret or key can be.", "Check the endpoint.")
     if isinstance(exc, core.ResourceExhausted | core.TooManyRequests):
         return GcpBusy(f"A quota for {what} is used up.", "Try again later, or have the quota raised.")
     if isinstance(exc, core.ServiceUnavailable) and _OF_LOGIN in str(exc):

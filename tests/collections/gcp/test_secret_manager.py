@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
 import grpc
 import pytest
-from canaries import Plant
+from canaries import Plant, find
 from google.cloud import secretmanager_v1
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,7 +159,7 @@ def test_damage_and_wrong_answers_are_noticed(
         (answer("projects/1/secrets/other/versions/1", data, crc(data)), "about another secret"),
         (answer("projects/1/secrets/crm/versions/2", data, crc(data)), "about another secret"),
         (answer("", data, crc(data)), "about another secret"),
-        (answer(good, bytes(5 << 20), crc(bytes(5 << 20))), "quota|could not answer"),
+        (answer(good, bytes(5 << 20), crc(bytes(5 << 20))), "larger than any secret"),
     ):
         at_secret_manager.behaviour.change = change
         found = problem(source, "acme/crm@1")
@@ -223,3 +224,25 @@ def test_malformed_references_are_refused_with_the_grammar(text: str) -> None:
     for ask in (SecretManagerSource().check, lambda it: SecretManagerSource().fetch([it], timeout=5)):
         with pytest.raises(InvalidSecretReference, match="Write gcp-sm:PROJECT/NAME"):
             ask(text)
+
+
+def test_the_clients_own_logging_of_requests_and_answers_is_kept_off(
+    at_secret_manager: FakeSecretManager, source: SecretManagerSource, canary: Plant
+) -> None:
+    value = canary("value")
+    at_secret_manager.put("acme/crm", value)
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    google = logging.getLogger("google")
+    before = google.level
+    google.addHandler(handler)
+    google.setLevel(logging.DEBUG)
+    try:
+        assert source.fetch(["acme/crm"], timeout=5) == {"acme/crm": value}
+        logging.getLogger("google.cloud").debug("others are heard")
+    finally:
+        google.setLevel(before)
+        google.removeHandler(handler)
+    assert [record.msg for record in records if find(value, str(vars(record)).encode())] == []
+    assert "others are heard" in [record.msg for record in records]
