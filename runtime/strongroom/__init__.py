@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.types import DuckDB as DuckDB
     from strongroom_blocks.types import LocalFileSystem as LocalFileSystem
     from strongroom_blocks.types import LocalFolder as LocalFolder
+    from strongroom_blocks.types import PostgreSQL as PostgreSQL
     from strongroom_blocks.types import Secret as Secret
     from strongroom_registry.errors import StrongroomError as StrongroomError
 
@@ -58,7 +59,9 @@ _HOMES = {
     "strongroom_blocks.redaction": ("redactor",),
     "strongroom_blocks.settings_source": ("BlockSettingsSource",),
     "strongroom_blocks.twins": ("async_twin",),
-    "strongroom_blocks.types": ("JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "Secret"),
+    "strongroom_blocks.types": (
+        "JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "PostgreSQL", "Secret",
+    ),
     "strongroom_registry.errors": ("StrongroomError",),
     "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),
     "strongroom.context": ("get_run_context", "tags"),

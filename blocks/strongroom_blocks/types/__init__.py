@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.types.json import JSON as JSON
     from strongroom_blocks.types.local_folder import LocalFolder as LocalFileSystem
     from strongroom_blocks.types.local_folder import LocalFolder as LocalFolder
+    from strongroom_blocks.types.postgresql import PostgreSQL as PostgreSQL
     from strongroom_blocks.types.secret import Secret as Secret
 
 _HOMES = {
@@ -17,10 +18,11 @@ _HOMES = {
     "JSON": ("json", "JSON"),
     "LocalFileSystem": ("local_folder", "LocalFolder"),
     "LocalFolder": ("local_folder", "LocalFolder"),
+    "PostgreSQL": ("postgresql", "PostgreSQL"),
     "Secret": ("secret", "Secret"),
 }
 
-__all__ = ["JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "Secret"]
+__all__ = ["JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "PostgreSQL", "Secret"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,178 @@
+"""PostgreSQL as a database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from strongroom_blocks.block import Block
+from strongroom_blocks.capabilities import Parameters
+from strongroom_blocks.extras import require_extra
+from strongroom_blocks.sources.secret_reference import refresh
+from strongroom_blocks.twins import async_twin
+from strongroom_blocks.types.postgresql_login import Login, connections_of, is_denial, verdict
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+_SETTING = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
+Setting = str | bool | int | float
+
+
+class PostgreSQL(Block, slug="postgresql", title="PostgreSQL", icon="database"):
+    """A PostgreSQL database, reached with psycopg (extra ``postgres``).
+
+    Connections are kept and shared by all blocks of the process that have the same values. Placeholders are ``%s`` or
+    ``%(name)s``; each call is a transaction, and several are one inside ``with db.connection() as connection``. A
+    password that its source replaced is fetched anew when the server refuses the former one.
+    """
+
+    host: str = Field("localhost", description="A host, an address, or the folder of a socket.")
+    port: int = Field(5432, ge=1, le=65535)
+    database: str = Field(min_length=1)
+    user: str | None = Field(None, description="Who logs in; by default the user of the process.")
+    password: SecretStr | None = Field(None, description="By default what PGPASSWORD or ~/.pgpass says.")
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        "prefer", description="verify-full alone makes sure who answers."
+    )
+    sslrootcert: str | None = Field(None, description="The certificates to verify the server by; system for the OS'.")
+    options: dict[str, Setting] = Field(
+        default_factory=dict, description="Server settings of each connection, such as search_path, statement_timeout."
+    )
+    connect_timeout: int = Field(10, ge=2, description="Seconds.")
+    pool_size: int = Field(5, ge=1, le=100, description="How many connections a process keeps at most.")
+
+    @field_validator("options")
+    @classmethod
+    def _named_as_settings(cls, value: dict[str, Setting]) -> dict[str, Setting]:
+        if not all(_SETTING.fullmatch(name) for name in value):
+            raise ValueError("names no setting of a server: write search_path, statement_timeout, …")
+        return value
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[Any]]:
+        """A connection of psycopg's own: committed at the end of the ``with``, rolled back if it raises.
+
+        :raises MissingExtra: psycopg is not installed.
+        :raises psycopg.OperationalError: the server cannot be reached, or refuses the login.
+        """
+        connection, give_back = self._taken()
+        try:
+            yield connection
+            if not connection.closed:
+                connection.commit()
+        finally:
+            if not connection.closed:
+                connection.rollback()
+                connection.autocommit = False
+            give_back(connection)
+
+    def check(self, timeout: float) -> str:
+        """Log in and select 1.
+
+        :raises CheckAbsent: there is no such database.
+        :raises CheckDenied: the server does not take the login.
+        :raises CheckUnreachable: nobody answers.
+        :raises CheckFailed: the server answers with another error.
+        """
+        psycopg = require_extra("psycopg", extra="postgres")
+        patience = {"connect_timeout": max(2, int(timeout))}
+        try:
+            with Login({**self._login().parameters, **patience}).connect() as connection:
+                connection.execute("select 1")
+                user, version = connection.info.user, connection.info.parameter_status("server_version") or ""
+        except psycopg.Error as error:
+            problem = verdict(error, f"{self.database} at {self.host}:{self.port}")
+        else:
+            return f"logged in as {user}, PostgreSQL {version.partition(' ')[0]}"
+        raise problem
+
+    acheck: ClassVar = async_twin(check)
+
+    def execute(self, sql: str, parameters: Parameters = None) -> None:
+        """Run a statement and commit."""
+        with self.connection() as connection:
+            connection.execute(sql.encode(), parameters)
+
+    aexecute: ClassVar = async_twin(execute)
+
+    def execute_many(self, sql: str, seq_of_parameters: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once for each row of parameters, in one transaction."""
+        with self.connection() as connection, connection.cursor() as cursor:
+            cursor.executemany(sql.encode(), seq_of_parameters)
+
+    aexecute_many: ClassVar = async_twin(execute_many)
+
+    def fetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        with self.connection() as connection:
+            return connection.execute(sql.encode(), parameters).fetchone()
+
+    afetch_one: ClassVar = async_twin(fetch_one)
+
+    def fetch_many(self, sql: str, parameters: Parameters = None, size: int = 100) -> list[tuple[Any, ...]]:
+        """The first ``size`` rows. The server sends them all: a ``limit`` in the query spares that."""
+        with self.connection() as connection:
+            return connection.execute(sql.encode(), parameters).fetchmany(size)
+
+    afetch_many: ClassVar = async_twin(fetch_many)
+
+    def fetch_all(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """Every row."""
+        with self.connection() as connection:
+            return connection.execute(sql.encode(), parameters).fetchall()
+
+    afetch_all: ClassVar = async_twin(fetch_all)
+
+    def environment(self) -> dict[str, str]:
+        """The variables that ``psql`` and every other client of libpq read, the password in clear."""
+        variables = {
+            "PGHOST": self.host,
+            "PGPORT": str(self.port),
+            "PGDATABASE": self.database,
+            "PGUSER": self.user,
+            "PGPASSWORD": self.password.get_secret_value() if self.password else None,
+            "PGSSLMODE": self.sslmode,
+            "PGSSLROOTCERT": self.sslrootcert,
+            "PGOPTIONS": _command_line(self.options),
+            "PGCONNECT_TIMEOUT": str(self.connect_timeout),
+        }
+        return {name: value for name, value in variables.items() if value}
+
+    def _taken(self) -> Any:
+        psycopg = require_extra("psycopg", extra="postgres")
+        try:
+            return connections_of(self._login(), self.pool_size).take()
+        except psycopg.OperationalError as error:
+            if not is_denial(error) or not refresh(self):
+                raise
+        return connections_of(self._login(), self.pool_size).take()
+
+    def _login(self) -> Login:
+        parameters = {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password.get_secret_value() if self.password else None,
+            "sslmode": self.sslmode,
+            "sslrootcert": self.sslrootcert,
+            "options": _command_line(self.options),
+            "connect_timeout": self.connect_timeout,
+            "fallback_application_name": "strongroom",
+        }
+        return Login({name: value for name, value in parameters.items() if value is not None and value != ""})
+
+
+def _command_line(options: Mapping[str, Setting]) -> str:
+    """Server settings as libpq passes them on."""
+    return " ".join(f"-c {name}={_escaped(value)}" for name, value in options.items())
+
+
+def _escaped(value: Setting) -> str:
+    text = str(value) if not isinstance(value, bool) else "on" if value else "off"
+    return re.sub(r"([\\\s])", r"\\\1", text)

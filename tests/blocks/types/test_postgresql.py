@@ -1,0 +1,239 @@
+"""PostgreSQL as a block, against a real server."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from canaries import Plant
+from psycopg_pool import PoolTimeout
+from servers.postgres import PostgresDatabase
+from strongroom_blocks import secret_from
+from strongroom_blocks.checking import check
+from strongroom_blocks.errors import BlockValidationError, MissingExtra
+from strongroom_blocks.testing import DatabaseContract
+from strongroom_blocks.types import PostgreSQL
+from strongroom_blocks.types.postgresql_login import connections_of
+from strongroom_registry import Registry
+from strongroom_registry.stores.postgres import connections
+
+
+def block(postgres: PostgresDatabase, **changes: Any) -> PostgreSQL:
+    values = {
+        "host": postgres.server.host,
+        "port": postgres.server.port,
+        "database": postgres.name,
+        "user": postgres.user,
+        "password": postgres.password,
+    }
+    return PostgreSQL(**{**values, **changes})
+
+
+@pytest.fixture
+def database(postgres: PostgresDatabase) -> PostgreSQL:
+    return block(postgres)
+
+
+class TestContract(DatabaseContract):
+    placeholder = "%s"
+
+    @pytest.fixture
+    def database(self, postgres: PostgresDatabase) -> PostgreSQL:
+        return block(postgres)
+
+
+class TestConnections:
+    def test_several_calls_are_one_transaction_and_are_undone_together(self, database: PostgreSQL) -> None:
+        database.execute("create table t (n integer)")
+        with pytest.raises(psycopg.errors.DivisionByZero), database.connection() as connection:
+            connection.execute("insert into t values (1)") and connection.execute("select 1/0")
+        assert database.fetch_all("select n from t") == []
+        with database.connection() as connection:
+            connection.execute("insert into t values (1)")
+            connection.execute("insert into t values (2)")
+        assert database.fetch_all("select n from t order by n") == [(1,), (2,)]
+
+    def test_named_parameters_are_bound_and_percent_signs_may_stand_without_any(self, database: PostgreSQL) -> None:
+        assert database.fetch_one("select %(n)s::int + 1", {"n": 1}) == (2,)
+        assert database.fetch_one("select 'a%' like '%a%'") == (True,)
+
+    def test_blocks_with_the_same_values_share_their_connections(
+        self, postgres: PostgresDatabase, registry: Registry
+    ) -> None:
+        block(postgres).save("warehouse")
+        one, other = PostgreSQL.load("warehouse"), PostgreSQL.load("warehouse")
+        assert one.fetch_one("select pg_backend_pid()") == other.fetch_one("select pg_backend_pid()")
+        other.options = {"statement_timeout": "9s"}
+        assert one.fetch_one("select pg_backend_pid()") != other.fetch_one("select pg_backend_pid()")
+
+    def test_a_connection_comes_back_as_it_was_lent(self, database: PostgreSQL) -> None:
+        with database.connection() as connection:
+            connection.autocommit = True
+            connection.execute("vacuum")
+        with database.connection() as again:
+            assert again is connection
+            assert not again.autocommit
+            again.close()
+        assert database.fetch_one("select 1") == (1,)
+
+    def test_one_that_the_server_ended_is_replaced(self, database: PostgreSQL, postgres: PostgresDatabase) -> None:
+        database.fetch_one("select 1")
+        postgres.break_off()
+        assert database.fetch_one("select 1") == (1,)
+
+    def test_no_more_are_opened_than_allowed(self, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connections, "_PATIENCE_SECONDS", 0.2)
+        database = block(postgres, pool_size=2)
+        with (
+            database.connection(),
+            database.connection(),
+            pytest.raises(PoolTimeout, match="pool_size"),
+            database.connection(),
+        ):
+            pass
+        assert database.fetch_one("select 1") == (1,)
+
+    def test_threads_do_not_share_one(self, database: PostgreSQL) -> None:
+        barrier, found = threading.Barrier(3), set()
+
+        def look() -> None:
+            with database.connection() as connection:
+                found.add(connection.info.backend_pid)
+                barrier.wait()
+
+        threads = [threading.Thread(target=look) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 3
+
+    def test_a_forked_process_has_its_own(self, database: PostgreSQL) -> None:
+        before = database.fetch_one("select pg_backend_pid()")
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(0 if database.fetch_one("select pg_backend_pid()") != before else 1)
+            finally:
+                os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+        assert database.fetch_one("select pg_backend_pid()") == before
+
+    def test_the_connections_of_many_logins_are_not_all_kept(self, postgres: PostgresDatabase) -> None:
+        first = block(postgres)
+        first.fetch_one("select 1")
+        kept = connections_of(first._login(), 5)
+        for number in range(16):
+            connections_of(block(postgres, connect_timeout=20 + number)._login(), 5)
+        with pytest.raises(RuntimeError, match="closed"):
+            kept.take()
+        assert first.fetch_one("select 1") == (1,)
+
+    def test_settings_reach_the_server_as_they_are(self, postgres: PostgresDatabase) -> None:
+        options = {"search_path": 'pg_catalog, "a b\\c"', "jit": False, "statement_timeout": 7000, "my.word": "é x"}
+        database = block(postgres, options=options, sslmode="disable")
+        assert database.fetch_one("show search_path") == ('pg_catalog, "a b\\c"',)
+        assert database.fetch_one("show jit") == ("off",)
+        assert database.fetch_one("show statement_timeout") == ("7s",)
+        assert database.fetch_one("select current_setting('my.word')") == ("é x",)
+
+    @pytest.mark.parametrize("name", ["", "a b", "-c", "x=1 -c y"])
+    def test_what_names_no_setting_is_refused(self, postgres: PostgresDatabase, name: str) -> None:
+        with pytest.raises(BlockValidationError, match="options"):
+            block(postgres, options={name: 1})
+
+
+class TestSecrets:
+    def test_a_refused_password_shows_nowhere(self, postgres: PostgresDatabase, canary: Plant) -> None:
+        wrong = canary("password")
+        database = block(postgres, password=wrong)
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed") as refused:
+            database.fetch_one("select 1")
+        assert refused.value.__context__ is None
+        frames = []
+        trace = refused.value.__traceback__
+        while trace is not None:
+            frames.append(repr({k: v for k, v in trace.tb_frame.f_locals.items() if k != "wrong"}))
+            trace = trace.tb_next
+        assert wrong not in "".join(frames)
+        assert wrong not in repr(database._login())
+
+    def test_a_password_that_its_source_replaced_is_fetched_anew(
+        self, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "password"
+        file.write_text(postgres.password)
+        database = block(postgres, password=secret_from(f"file:{file}"))
+        assert database.fetch_one("select 1") == (1,)
+        newer = secrets.token_urlsafe(12)
+        postgres.administer(f"alter role {postgres.user} password '{newer}'")
+        file.write_text(newer)
+        postgres.break_off()
+        assert database.fetch_one("select 1") == (1,)
+
+    def test_it_is_stored_sealed_and_comes_back(self, postgres: PostgresDatabase, registry: Registry) -> None:
+        saved = block(postgres, sslmode="prefer", options={"jit": False})
+        saved.save("warehouse")
+        assert PostgreSQL.load("warehouse") == saved
+        assert postgres.password not in repr(saved)
+
+    def test_other_clients_find_the_variables_that_they_read(self, postgres: PostgresDatabase) -> None:
+        database = block(postgres, options={"search_path": "pg_catalog", "statement_timeout": "8s"})
+        code = "import psycopg; c = psycopg.connect(); print(c.execute('show statement_timeout').fetchone()[0])"
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**inherited, **database.environment()},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "8s\n"
+        assert "PGUSER" not in PostgreSQL(database="db").environment()
+
+
+class TestChecks:
+    def test_what_works_says_as_whom(self, database: PostgreSQL, postgres: PostgresDatabase) -> None:
+        [finding] = check(database, 10)
+        assert finding.state == "works"
+        assert finding.told.startswith(f"logged in as {postgres.user}, PostgreSQL 1")
+
+    @pytest.mark.parametrize(
+        ("changes", "state"),
+        [
+            ({"password": "wrong"}, "denied"),
+            ({"user": "nobody_at_all"}, "denied"),
+            ({"password": None}, "denied"),
+            ({"database": "elsewhere"}, "absent"),
+            ({"host": "/nowhere"}, "unreachable"),
+            ({"host": "name.invalid"}, "unreachable"),
+            ({"options": {"no_such_setting": 1}}, "failed"),
+        ],
+    )
+    def test_what_does_not_says_why(self, postgres: PostgresDatabase, changes: dict[str, Any], state: str) -> None:
+        [finding] = check(block(postgres, **changes), 10)
+        assert finding.state == state, finding
+        assert finding.remedy
+
+    def test_a_server_that_cannot_prove_who_it_is_is_not_trusted(
+        self, postgres: PostgresDatabase, tmp_path: Path
+    ) -> None:
+        if postgres.server.tls is None:
+            pytest.skip("this server was built without TLS")
+        trusted = block(postgres, sslmode="verify-full", sslrootcert=postgres.server.tls)
+        assert check(trusted, 10)[0].state == "works"
+        other = block(postgres, sslmode="verify-full", sslrootcert=str(tmp_path / "none.crt"))
+        assert check(other, 10)[0].state == "unreachable"
+
+
+def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"strongroom\[postgres\]"):
+        PostgreSQL(database="db").execute("select 1")
