@@ -1,6 +1,6 @@
 """What the shell offers for an unfinished word: names of types, blocks and runs.
 
-Completion never asks for anything, creates nothing, and offers nothing where something is wrong.
+Completion never asks anybody for anything, creates nothing, and offers nothing where something is wrong.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import click
+
+_AT_HAND = ("", "file", "env")
+"""Where a key lies that can be read while somebody types: others are asked of a person or over a network."""
 
 Complete = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -33,7 +36,8 @@ def _block_names() -> Iterable[str]:
 
     from strongroom_registry.opening import open_registry
 
-    if os.environ.get("STRONGROOM_KEY", "").startswith("passphrase:"):
+    scheme, _, _ = os.environ.get("STRONGROOM_KEY", "").partition(":")
+    if scheme not in _AT_HAND:
         return []
     with open_registry(create=False) as registry:
         return [head.name for head in registry.list()]

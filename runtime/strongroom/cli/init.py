@@ -22,10 +22,11 @@ if TYPE_CHECKING:
         strongroom init
         strongroom init --key file:/mnt/keys/sr.key     # made if it is not there
         strongroom init --key passphrase:               # asks for one
+        strongroom init --key keyring:strongroom/main   # made in the keyring of the desktop
         STRONGROOM_HOME=/srv/strongroom strongroom init
     """,
 )
-@click.option("--key", "key_uri", metavar="URI", help="Where the key is kept: file:/path, env:NAME or passphrase:.")
+@click.option("--key", "key_uri", metavar="URI", help="Where the key is kept: file:/path, env:NAME, passphrase:, …")
 @json_option
 def init(key_uri: str | None, as_json: bool) -> None:
     """Create the registry and its key, and say what to back up.

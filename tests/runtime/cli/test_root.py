@@ -262,3 +262,18 @@ def test_completion_never_creates_a_registry(process, strongroom_home):
     env = {"_STRONGROOM_COMPLETE": "bash_complete", "COMP_WORDS": "strongroom block show x", "COMP_CWORD": "3"}
     subprocess.run(["strongroom"], env={**os.environ, **env}, capture_output=True, check=False)
     assert not strongroom_home.exists()
+
+
+def test_completion_asks_no_keyring_for_the_key(strongroom, crm, os_keyring, monkeypatch, tmp_path):
+    import keyring
+    from strongroom.cli.completion import block_names
+
+    [key] = (tmp_path / "config").glob("strongroom/keys/*.key")
+    keyring.set_password("strongroom", "main", key.read_text())
+    os_keyring.questions = 0
+    assert block_names(None, None, "prod") == ["prod-crm"]
+    monkeypatch.setenv("STRONGROOM_KEY", "keyring:strongroom/main")
+    assert block_names(None, None, "prod") == []
+    assert os_keyring.questions == 0
+    assert "prod-crm" in strongroom("block", "ls").stdout
+    assert os_keyring.questions == 1
