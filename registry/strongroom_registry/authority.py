@@ -186,7 +186,7 @@ class Authority:
         return head
 
     def _authentic_version(self, head: HeadRecord, row: VersionRow | VersionOutline, what: str) -> VersionRecord:
-        if row.number > head.current:
+        if row.number > head.last:
             raise HiddenVersion(f"{what} stands in the registry, and the head of {head.name} does not name it.", REMEDY)
         if not self.fits(VERSION_PURPOSE, row.record, row.mac):
             raise VersionTampered(f"The record of {what} was changed.", REMEDY)

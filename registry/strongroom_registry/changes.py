@@ -104,9 +104,9 @@ class Change:
         self._state = replace(self._state, oldest=oldest)
 
     def put_uses(self, head: HeadRecord, references: Iterable[str]) -> None:
-        """Write down that the current version of a document refers to others."""
+        """Write down that the version that was added to a head refers to others."""
         names = {Reference.parse(reference).name for reference in references}
-        rows = [UseRow(name, head.name, head.current) for name in sorted(names)]
+        rows = [UseRow(name, head.name, head.last) for name in sorted(names)]
         self._transaction.put_uses(self._authority.workspace_id, rows)
 
     def put_version(self, record: VersionRecord, note: Note, public: bytes, payload: bytes) -> ProvenVersion:

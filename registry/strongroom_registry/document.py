@@ -18,6 +18,7 @@ _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 LATEST = "latest"
 PREVIOUS = "previous"
+PENDING = "pending"
 
 
 def is_name(text: str) -> bool:

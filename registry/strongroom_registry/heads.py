@@ -98,7 +98,8 @@ class HeadRecord:
     """What a document is now.
 
     Versions ``first`` to ``current`` belong to this generation; those before it belong to documents of the same name
-    that were deleted. ``destroyed`` holds ranges of numbers, both ends included, sorted, with a gap between any two.
+    that were deleted. ``newest`` is the newest version where that is not the current one: it waits to become so, or was
+    before. ``destroyed`` holds ranges of numbers, both ends included, sorted, with a gap between any two.
     """
 
     epoch: int
@@ -113,6 +114,12 @@ class HeadRecord:
     body_hash: bytes
     seq: int
     updated_at: datetime
+    newest: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The highest number that a version has."""
+        return self.current if self.newest is None else self.newest
 
     def encode(self) -> bytes:
         return b"".join(
@@ -129,6 +136,7 @@ class HeadRecord:
                 self.body_hash,
                 u64(self.seq),
                 instant(self.updated_at),
+                b"" if self.newest is None else u64(self.newest),
             )
         )
 
@@ -140,6 +148,9 @@ class HeadRecord:
         labels = {c.text(): c.u64() for _ in range(c.u32())}
         destroyed = tuple([(c.u64(), c.u64()) for _ in range(c.u32())])
         body_hash, seq, updated_at = c.fields(_HEAD_END)
+        newest = c.u64() if c.has_more() else None
+        if newest is not None and newest <= current:
+            raise Malformed("a newest version that cannot be")
         c.end()
         return HeadRecord(
             epoch=epoch,
@@ -154,6 +165,7 @@ class HeadRecord:
             body_hash=body_hash,
             seq=seq,
             updated_at=moment(updated_at),
+            newest=newest,
         )
 
     def is_destroyed(self, number: int) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from strongroom_registry.authority import ProvenVersion
 from strongroom_registry.document import (
     LATEST,
+    PENDING,
     PREVIOUS,
     DocumentState,
     Head,
@@ -40,16 +41,36 @@ def successor(old: HeadRecord | None, name: str) -> HeadRecord:
     """The head with one version more: of a new document, a live one, or a new generation of a name used before."""
     if old is None:
         return HeadRecord(0, name, uuid4().bytes, 1, 1, 1, DocumentState.LIVE, {}, (), _UNSET, 0, _NEVER)
-    number = old.current + 1
+    number = old.last + 1
     if old.state is DocumentState.LIVE:
-        return replace(old, current=number, labels={**old.labels, PREVIOUS: old.current})
-    live = DocumentState.LIVE
-    return replace(old, generation=old.generation + 1, first=number, current=number, state=live, labels={})
+        return replace(old, current=number, newest=None, labels={**old.labels, PREVIOUS: old.current})
+    return replace(
+        old,
+        generation=old.generation + 1,
+        first=number,
+        current=number,
+        newest=None,
+        state=DocumentState.LIVE,
+        labels={},
+    )
+
+
+def with_pending(old: HeadRecord) -> HeadRecord:
+    """The head with one version more, which is not current but labelled as pending."""
+    number = old.last + 1
+    return replace(old, newest=number, labels={**old.labels, PENDING: number})
+
+
+def promoted(head: HeadRecord, number: int, body_hash: bytes) -> HeadRecord:
+    """The head with another of its versions as the current one."""
+    labels = {label: at for label, at in head.labels.items() if (label, at) != (PENDING, number)}
+    newest = head.last if head.last > number else None
+    return replace(head, current=number, newest=newest, labels={**labels, PREVIOUS: head.current}, body_hash=body_hash)
 
 
 def draft(head: HeadRecord, type_: str, schema: str) -> VersionRecord:
-    """The record of the head's current version, its hashes still to be filled in."""
-    return VersionRecord(0, head.document, head.generation, head.current, type_, schema, _UNSET, _UNSET, _UNSET)
+    """The record of the version that was added to a head, its hashes still to be filled in."""
+    return VersionRecord(0, head.document, head.generation, head.last, type_, schema, _UNSET, _UNSET, _UNSET)
 
 
 def check_expectation(name: str, live: HeadRecord | None, overwrite: bool, expect: int | None) -> None:
@@ -128,8 +149,8 @@ def selected(head: HeadRecord, reference: Reference) -> int:
 
 def check_number(head: HeadRecord, number: int) -> None:
     """Refuse a version that never was."""
-    if not 1 <= number <= head.current:
-        raise UnknownVersion(f"{head.name} has no version {number}.", f"Its versions are 1 to {head.current}.")
+    if not 1 <= number <= head.last:
+        raise UnknownVersion(f"{head.name} has no version {number}.", f"Its versions are 1 to {head.last}.")
 
 
 def check_loadable(head: HeadRecord, number: int) -> None:
@@ -140,7 +161,7 @@ def check_loadable(head: HeadRecord, number: int) -> None:
     if number < head.first:
         raise DocumentDeleted(
             f"{head.name}@{number} belongs to a document of this name that was deleted.",
-            f"The present one has the versions {head.first} to {head.current}.",
+            f"The present one has the versions {head.first} to {head.last}.",
         )
 
 

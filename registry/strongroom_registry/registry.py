@@ -49,9 +49,11 @@ from strongroom_registry.lifecycle import (
     known,
     labelled,
     live,
+    promoted,
     selected,
     successor,
     version_of,
+    with_pending,
 )
 from strongroom_registry.listing import listed
 from strongroom_registry.rotation import Level, Progress, RotationReport
@@ -124,6 +126,7 @@ class Registry:
         labels: Iterable[str] = (),
         references: Iterable[str] = (),
         expires_at: datetime | None = None,
+        pending: bool = False,
     ) -> Version:
         """Save a document: the first version of a new name, or another version of one that is there.
 
@@ -140,6 +143,7 @@ class Registry:
         :param labels: labels to move to the new version.
         :param references: other documents that the payload refers to, as texts such as ``name`` or ``name@3``.
         :param expires_at: when what is in it stops working, with its time zone.
+        :param pending: label the new version ``pending`` instead of making it the current one; see :meth:`promote`.
         :raises NameTaken: the name is taken, and neither ``overwrite`` nor ``expect`` is given.
         :raises StaleExpectation: the current version is not ``expect``.
         :raises TypeMismatch: the document is of another type, and ``retype`` is not given.
@@ -153,16 +157,18 @@ class Registry:
         with self._access.refusals("put", name), self._access.changing() as change:
             old = change.head(name)
             present = old if old is not None and old.state is DocumentState.LIVE else None
-            check_expectation(name, present, overwrite, expect)
+            if pending:
+                present = live(old, name)
+            check_expectation(name, present, overwrite or pending, expect)
             if present is not None and not retype:
                 check_same_type(name, change.version(present, present.current).record.type, type)
-            head = successor(old, name)
-            head = replace(head, labels={**head.labels, **dict.fromkeys(moved, head.current)})
+            head = with_pending(present) if pending and present is not None else successor(old, name)
+            head = replace(head, labels={**head.labels, **dict.fromkeys(moved, head.last)})
             note = Note(change.now, change.actor, message, refers, expires_at)
             version = change.put_version(draft(head, type, schema), note, public, payload)
-            change.put_head(replace(head, body_hash=version.record.body_hash))
+            change.put_head(head if pending else replace(head, body_hash=version.record.body_hash))
             change.put_uses(head, refers)
-            change.audit(Subject("put", DONE, name, head.document, head.current, message=message))
+            change.audit(Subject("put", DONE, name, head.document, head.last, message=message))
         return version_of(head, version)
 
     def get(self, reference: str | Reference) -> Document:
@@ -233,7 +239,7 @@ class Registry:
         check_name(name)
         with self._access.viewing() as (authority, view, state):
             head = known(authority.head(view, state, name), name)
-            proven = list(authority.versions(view, head, range(head.current, 0, -1)))
+            proven = list(authority.versions(view, head, range(head.last, 0, -1)))
         return [version_of(head, version) for version in proven]
 
     def label(self, name: str, label: str, version: int | None = None) -> Head:
@@ -265,6 +271,26 @@ class Registry:
             number = labelled(head, label)
             change.put_head(replace(head, labels={k: v for k, v in head.labels.items() if k != label}))
             change.audit(Subject("unlabel", DONE, name, head.document, number, label))
+        return self.head(name)
+
+    def promote(self, name: str, version: int, *, expect: int | None = None, message: str = "") -> Head:
+        """Make another version the current one: one that was saved as pending, or an older one again. The label
+        ``previous`` moves to the one that was current, ``pending`` goes from the one that is now.
+
+        :param expect: only if this number is the current one.
+        :param message: why; it stands in the audit.
+        :raises UnknownDocument, DocumentDeleted, UnknownVersion, VersionDestroyed: there is nothing to promote.
+        :raises StaleExpectation: the current version is not ``expect``.
+        """
+        check_name(name)
+        _check_message(message)
+        with self._access.refusals("promote", name, version), self._access.changing() as change:
+            head = live(change.head(name), name)
+            check_expectation(name, head, True, expect)
+            check_loadable(head, version)
+            if version != head.current:
+                change.put_head(promoted(head, version, change.version(head, version).record.body_hash))
+            change.audit(Subject("promote", DONE, name, head.document, version, message=message))
         return self.head(name)
 
     def delete(self, name: str, *, message: str = "", cascade: bool = False) -> Head:
@@ -338,7 +364,7 @@ class Registry:
         check_name(name)
         with self._access.refusals("destroy", name, version), self._access.changing() as change:
             head = known(change.head(name), name)
-            first, last = (1, head.current) if version is None else (version, version)
+            first, last = (1, head.last) if version is None else (version, version)
             check_number(head, last)
             for number in range(first, last + 1):
                 if not head.is_destroyed(number):

@@ -51,14 +51,14 @@ def verify_documents(authority: Authority, view: View, state: StateRecord) -> Ve
             problems.append(Problem(row.name, None, exc))
             continue
         if head is not None:
-            versions += head.current
+            versions += head.last
             problems += _bad_versions(authority, view, head)
     problems += _missing_heads(authority, view, state, names)
     return VerifyReport(len(names), versions, tuple(problems))
 
 
 def _bad_versions(authority: Authority, view: View, head: HeadRecord) -> Iterator[Problem]:
-    for number in range(1, head.current + 1):
+    for number in range(1, head.last + 1):
         try:
             _check_opens(authority, view, head, number)
         except IntegrityError as exc:
@@ -67,7 +67,7 @@ def _bad_versions(authority: Authority, view: View, head: HeadRecord) -> Iterato
         if type(row.number) is not int:
             unnumbered = HiddenVersion(f"A version of {head.name} stands there without a number.", REMEDY)
             yield Problem(head.name, None, unnumbered)
-        elif not 1 <= row.number <= head.current:
+        elif not 1 <= row.number <= head.last:
             unnamed = HiddenVersion(f"{head.name}@{row.number} stands there, and its head does not name it.", REMEDY)
             yield Problem(head.name, row.number, unnamed)
 
