@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, SourceProblem
+from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, SourceProblem, field_of
 
 from strongroom_aws.asking import Asking, checked, problem
 from strongroom_aws.credentials import AwsCredentials
-from strongroom_aws.json_field import field_of
 from strongroom_aws.parameter_name import ParameterName
 from strongroom_aws.verdicts import Verdict, Word
 

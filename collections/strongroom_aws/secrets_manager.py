@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, SourceProblem
+from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, SourceProblem, field_of
 
 from strongroom_aws.asking import Asking, checked, problem
 from strongroom_aws.credentials import AwsCredentials
-from strongroom_aws.json_field import field_of
 from strongroom_aws.secret_id import CURRENT, SecretId
 from strongroom_aws.verdicts import Verdict, Word, verdict_of
 

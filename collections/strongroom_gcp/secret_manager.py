@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from strongroom import Block
-from strongroom.sources import Answer, SecretAbsent, SecretDenied, SourceMisconfigured, SourceProblem, SourceUnreachable
+from strongroom.sources import (
+    Answer,
+    SecretAbsent,
+    SecretDenied,
+    SourceMisconfigured,
+    SourceProblem,
+    SourceUnreachable,
+    field_of,
+)
 
 from strongroom_gcp import clients
 from strongroom_gcp.checksums import verified
@@ -95,9 +102,7 @@ def _problem(exc: GcpError) -> SourceProblem:
 def _answer(text: str, reference: SecretVersion, found: bytes | SourceProblem) -> Answer:
     if isinstance(found, SourceProblem):
         return type(found)(f'The secret "gcp-sm:{text}" is {found.word}: {found.problem}', found.remedy)
-    if reference.field is None:
-        return _text(found)
-    return _field(text, reference.field, found)
+    return field_of(_text(found), reference.field, f'the secret "gcp-sm:{text}"')
 
 
 def _text(payload: bytes) -> str | bytes:
@@ -105,15 +110,3 @@ def _text(payload: bytes) -> str | bytes:
         return payload.decode()
     except UnicodeDecodeError:
         return payload
-
-
-def _field(text: str, field: str, payload: bytes) -> Answer:
-    try:
-        fields = json.loads(payload)
-    except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict) or field not in fields:
-        why = "it is no JSON object" if not isinstance(fields, dict) else f"it has no field {field!r}"
-        return SecretAbsent(f'The secret "gcp-sm:{text}" is absent: {why}.', "Correct the name behind the '#'.")
-    value = fields[field]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

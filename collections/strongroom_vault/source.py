@@ -6,7 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 
 from strongroom import Block
-from strongroom.sources import Answer, SecretAbsent, SecretDenied, SourceMisconfigured, SourceProblem, SourceUnreachable
+from strongroom.sources import (
+    Answer,
+    SecretAbsent,
+    SecretDenied,
+    SourceMisconfigured,
+    SourceProblem,
+    SourceUnreachable,
+    member_of,
+)
 
 from strongroom_vault import kv
 from strongroom_vault.credentials import VaultCredentials
@@ -77,10 +85,4 @@ def _answer(text: str, reference: VaultReference, found: kv.Secret | SourceProbl
         return type(found)(f'The secret "vault:{text}" is {found.word}: {found.problem}', found.remedy)
     if reference.field is None:
         return json.dumps(found, ensure_ascii=False)
-    if reference.field not in found:
-        return SecretAbsent(
-            f'The secret "vault:{text}" is absent: what is at {reference.path} has no field {reference.field!r}.',
-            "Correct the name behind the '#'.",
-        )
-    value = found[reference.field]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return member_of(found, reference.field, f'the secret "vault:{text}"')

@@ -9,5 +9,7 @@ from strongroom_blocks.errors import SecretDenied as SecretDenied
 from strongroom_blocks.errors import SourceMisconfigured as SourceMisconfigured
 from strongroom_blocks.errors import SourceProblem as SourceProblem
 from strongroom_blocks.errors import SourceUnreachable as SourceUnreachable
+from strongroom_blocks.sources.json_field import field_of as field_of
+from strongroom_blocks.sources.json_field import member_of as member_of
 from strongroom_blocks.sources.source import Answer as Answer
 from strongroom_blocks.sources.source import SecretSource as SecretSource

@@ -25,9 +25,9 @@ from strongroom.sources import (
     SourceMisconfigured,
     SourceProblem,
     SourceUnreachable,
+    field_of,
 )
 from strongroom_aws import AwsClientParameters, AwsCredentials
-from strongroom_aws.json_field import field_of
 from strongroom_aws.secret_id import SecretId
 from strongroom_aws.secrets_manager import BATCH, AwsSecretsManager
 from strongroom_registry import open_registry, using

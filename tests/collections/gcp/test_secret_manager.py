@@ -58,7 +58,9 @@ def test_it_is_found_by_its_scheme(at_secret_manager: FakeSecretManager) -> None
 
 def test_fields_of_one_version_are_one_call(at_secret_manager: FakeSecretManager, source: SecretManagerSource) -> None:
     at_secret_manager.put("acme/crm", '{"user": "me", "token": "old"}')
-    at_secret_manager.put("acme/crm", '{"user": "you", "token": "new", "port": 5432, "a#b": "odd"}')
+    at_secret_manager.put(
+        "acme/crm", '{"user": "you", "token": "new", "port": 5432, "a#b": "odd", "deep": [0, "x"]}'
+    )
     at_secret_manager.put("acme/blob", b"\xff\x00")
     at_secret_manager.aliases["acme/crm", "stable"] = 1
     wanted = {
@@ -66,6 +68,7 @@ def test_fields_of_one_version_are_one_call(at_secret_manager: FakeSecretManager
         "acme/crm#token": "new",
         "acme/crm#port": "5432",
         "acme/crm#a#b": "odd",
+        "acme/crm#/deep/1": "x",
         "acme/crm@1#token": "old",
         "acme/crm@stable#user": "me",
         "acme/crm@latest#user": "you",
@@ -103,18 +106,20 @@ def test_absent_denied_and_unreachable_are_three_answers(
 ) -> None:
     at_secret_manager.put("acme/crm", "no json")
     at_secret_manager.put("acme/list", "[1]")
+    at_secret_manager.put("acme/fields", '{"user": "me"}')
     at_secret_manager.put("acme/gone", "x")
     at_secret_manager.secrets["acme/gone"][0] = None
     at_secret_manager.denied.add("acme/closed")
     for reference, said in {
         "acme/none": 'The secret "gcp-sm:acme/none" is absent: There is no secret projects/acme/secrets/none',
         "acme/crm@7": "There is no secret",
-        "acme/crm#token": "it is no JSON object",
-        "acme/list#token": "it is no JSON object",
+        "acme/fields#token": "There is no field 'token' in the secret \"gcp-sm:acme/fields#token\"",
         "acme/gone": "The state of the secret .* is DESTROYED",
     }.items():
         with pytest.raises(SecretAbsent, match=said):
             raise problem(source, reference)
+    for reference in ("acme/crm#token", "acme/list#token"):
+        assert "which is no JSON object" in str(problem(source, reference))
     denied = problem(source, "acme/closed")
     assert isinstance(denied, SecretDenied)
     assert "secretmanager.versions.access" in str(denied)

@@ -66,6 +66,7 @@ def test_fields_of_one_secret_are_one_read_and_one_login_serves_all(vault: FakeV
         "secret/crm#token": "new",
         "secret/crm#port": "5433",
         "secret/crm#more": '{"a": [2]}',
+        "secret/crm#/more/a/0": "2",
         "secret/crm@1#user": "me",
         "kv/old#token": "v1",
         "team/kv/deep/down#token": "in a mount of two parts",
@@ -115,7 +116,7 @@ def test_absent_denied_and_unreachable_are_three_answers(
     vault.put("secret/crm", token="t")
     for reference, said in {
         "secret/none#a": 'The secret "vault:secret/none#a" is absent: Vault at .* has nothing at secret/data/none',
-        "secret/crm#none": "has no field 'none'",
+        "secret/crm#none": "There is no field 'none' in the secret \"vault:secret/crm#none\"",
         "secret/crm@7#token": "nothing at secret/data/crm",
         "nowhere/crm#token": "nothing at nowhere/",
         "transit/crm#token": "holds no secrets: its kind is transit",

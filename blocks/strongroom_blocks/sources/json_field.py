@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from strongroom.sources import Answer, SecretAbsent, SecretDenied
+from strongroom_blocks.errors import SecretAbsent, SecretDenied
+from strongroom_blocks.sources.source import Answer
 
 
 def field_of(value: str | bytes, field: str | None, what: str) -> Answer:
@@ -22,7 +24,12 @@ def field_of(value: str | bytes, field: str | None, what: str) -> Answer:
             f"The field {field!r} cannot be had of {what}, which is no JSON object.",
             "Leave the field out of the reference.",
         )
-    found = document
+    return member_of(document, field, what)
+
+
+def member_of(document: Mapping[str, Any], field: str, what: str) -> Answer:
+    """One field of a secret that is an object: text as it is, anything else as JSON. Parameters as above."""
+    found: Any = document
     for step in _steps(field):
         found = _step(found, step)
     if found is None:
