@@ -41,6 +41,7 @@ StrongroomError (strongroom_registry.errors)
 │   ├── UnreadableFile (ValueError)         a file that is not what it should be; nothing of it is quoted
 │   ├── UnfitDocument (ValueError)          a document in a file that cannot be saved as it stands there
 │   └── UnknownImporter (LookupError)       no importer of this name is installed
+├── ScanProblem                             something that cannot be searched for secrets, or an index that is none
 ├── TemplateProblem (ValueError)            a template that cannot be rendered; never shows a value
 └── NotResumable (RuntimeError)             a run that cannot be continued
 """
@@ -192,6 +193,10 @@ class UnserializableResult(ResultProblem, ValueError):
 
 class InvalidSerializer(ResultProblem, ValueError):
     """A name that no serializer has."""
+
+
+class ScanProblem(StrongroomError):
+    """Something cannot be searched for secrets, or an index of fingerprints is none."""
 
 
 class TemplateProblem(StrongroomError, ValueError):
