@@ -144,6 +144,7 @@ class Block(BaseModel):
         retype: bool = False,
         labels: Iterable[str] = (),
         expires_at: datetime | None = None,
+        pending: bool = False,
     ) -> Version:
         """Save under a name, as version 1 or, with ``overwrite`` or ``expect``, as the next version.
 
@@ -153,6 +154,7 @@ class Block(BaseModel):
         :param retype: allow a name to change its type.
         :param labels: labels that move to the new version in the same transaction.
         :param expires_at: when what is in it stops working, with its time zone; see ``strongroom block due``.
+        :param pending: label the new version ``pending`` instead of making it the current one; see :meth:`promote`.
         :raises NameTaken: the name is in use and neither ``overwrite`` nor ``expect`` is given (a ``ValueError``).
         :raises StaleExpectation: ``expect`` is not the current version.
         :raises BlockNotStorable: a value would not come back as it is; nothing was written.
@@ -166,6 +168,7 @@ class Block(BaseModel):
             retype=retype,
             labels=labels,
             expires_at=expires_at,
+            pending=pending,
         )
 
     asave: ClassVar = async_twin(save)
@@ -236,6 +239,20 @@ class Block(BaseModel):
     def alabel(cls, name: str, label: str, version: int | None = None) -> Head:
         """The asynchronous twin of :meth:`label`."""
         return documents.label(cls, name, label, version)
+
+    @classmethod
+    def promote(cls, name: str, version: int, *, expect: int | None = None, message: str = "") -> Head:
+        """Make a version the current one: one that was saved as pending, or an older one again.
+
+        :raises StaleExpectation: ``expect`` is not the current version.
+        """
+        return documents.promote(cls, name, version, expect, message)
+
+    @classmethod
+    @async_twin
+    def apromote(cls, name: str, version: int, *, expect: int | None = None, message: str = "") -> Head:
+        """The asynchronous twin of :meth:`promote`."""
+        return documents.promote(cls, name, version, expect, message)
 
     @classmethod
     def exists(cls, name: str) -> bool:

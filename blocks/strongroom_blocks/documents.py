@@ -51,6 +51,7 @@ def save(
     retype: bool,
     labels: Iterable[str],
     expires_at: datetime | None = None,
+    pending: bool = False,
 ) -> Version:
     """Prove the round trip, then write; see :meth:`Block.save`."""
     cls = type(block)
@@ -77,6 +78,7 @@ def save(
         labels=labels,
         references=nesting.references_in(block),
         expires_at=expires_at,
+        pending=pending,
     )
     origin.remember(block, Reference(requested.name), origin.pinned(requested.name, version.number), payload)
     return version
@@ -216,6 +218,12 @@ def label(cls: type[Block], name: str, label: str, version: int | None) -> Head:
     """See :meth:`Block.label`."""
     registry, bare = _named(cls, name)
     return registry.label(bare, label, version)
+
+
+def promote(cls: type[Block], name: str, version: int, expect: int | None, message: str) -> Head:
+    """See :meth:`Block.promote`."""
+    registry, bare = _named(cls, name)
+    return registry.promote(bare, version, expect=expect, message=message)
 
 
 def exists(cls: type[Block], name: str) -> bool:
