@@ -22,8 +22,9 @@ _hush = _Hush()
 @contextmanager
 def unlogged() -> Iterator[None]:
     """While it lasts, this thread's calls of the SDK log nothing below INFO; those of other threads are as ever."""
-    for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _SDK]:
-        logging.getLogger(name).addFilter(_hush)  # loggers hand filters to nobody below; twice is once
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in _SDK:
+            logging.getLogger(name).addFilter(_hush)  # loggers hand filters to nobody below; twice is once
     before = _hushed.set(True)
     try:
         yield
