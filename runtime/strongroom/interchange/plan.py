@@ -17,7 +17,7 @@ from uuid import UUID
 
 from strongroom_blocks import catalog, nesting, origin, projection, schema, validation
 from strongroom_blocks.encoding import is_exact
-from strongroom_blocks.errors import BlockError
+from strongroom_blocks.errors import BlockError, BlockValidationError
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.redaction import Redactor
 from strongroom_registry.document import Document, DocumentState, Reference, Version, VersionState
@@ -177,6 +177,16 @@ class BlockWrite:
         return self.before or Document(UUID(int=0), replace(version, public=b"{}"), empty), after
 
 
+def _misfit(cls: type[Block], error: BlockValidationError) -> str:
+    """Why values do not fit. A slip may make a secret a name, so names that are no field are counted, not quoted."""
+    told = [str(problem) for problem in error.problems if problem.kind != "extra_forbidden"]
+    unknown = sum(problem.kind == "extra_forbidden" for problem in error.problems)
+    if unknown:
+        what = "a name that is" if unknown == 1 else f"{unknown} names that are"
+        told.append(f"there is {what} no field; {cls.__block__.slug} has {', '.join(cls.model_fields)}")
+    return f"its values do not fit {cls.__name__}: {'; '.join(told)}" if told else error.problem
+
+
 class Impossible(Exception):
     """Why a document cannot be made; holds no value of it."""
 
@@ -266,6 +276,8 @@ class _Plan:
         fields = {name: self._resolved(value, needs) for name, value in item.fields.items()}
         try:
             return cls.model_validate(fields)
+        except BlockValidationError as error:
+            problem = _misfit(cls, error)
         except BlockError as error:
             problem = error.problem
         fields = {}
