@@ -32,7 +32,7 @@ from strongroom_registry.errors import (
 from strongroom_registry.keyring import Keyring, WrappedKey
 from strongroom_registry.keys import KeyProvider
 from strongroom_registry.registry import Registry
-from strongroom_registry.stores import Store, open_store
+from strongroom_registry.stores import Store, open_store, shown
 from strongroom_registry.stores.sqlite import SqliteStore
 from strongroom_registry.stores.store import Transaction, WorkspaceRow
 from strongroom_registry.tree import Trie
@@ -219,7 +219,9 @@ class _Unpacked:
                 continue
             assert self._store is not None  # noqa: S101
             return Registry(self._store, Authority(store_id, row.id, row.name, keyring, Trie()), actor="")
-        needed = " or ".join(f"{key.fingerprint} (at {key.provider})" for key in workspace.keys) or "one that is gone"
+        newest = max((key.epoch for key in workspace.keys), default=0)
+        keys_ = [f"{key.fingerprint} (at {key.provider})" for key in workspace.keys if key.epoch == newest]
+        needed = " or ".join(keys_) or "one that is gone"
         raise WrongKey(
             f"No key at hand opens the workspace {row.name!r} of the backup. It needs {needed}. {why}",
             "Name the key with --key, or in STRONGROOM_KEY.",
@@ -289,9 +291,8 @@ def _initialise(store: Store, reader: BackupReader) -> bool:
 
 
 def _occupied(url: str) -> StoreOccupied:
-    place = url.rpartition("@")[2] if "@" in url else url  # a URL may hold a password before the @
     return StoreOccupied(
-        f"There is a registry at {place} already, and nothing is restored over it.",
+        f"There is a registry at {shown(url)} already, and nothing is restored over it.",
         "Name an empty place with --to, or move that registry away first.",
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from strongroom.cli.confirmation import confirm, yes_option
+from strongroom.cli.kept_anchor import anchor_place, anchor_store, kept_anchor
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import facts, print_json
 from strongroom.cli.session import opened_registry
@@ -14,6 +15,7 @@ from strongroom.cli.teaching import group, json_option
 
 if TYPE_CHECKING:
     from strongroom_registry.anchor import Anchor
+    from strongroom_registry.anchors import AnchorStore
     from strongroom_registry.registry import Registry
 
 
@@ -43,10 +45,9 @@ def anchor() -> None:
 @json_option
 def show(as_json: bool) -> None:
     """Show what the anchor says, and where the registry stands. Compares nothing."""
-    place = _place()
+    place = anchor_place()
     with opened_registry(anchor="") as registry:
-        here = registry.anchor()
-    kept = _kept(place, here)
+        here, kept = registry.anchor(), kept_anchor(registry)
     if as_json:
         print_json({"place": place, "kept": kept and _shape(kept), "registry": _shape(here)})
         return
@@ -76,7 +77,7 @@ def check(line: str | None, as_json: bool) -> None:
     if line is None:
         _configured()
         with opened_registry() as registry:  # refuses what is older
-            here, kept = registry.anchor(), _kept(_place(), registry.anchor())
+            here, kept = registry.anchor(), kept_anchor(registry)
     else:
         kept = Anchor.parse(line)
         with opened_registry(anchor="") as registry:
@@ -104,53 +105,36 @@ def write(reset: bool, yes: bool, as_json: bool) -> None:
 
     Refused where the registry is older than its anchor, unless --reset says that this is meant.
     """
-    from strongroom_registry.anchors import open_anchor_store
-
-    place = _configured()
+    places = _configured()
     with opened_registry(anchor="") as registry:
         if reset and not yes:
-            _confirm_reset(registry, place)
-        written = registry.write_anchor(open_anchor_store(place), reset=reset)
+            _confirm_reset(registry)
+        written = registry.write_anchor(places, reset=reset)
     if as_json:
-        print_json({"place": place, "kept": _shape(written)})
+        print_json({"place": places.uri, "kept": _shape(written)})
     else:
-        click.echo(f"The anchor at {place} says: {_words(written)}.")
+        click.echo(f"The anchor at {places.uri} says: {_words(written)}.")
 
 
-def _confirm_reset(registry: Registry, place: str) -> None:
+def _confirm_reset(registry: Registry) -> None:
     from strongroom_registry.errors import AnchorTampered
 
-    here = registry.anchor()
     try:
-        kept = _kept(place, here)
+        kept = kept_anchor(registry)
         was = f"The anchor says {_words(kept)}" if kept else "There is no anchor"
     except AnchorTampered:
         was = "The anchor cannot be read"
-    consequence = f"{was}, the registry is at {_words(here)}. What came in between is given up."
+    consequence = f"{was}, the registry is at {_words(registry.anchor())}. What came in between is given up."
     confirm(registry.workspace, to="accept", done="changed", consequence=consequence)
 
 
-def _place() -> str | None:
-    from strongroom_registry.settings import RegistrySettings
-
-    return RegistrySettings().anchor
-
-
-def _configured() -> str:
-    place = _place()
-    if place is None:
+def _configured() -> AnchorStore:
+    store = anchor_store()
+    if store is None:
         raise CommandError(
             "STRONGROOM_ANCHOR is not set.", "Set it to a place apart from the registry: file:/path", Exit.USAGE
         )
-    return place
-
-
-def _kept(place: str | None, here: Anchor) -> Anchor | None:
-    from strongroom_registry.anchor import Anchor
-    from strongroom_registry.anchors import open_anchor_store
-
-    line = open_anchor_store(place).read(here.store_id, here.workspace_id) if place else None
-    return None if line is None else Anchor.parse(line)
+    return store
 
 
 def _shape(anchor: Anchor) -> dict[str, Any]:

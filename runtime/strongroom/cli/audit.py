@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from strongroom.cli.completion import block_names
+from strongroom.cli.kept_anchor import anchor_problem
 from strongroom.cli.outcome import Exit
 from strongroom.cli.output import Column, listing, moment, print_json, printable
 from strongroom.cli.session import opened_registry
@@ -63,9 +64,14 @@ def ls(name: str | None, limit: int, as_json: bool) -> None:
 @audit.command("verify", examples="strongroom audit verify && echo whole")
 @json_option
 def verify(as_json: bool) -> None:
-    """Check the chain from its first entry to its last. Exits with 6 at the first entry that does not fit."""
-    with opened_registry() as registry:
+    """Check the chain from its first entry to its last, and that it is not shorter than the anchor says.
+
+    Exits with 6 at the first entry that does not fit.
+    """
+    with opened_registry(anchor="") as registry:
         report = registry.verify_audit()
+        if report.ok and (rolled_back := anchor_problem(registry)) is not None:
+            raise rolled_back
     if as_json:
         problem = str(report.problem) if report.problem else None
         print_json({"ok": report.ok, "entries": report.entries, "first_bad": report.first_bad, "problem": problem})

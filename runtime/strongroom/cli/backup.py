@@ -9,6 +9,7 @@ import click
 
 from strongroom import __version__
 from strongroom.cli.backup_report import amount, needed, problem_rows, summary_shape, tell_problems, workspace_shape
+from strongroom.cli.kept_anchor import anchor_store
 from strongroom.cli.outcome import Exit
 from strongroom.cli.output import moment, print_json
 from strongroom.cli.teaching import TeachingGroup, json_option
@@ -86,12 +87,9 @@ def verify(file: Path, keys: tuple[str, ...], as_json: bool) -> None:
     It is unpacked, still sealed, into a temporary folder ($TMPDIR). Exits with 6 where something is wrong, with 5
     where a workspace could not be opened and nothing else is wrong.
     """
-    from strongroom_registry.anchors import open_anchor_store
     from strongroom_registry.restoring import verify_backup
-    from strongroom_registry.settings import RegistrySettings
 
-    place = RegistrySettings().anchor
-    found = verify_backup(file, key_uris=keys, anchors=open_anchor_store(place) if place else None)
+    found = verify_backup(file, key_uris=keys, anchors=anchor_store())
     if as_json:
         workspaces = [workspace_shape(workspace) for workspace in found.workspaces]
         print_json({**summary_shape(found.summary), "ok": found.ok, "workspaces": workspaces})

@@ -66,12 +66,12 @@ def init(key_uri: str | None, as_json: bool) -> None:
 
 
 def _open_or_make(key: str | None) -> tuple[Registry, bool]:
-    from strongroom_registry.errors import StoreUnavailable, UnknownWorkspace
+    from strongroom_registry.errors import StoreUnavailable
     from strongroom_registry.opening import open_registry
 
     try:
         return open_registry(key=key, create=False), False
-    except (StoreUnavailable, UnknownWorkspace):
+    except StoreUnavailable:
         pass
     _generate(key)
     with (

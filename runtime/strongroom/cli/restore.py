@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from strongroom.cli.backup_report import amount, needed, summary_shape
+from strongroom.cli.kept_anchor import anchor_store
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import moment, print_json
 from strongroom.cli.teaching import command, json_option
 
 if TYPE_CHECKING:
-    from strongroom_registry.anchors import AnchorStore
     from strongroom_registry.backup import BackupSummary
 
 
@@ -50,22 +50,14 @@ def restore(
         )
     place = url or RegistrySettings().url
     if without_key:
-        summary = restore_sealed(file, place, anchors=_anchors())
+        summary = restore_sealed(file, place, anchors=anchor_store())
     else:
-        summary = restore_backup(file, place, key_uris=keys, anchors=_anchors(), reset_anchors=reset_anchor).summary
+        summary = restore_backup(file, place, key_uris=keys, anchors=anchor_store(), reset_anchors=reset_anchor).summary
     shape: dict[str, Any] = {**summary_shape(summary), "opened": not without_key}
     if as_json:
         print_json(shape)
     else:
         _tell(summary, opened=not without_key)
-
-
-def _anchors() -> AnchorStore | None:
-    from strongroom_registry.anchors import open_anchor_store
-    from strongroom_registry.settings import RegistrySettings
-
-    place = RegistrySettings().anchor
-    return open_anchor_store(place) if place else None
 
 
 def _tell(summary: BackupSummary, *, opened: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from strongroom.cli.kept_anchor import anchor_problem
 from strongroom.cli.outcome import Exit
 from strongroom.cli.output import Column, listing, print_json
 from strongroom.cli.session import opened_registry
@@ -26,15 +27,19 @@ if TYPE_CHECKING:
 def verify(as_json: bool) -> None:
     """Open every version there is and name what is wrong.
 
-    Every seal is checked, and no secret shown; the audit trail is proven whole. Exits with 6 where something is
-    wrong. A problem without a name is one of the audit, or of a block of which even the name is gone.
+    Every seal is checked, and no secret shown; the audit trail is proven whole; and all of it is held against the
+    anchor, where there is one. Exits with 6 where something is wrong. A problem without a name is one of the audit, of
+    the registry as a whole, or of a block of which even the name is gone.
     """
-    with opened_registry() as registry:
+    with opened_registry(anchor="") as registry:
         report = registry.verify()
         trail = registry.verify_audit()
+        whole = anchor_problem(registry)
     problems = [_shape(problem.name, problem.version, problem.error) for problem in report.problems]
     if trail.problem is not None:
         problems.append(_shape("", None, trail.problem))
+    if whole is not None:
+        problems.append(_shape("", None, whole))
     if as_json:
         print_json({"ok": not problems, "blocks": report.documents, "versions": report.versions, "problems": problems})
     else:
