@@ -291,6 +291,18 @@ class TestWhoMayNot:
         assert store.store_id is None
         store.close()
 
+    def test_so_may_everything_else(self, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in (
+            ("PGHOST", postgres.server.host),
+            ("PGPORT", str(postgres.server.port)),
+            ("PGUSER", postgres.user),
+            ("PGDATABASE", postgres.name),
+            ("PGPASSWORD", postgres.password),
+        ):
+            monkeypatch.setenv(name, value)
+        with pytest.raises(StoreUnavailable, match=f"{postgres.name} of {postgres.server.host}:{postgres.server.port}"):
+            open_store("postgresql://", create=False)
+
     def test_a_role_without_rights_is_told_which(self, store: PostgresStore, postgres: PostgresDatabase) -> None:
         role, password = f"{postgres.name}_guest", secrets.token_urlsafe(12)
         postgres.administer(f"create role {role} login password '{password}'")

@@ -135,16 +135,14 @@ class Place:
 
 def _parsed(url: str) -> dict[str, Any]:
     try:
-        parts = conninfo_to_dict(url)
+        return {name: value for name, value in conninfo_to_dict(url).items() if value is not None}
     except psycopg.Error:
-        parts = {}
-    if not parts:  # what libpq says of a URL repeats parts of it, the password maybe
-        raise StoreUnavailable(
-            "The URL of the registry is none that PostgreSQL's client understands.",
-            "Write postgresql://USER@HOST/DATABASE, and the characters of a password that are not letters or digits "
-            "in per cent, or better the password in PGPASSWORD or ~/.pgpass.",
-        )
-    return {name: value for name, value in parts.items() if value is not None}
+        pass  # what libpq says of a URL repeats parts of it, the password maybe
+    raise StoreUnavailable(
+        "The URL of the registry is none that PostgreSQL's client understands.",
+        "Write postgresql://USER@HOST/DATABASE, and the characters of a password that are not letters or digits "
+        "in per cent, or better the password in PGPASSWORD or ~/.pgpass.",
+    )
 
 
 def _said(exc: psycopg.Error) -> str:
