@@ -28,10 +28,11 @@ class Validator:
     def validate(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values as their annotations want them; raises :class:`~strongroom.errors.ParameterTypeError`."""
         from pydantic import ValidationError
+        from strongroom_blocks.sources.acceptance import validator_for
 
         values = {name: value for name, given in values.items() if (value := _default_of(given)) is not _MISSING}
         try:
-            model = self._model.model_validate(values)
+            model = validator_for(self._model, values).validate_python(values)
         except ValidationError as error:
             problems = [
                 f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"

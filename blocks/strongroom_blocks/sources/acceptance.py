@@ -8,6 +8,7 @@ with references are validated once more, so that each reference gets to know its
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
@@ -47,12 +48,17 @@ class Place:
         self.owner = owner
         self.number = number
         self.kind = kind
+        self.bare = bare
         self._node = node
         self._definitions = definitions
-        self._bare = bare
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _place_of, (self.owner, self.number)
+    @cached_property
+    def can_be_found(self) -> bool:
+        """Whether another process finds the place again: its model is in a module, under its name."""
+        found: Any = sys.modules.get(self.owner.__module__)
+        for name in self.owner.__qualname__.split("."):
+            found = getattr(found, name, None)
+        return found is self.owner
 
     @cached_property
     def _validator(self) -> SchemaValidator:
@@ -66,7 +72,8 @@ class Place:
     def accept(self, value: Any, handler: Callable[[Any], Any]) -> Any:
         """Validate what is given for this place."""
         if isinstance(value, Referenced):
-            return value if value.place is self else self.referenced(value.text)
+            stays = value.place is self or (value.place is not None and not self.can_be_found)
+            return value if stays and isinstance(value, self.kind) else self.referenced(value.text)
         secret = handler(value)
         if type(secret) is self.kind and issubclass(self.kind, SecretField) and has_loose(held(secret)):
             holding: Any = holding_class(self.kind)  # type: ignore[arg-type]  # a class is hashable
@@ -85,7 +92,7 @@ class Place:
             plain = as_text(found, text)
         else:
             plain = _text_if_any(found)
-        if self._bare:
+        if self.bare:
             return plain
         fitting = self._validated(plain, text)
         redactor.register(fitting)
@@ -206,8 +213,11 @@ def _accepting(cls: type[BaseModel]) -> tuple[Any, tuple[Place, ...]]:
     return SchemaValidator(found.schema, None, _use_prebuilt=False), tuple(found.places)
 
 
-def _place_of(owner: type[BaseModel], number: int) -> Place:
-    return _accepting(owner)[1][number]
+def reference_at(owner: type[BaseModel], number: int, kind: type, text: str) -> Referenced:
+    """A reference for a place that another process named; a loose one where the model is another one by now."""
+    places = _accepting(owner)[1]
+    fits = number < len(places) and places[number].kind is kind
+    return places[number].referenced(text) if fits else SecretReference(text)
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from threading import RLock
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from strongroom_blocks.errors import InvalidSecretReference, SourceMisconfigured
@@ -28,7 +28,7 @@ GROUP = "strongroom.secret_sources"
 
 _injected: dict[str, SecretSource] = {}
 _made: dict[tuple[str, str | None], SecretSource] = {}
-_lock = RLock()
+_lock = Lock()
 
 
 @cache
@@ -73,11 +73,12 @@ def _source(scheme: str, credentials: str | None) -> SecretSource:
     injected = _injected.get(scheme)
     if injected is not None:
         return injected
-    with _lock:
-        found = _made.get((scheme, credentials))
-        if found is None:
-            found = _made[scheme, credentials] = _make(scheme, _factory(scheme), credentials)
+    found = _made.get((scheme, credentials))
+    if found is not None:
         return found
+    made = _make(scheme, _factory(scheme), credentials)  # without the lock, since it may have to ask other sources
+    with _lock:
+        return _made.setdefault((scheme, credentials), made)
 
 
 def _factory(scheme: str) -> Callable[..., SecretSource]:
@@ -156,7 +157,7 @@ def using_sources(sources: Mapping[str, SecretSource]) -> Iterator[None]:
 def _after_fork() -> None:
     """Connections and threads of a client do not survive a fork."""
     global _lock
-    _lock = RLock()
+    _lock = Lock()
     _made.clear()
 
 

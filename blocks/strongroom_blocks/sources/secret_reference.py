@@ -72,11 +72,11 @@ class Referenced:
         """
         if self.place is not None:
             return self.place.fit(found, self.text)
-        if isinstance(found, bytes):
-            from strongroom_blocks.sources.acceptance import as_text
+        if isinstance(self, SecretBytes) and not isinstance(self, SecretStr):
+            return found.encode("utf-8", "surrogatepass") if isinstance(found, str) else found
+        from strongroom_blocks.sources.acceptance import as_text
 
-            return as_text(found, self.text)
-        return found
+        return as_text(found, self.text)
 
     def _display(self) -> Any:
         return STARS
@@ -111,7 +111,12 @@ class Referenced:
         raise AttributeError(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (SecretReference, (self.text,)) if self.place is None else (_placed, (self.text, self.place))
+        place = self.place
+        if type(self) is SecretReference or (place is not None and not place.bare and not place.can_be_found):
+            return SecretReference, (self.text,)
+        if place is not None and not place.bare:
+            return _placed, (place.owner, place.number, place.kind, self.text)
+        return _of_kind, (place.kind if place is not None else type(self).__mro__[2], self.text)
 
 
 class SecretReference(Referenced, SecretStr, SecretBytes, SecretField[Any]):
@@ -140,8 +145,14 @@ class HoldsReferences:
         return _holding, (kind, self._secret_value)
 
 
-def _placed(text: str, place: Place) -> Referenced:
-    return place.referenced(text)
+def _placed(owner: type[BaseModel], number: int, kind: type, text: str) -> Referenced:
+    from strongroom_blocks.sources.acceptance import reference_at
+
+    return reference_at(owner, number, kind, text)
+
+
+def _of_kind(kind: type, text: str) -> Referenced:
+    return referenced_class(kind)(text)
 
 
 def _holding(kind: Any, value: Any) -> Any:
@@ -151,7 +162,7 @@ def _holding(kind: Any, value: Any) -> Any:
 @cache
 def referenced_class(kind: type) -> type[Referenced]:
     """The class of references that are instances of ``kind``, too."""
-    return type(f"{kind.__name__}Reference", (Referenced, kind), {"__module__": __name__})
+    return type(f"{kind.__name__}ByReference", (Referenced, kind), {"__module__": __name__})
 
 
 @cache

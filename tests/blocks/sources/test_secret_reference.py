@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, Secret, SecretBytes, SecretStr, Validatio
 from shelf import Shelf
 from strongroom_blocks import Block, SecretDict, encoding, nesting, reveal, schema, secret_from
 from strongroom_blocks.errors import BlockNotSaved, BlockValidationError, SecretAbsent, SecretUnfit
+from strongroom_blocks.sources.acceptance import reference_at
 from strongroom_blocks.sources.registered import using_sources
 from strongroom_blocks.sources.secret_reference import HoldsReferences, Referenced, located, references_in
 from strongroom_registry import Registry, open_registry, using
@@ -578,3 +579,22 @@ def test_a_loaded_block_that_is_given_a_reference_has_changed(registry: Registry
     assert reference_of(block) is None
     block.save("moved", overwrite=True)
     assert Everything.load("moved").token == from_shelf()
+
+
+def test_a_reference_whose_model_nobody_else_finds_is_still_pickled() -> None:
+    class Local(Block, slug="test-reference-local"):
+        raw: SecretBytes
+        pin: Secret[int]
+
+    block = Local(raw=from_shelf(), pin=from_shelf("number"))
+    assert pickle.loads(pickle.dumps(block.raw)).get_secret_value() == b"made-up-text"
+    assert pickle.loads(pickle.dumps(block.pin)).get_secret_value() == "4711"
+
+
+def test_a_reference_of_a_model_that_changed_since_is_a_loose_one() -> None:
+    raw = Everything(raw=from_shelf()).raw
+    number = len(PLACES) + 100
+    for place in (0, number):
+        back = reference_at(Everything, place, SecretDate, "shelf:text")
+        assert back == raw
+        assert back.get_secret_value() == "made-up-text"
