@@ -42,6 +42,9 @@ JSON_SHAPES = {
     "block types SLUG": "`slug` `title` `description` `fields`: a list of `field` `type` `required` `secret` `default` "
     "`description`",
     "labels": "a list of `name` `label` `version` `current`",
+    "import, apply": "a list of `source` `name` `type` `action` (`create`, `update`, `label`, `same`, `skip`, "
+    "`conflict`, `delete`) `version` `reason`; with `--diff` also `changes`, as in `block diff`",
+    "export": "a list of `name` `type` `version` `current` (there it will be) `wanted_by` (the block that refers to it)",
     "run, runs resume": "the run as in `runs ls`",
     "runs ls": "a list of `id` `flow` `name` `state` `state_name` `lost` (its process is gone) `message` `started` "
     "`ended` `seconds` `run_count` `parameters` `blocks` `tags` `entrypoint` `parent`",
