@@ -11,7 +11,9 @@ anything else             shown only
 ========================  ==========================================================================================
 
 A page that speaks of ``LAKE_ENDPOINT`` finds an S3 server there, with a bucket ``lake``. One that speaks of
-``awskms:``, ``aws-sm:`` or ``aws-ssm:`` finds an account of AWS, as ``account.py`` furnishes it. Each finds a keyring.
+``awskms:``, ``aws-sm:`` or ``aws-ssm:`` finds an account of AWS, as ``account.py`` furnishes it. One that speaks of
+``PGHOST`` finds an empty PostgreSQL database, and one that sets ``STRONGROOM_REGISTRY=postgresql…`` has its registry
+there. Each finds a keyring.
 
 ``no-run`` behind the language leaves a fence out; the text has to say why it cannot run everywhere.
 """

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from documentation import account
 from documentation import page as runner
+from documentation.clouds import google_of_the_pages, vault_of_the_pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -44,6 +47,41 @@ def aws(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
+def database(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a page about PostgreSQL: a database, in which the registry lies if the page says so."""
+    text = page.read_text()
+    if "PGHOST" not in text and "STRONGROOM_REGISTRY=postgresql" not in text:
+        return
+    database = request.getfixturevalue("postgres")
+    variables = {
+        "PGHOST": database.server.host,
+        "PGPORT": str(database.server.port),
+        "PGDATABASE": database.name,
+        "PGUSER": database.user,
+        "PGPASSWORD": database.password,
+    }
+    if "STRONGROOM_REGISTRY=postgresql" in text:
+        variables["STRONGROOM_REGISTRY"] = "postgresql://"
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def clouds(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For a page about Vault or Google Cloud: one that has a key and secrets."""
+    text = page.read_text()
+    with ExitStack() as stack:
+        for scheme, running in {
+            r"(init --key vault-transit|secret_from\(\"vault):": vault_of_the_pages,
+            r"(init --key gcpkms|secret_from\(\"gcp-sm):": google_of_the_pages,
+        }.items():
+            if re.search(scheme, text):
+                for name, value in stack.enter_context(running()).items():
+                    monkeypatch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> None:
     """The keyring of a desktop."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "documentation.desk_keyring.DeskKeyring")
@@ -51,7 +89,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-@pytest.mark.usefixtures("lake", "aws", "desk")
+@pytest.mark.usefixtures("lake", "aws", "database", "clouds", "desk")
 def test_every_fence_runs(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "page"
     folder.mkdir()

@@ -223,6 +223,19 @@ class TestMigrations:
         with open_registry(older, create=False) as registry:
             assert registry.verify().ok
 
+    def test_a_role_that_may_not_upgrade_asks_for_the_owner(self, older: str, postgres: PostgresDatabase) -> None:
+        role, password = f"{postgres.name}_app", secrets.token_urlsafe(12)
+        postgres.administer(f"create role {role} login password '{password}'")
+        try:
+            with postgres.connect() as connection:
+                connection.execute(f"grant usage on schema strongroom to {role}")
+                connection.execute(f"grant select on all tables in schema strongroom to {role}")
+                with pytest.raises(StoreUnavailable, match=r"format 1, .*as the owner"):
+                    PostgresStore(postgres.url_for(role, password))
+                assert connection.execute("select count(*) from strongroom.migrations").fetchone() == (1,)
+        finally:
+            postgres.administer(f"drop owned by {role}; drop role {role}")
+
     def test_older_tables_that_were_changed_are_not_upgraded(self, older: str, postgres: PostgresDatabase) -> None:
         with postgres.connect() as connection:
             connection.execute("alter table strongroom.heads add column path text")

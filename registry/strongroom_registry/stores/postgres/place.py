@@ -37,7 +37,10 @@ SELECT set_config('search_path', 'pg_catalog, strongroom, pg_temp', false), set_
 """
 
 _AGAIN = "Another process keeps it locked or busy: try again when it is finished. Nothing was changed."
-_RIGHTS = "Have the owner of the database grant what docs/how-to/postgresql.md names."
+_RIGHTS = (
+    "Have an administrator grant this role USAGE on the schema strongroom and SELECT, INSERT, UPDATE and DELETE on its "
+    "tables; or, to make the registry, CREATE on the database or a schema strongroom of its own."
+)
 _REACHABLE = (
     "See whether the server runs and is reachable from here, and whether user, password and database are right."
 )

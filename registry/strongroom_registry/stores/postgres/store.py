@@ -157,7 +157,13 @@ class PostgresStore:
 
     def _upgrade(self) -> None:
         with self._making() as (connection, version):
-            schema.migrate(connection, version)
+            try:
+                schema.migrate(connection, version)
+            except psycopg.errors.InsufficientPrivilege:
+                raise StoreUnavailable(
+                    f"The registry in {self._place.text} has format {version}, and this role may not upgrade it.",
+                    "Open it once as the owner of its tables.",
+                ) from None
 
     @contextmanager
     def _making(self) -> Iterator[tuple[Connection, int]]:
