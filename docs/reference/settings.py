@@ -24,7 +24,10 @@ What is not set there for the registry can stand in `~/.config/strongroom/config
 
 REGISTRY = {
     "STRONGROOM_HOME": ("`~/.strongroom`", "Where data lie: `registry.db`, `runs.db`, `storage/`. The key does not."),
-    "STRONGROOM_REGISTRY": ("`registry.db` in the home", "The URL of the registry: `sqlite:///path` or `memory:`."),
+    "STRONGROOM_REGISTRY": (
+        "`registry.db` in the home",
+        "The URL of the registry: `sqlite:///path`, [`postgresql://…`](../how-to/postgresql.md) or `memory:`.",
+    ),
     "STRONGROOM_KEY": ("a file in `~/.config/strongroom/keys/`", "Where the key is, see [keys](../how-to/keys.md)."),
     "STRONGROOM_PASSPHRASE": ("asked on a terminal", "The passphrase of a `passphrase:` key."),
     "STRONGROOM_FILE_PASSPHRASE": ("asked on a terminal", "The passphrase of a sealed export or backup."),
