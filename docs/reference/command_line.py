@@ -55,6 +55,17 @@ JSON_SHAPES = {
     "audit ls": "a list of `seq` `at` `actor` `action` `outcome` `name` `version` `label` `message` `count`",
     "audit verify": "`ok` `entries` `first_bad` `problem`",
     "verify": "`ok` `blocks` `versions` `problems`: a list of `name` `version` `error` `problem` `remedy`",
+    "workspace ls": "a list of `name` `used` `changes` `id`",
+    "workspace new, rm": "`name` `id`",
+    "workspace use": "`workspace` `file` `overruled_by` (what STRONGROOM_WORKSPACE says, else null)",
+    "backup make": "`file` `store_id` `made_at` `made_by` `bytes` `workspaces`: a list of `name` `change` `blocks` "
+    "`versions` `audit_entries` `keys` (each `epoch` `provider` `fingerprint`)",
+    "backup verify": "as of `backup make`, and `ok`; each workspace also has `ok` `key_problem` `problems` (each `name` "
+    "`version` `error` `problem`) `anchor_change`",
+    "restore": "as of `backup make`, and `opened` (false with --without-key)",
+    "anchor show": "`place` `kept` `registry` (the last two: `change` `audit_entry` `epoch` `anchor`; null for none)",
+    "anchor check": "`ok` `kept` `registry`",
+    "anchor write": "`place` `kept`",
     "init": "`created` `registry` `key` `workspace` `store_id`",
 }
 

@@ -41,9 +41,11 @@ def keys(text: str) -> list[str]:
     [
         "block ls", "block show prod-crm", "block history prod-crm", "block diff prod-crm@1 prod-crm@1 --all",
         "block types", "block types crm-api", "labels", "audit ls", "audit verify", "verify", "init",
+        "workspace ls", "backup make some.backup", "anchor show",
     ],
 )  # fmt: skip
-def test_the_shapes_are_those_that_the_page_tells(strongroom, crm, script, command):
+def test_the_shapes_are_those_that_the_page_tells(strongroom, crm, script, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     strongroom("block", "label", "prod-crm", "stable")
     shape = json.loads(strongroom(*command.split(), "--json").stdout)
     known = {**script.JSON_SHAPES, "block types crm-api": script.JSON_SHAPES["block types SLUG"]}
