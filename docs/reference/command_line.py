@@ -60,8 +60,8 @@ JSON_SHAPES = {
     "workspace use": "`workspace` `file` `overruled_by` (what STRONGROOM_WORKSPACE says, else null)",
     "backup make": "`file` `store_id` `made_at` `made_by` `bytes` `workspaces`: a list of `name` `change` `blocks` "
     "`versions` `audit_entries` `keys` (each `epoch` `provider` `fingerprint`)",
-    "backup verify": "as of `backup make`, and `ok`; each workspace also has `ok` `key_problem` `problems` (each `name` "
-    "`version` `error` `problem`) `anchor_change`",
+    "backup verify": "as of `backup make`, and `ok`; each workspace also has `ok` `key_problem` `problems` (each "
+    "`name` `version` `error` `problem`) `anchor_change`",
     "restore": "as of `backup make`, and `opened` (false with --without-key)",
     "anchor show": "`place` `kept` `registry` (the last two: `change` `audit_entry` `epoch` `anchor`; null for none)",
     "anchor check": "`ok` `kept` `registry`",
