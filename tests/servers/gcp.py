@@ -16,7 +16,6 @@ from typing import Any
 
 import google_crc32c
 import grpc
-import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.cloud import kms_v1, secretmanager_v1
@@ -186,9 +185,9 @@ def serving(service: str, methods: dict[str, tuple[Any, Any, Any]], behaviour: B
         pool.shutdown()
 
 
-@pytest.fixture
-def kms() -> Iterator[FakeKms]:
-    """A new KMS without keys."""
+@contextmanager
+def fake_kms() -> Iterator[FakeKms]:
+    """Runs a KMS of its own, without keys, while the block lasts."""
     fake = FakeKms()
     methods = {
         "Encrypt": (fake.encrypt, kms_v1.EncryptRequest, kms_v1.EncryptResponse),
@@ -198,9 +197,9 @@ def kms() -> Iterator[FakeKms]:
         yield fake
 
 
-@pytest.fixture
-def secret_manager() -> Iterator[FakeSecretManager]:
-    """A new Secret Manager without secrets."""
+@contextmanager
+def fake_secret_manager() -> Iterator[FakeSecretManager]:
+    """Runs a Secret Manager of its own, without secrets, while the block lasts."""
     fake = FakeSecretManager()
     answer = secretmanager_v1.AccessSecretVersionResponse
     methods = {"AccessSecretVersion": (fake.access, secretmanager_v1.AccessSecretVersionRequest, answer)}

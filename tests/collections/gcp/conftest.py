@@ -1,4 +1,4 @@
-"""No Google login of whoever runs the tests, and the fakes of this folder alone: they load the client libraries."""
+"""No Google login of whoever runs the tests, and the fakes of its services."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers.gcp import FakeKms, FakeSecretManager, kms, secret_manager
+from servers.gcp import FakeKms, FakeSecretManager, fake_kms, fake_secret_manager
 from servers.google_login import GoogleLogin, fake_google_login
 from strongroom_gcp import clients
 
-__all__ = ["kms", "secret_manager"]
+
+@pytest.fixture
+def kms() -> Iterator[FakeKms]:
+    """A new KMS without keys."""
+    with fake_kms() as running:
+        yield running
+
+
+@pytest.fixture
+def secret_manager() -> Iterator[FakeSecretManager]:
+    """A new Secret Manager without secrets."""
+    with fake_secret_manager() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

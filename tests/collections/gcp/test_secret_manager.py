@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from servers.gcp import FakeSecretManager, crc
-from strongroom import Block
+from strongroom import Block, secret_from
 from strongroom.sources import (
     InvalidSecretReference,
     SecretAbsent,
@@ -24,8 +24,8 @@ from strongroom.sources import (
     SourceProblem,
     SourceUnreachable,
 )
+from strongroom.testing import SecretSourceContract
 from strongroom_blocks.sources import registered
-from strongroom_blocks.sources.secret_reference import secret_from
 from strongroom_gcp import GcpCredentials, SecretManagerSource, SecretVersion
 from strongroom_vault import TokenAuth, VaultCredentials
 
@@ -35,6 +35,25 @@ class GoogleCrm(Block):
 
     user: SecretStr
     token: SecretStr
+
+
+class TestContract(SecretSourceContract):
+    absent = "acme/none#token"
+    malformed = ("", "crm", "acme/", "acme/crm@0")
+
+    @pytest.fixture
+    def source(self, at_secret_manager: FakeSecretManager) -> SecretSource:
+        at_secret_manager.put("acme/crm", '{"user": "reader-of-crm", "token": "of-the-reader"}')
+        at_secret_manager.put("acme/blob", b"\xff bytes")
+        return SecretManagerSource()
+
+    @pytest.fixture
+    def secrets(self) -> Mapping[str, str | bytes]:
+        return {
+            "acme/crm#user": "reader-of-crm",
+            "acme/crm@1#token": "of-the-reader",
+            "acme/blob": b"\xff bytes",
+        }
 
 
 @pytest.fixture
@@ -58,9 +77,7 @@ def test_it_is_found_by_its_scheme(at_secret_manager: FakeSecretManager) -> None
 
 def test_fields_of_one_version_are_one_call(at_secret_manager: FakeSecretManager, source: SecretManagerSource) -> None:
     at_secret_manager.put("acme/crm", '{"user": "me", "token": "old"}')
-    at_secret_manager.put(
-        "acme/crm", '{"user": "you", "token": "new", "port": 5432, "a#b": "odd", "deep": [0, "x"]}'
-    )
+    at_secret_manager.put("acme/crm", '{"user": "you", "token": "new", "port": 5432, "a#b": "odd", "deep": [0, "x"]}')
     at_secret_manager.put("acme/blob", b"\xff\x00")
     at_secret_manager.aliases["acme/crm", "stable"] = 1
     wanted = {
@@ -177,20 +194,6 @@ def test_without_a_login_every_reference_is_denied_with_the_remedy() -> None:
     answers = SecretManagerSource().fetch(["acme/a", "acme/b"], timeout=5)
     assert {type(answer) for answer in answers.values()} == {SecretDenied}
     assert "GOOGLE_APPLICATION_CREDENTIALS" in str(answers["acme/a"])
-
-
-def test_threads_share_one_source(at_secret_manager: FakeSecretManager, source: SecretManagerSource) -> None:
-    at_secret_manager.put("acme/crm", "value")
-    answers: list[Any] = []
-    threads = [
-        threading.Thread(target=lambda: answers.append(source.fetch(["acme/crm"], timeout=5)["acme/crm"]))
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == ["value"] * 8
 
 
 @given(

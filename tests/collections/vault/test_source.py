@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from canaries import Plant
 from pydantic import SecretStr
 from servers.hostile import answering, hanging, raw
 from servers.vault import FakeVault
-from strongroom import Block
+from strongroom import Block, secret_from
 from strongroom.sources import (
     InvalidSecretReference,
     SecretAbsent,
@@ -21,6 +22,7 @@ from strongroom.sources import (
     SourceProblem,
     SourceUnreachable,
 )
+from strongroom.testing import SecretSourceContract
 from strongroom_aws import AwsCredentials
 from strongroom_blocks.sources import registered
 from strongroom_vault import AppRoleAuth, TokenAuth, VaultCredentials, VaultSource
@@ -32,6 +34,25 @@ class VaultCrm(Block):
     user: SecretStr
     token: SecretStr
     other: SecretStr
+
+
+class TestContract(SecretSourceContract):
+    absent = "secret/none#token"
+    malformed = ("", "secret", "secret/crm#", "secret/crm@0")
+
+    @pytest.fixture
+    def source(self, login: VaultCredentials, vault: FakeVault) -> SecretSource:
+        vault.put("secret/crm", user="reader-of-crm", token="of-the-reader")
+        vault.put("kv/old", token="of-the-old-engine")
+        return VaultSource(credentials=login)
+
+    @pytest.fixture
+    def secrets(self) -> Mapping[str, str | bytes]:
+        return {
+            "secret/crm#user": "reader-of-crm",
+            "secret/crm@1#token": "of-the-reader",
+            "kv/old#token": "of-the-old-engine",
+        }
 
 
 def problem(source: VaultSource, reference: str, *, timeout: float = 5) -> SourceProblem:
@@ -82,8 +103,6 @@ def test_fields_of_one_secret_are_one_read_and_one_login_serves_all(vault: FakeV
 def test_a_block_that_points_at_vault_reveals_what_stands_there_and_stores_none_of_it(
     at_vault: FakeVault, canary: Plant
 ) -> None:
-    from strongroom_blocks.sources.secret_reference import secret_from
-
     token = canary("token")
     at_vault.put("secret/crm", user="me", token=token)
     at_vault.put("kv/other", value="v")
