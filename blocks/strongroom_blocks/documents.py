@@ -28,7 +28,8 @@ Watcher = Callable[[Reference], None]
 _watchers: list[Watcher] = []
 
 
-def _registry() -> Registry:
+def the_registry() -> Registry:
+    """The registry that is meant where none is named."""
     from strongroom_registry.current import current
 
     return current()
@@ -65,7 +66,7 @@ def save(
     validation.keep_out_of_logs(block)
     own = Redactor()  # a field or message that repeats one of the block's own secrets does not give it away
     own.register(list(validation.plain_secrets(block)))
-    version = _registry().put(
+    version = the_registry().put(
         requested.name,
         type=cls.__block__.slug,
         schema=schema.schema_text(cls),
@@ -97,7 +98,7 @@ def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -
     requested = Reference.parse(reference) if isinstance(reference, str) else reference
     if requested.type in _ALSO_CALLED:
         reference = requested = replace(requested, type=_ALSO_CALLED[requested.type])
-    registry = _registry()
+    registry = the_registry()
     document = _get(registry, reference, requested)
     version = document.version
     actual = _class_of(cls, document)
@@ -185,7 +186,7 @@ def _check_type(cls: type[Block], head: Head) -> None:
 def _named(cls: type[Block], name: str) -> tuple[Registry, str]:
     """The registry and the bare name, after the type has been checked."""
     requested = Reference.parse(name)
-    registry = _registry()
+    registry = the_registry()
     try:
         head = registry.head(requested.name)
     except UnknownDocument:

@@ -14,6 +14,7 @@ StrongroomError (of the registry)
     ├── UnknownField (LookupError)              a path that leads to no field
     ├── InvalidKey (ValueError)                 a path that is no key, or leaves its folder
     ├── InvalidSecretReference (ValueError)     a text that is no reference to a secret, or of no known source
+    ├── RotationNotPossible (ValueError)        a credential that cannot be given a new value in this way
     ├── CheckFailed                             what a block stands for does not work
     │   ├── CheckAbsent                         it is not there
     │   ├── CheckDenied                         it is there and refuses
@@ -113,6 +114,10 @@ class MissingExtra(BlockError, ImportError):
 
 class InvalidSecretReference(BlockError, ValueError):
     """A text that is no reference to a secret, or one of a source that is not installed."""
+
+
+class RotationNotPossible(BlockError, ValueError):
+    """A credential that cannot be given a new value in this way."""
 
 
 class CheckFailed(BlockError):

@@ -138,7 +138,7 @@ class Head:
     """What a document is now: its current version, its labels, its state.
 
     ``generation`` grows when a deleted name is used again, so that a stale compare-and-set cannot win.
-    ``created_at``, ``references`` and ``expires_at`` are those of the current version. ``quarantine`` is the reason why
+    ``schema``, ``created_at``, ``references`` and ``expires_at`` are those of the current version. ``quarantine`` is the reason why
     the row cannot be trusted, where it cannot.
     """
 
@@ -152,6 +152,7 @@ class Head:
     updated_at: datetime | None
     public: bytes = b""
     quarantine: str | None = None
+    schema: str = ""
     created_at: datetime | None = None
     references: tuple[str, ...] = ()
     expires_at: datetime | None = None

@@ -197,6 +197,7 @@ def head_of(head: HeadRecord, current: ProvenVersion) -> Head:
         labels=head.labels,
         updated_at=head.updated_at,
         public=current.public,
+        schema=current.record.schema,
         created_at=current.note.created_at,
         references=current.note.references,
         expires_at=current.note.expires_at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strongroom.cli import block_changing, block_checking, block_reading
+from strongroom.cli import block_changing, block_checking, block_life, block_reading
 from strongroom.cli.teaching import group
 
 
@@ -33,6 +33,11 @@ for _command in (
     block_reading.history,
     block_reading.diff,
     block_checking.check,
+    block_life.used_by,
+    block_life.due,
+    block_life.rotate,
+    block_life.promote,
+    block_life.migrate,
     block_changing.label,
     block_changing.unlabel,
     block_reading.labels,

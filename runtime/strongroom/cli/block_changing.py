@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from strongroom.cli.completion import type_slugs
 from strongroom.cli.confirmation import confirm, yes_option
+from strongroom.cli.durations import DURATION
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import print_json
 from strongroom.cli.references import bare, name_argument, parse
@@ -25,6 +27,10 @@ message_option = click.option(
 )
 
 
+def _moment(expires: timedelta | None) -> datetime | None:
+    return None if expires is None else datetime.now(UTC) + expires
+
+
 def _value_options(function: Any) -> Any:
     for option in reversed((
         click.option(
@@ -36,6 +42,7 @@ def _value_options(function: Any) -> Any:
         click.option("--from-env", metavar="PREFIX_", help="Fields from the variables PREFIX_FIELD."),
         message_option,
         click.option("--label", "labels", multiple=True, help="A label to put on the new version; can be repeated."),
+        click.option("--expires", type=DURATION, metavar="DURATION", help="In how long it stops working, such as 90d."),
     )):  # fmt: skip
         function = option(function)
     return function
@@ -87,6 +94,7 @@ def new(
                 expect=expect,
                 retype=retype,
                 labels=given["labels"],
+                expires_at=_moment(given["expires"]),
             ),
             as_json,
         )
@@ -101,8 +109,9 @@ def new(
 )
 @name_argument
 @_value_options
+@click.option("--pending", is_flag=True, help="Label the new version pending; block promote makes it the current one.")
 @json_option
-def set_(name: str, as_json: bool, **given: Any) -> None:
+def set_(name: str, pending: bool, as_json: bool, **given: Any) -> None:
     """Save a new version of a block with some fields changed.
 
     On a terminal, without any field given, asks for each; Enter keeps it as it is. Fails, and changes nothing, where
@@ -117,7 +126,17 @@ def set_(name: str, as_json: bool, **given: Any) -> None:
         if not values.given and not _may_ask():
             raise CommandError("Nothing to change is given.", "Add --set field=value", Exit.USAGE)
         changed = values.build(ask=_may_ask())
-        _report(changed.save(reference, message=given["message"], expect=number, labels=given["labels"]), as_json)
+        _report(
+            changed.save(
+                reference,
+                message=given["message"],
+                expect=number,
+                labels=given["labels"],
+                expires_at=_moment(given["expires"]),
+                pending=pending,
+            ),
+            as_json,
+        )
 
 
 @command(
@@ -154,14 +173,24 @@ def unlabel(name: str, label: str, as_json: bool) -> None:
     _tell(head, f"{head.name} has no label {label} any more.", as_json)
 
 
-@command("delete", examples='strongroom block delete old-crm -m "replaced by prod-crm"')
+@command(
+    "delete",
+    examples="""
+        strongroom block delete old-crm -m "replaced by prod-crm"
+        strongroom block delete old-aws --cascade    # and the buckets that log in with it
+    """,
+)
 @name_argument
+@click.option("--cascade", is_flag=True, help="Delete the blocks that use it as well, and those that use these.")
 @message_option
 @json_option
-def delete(name: str, message: str, as_json: bool) -> None:
-    """Delete a block. It can be brought back with undelete until it is destroyed."""
+def delete(name: str, cascade: bool, message: str, as_json: bool) -> None:
+    """Delete a block. It can be brought back with undelete until it is destroyed.
+
+    One that others use stays, unless they are to go with it: see block used-by.
+    """
     with opened_registry() as registry:
-        head = registry.delete(bare(name), message=message)
+        head = registry.delete(bare(name), message=message, cascade=cascade)
     _tell(head, f"{head.name} is deleted. Bring it back: strongroom block undelete {head.name}", as_json)
 
 
