@@ -17,6 +17,7 @@ from strongroom_aws.checks import checking, client_for
 from strongroom_aws.credentials import AwsCredentials, MinIOCredentials
 from strongroom_aws.errors import ObjectNotFound
 from strongroom_aws.faults import refusal, told
+from strongroom_aws.reloading import reloading
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -64,6 +65,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
     acheck: ClassVar = async_twin(check)
 
+    @reloading
     def read_path(self, path: str) -> bytes:
         """The content of an object.
 
@@ -75,6 +77,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
     aread_path: ClassVar = async_twin(read_path)
 
+    @reloading
     def write_path(self, path: str, content: bytes) -> str:
         """Write an object, replacing one that is there; returns its key relative to the block's folder."""
         key = self._key(path)
@@ -84,6 +87,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
     awrite_path: ClassVar = async_twin(write_path)
 
+    @reloading
     def upload_from_path(self, from_path: str | Path, to_path: str | None = None) -> str:
         """Upload a file, under its own name unless told otherwise; returns the key. Large ones go in parallel parts."""
         source = Path(from_path)
@@ -115,6 +119,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
     aupload_from_folder: ClassVar = async_twin(upload_from_folder)
 
+    @reloading
     def put_directory(self, local_path: str | Path = ".", to_path: str | None = None) -> int:
         """As :meth:`upload_from_folder`, but returns the number of files."""
         root, folder, client = Path(local_path), join_key(self.bucket_folder, to_path or ""), self._client
@@ -130,6 +135,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
     aput_directory: ClassVar = async_twin(put_directory)
 
+    @reloading
     def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
         """Download an object into a file, which appears when it is complete; returns the file.
 
@@ -169,6 +175,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
     adownload_folder_to_path: ClassVar = async_twin(download_folder_to_path)
 
+    @reloading
     def get_directory(self, from_path: str = "", local_path: str | Path = ".") -> int:
         """As :meth:`download_folder_to_path`, but returns the number of objects."""
         root, prefix, client = Path(local_path), folder_prefix(self._key(from_path)), self._client
@@ -185,6 +192,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
     aget_directory: ClassVar = async_twin(get_directory)
 
+    @reloading
     def list_objects(self, folder: str = "") -> list[StoredObject]:
         """Every object below a folder, at any depth, sorted by key, with keys relative to the block's folder."""
         return sorted(self.iter_objects(folder), key=lambda entry: entry.key)
@@ -196,6 +204,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
         for entry in self._listed(folder_prefix(self._key(folder))):
             yield StoredObject(self._relative(entry.key), entry.size, entry.modified, entry.etag)
 
+    @reloading
     def path_exists(self, path: str) -> bool:
         """Whether there is an object of this key.
 
@@ -213,7 +222,13 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
 
     def delete_objects(self, paths: Iterable[str]) -> list[str]:
         """Delete objects, a thousand in one request; a missing one is no error. Returns the keys asked for."""
-        keys = iter([self._key(path) for path in paths])
+        return self._delete([self._key(path) for path in paths])
+
+    adelete_objects: ClassVar = async_twin(delete_objects)
+
+    @reloading
+    def _delete(self, wanted: list[str]) -> list[str]:
+        keys = iter(wanted)
         deleted: list[str] = []
         while batch := list(islice(keys, _BATCH)):
             with told(self.bucket_name):
@@ -225,8 +240,7 @@ class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
             deleted += map(self._relative, batch)
         return deleted
 
-    adelete_objects: ClassVar = async_twin(delete_objects)
-
+    @reloading
     def copy_object(self, from_path: str, to_path: str, to_bucket: S3Bucket | None = None) -> str:
         """Copy inside the service, whatever the size; returns the new key.
 

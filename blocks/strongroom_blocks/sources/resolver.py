@@ -15,8 +15,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from strongroom_registry.errors import StrongroomError
 
@@ -37,15 +37,24 @@ _log = logging.getLogger("strongroom.sources")
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An answer. ``fresh_until`` and ``stale_until`` are times of the clock, in seconds."""
+    """An answer. ``came``, ``fresh_until`` and ``stale_until`` are times of the clock, in seconds."""
 
-    found: Found
+    found: Found = field(repr=False)
+    came: float
     fresh_until: float
     stale_until: float
 
     @property
     def is_secret(self) -> bool:
         return not isinstance(self.found, StrongroomError)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a process knew of references at a time of the clock."""
+
+    at: float
+    known: Mapping[str, str | bytes | None] = field(repr=False)
 
 
 class _Flight:
@@ -108,6 +117,7 @@ class Resolver:
     def clear(self) -> None:
         """Forget every answer, and take no notice of those that are on their way."""
         self._lock = threading.Lock()
+        self._renewing = threading.Lock()
         self._entries: dict[str, _Entry] = {}
         self._flights: dict[str, _Flight] = {}
 
@@ -147,6 +157,28 @@ class Resolver:
                 self._flights.pop(text, None)
         for scheme in {Address.parse(text).scheme for text in gone}:
             registered.forget(scheme)
+
+    def moment(self, texts: Iterable[str]) -> Moment:
+        """What is known of references now, for :meth:`renew` to compare with."""
+        return Moment(self._clock(), {text: self.known(text) for text in texts})
+
+    def renew(self, texts: Iterable[str], since: Moment | None = None) -> bool:
+        """Fetch anew, unless somebody else did so since a moment.
+
+        :returns: whether any secret that was known is another one now.
+        :raises SourceProblem: a source refused or did not answer. The former secret is no longer used then.
+        """
+        wanted = list(dict.fromkeys(texts))
+        with self._renewing:
+            entries = [entry for text in wanted if (entry := self._entries.get(text)) is not None]
+            former = since.known if since is not None else {text: self.known(text) for text in wanted}
+            if since is None or not any(entry.came > since.at for entry in entries):
+                self.forget(wanted)
+            found = self.answers(wanted)
+        for text, answer in found.items():
+            if isinstance(answer, StrongroomError):
+                raise _told(answer, text)
+        return any(former[text] is not None and former[text] != found[text] for text in wanted)
 
     def _fresh(self, text: str) -> Found | None:
         entry = self._entries.get(text)
@@ -194,16 +226,16 @@ class Resolver:
         now = self._clock()
         if not isinstance(found, StrongroomError):
             redactor.register(found)
-            self._entries[text] = _Entry(found, now + ttl, now + 2 * ttl)
+            self._entries[text] = _Entry(found, now, now + ttl, now + 2 * ttl)
             return
         former = self._entries.get(text)
         usable = former is not None and former.is_secret and now < former.stale_until
         if usable and former is not None and isinstance(found, SourceUnreachable):
             _log.warning("%s What it answered before is used for up to %.0f s.", found.problem, REFUSAL_TTL)
             until = min(now + REFUSAL_TTL, former.stale_until)
-            self._entries[text] = _Entry(former.found, until, former.stale_until)
+            self._entries[text] = _Entry(former.found, former.came, until, former.stale_until)
             return
-        self._entries[text] = _Entry(found, now + REFUSAL_TTL, now)
+        self._entries[text] = _Entry(found, now, now + REFUSAL_TTL, now)
 
     def _sweep(self, kept: str) -> None:
         """Drop what is too old for any use, so that no secret is held for longer than declared."""
@@ -217,6 +249,7 @@ class Resolver:
     def after_fork(self) -> None:
         """A child has what was answered, but not the threads that were asking."""
         self._lock = threading.Lock()
+        self._renewing = threading.Lock()
         self._flights = {}
 
 

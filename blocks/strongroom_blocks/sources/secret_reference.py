@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic import Secret as SecretField
-from strongroom_registry.errors import StrongroomError
 
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.secrets import SECRET_KINDS, STARS, held
@@ -283,21 +282,13 @@ def refresh(value: Any) -> bool:
             connection = connect(crm)
 
     :param value: a block, a secret field of one, or anything that holds some.
-    :returns: whether any secret differs from the one that this process had; False where there is no reference.
+    :returns: whether any secret is another one than this process had; False where it had none.
     :raises SourceProblem: a source refused or did not answer. The former secret is no longer used then.
     """
     from strongroom_blocks.sources.resolver import resolver
 
-    texts = list(dict.fromkeys(reference.text for reference in references_in(value)))
-    if not texts:
-        return False
-    former = {text: resolver.known(text) for text in texts}
-    resolver.forget(texts)
-    found = resolver.answers(texts)
-    for text, answer in found.items():
-        if isinstance(answer, StrongroomError):
-            resolver.reveal(text)
-    return any(found[text] != former[text] for text in texts)
+    texts = [reference.text for reference in references_in(value)]
+    return resolver.renew(texts) if texts else False
 
 
 @cache

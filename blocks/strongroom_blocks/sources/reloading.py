@@ -1,0 +1,35 @@
+"""What to do after a login that failed: the secret may have been rotated since it was fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from strongroom_blocks.sources.secret_reference import Referenced, references_in
+
+T = TypeVar("T")
+
+
+def reloaded(value: Any, call: Callable[[], T], *, refused: type[Exception] | tuple[type[Exception], ...]) -> T:
+    """What ``call`` returns. Where a login is refused, the secrets that ``value`` points at are fetched anew; if any is
+    another one by now, ``call`` is called once more.
+
+    Threads that are refused at the same time fetch once. A value without references is called for once, at no cost.
+
+    :param value: a block, or anything that holds references, whose secrets ``call`` reveals.
+    :param refused: the exceptions that say so.
+    :raises SourceProblem: a source refused or did not answer when it was asked anew.
+    """
+    texts = list(dict.fromkeys(reference.text for reference in references_in(value))) if Referenced.made else []
+    if not texts:
+        return call()
+    from strongroom_blocks.sources.resolver import resolver
+
+    before = resolver.moment(texts)
+    try:
+        return call()
+    except refused as error:
+        refusal = error
+    if not resolver.renew(texts, since=before):
+        raise refusal
+    return call()
