@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from servers.postgres import PostgresDatabase
 from strongroom_registry import Registry, open_registry
 from strongroom_registry.anchor import Anchor, belongs_to
 from strongroom_registry.anchors import AnchorFile, open_anchor_store
@@ -185,6 +186,59 @@ class TestMovingForward:
         with open_registry("memory:") as registry:
             saver(registry)("lake")
         assert not place.exists()
+
+
+class TestRotation:
+    def test_the_anchor_goes_along_and_a_process_that_knew_the_old_key_goes_on(
+        self, url: str, anchor: str, place: Path
+    ) -> None:
+        save_some(url, "lake", "river")
+        with open_registry(url) as running:
+            running.get("lake")
+            with open_registry(url) as other:
+                other.rotate("workspace")
+                assert (kept(place).epoch, kept(place)) == (2, other.anchor())
+            assert running.get("lake").payload == b"payload"
+            saver(running)("sea")
+            assert kept(place) == running.anchor()
+
+    def test_one_that_was_left_behind_in_a_retired_epoch_is_still_believed(
+        self, url: str, anchor: str, place: Path
+    ) -> None:
+        save_some(url, "lake")
+        with open_registry(url, anchor="") as registry:
+            registry.rotate("workspace")
+            registry.rotate("data")
+            wraps = registry.keys()
+            assert {wrap.epoch: wrap.state for wrap in wraps}[1] == "retired"
+        assert kept(place).epoch == 1
+        save_some(url, "river")
+        assert kept(place).epoch == 3
+
+    def test_a_copy_from_before_a_rotation_is_refused(self, url: str, path: Path, anchor: str, tmp_path: Path) -> None:
+        save_some(url, "lake")
+        older = shutil.copytree(path.parent, tmp_path / "older")
+        with open_registry(url) as registry:
+            registry.rotate("workspace")
+        shutil.rmtree(path.parent)
+        shutil.copytree(older, path.parent)
+        with pytest.raises(StoreRolledBack, match="key epoch 2"):
+            open_registry(url)
+
+
+def test_a_registry_in_postgres_has_an_anchor_too(postgres: PostgresDatabase, anchor: str, place: Path) -> None:
+    save_some(postgres.url, "lake")
+    older = kept(place)
+    with open_registry(postgres.url) as registry:
+        saver(registry)("river")
+        assert kept(place) == registry.anchor()
+        registry.check_anchor(older)
+    with postgres.connect() as database:
+        rows = database.execute("SELECT record, mac FROM strongroom.workspaces").fetchone()
+        save_some(postgres.url, "sea")
+        database.execute("UPDATE strongroom.workspaces SET record = %s, mac = %s", rows)
+    with pytest.raises(StoreRolledBack):
+        open_registry(postgres.url)
 
 
 class TestAnAnchorThatIsNone:

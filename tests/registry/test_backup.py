@@ -6,6 +6,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -185,6 +186,26 @@ class TestBackingUpAndRestoring:
         with open_registry(target, workspace="team", key=other) as team:
             assert team.get("lake").payload == b"of the team"
 
+    def test_after_rotations_it_opens_with_the_key_that_counts_now(
+        self, filled: str, path: Path, file: Path, target: str, tmp_path: Path
+    ) -> None:
+        other = f"file:{tmp_path / 'other.key'}"
+        with open_registry(filled) as registry:
+            first = registry.keys()[0].provider
+            registry.rotate("workspace")
+            registry.rotate("data")
+            registry.add_key(other)
+        summary = backed_up(filled, file)
+        [workspace] = summary.workspaces
+        assert {(key.epoch, key.provider) for key in workspace.keys} == {(3, first), (3, other)}
+        for uri in (first, other):
+            assert verify_backup(file, key_uris=[uri]).ok
+        restore_backup(file, target, key_uris=[other])
+        assert dump(file_of(target)) == dump(path)
+        with open_registry(target, key=other) as registry:
+            assert registry.get("lake@stable").payload == b"more"
+            assert registry.verify_audit().ok
+
     def test_an_empty_registry_can_be_backed_up_and_an_unfinished_one_not(
         self, url: str, path: Path, file: Path, target: str
     ) -> None:
@@ -286,6 +307,24 @@ class TestRefusals:
             restore_backup(file, target)
         with open_registry(target) as registry:
             assert registry.list() == []
+
+    def test_a_process_that_is_killed_leaves_an_empty_place(self, filled: str, file: Path, target: str) -> None:
+        """Killed when all rows are written and the transaction has not ended."""
+        code = (
+            "import os, signal, sys; from strongroom_registry import restoring\n"
+            "fill = restoring.fill\n"
+            "def killed(transaction, rows):\n"
+            "    fill(transaction, rows)\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)\n"
+            "restoring.fill = killed\n"
+            "restoring.restore_sealed(sys.argv[1], sys.argv[2])\n"
+        )
+        backed_up(filled, file)
+        killed = subprocess.run([sys.executable, "-c", code, str(file), target], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        with pytest.raises(StoreUnavailable, match="never finished"):
+            open_registry(target, create=False)
+        assert restore_backup(file, target).ok
 
     def test_another_file_is_left_as_it_is(self, filled: str, file: Path, target: str) -> None:
         backed_up(filled, file)
@@ -409,6 +448,19 @@ class TestFilesThatCannotBeWritten:
         backed_up(filled, file)
         assert verify_backup(file).ok
         assert [found.name for found in file.parent.glob("*backup*")] == [file.name]
+
+    def test_a_process_that_is_killed_leaves_no_backup(self, filled: str, file: Path) -> None:
+        code = (
+            "import os, signal, sys; from strongroom_registry import backup; from strongroom_registry.stores import "
+            "open_store\n"
+            "backup.os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "backup.back_up(open_store(sys.argv[1]), sys.argv[2])\n"
+        )
+        killed = subprocess.run([sys.executable, "-c", code, filled, str(file)], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        assert not file.exists()
+        backed_up(filled, file)
+        assert verify_backup(file).ok
 
     def test_one_that_somebody_else_made_meanwhile_stays(
         self, filled: str, file: Path, monkeypatch: pytest.MonkeyPatch
