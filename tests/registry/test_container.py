@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hmac
 import io
 import os
 import secrets
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from canaries import Plant
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 from strongroom_registry.container import (
@@ -219,3 +223,49 @@ def test_a_private_file_replaces_nothing(tmp_path: Path) -> None:
         file.write(b"newer")
     assert path.read_bytes() == b"older"
     assert [entry.name for entry in tmp_path.iterdir() if "out" in entry.name] == ["out"]
+
+
+def read_by_the_book(data: bytes, key: bytes) -> bytes:
+    """The content of a file, by ``docs/spec/export.md`` alone; ``key`` is that of a ``file:`` or ``env:`` provider."""
+
+    def field(rest: bytes) -> tuple[bytes, bytes]:
+        size = int.from_bytes(rest[:4], "big")
+        return rest[4 : 4 + size], rest[4 + size :]
+
+    def framed(*fields: bytes) -> bytes:
+        return b"".join(len(each).to_bytes(4, "big") + each for each in fields)
+
+    def derived(key: bytes, salt: bytes, info: bytes) -> bytes:
+        return HKDF(SHA512(), 32, salt, info).derive(key)
+
+    assert data[:8] == b"SRCT\x01\x01\0\0"
+    size = int.from_bytes(data[8:12], "big")
+    purpose, rest = field(data[12 : 12 + size])
+    file_id, salt, rest = rest[:16], rest[16:48], rest[48:]
+    assert rest[:4] == b"\0\0\0\1"
+    _, rest = field(rest[4:])
+    _, rest = field(rest)
+    wrapped, rest = field(rest)
+    assert rest == b""
+    context = framed(b"strongroom/v1/container-key", purpose, file_id)
+    wrap_key = derived(key, wrapped[8:40], framed(b"strongroom/v1/key-wrap"))
+    file_key = AESGCM(wrap_key).decrypt(
+        wrapped[40:52], wrapped[52:], framed(b"strongroom/v1/key-wrap", wrapped[:52], context)
+    )
+    label = b"strongroom/v1/container-header"
+    mac = hmac.digest(derived(file_key, salt, framed(label)), framed(label, data[: 12 + size]), "sha256")
+    assert data[12 + size : 44 + size] == mac
+    label, rest, content, number = b"strongroom/v1/container-chunk", data[44 + size :], b"", 0
+    cipher = AESGCM(derived(file_key, salt, framed(label)))
+    while rest:
+        chunk, rest = rest[: 65536 + 16], rest[65536 + 16 :]
+        content += cipher.decrypt(number.to_bytes(11, "big") + bytes([not rest]), chunk, framed(label, mac))
+        number += 1
+    return content
+
+
+@pytest.mark.parametrize("size", [0, 5, CHUNK, 2 * CHUNK + 1])
+def test_a_file_is_what_the_specification_says(key: KeyProvider, size: int) -> None:
+    content = secrets.token_bytes(size)
+    kek = bytes.fromhex(os.environ["CONTAINER_KEY"].rpartition(":")[2])
+    assert read_by_the_book(sealed([content], key), kek) == content

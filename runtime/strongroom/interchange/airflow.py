@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from strongroom_blocks.errors import BlockValidationError
+from strongroom_blocks.frames import without_frames
 from strongroom_blocks.types import Connection
 
 from strongroom.errors import UnreadableFile
@@ -50,23 +51,23 @@ def from_environment(environment: Mapping[str, str] = os.environ, *, as_connecti
             yield _variable(variable, _bare(variable), environment[variable])
 
 
-def from_connections(path: str, *, as_connections: bool = False) -> Iterator[Found]:
+@without_frames
+def from_connections(path: str, *, as_connections: bool = False) -> list[Found]:
     """The connections of a file that ``airflow connections export`` or ``list -o json|yaml`` wrote, or that its local
     secrets backend reads: JSON, YAML or ``name=value`` lines.
 
     :raises UnreadableFile: it is no such file.
     """
-    for name, value in _entries(path):
-        yield _connection(f"connection {name}", _bare(name), value, as_connections)
+    return [_connection(f"connection {name}", _bare(name), value, as_connections) for name, value in _entries(path)]
 
 
-def from_variables(path: str) -> Iterator[Found]:
+@without_frames
+def from_variables(path: str) -> list[Found]:
     """The variables of a file that ``airflow variables export`` wrote, or that its local secrets backend reads.
 
     :raises UnreadableFile: it is no such file.
     """
-    for name, value in _entries(path):
-        yield _variable(f"variable {name}", _bare(name), value)
+    return [_variable(f"variable {name}", _bare(name), value) for name, value in _entries(path)]
 
 
 def _bare(name: str) -> str:

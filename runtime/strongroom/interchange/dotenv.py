@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from strongroom_blocks.frames import without_frames
+
 from strongroom.interchange.found import Found, FoundDocument, Skipped
 from strongroom.interchange.strict_reading import read_file
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from dotenv.parser import Binding
 
 
-def from_files(paths: Iterable[str], *, together: str | None = None) -> Iterator[Found]:
+@without_frames
+def from_files(paths: Iterable[str], *, together: str | None = None) -> list[Found]:
     """A secret for each variable, or one secret with all of them.
 
     ``${NAME}`` stands for what the file set before; the environment has no part in it.
@@ -22,15 +25,12 @@ def from_files(paths: Iterable[str], *, together: str | None = None) -> Iterator
     :param together: the name of the one secret, whose value is a mapping.
     :raises UnreadableFile: a file cannot be read.
     """
-    values: dict[str, str] = {}
-    for path in paths:
-        for item in _of_file(path):
-            if together is None or isinstance(item, Skipped):
-                yield item
-            else:
-                values[item.name] = item.fields["value"]
-    if together is not None and values:
-        yield FoundDocument(together, together, "secret", {"value": values})
+    found = [item for path in paths for item in _of_file(path)]
+    values = {item.name: item.fields["value"] for item in found if isinstance(item, FoundDocument)}
+    if together is None or not values:
+        return found
+    skipped = [item for item in found if isinstance(item, Skipped)]
+    return [FoundDocument(together, together, "secret", {"value": values}), *skipped]
 
 
 def _of_file(path: str) -> Iterator[Found]:

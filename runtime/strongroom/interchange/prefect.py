@@ -13,6 +13,7 @@ from typing import Any
 
 from strongroom_blocks import catalog
 from strongroom_blocks.errors import BlockError
+from strongroom_blocks.frames import without_frames
 
 from strongroom.errors import UnreadableFile
 from strongroom.interchange.found import Found, FoundDocument, FoundReference, Skipped
@@ -31,7 +32,8 @@ _HIDDEN = (
 )
 
 
-def from_files(paths: Iterable[str]) -> Iterator[Found]:
+@without_frames
+def from_files(paths: Iterable[str]) -> list[Found]:
     """The block documents in JSON files: one, a list, or an object that holds a list of them as ``results``.
 
     :raises UnreadableFile: a file is no such JSON.
@@ -40,7 +42,7 @@ def from_files(paths: Iterable[str]) -> Iterator[Found]:
     for path in paths:
         for document in _documents(read_json(read_file(path), path), path):
             documents.setdefault(_identity(document), document)
-    yield from _Documents(documents).found()
+    return list(_Documents(documents).found())
 
 
 def _documents(content: Any, path: str) -> list[dict[str, Any]]:

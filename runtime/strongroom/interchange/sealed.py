@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from strongroom_blocks.frames import without_frames
 from strongroom_registry.container import Recipient, open_file, recipient, recipients_of, seal_file
 from strongroom_registry.errors import KeyUnavailable
 from strongroom_registry.keys import KeyProvider
@@ -38,6 +39,7 @@ def write_plain(target: BinaryIO, selection: Selection) -> None:
         target.write(line)
 
 
+@without_frames
 def read_export(path: str, keys: Sequence[str] = ()) -> list[Record]:
     """The versions in an export, sealed or plain; ``-`` is standard input.
 
