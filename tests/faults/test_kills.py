@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from faults import kills
 from faults.figure import Work, broken
 from faults.places import Places
 from faults.story import Step
+from faults.victim import Act
 
 
 def test_what_was_acknowledged_before_a_kill_is_there(work: Work) -> None:
@@ -21,10 +21,9 @@ def test_what_was_acknowledged_before_a_kill_is_there(work: Work) -> None:
 def test_a_process_that_acknowledges_what_it_has_not_done_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lie(place: object, story: Sequence[Step], actor: str, writing: int) -> None:
-        os.write(writing, kills.READY + kills.DONE * len(story))
-        os._exit(0)
+    def lying(story: Sequence[Step]) -> Act:
+        return lambda _, say: [say(number) for number in range(len(story))] and None
 
-    monkeypatch.setattr(kills, "_do", lie)
+    monkeypatch.setattr(kills, "_telling", lying)
     figure = kills.killed(Work(tmp_path, 0.01, 1, Places()), "SQLite", "write", ("put",))
     assert figure.failed == figure.tried > 0
