@@ -13,8 +13,10 @@ from servers.postgres import PostgresDatabase
 from strongroom_registry import open_registry
 from strongroom_registry.errors import StoreForeign, StoreNewer, StoreUnavailable
 from strongroom_registry.stores import Store, open_store, shown
-from strongroom_registry.stores.postgres import PostgresStore, schema
-from strongroom_registry.testing import HEAD, WORKSPACE, StoreContract, fill
+from strongroom_registry.stores.postgres import PostgresStore, schema, transaction
+from strongroom_registry.stores.postgres.transaction import PostgresTransaction
+from strongroom_registry.stores.store import AuditRow, HeadRow, UseRow
+from strongroom_registry.testing import HEAD, VERSION, WORKSPACE, StoreContract, fill
 from strongroom_registry.tree import path_of
 
 from .conftest import saver
@@ -386,20 +388,18 @@ def test_every_connection_is_durable_bounded_in_time_and_sees_our_tables_alone(p
     store.close()
 
 
-def test_what_is_long_comes_in_portions_and_whole(store: PostgresStore) -> None:
-    from strongroom_registry.stores.postgres.transaction import _AT_ONCE
-    from strongroom_registry.stores.store import AuditRow, HeadRow, UseRow
-    from strongroom_registry.testing import VERSION
-
-    count = 2 * _AT_ONCE
+def test_what_is_long_comes_in_portions_and_whole(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 20
+    monkeypatch.setattr(transaction, "_VERSIONS_AT_ONCE", count // 2)
+    monkeypatch.setattr(PostgresTransaction._portions, "__defaults__", (count // 2,))
     names = sorted([f"n{number}" for number in range(count - 1)] + ["lake"])
     heads = [HeadRow(name, name.encode().rjust(16), b"r", b"m", path_of(name)) for name in names if name != "lake"]
-    with store.writing() as transaction:
-        transaction.put_heads(WORKSPACE.id, heads)
-        transaction.put_uses(WORKSPACE.id, [UseRow("lake", name, 1) for name in names])
+    with store.writing() as change:
+        change.put_heads(WORKSPACE.id, heads)
+        change.put_uses(WORKSPACE.id, [UseRow("lake", name, 1) for name in names])
         for number in range(2, count + 1):
-            transaction.put_version(HEAD.document, VERSION._replace(number=number))
-            transaction.append_audit(WORKSPACE.id, AuditRow(number, b"entry", b"mac"))
+            change.put_version(HEAD.document, VERSION._replace(number=number))
+            change.append_audit(WORKSPACE.id, AuditRow(number, b"entry", b"mac"))
     numbers = list(range(1, count + 1))
     with store.reading() as view:
         assert [row.name for row in view.heads(WORKSPACE.id)] == names

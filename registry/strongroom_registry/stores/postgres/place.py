@@ -23,9 +23,12 @@ _DEFAULTS: dict[str, Any] = {
     "client_encoding": "utf8",
 }
 
+# Rows are asked for in the order of an index, a few at a time. Tables that were just filled have no statistics to tell
+# the planner that; it would sort all of them each time.
 _SETTINGS = b"""
 SELECT set_config('search_path', 'pg_catalog, strongroom, pg_temp', false), set_config('row_security', 'off', false),
-    set_config('jit', 'off', false),
+    set_config('jit', 'off', false), set_config('enable_sort', 'off', false),
+    set_config('enable_bitmapscan', 'off', false),
     CASE WHEN current_setting('synchronous_commit') = 'remote_apply' THEN ''
          ELSE set_config('synchronous_commit', 'on', false) END,
     CASE WHEN current_setting('statement_timeout') <> '0' THEN ''

@@ -25,8 +25,12 @@ from strongroom_registry.stores.store import (
 SQL = queries()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_AT_ONCE = 200
-"""How many rows at a time; a version's public projection can have a megabyte."""
+_AT_ONCE = 1000
+"""How many rows at a time."""
+_VERSIONS_AT_ONCE = 100
+"""How many versions at a time, whose public projections can have a megabyte each."""
+_MATCHES_AT_ONCE = 10_000
+"""How many found documents at a time; each time everything is searched."""
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 Row = tuple[Any, ...]
@@ -86,7 +90,8 @@ class PostgresTransaction:
         return map(UseRow._make, rows)
 
     def search(self, workspace: bytes, text: bytes) -> Iterator[HeadRow]:
-        return map(HeadRow._make, self._portions("search", lambda after: (workspace, after, text), "", _next_name))
+        rows = self._portions("search", lambda after: (text, workspace, after), "", _next_name, size=_MATCHES_AT_ONCE)
+        return map(HeadRow._make, rows)
 
     def version(self, document: bytes, number: int) -> VersionRow | None:
         row = self._one("version", (document, number))
@@ -94,13 +99,15 @@ class PostgresTransaction:
 
     def outlines(self, wanted: Iterable[tuple[bytes, int]]) -> Iterator[VersionOutline | None]:
         remaining = iter(wanted)
-        while portion := list(islice(remaining, _AT_ONCE)):
+        while portion := list(islice(remaining, _VERSIONS_AT_ONCE)):
             documents, numbers = zip(*portion, strict=True)
             for row in self._all("outlines", (list(documents), list(numbers))):
                 yield None if row[0] is None else VersionOutline._make(row)
 
     def versions(self, document: bytes) -> Iterator[VersionOutline]:
-        rows = self._portions("versions", lambda first: (document, first), _HIGHEST, lambda row: int(row[0]) - 1)
+        rows = self._portions(
+            "versions", lambda first: (document, first), _HIGHEST, lambda row: int(row[0]) - 1, size=_VERSIONS_AT_ONCE
+        )
         return map(VersionOutline._make, rows)
 
     def node(self, workspace: bytes, path: str) -> bytes | None:
@@ -133,19 +140,27 @@ class PostgresTransaction:
         self._execute("tell", (workspace.hex(),))
 
     def put_heads(self, workspace: bytes, rows: Sequence[HeadRow]) -> None:
-        self._execute_many("put_head", [(workspace, *row) for row in rows])
+        if len(rows) == 1:
+            self._execute("put_head", (workspace, *rows[0]))
+        elif rows:
+            columns = zip(*{row.name: row for row in rows}.values(), strict=True)
+            self._execute("put_heads", (workspace, *map(list, columns)))
 
     def put_version(self, document: bytes, row: VersionRow) -> None:
         self._execute("put_version", (document, *row))
 
     def put_wraps(self, rows: Sequence[WrapRow]) -> None:
-        self._execute_many("put_wrap", [(*row[2:], *row[:2]) for row in rows])
+        if rows:
+            columns = zip(*{row[:2]: row for row in rows}.values(), strict=True)
+            self._execute("put_wraps", tuple(map(list, columns)))
 
     def put_nodes(self, workspace: bytes, nodes: Mapping[str, bytes]) -> None:
-        self._execute_many("put_node", [(workspace, path, node) for path, node in nodes.items()])
+        if nodes:
+            self._execute("put_nodes", (workspace, list(nodes), list(nodes.values())))
 
     def put_uses(self, workspace: bytes, rows: Sequence[UseRow]) -> None:
-        self._execute_many("put_use", [(workspace, *row) for row in rows])
+        if rows:
+            self._execute("put_uses", (workspace, *map(list, zip(*rows, strict=True))))
 
     def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
         self._execute("remove_uses", (workspace, user, number))
@@ -163,22 +178,20 @@ class PostgresTransaction:
     def _execute(self, name: str, parameters: Row) -> None:
         self._connection.execute(SQL[name], parameters)
 
-    def _execute_many(self, name: str, rows: Sequence[Row]) -> None:
-        if len(rows) == 1:
-            self._execute(name, rows[0])
-        elif rows:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(SQL[name], rows)
-
     def _portions(
-        self, name: str, parameters: Callable[[Any], Row], start: object, after: Callable[[Row], object]
+        self,
+        name: str,
+        parameters: Callable[[Any], Row],
+        start: object,
+        after: Callable[[Row], object],
+        size: int = _AT_ONCE,
     ) -> Iterator[Row]:
         """Rows in their order, a portion at a time, until there are no more."""
         first = start
         while True:
-            rows = self._all(name, (*parameters(first), _AT_ONCE))
+            rows = self._all(name, (*parameters(first), size))
             yield from rows
-            if len(rows) < _AT_ONCE:
+            if len(rows) < size:
                 return
             first = after(rows[-1])
 

@@ -62,12 +62,19 @@ SELECT
      WHERE h.workspace = %s AND substring(v.record FROM 1 FOR 4) < %s);
 
 -- name: search
-SELECT name, document, record, mac, path FROM strongroom.heads h WHERE workspace = %s AND name >= %s AND EXISTS (
-    SELECT 1 FROM strongroom.versions v WHERE v.document = h.document AND position(%s IN v.public) > 0
-) ORDER BY name LIMIT %s;
+WITH found AS MATERIALIZED (
+    SELECT DISTINCT document FROM strongroom.versions WHERE position(%s IN public) > 0
+)
+SELECT name, document, record, mac, path FROM strongroom.heads JOIN found USING (document)
+WHERE workspace = %s AND name >= %s ORDER BY name LIMIT %s;
 
 -- name: put_head
 INSERT INTO strongroom.heads (workspace, name, document, record, mac, path) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (workspace, name) DO UPDATE SET record = excluded.record, mac = excluded.mac;
+
+-- name: put_heads
+INSERT INTO strongroom.heads (workspace, name, document, record, mac, path)
+SELECT %s, * FROM unnest(%s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[])
 ON CONFLICT (workspace, name) DO UPDATE SET record = excluded.record, mac = excluded.mac;
 
 -- name: version
@@ -90,8 +97,11 @@ ON CONFLICT (document, number) DO UPDATE SET
     record = excluded.record, mac = excluded.mac, note = excluded.note,
     public = excluded.public, wrap = excluded.wrap, body = excluded.body;
 
--- name: put_wrap
-UPDATE strongroom.versions SET record = %s, mac = %s, wrap = %s WHERE document = %s AND number = %s;
+-- name: put_wraps
+UPDATE strongroom.versions v SET record = w.record, mac = w.mac, wrap = w.wrap
+FROM unnest(%s::bytea[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[])
+    AS w (document, number, record, mac, wrap)
+WHERE v.document = w.document AND v.number = w.number;
 
 -- name: uses
 SELECT used, "user", number FROM strongroom.uses WHERE workspace = %s AND used = %s ORDER BY "user", number;
@@ -100,8 +110,9 @@ SELECT used, "user", number FROM strongroom.uses WHERE workspace = %s AND used =
 SELECT used, "user", number FROM strongroom.uses WHERE workspace = %s AND (used, "user", number) > (%s, %s, %s)
 ORDER BY used, "user", number LIMIT %s;
 
--- name: put_use
-INSERT INTO strongroom.uses (workspace, used, "user", number) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING;
+-- name: put_uses
+INSERT INTO strongroom.uses (workspace, used, "user", number)
+SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::bigint[]) ON CONFLICT DO NOTHING;
 
 -- name: remove_uses
 DELETE FROM strongroom.uses WHERE workspace = %s AND "user" = %s AND number = %s;
@@ -112,8 +123,8 @@ DELETE FROM strongroom.versions WHERE document IN (SELECT document FROM strongro
 -- name: node
 SELECT node FROM strongroom.trie WHERE workspace = %s AND path = %s;
 
--- name: put_node
-INSERT INTO strongroom.trie (workspace, path, node) VALUES (%s, %s, %s)
+-- name: put_nodes
+INSERT INTO strongroom.trie (workspace, path, node) SELECT %s, * FROM unnest(%s::text[], %s::bytea[])
 ON CONFLICT (workspace, path) DO UPDATE SET node = excluded.node;
 
 -- name: audit
