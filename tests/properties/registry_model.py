@@ -32,6 +32,7 @@ from strongroom_registry.errors import (
     UnknownVersion,
     VersionDestroyed,
 )
+from strongroom_registry.workspaces import new_workspace
 
 STEPS = 10_000
 STEPS_OF_ONE = 50
@@ -261,6 +262,8 @@ class StoredMachine(RegistryMachine):
     @initialize()
     def start(self) -> None:
         self.workspace = f"machine-{next(self.numbers)}"
+        opened(self.place).close()  # which makes the registry
+        new_workspace(self.workspace, self.place.url, key=self.place.key)
         super().start()
 
     def open(self) -> Registry:
