@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from strongroom.interchange.plan import Step
 
 STARS = "********"
+LONGEST = 500
 _MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 _STYLES = {"delete": "red", "create": "green", "update": "yellow", "label": "yellow", "skip": "dim", "conflict": "red"}
 _PAST = {
@@ -107,10 +108,15 @@ def _show(name: str, changes: list[Change]) -> None:
 def shape(step: Step) -> dict[str, Any]:
     """A step as ``--json`` documents it."""
     return {
-        "source": plain(step.source),
+        "source": _short(step.source),
         "name": step.name,
         "type": step.type,
         "action": str(step.action),
         "version": step.version,
-        "reason": step.reason,
+        "reason": _short(step.reason),
     }
+
+
+def _short(text: str) -> str:
+    """What others named may have any length."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -211,3 +211,26 @@ def test_pruning(strongroom: Run, crm: str, tmp_path: Path) -> None:
     assert "1 to create, 1 to delete" in strongroom("apply", "-f", str(path), "--prune", "team-*", "--dry-run").stderr
     assert "1 created, 1 deleted." in strongroom("apply", "-f", str(path), "--prune", "team-*").stderr
     assert strongroom("block", "ls", "team-*").stdout.count("team-") == 1
+
+
+def test_what_is_huge_is_told_in_short(strongroom: Run, outside: Path) -> None:
+    strongroom("init")
+    path = outside / "connections.json"
+    path.write_text(json.dumps({"n" * 1_000_000: "x://h", "big": {"conn_type": "x", "password": "p" * 70_000_000}}))
+    assert "64 MiB" in strongroom("import", "airflow", str(path), code=1).stderr
+    path.write_text(json.dumps({"n" * 1_000_000: "x://h", "big": {"conn_type": "x", "password": "p" * 2_000_000}}))
+    rows = json.loads(strongroom("import", "airflow", str(path), "--json").stdout)
+    assert [(row["action"], len(row["name"])) for row in rows] == [("create", 128), ("create", 3)]
+    assert max(len(row["source"]) for row in rows) < 600
+
+
+def test_tricks_with_names_and_control_characters(strongroom: Run, outside: Path) -> None:
+    strongroom("init")
+    path = outside / "connections.json"
+    names = ["../../etc/passwd", "a\0b", "\x1b[31mred", "..", "con/../x"]
+    path.write_text(json.dumps(dict.fromkeys(names, "x://h")))
+    shown = strongroom("import", "airflow", str(path)).stdout
+    assert "\x1b" not in shown
+    assert "\0" not in shown
+    found = [row["name"] for row in json.loads(strongroom("block", "ls", "--json").stdout)]
+    assert found == ["31mred", "a-b", "con-..-x", "etc-passwd"]

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,11 @@ from strongroom.interchange.reimport import planned
 from strongroom.interchange.sealed import read_export, write_plain, write_sealed
 from strongroom.interchange.selection import Selection
 from strongroom_registry import open_registry
-from strongroom_registry.container import recipient
+from strongroom_registry.container import open_file, recipient
 from strongroom_registry.current import using
 from strongroom_registry.errors import IntegrityError, KeyProblem, KeyUnavailable, StrongroomError
-from strongroom_registry.keys import generate_key_file
+from strongroom_registry.keys import EnvKey, generate_key_file
+from strongroom_registry.keys.material import new_key_text
 from strongroom_registry.registry import Registry
 
 from .conftest import Crm, MakeRegistry
@@ -76,9 +79,23 @@ def contents(registry: Registry) -> dict[str, Block]:
         return {head.name: Block.load(head.name) for head in registry.list()}
 
 
+KEY = EnvKey("EXPORT_KEY")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _key() -> Iterator[None]:
+    os.environ["EXPORT_KEY"] = new_key_text()
+    yield
+    del os.environ["EXPORT_KEY"]
+
+
 def exported(registry: Registry, **selection: Any) -> list[Record]:
+    """What an export has of the registry, after it was sealed and opened."""
+    file = io.BytesIO()
     with using(registry):
-        return lines.read(lines.written("w", registry.list()[0].updated_at, Selection(registry, **selection).records()))  # type: ignore[arg-type]
+        write_sealed(file, Selection(registry, **selection), [KEY])
+    file.seek(0)
+    return lines.read(open_file(file, "export", [KEY]))
 
 
 def taken_in(registry: Registry, records: list[Record], **options: Any) -> list[Step]:
