@@ -163,39 +163,58 @@ def guarded(
 
 def keep_out_of_logs(value: Any) -> None:
     """Register every secret that a value holds, so that redaction knows it; have its references fetched together."""
-    for secret in plain_secrets(value):
-        redactor.register(secret)
-    sources = sys.modules.get("strongroom_blocks.sources.secret_reference")
-    if sources is not None and sources.Referenced.made:
-        sources.introduce(sources.references_in(value))
+    references = []
+    for secret in _secrets(value):
+        plain = held(secret)
+        if plain is secret:
+            references.append(secret)
+        else:
+            redactor.register(plain)
+            if not isinstance(plain, str | bytes):
+                references += _references_in(plain)
+    if references:
+        sys.modules["strongroom_blocks.sources.secret_reference"].introduce(references)
 
 
-def plain_secrets(value: Any, depth: int = 0) -> Iterator[Any]:
+def plain_secrets(value: Any) -> Iterator[Any]:
     """The plain value of every secret that ``value`` holds, at any depth; of a reference, if it was fetched already."""
+    for secret in _secrets(value):
+        plain = held(secret)
+        if plain is not secret:
+            yield plain
+        elif (known := _fetched(secret)) is not None:
+            yield known
+
+
+def _secrets(value: Any, depth: int = 0) -> Iterator[Any]:
+    """Every secret that ``value`` holds, at any depth."""
     kind = type(value)
     if kind in _HARMLESS or depth > 64:
         return
     if isinstance(value, SECRET_KINDS):
-        plain = held(value)
-        if plain is not value:
-            yield plain
-        elif (known := _fetched(value)) is not None:
-            yield known
+        yield value
     elif isinstance(value, BaseModel):
         for item in value.__dict__.values():
-            yield from plain_secrets(item, depth + 1)
+            yield from _secrets(item, depth + 1)
         for item in (value.__pydantic_extra__ or {}).values():
-            yield from plain_secrets(item, depth + 1)
+            yield from _secrets(item, depth + 1)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from plain_secrets(key, depth + 1)
-            yield from plain_secrets(item, depth + 1)
+            yield from _secrets(key, depth + 1)
+            yield from _secrets(item, depth + 1)
     elif isinstance(value, list | tuple | set | frozenset):
         for item in value:
-            yield from plain_secrets(item, depth + 1)
+            yield from _secrets(item, depth + 1)
     elif hasattr(value, "__dataclass_fields__"):
         for name in value.__dataclass_fields__:
-            yield from plain_secrets(getattr(value, name, None), depth + 1)
+            yield from _secrets(getattr(value, name, None), depth + 1)
+
+
+def _references_in(plain: Any) -> Iterator[Any]:
+    """The references inside a secret mapping and the like."""
+    sources = sys.modules.get("strongroom_blocks.sources.secret_reference")
+    if sources is not None and sources.holds_reference(plain):
+        yield from sources.references_in(plain)
 
 
 def _fetched(reference: Any) -> str | bytes | None:

@@ -182,10 +182,15 @@ class _Rewriting:
 def _secret_inside(node: dict[str, Any]) -> tuple[type | None, bool]:
     """The secret that a node is for, itself or below functions; and whether it takes any text, or any bytes."""
     bare = True
-    while node.get("type") in _WRAPPERS and node["function"]["type"] == "no-info":
+    while _is_function(node) or (not bare and node.get("type") == "nullable"):
         node, bare = node["schema"], False
     kind = secret_class(node)
     return kind, bare and kind in (SecretStr, SecretBytes)
+
+
+def _is_function(node: dict[str, Any]) -> bool:
+    """Whether this is a function around a value that asks for nothing but the value."""
+    return node.get("type") in _WRAPPERS and node["function"]["type"] == "no-info"
 
 
 def _renewing(node: Any, cls: type) -> Any:

@@ -77,10 +77,11 @@ class _Flight:
         """Ask in a thread of its own, which is left behind if it hangs."""
         context = contextvars.copy_context()
         threading.Thread(
-            target=context.run, args=(self._ask,), name=f"strongroom-source-{self.scheme}", daemon=True
+            target=context.run, args=(self.ask,), name=f"strongroom-source-{self.scheme}", daemon=True
         ).start()
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """Ask here."""
         try:
             source = registered.source_for(self.scheme)
             self.ttl = settings.ttl_of(source)
@@ -207,7 +208,10 @@ class Resolver:
             texts = list(dict.fromkeys([text, *(t for t in along if self._fresh(t) is None)]))
             flight = _Flight(scheme, texts, timeout)
             self._flights.update(dict.fromkeys(texts, flight))
-        flight.start()
+        try:
+            flight.start()
+        except RuntimeError:  # no more threads, or none any more as the interpreter is about to end
+            flight.ask()
         return flight
 
     def _landed(self, flight: _Flight, text: str) -> Found:

@@ -259,7 +259,26 @@ _PLAIN = frozenset({str, int, float, bool, type(None), bytes})
 
 def holds_reference(value: Any) -> bool:
     """Whether a value holds a reference, at any depth. Costs nothing in a process that has none."""
-    return Referenced.made and any(True for _ in references_in(value))
+    return Referenced.made and _holds(value, 0)
+
+
+def _holds(value: Any, depth: int) -> bool:
+    """As ``any(located(value))``, without making up paths: it is asked for every block that is made."""
+    if type(value) in _PLAIN or depth > 64:
+        return False
+    if isinstance(value, Referenced):
+        return True
+    if isinstance(value, SECRET_KINDS):
+        return _holds(held(value), depth + 1)
+    if isinstance(value, Mapping):
+        return any(_holds(item, depth + 1) or _holds(key, depth + 1) for key, item in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(_holds(item, depth + 1) for item in value)
+    if isinstance(value, BaseModel):
+        return _holds(value.__dict__, depth + 1) or _holds(value.__pydantic_extra__, depth + 1)
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        return any(_holds(getattr(value, name, None), depth + 1) for name in value.__dataclass_fields__)
+    return False
 
 
 def introduce(references: Iterable[Referenced]) -> None:

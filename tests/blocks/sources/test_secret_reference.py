@@ -15,7 +15,17 @@ import cloudpickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, Secret, SecretBytes, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    Secret,
+    SecretBytes,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from shelf import Shelf
 from strongroom_blocks import Block, SecretDict, encoding, nesting, reveal, schema, secret_from
 from strongroom_blocks.errors import BlockNotSaved, BlockValidationError, SecretAbsent, SecretUnfit
@@ -109,6 +119,22 @@ class Strict(Block, slug="test-reference-strict"):
         if not value.get_secret_value().isupper():
             raise ValueError(f"{value.get_secret_value()} is not in capitals")
         return value
+
+
+class Waiting(Block, slug="test-reference-waiting"):
+    token: Annotated[
+        SecretStr | None, AfterValidator(lambda value: value and SecretStr(value.get_secret_value().upper()))
+    ] = None
+    seen: Secret[int] | None = None
+
+    @field_validator("seen")
+    @classmethod
+    def _at_once(cls, value: Any, info: ValidationInfo) -> Any:
+        SEEN.append((value, dict(info.data)))
+        return value
+
+
+SEEN: list[tuple[Any, dict[str, Any]]] = []
 
 
 class Defaults(Block, slug="test-reference-defaults"):
@@ -358,6 +384,23 @@ def test_constraints_and_validators_wait_for_the_secret(shelf: Shelf, registry: 
         assert block.token.get_secret_value() == "long enough"
 
 
+def test_validators_wait_for_an_optional_secret_too(shelf: Shelf) -> None:
+    block = Waiting(token=from_shelf())
+    assert not shelf.calls
+    assert block.token is not None
+    assert block.token.get_secret_value() == "MADE-UP-TEXT"
+
+
+def test_a_validator_that_asks_for_more_than_the_value_sees_the_reference(shelf: Shelf) -> None:
+    SEEN.clear()
+    block = Waiting(seen=from_shelf("number"))
+    [(value, others)] = SEEN
+    assert (value, others) == (from_shelf("number"), {"token": None})
+    assert not shelf.calls
+    assert block.seen is not None
+    assert block.seen.get_secret_value() == 4711
+
+
 @pytest.mark.parametrize(
     ("field", "name"),
     [("pin", "text"), ("config", "text"), ("config", "list"), ("headers", "number"), ("names", "json"),
@@ -562,6 +605,7 @@ def test_a_process_without_references_is_not_slowed(monkeypatch: pytest.MonkeyPa
         raise AssertionError("looked for references")
 
     monkeypatch.setattr("strongroom_blocks.sources.secret_reference.located", must_not)
+    monkeypatch.setattr("strongroom_blocks.sources.secret_reference._holds", must_not)
     monkeypatch.setattr("strongroom_blocks.sources.acceptance._accepting", must_not)
     block = Everything(token="x", headers={"a": "b"})
     block.token = SecretStr("y")
