@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,6 +90,12 @@ class TransitKey(RemoteKeyProvider):
         if self._credentials is None:
             with _told(f"{SCHEME}:{self._mount}/{self._name}"):
                 self._credentials = VaultCredentials.from_environment(url=self._address, namespace=self._namespace)
+        if not _is_private(self._credentials.url):
+            raise KeyUnavailable(
+                f"The address of Vault for {SCHEME}:{self._mount}/{self._name} says http of another machine: the "
+                "workspace key would travel in clear.",
+                "Use https, or a Vault Agent or Vault Proxy on this machine.",
+            )
         return self._credentials
 
     @classmethod
@@ -239,6 +246,17 @@ def _parameters(query: str) -> dict[str, str]:
 
 def _is_plain(value: str) -> bool:
     return 0 < len(value) <= 1024 and value.isprintable()
+
+
+def _is_private(address: str) -> bool:
+    """Whether nobody on the way can read what is sent: it goes by TLS, or stays on this machine."""
+    parts = urlsplit(address)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _normal(address: str) -> str:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -291,15 +293,22 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_vault() -> Iterator[FakeVault]:
-    """Runs a Vault of its own while the block lasts."""
+def fake_vault(certificate: Path | None = None) -> Iterator[FakeVault]:
+    """Runs a Vault of its own while the block lasts.
+
+    :param certificate: the file with key and certificate to speak TLS with.
+    """
     vault = FakeVault()
     handler = type("Handler", (_Handler,), {"vault": vault})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    vault.address = f"http://127.0.0.1:{server.server_address[1]}"
+    vault.address = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_address[1]}"
     try:
         yield vault
     finally:

@@ -68,6 +68,22 @@ def test_many_loads_are_one_call_for_the_workspace_key(at_kms: FakeKms, tmp_path
     assert [call.partition(" ")[0] for call in at_kms.behaviour.seen] == ["Decrypt"]
 
 
+def test_a_registry_moves_to_kms(at_kms: FakeKms, tmp_path: Path) -> None:
+    url, file, uri = (
+        f"sqlite:///{tmp_path / 'r.db'}",
+        f"file:{tmp_path / 'keys' / 'first.key'}",
+        f"gcpkms:{at_kms.key()}",
+    )
+    with open_registry(url, key=file) as registry:
+        registry.put("doc", type="secret", schema="1", payload=b"payload")
+        registry.rotate("provider", to=uri)
+    (tmp_path / "keys" / "first.key").unlink()
+    with open_registry(url, key=uri) as registry:
+        assert registry.get("doc").payload == b"payload"
+        registry.rotate("workspace")
+        assert registry.get("doc").payload == b"payload"
+
+
 def test_the_endpoint_of_the_uri_and_of_the_block_lead_to_kms(kms: FakeKms) -> None:
     name = kms.key()
     by_uri = resolve(f"gcpkms:{name}?endpoint={kms.address}")

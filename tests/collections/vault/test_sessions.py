@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import tempfile
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 from canaries import Plant
 from pydantic import SecretStr
+from servers.certificates import certificate_in
 from servers.hostile import hanging
-from servers.vault import FakeVault
+from servers.vault import FakeVault, fake_vault
 from strongroom import Block
 from strongroom.checks import CheckDenied, CheckUnreachable
 from strongroom_vault import AppRoleAuth, KubernetesAuth, TokenAuth, VaultCredentials
@@ -48,6 +50,11 @@ class Time:
 @pytest.fixture
 def time(vault: FakeVault) -> Time:
     return Time(vault)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return certificate_in(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
@@ -173,16 +180,15 @@ def test_a_token_in_a_file_is_read_again_when_vault_agent_changed_it(
 
 def test_a_pod_logs_in_with_its_service_account(vault: FakeVault, crm: str, tmp_path: Path, canary: Plant) -> None:
     jwt = canary(value=vault.kubernetes_role("etl", READ))
-    path = Path("/dev/shm") / f"jwt-{tmp_path.name}"
-    path.write_text(jwt)
-    try:
+    with tempfile.NamedTemporaryFile("w", encoding="ascii") as file:  # where no planted secret is looked for
+        file.write(jwt)
+        file.flush()
+        path = Path(file.name)
         credentials = VaultCredentials(url=vault.address, auth=KubernetesAuth(role="etl", jwt_path=path))
         assert credentials.read_secret("secret/crm") == {"token": "t"}
         wrong = VaultCredentials(url=vault.address, auth=KubernetesAuth(role="other", jwt_path=path))
         with pytest.raises(VaultLoginRefused, match="refused the login at auth/kubernetes/login: permission denied"):
             wrong.get_client()
-    finally:
-        path.unlink()
     nobody = VaultCredentials(url=vault.address, auth=KubernetesAuth(role="etl", jwt_path=tmp_path / "none"))
     with pytest.raises(VaultLoginMissing, match=r"none cannot be read: No such file.*jwt_path"):
         nobody.get_client()
@@ -199,6 +205,25 @@ def test_a_wrong_secret_id_is_told_without_it(vault: FakeVault, canary: Plant) -
     other = VaultCredentials(url=vault.address, auth=AppRoleAuth(role_id="none", mount="elsewhere"))
     with pytest.raises(VaultLoginRefused, match="auth/elsewhere/login: no handler for route"):
         other.get_client()
+
+
+def test_the_certificate_of_vault_is_verified(certificate: Path) -> None:
+    with fake_vault(certificate) as vault:
+        vault.put("secret/crm", token="t")
+        auth = TokenAuth(token=vault.root)
+        trusting = VaultCredentials(url=vault.address, auth=auth, ca_cert_path=certificate.with_name("ca.pem"))
+        assert trusting.read_secret("secret/crm") == {"token": "t"}
+        assert trusting.environment()["VAULT_CACERT"] == str(certificate.with_name("ca.pem"))
+        with pytest.raises(VaultUnreachable, match=r"could not prove who it is.*ca_cert_path"):
+            VaultCredentials(url=vault.address, auth=auth).read_secret("secret/crm")
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_who_says_so_is_not_protected(certificate: Path) -> None:
+    with fake_vault(certificate) as vault:
+        vault.put("secret/crm", token="t")
+        careless = VaultCredentials(url=vault.address, auth=TokenAuth(token=vault.root), verify=False)
+        assert careless.read_secret("secret/crm") == {"token": "t"}
 
 
 def test_a_sealed_vault_and_one_that_is_not_there_are_two_things(vault: FakeVault, nobody_there: str) -> None:

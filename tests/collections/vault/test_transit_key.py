@@ -83,6 +83,17 @@ def test_many_loads_are_one_call_for_the_workspace_key(at_vault: FakeVault, tmp_
     assert at_vault.seen == ["POST transit/decrypt/one"]  # the login was that of the process
 
 
+def test_a_wrap_is_three_calls_and_an_unwrap_one(at_vault: FakeVault, one: TransitKey) -> None:
+    assert at_vault.seen == []
+    wrapped = one.wrap(KEY, CONTEXT)
+    asked = ["decrypt", "encrypt", "decrypt"]  # is it there, wrap, does it bind
+    assert at_vault.seen == ["GET auth/token/lookup-self", *(f"POST transit/{verb}/one" for verb in asked)]
+    at_vault.seen.clear()
+    assert one.fingerprint_for(wrapped) == one.fingerprint
+    assert one.unwrap(wrapped, CONTEXT) == KEY
+    assert at_vault.seen == ["POST transit/decrypt/one"]
+
+
 def test_the_smallest_policy_is_enough(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
     vault.transit.create("one")
     monkeypatch.setenv("VAULT_ADDR", vault.address)
@@ -226,6 +237,39 @@ def test_bytes_of_other_providers_are_refused_without_a_call(
     with pytest.raises(WrongKey):
         one.fingerprint_for(wrapped)
     assert at_vault.seen == []
+
+
+def test_keys_are_sent_to_another_machine_by_tls_alone(at_vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KeyUnavailable, match=r"would travel in clear. Use https"):
+        resolve("vault-transit:transit/one?address=http://vault.example.com:8200").wrap(KEY, CONTEXT)
+    monkeypatch.setenv("VAULT_ADDR", "http://10.0.0.7:8200")
+    with pytest.raises(KeyUnavailable, match="would travel in clear"):
+        resolve("vault-transit:transit/one").wrap(KEY, CONTEXT)
+
+
+def test_a_registry_moves_from_a_key_to_another_and_back(at_vault: FakeVault, tmp_path: Path) -> None:
+    """A file's key, then Vault's beside it, then Vault's alone, then another of Vault's."""
+    for name in ("one", "other"):
+        at_vault.transit.create(name)
+    url, uris = f"sqlite:///{tmp_path / 'r.db'}", [f"vault-transit:transit/{name}" for name in ("one", "other")]
+    with open_registry(url, key=f"file:{tmp_path / 'keys' / 'first.key'}") as registry:
+        registry.put("doc", type="secret", schema="1", payload=b"payload")
+        registry.add_key(uris[0])
+    with open_registry(url, key=uris[0]) as registry:
+        assert registry.get("doc").payload == b"payload"
+        registry.remove_key(f"file:{tmp_path / 'keys' / 'first.key'}")
+        (only,) = registry.keys()
+        assert only.provider == uris[0]
+        at_vault.transit.keys["one"].rotate()
+        registry.rotate("provider")
+        at_vault.transit.keys["one"].min_decryption_version = 2
+        registry.rotate("workspace")
+    with open_registry(url, key=uris[0]) as registry:
+        registry.rotate("provider", to=uris[1])
+    del at_vault.transit.keys["one"]
+    with open_registry(url, key=uris[1]) as registry:
+        assert registry.get("doc").payload == b"payload"
+        assert registry.check_keys()
 
 
 def test_a_failed_wrap_shows_neither_the_key_nor_the_token(
