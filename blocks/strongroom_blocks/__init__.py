@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.secrets import PUBLIC as PUBLIC
     from strongroom_blocks.secrets import SecretDict as SecretDict
     from strongroom_blocks.secrets import reveal as reveal
+    from strongroom_blocks.sources.secret_reference import arefresh as arefresh
     from strongroom_blocks.sources.secret_reference import refresh as refresh
     from strongroom_blocks.sources.secret_reference import secret_from as secret_from
 
@@ -23,6 +24,7 @@ _HOMES = {
     "PRIVATE": "secrets",
     "PUBLIC": "secrets",
     "SecretDict": "secrets",
+    "arefresh": "sources.secret_reference",
     "redactor": "redaction",
     "reference_of": "origin",
     "require_extra": "extras",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strongroom_blocks import Block as Block
     from strongroom_blocks import SecretDict as SecretDict
+    from strongroom_blocks import arefresh as arefresh
     from strongroom_blocks import reference_of as reference_of
     from strongroom_blocks import refresh as refresh
     from strongroom_blocks import require_extra as require_extra
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from strongroom.tasks import task as task
 
 _HOMES = {
-    "strongroom_blocks": ("Block", "SecretDict", "reference_of", "refresh", "require_extra", "secret_from"),
+    "strongroom_blocks": ("Block", "SecretDict", "arefresh", "reference_of", "refresh", "require_extra", "secret_from"),
     "strongroom_blocks.capabilities": ("Database", "ObjectStore", "StoredObject"),
     "strongroom_blocks.errors": ("InvalidKey", "MissingExtra"),
     "strongroom_blocks.object_keys": ("base_name", "folder_prefix", "join_key", "relative_key"),

@@ -17,6 +17,7 @@ from pydantic import Secret as SecretField
 
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.secrets import SECRET_KINDS, STARS, held
+from strongroom_blocks.twins import async_twin
 
 if TYPE_CHECKING:
     from strongroom_blocks.sources.acceptance import Place
@@ -308,6 +309,10 @@ def refresh(value: Any) -> bool:
 
     texts = [reference.text for reference in references_in(value)]
     return resolver.renew(texts) if texts else False
+
+
+arefresh = async_twin(refresh)
+"""The asynchronous twin of :func:`refresh`: also a way to fetch ahead what a task will reveal."""
 
 
 @cache

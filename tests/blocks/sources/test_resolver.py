@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 from shelf import Shelf
-from strongroom_blocks import Block, redactor, refresh, secret_from
+from strongroom_blocks import Block, arefresh, redactor, refresh, secret_from
 from strongroom_blocks.errors import (
     CheckUnreachable,
     InvalidSecretReference,
@@ -262,6 +263,13 @@ class TestRefresh:
         assert api.token.get_secret_value() == "rotated"
         assert refresh(api.token) is False
         assert len(shelf.calls) == 3
+
+    def test_it_has_a_twin(self, shelf: Shelf) -> None:
+        api = Api(token=secret_from("shelf:a"), password="fixed")
+        assert asyncio.run(arefresh(api)) is False
+        shelf.secrets["a"] = "rotated"
+        assert asyncio.run(arefresh(api)) is True
+        assert api.token.get_secret_value() == "rotated"
 
     def test_what_points_at_nothing_is_not_refreshed(self) -> None:
         assert refresh(Api(token="x1", password="x2")) is False
