@@ -30,6 +30,8 @@ class Place(Protocol):
     name: str
     url: str
     key: str
+    options: dict[str, Any]
+    """What a registry is opened with beside these."""
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run a statement past the registry, ``?`` standing for values, and commit."""
@@ -49,7 +51,7 @@ class Place(Protocol):
 
 def opened(place: Place, **options: Any) -> Registry:
     """The registry at a place."""
-    return open_registry(**{"url": place.url, "key": place.key, "actor": "evidence", **options})
+    return open_registry(**{"url": place.url, "key": place.key, "actor": "evidence", **place.options, **options})
 
 
 def tables_of(place: Place) -> list[str]:
@@ -113,6 +115,7 @@ class SqlitePlace:
         self.path = folder / "data" / "registry.db"
         self.url = f"sqlite:///{self.path}"
         self.key = key_file(folder)
+        self.options: dict[str, Any] = {}
         self._kept = folder / "kept"
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -166,6 +169,7 @@ class PostgresPlace:
         self.database = f"e_{secrets.token_hex(8)}"
         self.url = login.url(self.database)
         self.key = key_file(folder)
+        self.options: dict[str, Any] = {}
         self._kept = f"{self.database}_kept"
         self._connected: Any = None
         login.run(f"CREATE DATABASE {self.database}")
