@@ -11,7 +11,8 @@ import pytest
 HEAVY = {
     "boto3", "botocore", "dbt", "duckdb", "pandas", "pyarrow", "numpy", "snowflake", "google", "hvac", "sqlalchemy",
     "fastapi", "starlette", "flask", "aiohttp", "httpx", "requests", "jinja2", "dask", "distributed", "psycopg",
-    "grpc", "strongroom_service", "strongroom_aws", "strongroom_dbt", "strongroom_gcp", "strongroom_vault",
+    "airflow", "grpc", "strongroom_service", "strongroom_airflow", "strongroom_aws", "strongroom_dbt", "strongroom_gcp",
+    "strongroom_vault",
 }  # fmt: skip
 
 
@@ -52,7 +53,9 @@ def test_the_help_of_the_command_line_loads_neither_pydantic_nor_cryptography() 
     assert not {name.partition(".")[0] for name in names} & (HEAVY | {"pydantic", "cryptography", "rich", "sqlite3"})
 
 
-@pytest.mark.parametrize("collection", ["strongroom_aws", "strongroom_dbt", "strongroom_gcp", "strongroom_vault"])
+@pytest.mark.parametrize(
+    "collection", ["strongroom_airflow", "strongroom_aws", "strongroom_dbt", "strongroom_gcp", "strongroom_vault"]
+)
 def test_a_collection_loads_no_sdk(collection: str) -> None:
     names = {name.partition(".")[0] for name in loaded(f"import {collection}")}
     assert names & HEAVY == {collection}

@@ -16,22 +16,23 @@ _lock = Lock()
 _opened: Registry | None = None
 
 
-def current() -> Registry:
+def current(*, create: bool = True) -> Registry:
     """The registry of the innermost :func:`using`, else the one that the settings name, opened once per process.
 
+    :param create: make it, where there is none.
     :raises KeyProblem, StoreProblem: as :func:`~strongroom_registry.open_registry`.
     """
     used = _used.get() or _opened
-    return used if used is not None else _open()
+    return used if used is not None else _open(create)
 
 
-def _open() -> Registry:
+def _open(create: bool) -> Registry:
     global _opened
     from strongroom_registry.opening import open_registry
 
     with _lock:
         if _opened is None:
-            _opened = open_registry()
+            _opened = open_registry(create=create)
         return _opened
 
 
