@@ -93,11 +93,6 @@ class Anchor:
         """The anchor as one line of text; nothing in it is secret."""
         return f"{_PREFIX}{(self.record + self.mac).hex()}"
 
-    def is_of(self, state: StateRecord) -> bool:
-        """Whether it was made of exactly this state."""
-        mine = (self.seq, self.root, self.audit_seq, self.audit_mac)
-        return mine == (state.seq, state.root, state.audit_seq, state.audit_mac)
-
 
 def belongs_to(line: str, store_id: UUID, workspace_id: UUID) -> bool:
     """Whether a line claims to be the anchor of this workspace."""

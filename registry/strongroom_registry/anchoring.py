@@ -70,9 +70,14 @@ class Anchoring:
         :raises AnchorTampered: the anchor was not made with a key of this workspace, or is that of another.
         :raises AuditChainBroken: the audit between the two is not as it was written.
         """
-        if not self.has_passed(anchor, state):
+        passed = self._passed
+        if passed == (anchor, state):
+            return
+        if passed is not None and passed[0] == anchor and passed[1].seq <= state.seq:
+            _check_comes_of(authority, view, state, passed[1])  # what came before that was followed already
+        else:
             check_anchor(authority, view, state, anchor)
-            self._passed = (anchor, state)
+        self._passed = (anchor, state)
 
     def check_writable(self) -> None:
         """Before something is changed or revealed: that the anchor can follow, and nothing is owed to it.
@@ -138,20 +143,25 @@ def check_anchor(authority: Authority, view: View, state: StateRecord, anchor: A
             "older copy of the registry was put back.",
             _IF_RESTORED,
         )
-    if not _comes_of(authority, view, state, anchor):
+    _check_comes_of(authority, view, state, anchor)
+
+
+def _check_comes_of(authority: Authority, view: View, state: StateRecord, earlier: Anchor | StateRecord) -> None:
+    if not _comes_of(authority, view, state, earlier):
         raise StoreRolledBack(
-            f"The workspace {authority.workspace!r} does not go on from change {anchor.seq} as its anchor names it: an "
+            f"The workspace {authority.workspace!r} does not go on from change {earlier.seq} as that was left: an "
             "older copy of the registry was put back, and changed since.",
             _IF_RESTORED,
         )
 
 
-def _comes_of(authority: Authority, view: View, state: StateRecord, anchor: Anchor) -> bool:
-    if anchor.seq == state.seq:
-        return anchor.is_of(state)
-    if anchor.audit_seq > state.audit_seq:
+def _comes_of(authority: Authority, view: View, state: StateRecord, earlier: Anchor | StateRecord) -> bool:
+    if earlier.seq == state.seq:
+        there = (earlier.root, earlier.audit_seq, earlier.audit_mac)
+        return there == (state.root, state.audit_seq, state.audit_mac)
+    if earlier.audit_seq > state.audit_seq:
         return False
-    return proven_mac(authority, view, state, anchor.audit_seq) == anchor.audit_mac
+    return proven_mac(authority, view, state, earlier.audit_seq) == earlier.audit_mac
 
 
 def _is_behind(authority: Authority, kept: Anchor, new: Anchor) -> bool:

@@ -58,6 +58,30 @@ def kept(place: Path) -> Anchor:
     return Anchor.parse(line)
 
 
+Rows = dict[str, list[tuple[object, ...]]]
+
+
+def rows_of(path: Path) -> Rows:
+    """All rows of the tables that change."""
+    with sqlite3.connect(path) as database:
+        rows = {
+            table: list(database.execute(f"SELECT * FROM {table}"))
+            for table in ("workspaces", "heads", "versions", "trie", "audit")
+        }
+    database.close()
+    return rows
+
+
+def rewrite(path: Path, rows: Rows) -> None:
+    """Put all rows back while others have the file open."""
+    with sqlite3.connect(path) as database:
+        for table in reversed(rows):
+            database.execute(f"DELETE FROM {table}")
+        for table, content in rows.items():
+            database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(content[0]))})", content)
+    database.close()
+
+
 Rewind = Callable[[], None]
 
 
@@ -118,6 +142,21 @@ class TestWholeStoreRollback:
         save_some(url, "c", "d", "e")
         with pytest.raises(StoreRolledBack, match="does not go on from change 4"):
             open_registry(url, anchor=anchor)
+
+    def test_a_process_that_only_reads_finds_another_history_too(
+        self, url: str, path: Path, anchor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its anchor is far behind; it goes on from what it has followed."""
+        save_some(url, "lake")
+        with open_registry(url) as reader:
+            monkeypatch.delenv("STRONGROOM_ANCHOR")
+            before = rows_of(path)
+            save_some(url, "river")
+            assert len(reader.list()) == 2
+            rewrite(path, before)
+            save_some(url, "sea", "pond")
+            with pytest.raises(StoreRolledBack, match="does not go on from change 3"):
+                reader.list()
 
     def test_what_was_restored_on_purpose_is_accepted_once_and_watched_again(
         self, url: str, rewind: Rewind, anchor: str, place: Path

@@ -1,4 +1,4 @@
-"""What the shell offers for an unfinished word: names of types, blocks and runs.
+"""What the shell offers for an unfinished word: names of types, blocks and workspaces, ids of runs.
 
 Completion never asks anybody for anything, creates nothing, and offers nothing where something is wrong.
 """
@@ -32,15 +32,25 @@ def _type_slugs() -> Iterable[str]:
 
 
 def _block_names() -> Iterable[str]:
-    import os
-
     from strongroom_registry.opening import open_registry
 
-    scheme, _, _ = os.environ.get("STRONGROOM_KEY", "").partition(":")
-    if scheme not in _AT_HAND:
+    if not _key_is_at_hand():
         return []
     with open_registry(create=False) as registry:
         return [head.name for head in registry.list()]
+
+
+def _workspace_names() -> Iterable[str]:
+    from strongroom_registry.workspaces import list_workspaces
+
+    return [found.name for found in list_workspaces()] if _key_is_at_hand() else []
+
+
+def _key_is_at_hand() -> bool:
+    from strongroom_registry.settings import RegistrySettings
+
+    scheme, _, _ = (RegistrySettings().key or "").partition(":")
+    return scheme in _AT_HAND
 
 
 def _run_ids() -> Iterable[str]:
@@ -52,3 +62,4 @@ def _run_ids() -> Iterable[str]:
 type_slugs = _quietly(_type_slugs)
 block_names = _quietly(_block_names)
 run_ids = _quietly(_run_ids)
+workspace_names = _quietly(_workspace_names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from strongroom.cli.completion import workspace_names
 from strongroom.cli.confirmation import confirm, yes_option
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import Column, listing, print_json
@@ -77,7 +78,7 @@ def ls(as_json: bool) -> None:
         STRONGROOM_WORKSPACE=team-b strongroom block ls      # once
     """,
 )
-@click.argument("name")
+@click.argument("name", shell_complete=workspace_names)
 @json_option
 def use(name: str, as_json: bool) -> None:
     """Work in another workspace from now on, where STRONGROOM_WORKSPACE does not say otherwise.
@@ -107,7 +108,7 @@ def use(name: str, as_json: bool) -> None:
         strongroom workspace rm team-a --force      # with the blocks that are in it
     """,
 )
-@click.argument("name")
+@click.argument("name", shell_complete=workspace_names)
 @click.option("--force", is_flag=True, help="Remove it though there are live blocks in it.")
 @yes_option
 @json_option

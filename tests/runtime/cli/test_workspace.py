@@ -96,3 +96,14 @@ def test_a_configuration_that_nobody_understands_is_told(strongroom, tmp_path, c
     path = tmp_path / "config" / "strongroom" / "config.toml"
     path.write_text('workspce = "team-a"\n')
     assert "workspce" in strongroom("block", "ls", code=1).stderr
+
+
+def test_names_are_completed_where_the_key_is_at_hand(strongroom, tmp_path, crm, monkeypatch):
+    from strongroom.cli.completion import workspace_names
+
+    strongroom("workspace", "new", "team-a")
+    strongroom("workspace", "new", "team-b", "--key", f"file:{tmp_path / 'b.key'}")
+    assert workspace_names(None, None, "") == ["default", "team-a"]
+    path = tmp_path / "config" / "strongroom" / "config.toml"
+    path.write_text('key = "passphrase:"\n')  # which would have to be typed
+    assert workspace_names(None, None, "") == []
