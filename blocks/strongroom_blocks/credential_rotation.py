@@ -18,6 +18,8 @@ from strongroom_registry.document import PENDING
 from strongroom_blocks import documents
 from strongroom_blocks.block import Block
 from strongroom_blocks.capabilities import Checkable
+from strongroom_blocks.errors import RotationNotPossible
+from strongroom_blocks.sources.secret_reference import located
 
 if TYPE_CHECKING:
     from strongroom_registry.document import Version
@@ -71,6 +73,7 @@ def rotate_credential(
     :param lifetime: how long the new value is good, as ``strongroom block due`` tells of it.
     :param at: called before each step.
     :raises StaleExpectation: somebody saved another version meanwhile; the pending one stays pending.
+    :raises RotationNotPossible: what would get a new value is kept elsewhere, and the block only points at it.
     :raises Exception: what a step raised. The current version stays the current one; calling again goes on.
     """
     registry = documents.the_registry()
@@ -81,6 +84,7 @@ def rotate_credential(
         at(Step.CREATE)
         expires_at = datetime.now().astimezone() + lifetime if lifetime is not None else None
         created = rotation.create(current)
+        _refuse_what_is_kept_elsewhere(name, current, created)
         number = created.save(name, message=message, expect=head.current, expires_at=expires_at, pending=True).number
     pending: B = documents.load(Block, f"{name}@{number}")  # type: ignore[assignment]
     at(Step.SET)
@@ -91,3 +95,14 @@ def rotate_credential(
     at(Step.FINISH)
     rotation.finish(current, pending)
     return next(version for version in registry.history(name) if version.number == number)
+
+
+def _refuse_what_is_kept_elsewhere(name: str, current: Block, created: Block) -> None:
+    """A new value in place of a reference would leave what it points at as it was, and out of use."""
+    left = {path for path, _ in located(created)}
+    for path, reference in located(current):
+        if path not in left:
+            raise RotationNotPossible(
+                f'The field "{path}" of "{name}" points at {reference.text}: the credential is kept there.',
+                "Rotate it there; who loads the block gets the new one.",
+            )

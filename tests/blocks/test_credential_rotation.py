@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from servers.postgres import PostgresDatabase
-from strongroom_blocks import Block
+from strongroom_blocks import Block, secret_from
 from strongroom_blocks.credential_rotation import CredentialRotation, Step, rotate_credential
 from strongroom_blocks.errors import CheckDenied, RotationNotPossible
 from strongroom_blocks.types import PostgreSQL
@@ -119,6 +119,16 @@ def test_a_type_without_a_check_asks_for_a_test_of_its_own(service: Service) -> 
     with pytest.raises(NotImplementedError, match="check"):
         rotate_credential("token", Untested(service))
     assert current().head("token").current == 1
+
+
+def test_what_is_kept_elsewhere_is_rotated_there(service: Service) -> None:
+    Token(value=secret_from("env:SERVICE_TOKEN")).save("elsewhere")
+    rotation = TokenRotation(service)
+    with pytest.raises(RotationNotPossible, match='"value" of "elsewhere" points at env:SERVICE_TOKEN'):
+        rotate_credential("elsewhere", rotation)
+    assert rotation.steps == [Step.CREATE]
+    assert Token.load("elsewhere").value == secret_from("env:SERVICE_TOKEN")
+    assert [version.number for version in Token.history("elsewhere")] == [1]
 
 
 def test_what_is_not_there_cannot_be_rotated(service: Service) -> None:
