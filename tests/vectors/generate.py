@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -444,9 +445,10 @@ def record(
     kek: bytes = key("key file"),
     start: bytes = b"SRKW\1\1\0\0",
     provider: str = "file:/keys/test.key",
+    printed: str = "",
 ) -> Vector:
     wrapped = wrapped_key(kek, key(wk), epoch, start)
-    made = {"epoch": epoch, "provider": provider, "fingerprint": fingerprint(kek), "wrapped": wrapped.hex(),
+    made = {"epoch": epoch, "provider": provider, "fingerprint": printed or fingerprint(kek), "wrapped": wrapped.hex(),
             "created_at": CREATED}  # fmt: skip
     return made | {"canary": canary(made, key(wk))}
 
@@ -573,6 +575,54 @@ def passphrases() -> Iterator[Vector]:
     yield one(
         "tag-changed", "One bit of the tag.", by_passphrase() | {"wrapped": flip(wrapped, 127).hex()}, "SealBroken"
     )
+
+
+# --- recovery codes (section 4.6) -----------------------------------------------------------------------------------
+
+RECOVERY = b"strongroom/v1/recovery"
+ONCE = key("once")
+SMALL_ORDER = bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")
+
+
+def public_half(private: bytes) -> bytes:
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def shared(private: bytes, public: bytes) -> bytes:
+    return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(public))
+
+
+def private_half(label: str) -> bytes:
+    return hkdf(key(label)[:20], None, framed(RECOVERY, b"code"))
+
+
+def by_code(
+    parameters: bytes | None = None, kek: bytes | None = None, label: bytes = RECOVERY, **changes: Any
+) -> Vector:
+    """A record that was wrapped for the code of ``recovery``; ``parameters`` and ``kek`` stand for what it gives."""
+    recipient = public_half(private_half("recovery"))
+    given = recipient + public_half(ONCE) if parameters is None else parameters
+    made = hkdf(shared(ONCE, recipient), None, framed(label, given)) if kek is None else kek
+    printed = hkdf(recipient, None, framed(b"strongroom/v1/key-fingerprint"), 16).hex()
+    fields = {"start": b"SRKW\1\4\0\0" + given, "provider": "recovery:", "printed": printed} | changes
+    return record(kek=made, **fields)
+
+
+# --- several wraps and retired epochs (sections 5 and 5.2) ----------------------------------------------------------
+
+
+def retired(
+    wk: str = "workspace 1",
+    epoch: int = 1,
+    under: int = 2,
+    label: bytes = b"strongroom/v1/retired-key",
+    start: bytes = b"SRKW\1\3\0\0",
+    **changes: str,
+) -> Vector:
+    """The record of an epoch that was retired when the key ``workspace <under>`` of that epoch was current."""
+    later = key(f"workspace {under}")
+    said = {"provider": f"epoch:{under}", "printed": key_id(later).hex()} | changes
+    return record(wk, epoch, hkdf(later, None, framed(label)), start, **said)
 
 
 # --- sealed values (section 11) -------------------------------------------------------------------------------------

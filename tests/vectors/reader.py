@@ -4,6 +4,7 @@ It shares no code with the product nor with ``generate.py``: whoever holds the s
 this file shows it. It reads only. A load through it is not in the audit, so it is a proof of the format and no tool.
 """
 
+import base64
 import errno
 import hashlib
 import hmac
@@ -12,11 +13,12 @@ import os
 import sqlite3
 import stat
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -34,8 +36,10 @@ LABEL = {
             "message",
             "body",
             "sealer",
+            "retired-key",
+            "recovery",
         ),
-        *("state", "head", "version", "audit", "trie-path", "trie-node"),
+        *("state", "head", "version", "audit", "anchor", "trie-path", "trie-node"),
     )
 }
 FORMAT = bytes([1, 1, 0, 0])  # version, suite, flags of a wrap, a body and a sealed value
@@ -62,7 +66,7 @@ CREATE TABLE workspace_keys (
     wrapped BLOB NOT NULL,
     canary BLOB NOT NULL,
     created_at INTEGER NOT NULL,  -- microseconds since 1970-01-01 UTC
-    PRIMARY KEY (workspace, epoch)
+    PRIMARY KEY (workspace, epoch, fingerprint)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE heads (
     workspace BLOB NOT NULL REFERENCES workspaces,
@@ -70,7 +74,9 @@ CREATE TABLE heads (
     document BLOB NOT NULL UNIQUE CHECK (length(document) = 16),
     record BLOB NOT NULL,
     mac BLOB NOT NULL,
-    PRIMARY KEY (workspace, name)
+    path TEXT NOT NULL,  -- where it hangs in the trie: the hash of its name
+    PRIMARY KEY (workspace, name),
+    UNIQUE (workspace, path)
 ) STRICT;
 CREATE TABLE versions (
     document BLOB NOT NULL REFERENCES heads (document),
@@ -96,7 +102,23 @@ CREATE TABLE audit (
     mac BLOB NOT NULL,
     PRIMARY KEY (workspace, seq)
 ) STRICT;
+CREATE TABLE uses (
+    workspace BLOB NOT NULL REFERENCES workspaces,
+    used TEXT NOT NULL,
+    user TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (workspace, used, user, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX uses_by_user ON uses (workspace, user, number);
 """  # registry §8
+_PATH = "    path TEXT NOT NULL,  -- where it hangs in the trie: the hash of its name\n"
+_UNIQUE = ",\n    UNIQUE (workspace, path)"
+TABLES_OF_FORMAT_1 = (
+    TABLES[: TABLES.index("CREATE TABLE uses")]
+    .replace("(workspace, epoch, fingerprint)", "(workspace, epoch)")
+    .replace(_PATH, "")
+    .replace(_UNIQUE, "")
+)  # registry §9
 
 
 class Refused(Exception):
@@ -206,12 +228,30 @@ class RawKey:
 
     method = 1
 
-    def __init__(self, kek: bytes) -> None:
-        self._kek = kek
+    def __init__(self, kek: bytes, uri: str = "") -> None:
+        self._kek, self.uri = kek, uri
 
     def kek(self, parameters: bytes) -> bytes:
         """The key; there are no parameters."""
         return self._kek
+
+    def fingerprint_for(self, parameters: bytes) -> str:
+        """What names the key."""
+        return fingerprint(self._kek)
+
+
+class LaterKey(RawKey):
+    """A provider of method 3: the key of the epoch that was current when another was retired (§5.2)."""
+
+    method = 3
+
+    def __init__(self, workspace_key: bytes) -> None:
+        super().__init__(hkdf(workspace_key, None, framed(LABEL["retired-key"]), 32))
+        self._fingerprint = key_id(workspace_key).hex()
+
+    def fingerprint_for(self, parameters: bytes) -> str:
+        """The id of the later key."""
+        return self._fingerprint
 
 
 class Passphrase:
@@ -219,8 +259,8 @@ class Passphrase:
 
     method = 2
 
-    def __init__(self, passphrase: bytes) -> None:
-        self._passphrase = passphrase
+    def __init__(self, passphrase: bytes, uri: str = "passphrase:") -> None:
+        self._passphrase, self.uri = passphrase, uri
 
     def kek(self, parameters: bytes) -> bytes:
         """The key that Argon2id makes with these parameters."""
@@ -234,8 +274,47 @@ class Passphrase:
             secret
         )
 
+    def fingerprint_for(self, parameters: bytes) -> str:
+        """What names the key that these parameters give."""
+        return fingerprint(self.kek(parameters))
 
-Provider = RawKey | Passphrase
+
+class RecoveryCode:
+    """A provider of method 4: the private half of a key pair, as a code on paper (§4.6)."""
+
+    method, uri = 4, "recovery:"
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def _private(self) -> X25519PrivateKey:
+        letters = "".join(self._text.split()).replace("-", "").upper()
+        fits = len(letters) == 40 and not letters.strip("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+        check(fits, "KeyMalformed", "no recovery code")
+        raw = base64.b32decode(letters)
+        secret = raw[:20]
+        check(sha256(framed(LABEL["recovery"], secret))[:5] == raw[20:], "KeyMalformed", "the check of the code")
+        return X25519PrivateKey.from_private_bytes(hkdf(secret, None, framed(LABEL["recovery"], b"code"), 32))
+
+    def recipient(self) -> bytes:
+        """The public half."""
+        return self._private().public_key().public_bytes_raw()
+
+    def fingerprint_for(self, parameters: bytes) -> str:
+        """What names the public half."""
+        return fingerprint(self.recipient())
+
+    def kek(self, parameters: bytes) -> bytes:
+        """What this half and the public one that was made for the wrap have in common."""
+        check(hmac.compare_digest(parameters[:32], self.recipient()), "WrongKey", "wrapped for another code")
+        try:
+            shared = self._private().exchange(X25519PublicKey.from_public_bytes(parameters[32:]))
+        except ValueError:
+            raise Refused("EnvelopeMalformed", "a point of small order") from None
+        return hkdf(shared, None, framed(LABEL["recovery"], parameters), 32)
+
+
+Provider = RawKey | Passphrase | RecoveryCode
 
 
 def costs(parameters: bytes) -> tuple[int, ...]:
@@ -254,28 +333,37 @@ def read_key_file(path: str | Path) -> RawKey:
         found = os.fstat(handle)
         check(stat.S_ISREG(found.st_mode), "KeyMalformed", "no regular file")
         check(found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o077, "KeyExposed", "others can use it")
-        return RawKey(read_key_text(os.read(handle, 100)))
+        return RawKey(read_key_text(os.read(handle, 100)), f"file:{path}")
     finally:
         os.close(handle)
 
 
-def unwrap_workspace_key(provider: Provider, expected: str, wrapped: bytes, context: bytes) -> bytes:
-    """The workspace key out of its wrapped form (§4.4, and 4 to 8 of §5)."""
+PARAMETERS = {1: 0, 2: 28, 3: 0, 4: 64}  # how many bytes a method has between the flags and the salt
+
+
+def parameters_of(provider: Provider, wrapped: bytes) -> bytes:
+    """The parameters of a wrapped key, after the checks of its shape (§4.4)."""
     check(isinstance(wrapped, bytes) and len(wrapped) >= 8 and wrapped[:4] == b"SRKW", "EnvelopeMalformed", "no SRKW")
     check(wrapped[4] == 1 and wrapped[6:8] == b"\0\0", "EnvelopeUnsupported", "version or flags")
-    check(wrapped[5] in (1, 2, 0x80), "EnvelopeUnsupported", "method")
+    check(wrapped[5] in (*PARAMETERS, 0x80), "EnvelopeUnsupported", "method")
     check(wrapped[5] == provider.method, "WrongKey", "wrapped by another kind of provider")
-    end = 8 if provider.method == 1 else 36
-    check(len(wrapped) == 92 + end, "EnvelopeMalformed", "length of the wrapped key")
-    parameters, salt, nonce = wrapped[8:end], wrapped[end : end + 32], wrapped[end + 32 : end + 44]
+    size = PARAMETERS[provider.method]
+    check(len(wrapped) == 100 + size, "EnvelopeMalformed", "length of the wrapped key")
+    parameters = wrapped[8 : 8 + size]
     if provider.method == 2:
         memory, iterations, lanes = costs(parameters)
         inside = 8192 <= memory <= 524288 and 1 <= iterations <= 8 and 1 <= lanes <= 16
         check(inside, "EnvelopeUnsupported", "costs")
-    kek = provider.kek(parameters)
-    check(fingerprint(kek) == expected, "WrongKey", f"{fingerprint(kek)} is not {expected}")
+    return parameters
+
+
+def unwrap_workspace_key(provider: Provider, wrapped: bytes, context: bytes) -> bytes:
+    """The workspace key out of its wrapped form (§4.4, and 7 and 8 of §5)."""
+    parameters = parameters_of(provider, wrapped)
+    end = 8 + len(parameters)
+    salt, nonce = wrapped[end : end + 32], wrapped[end + 32 : end + 44]
     header = wrapped[: end + 44]
-    wrap_key = hkdf(kek, salt, framed(LABEL["key-wrap"]), 32)
+    wrap_key = hkdf(provider.kek(parameters), salt, framed(LABEL["key-wrap"]), 32)
     workspace_key = unseal(wrap_key, nonce, wrapped[end + 44 :], framed(LABEL["key-wrap"], header, context))
     check(len(workspace_key) == 32, "KeyMalformed", "no key of 32 bytes")
     return workspace_key
@@ -304,6 +392,12 @@ class KeyRecord:
             and is_number(self.created_at, 0, 2**64 - 1)
         )
 
+    def retired_under(self) -> int:
+        """The later epoch whose key wrapped this one, 0 for a record of any other kind (§5.2)."""
+        digits = self.provider.removeprefix("epoch:")
+        later = int(digits) if digits != self.provider and digits.isascii() and digits.isdecimal() else 0
+        return later if later > self.epoch else 0
+
 
 class Keyring:
     """The workspace keys of one workspace, each opened and proved before its first use."""
@@ -311,24 +405,53 @@ class Keyring:
     def __init__(self, provider: Provider, store_id: bytes, workspace_id: bytes, records: list[KeyRecord]) -> None:
         check(records, "KeyUnavailable", "the workspace has no key")
         check(all(record.has_shape() for record in records), "EnvelopeMalformed", "shape of a key record")
-        self._records = {record.epoch: record for record in records}
-        check(len(self._records) == len(records), "EnvelopeMalformed", "two records of one epoch")
+        names = {(record.epoch, record.fingerprint) for record in records}
+        check(len(names) == len(records), "EnvelopeMalformed", "two records with one epoch and fingerprint")
+        self._records = records
         self._provider, self.store_id, self.workspace_id = provider, store_id, workspace_id
         self._keys: dict[int, bytes] = {}
-        self.newest = max(self._records)
+        self.newest = max(record.epoch for record in records)
         self.key(self.newest)
 
     def key(self, epoch: int) -> bytes:
-        """The workspace key of an epoch."""
-        if epoch not in self._keys:
-            check(epoch in self._records, "SealBroken", f"no key of epoch {epoch}")
-            self._keys[epoch] = self._open(self._records[epoch])
+        """The workspace key of an epoch: one that was retired is opened by the keys of later ones."""
+        chain: list[KeyRecord] = []
+        while epoch not in self._keys:
+            records = [record for record in self._records if record.epoch == epoch]
+            check(records, "SealBroken", f"no key of epoch {epoch}")
+            retired = [record for record in records if record.retired_under()]
+            if not retired:
+                self._keys[epoch] = self._open(*self._chosen(records))
+                break
+            chain.append(retired[0])
+            epoch = retired[0].retired_under()
+        for record in reversed(chain):
+            provider = LaterKey(self._keys[epoch])
+            parameters = parameters_of(provider, record.wrapped)
+            fits = provider.fingerprint_for(parameters) == record.fingerprint
+            check(fits, "WrongKey", "retired under another key")
+            epoch = record.epoch
+            self._keys[epoch] = self._open(record, provider)
         return self._keys[epoch]
 
-    def _open(self, record: KeyRecord) -> bytes:
+    def _chosen(self, records: list[KeyRecord]) -> tuple[KeyRecord, Provider]:
+        """The record that the provider's key wrapped, those that name the provider first (§5)."""
+        problems = []
+        for record in sorted(records, key=lambda record: record.provider != self._provider.uri):
+            try:
+                found = self._provider.fingerprint_for(parameters_of(self._provider, record.wrapped))
+            except Refused as refused:
+                problems.append(refused)
+                continue
+            if found == record.fingerprint:
+                return record, self._provider
+        check(len(problems) == len(records), "WrongKey", "wrapped by other keys")
+        raise problems[0]
+
+    def _open(self, record: KeyRecord, provider: Provider) -> bytes:
         where = (self.store_id, self.workspace_id, number(record.epoch, 4))
         context = framed(LABEL["workspace-key"], *where)
-        key = unwrap_workspace_key(self._provider, record.fingerprint, record.wrapped, context)
+        key = unwrap_workspace_key(provider, record.wrapped, context)
         said = (record.provider.encode(), record.fingerprint.encode(), record.wrapped, number(record.created_at, 8))
         canary = mac(key, LABEL["canary"], framed(LABEL["canary"], *where, *said))
         check(hmac.compare_digest(canary, record.canary), "SealBroken", "canary")
@@ -484,6 +607,10 @@ class Bytes:
         except UnicodeDecodeError:
             raise Refused(self._error, "text that is no UTF-8") from None
 
+    def more(self) -> bool:
+        """Whether the fields follow that may be left out."""
+        return bool(self._rest)
+
     def end(self) -> None:
         """Nothing may be left."""
         check(not self._rest, self._error, "a record goes on too long")
@@ -501,6 +628,7 @@ class State:
     root: bytes
     audit_seq: int
     audit_mac: bytes
+    oldest: int = 1
 
 
 @dataclass(frozen=True)
@@ -519,6 +647,12 @@ class Head:
     body_hash: bytes
     seq: int
     updated_at: int
+    newest: int = 0
+
+    @property
+    def last(self) -> int:
+        """The number of the newest version, which may wait to become the current one."""
+        return self.newest or self.current
 
     def is_destroyed(self, version: int) -> bool:
         """Whether this version was destroyed."""
@@ -547,6 +681,8 @@ class Note:
     created_at: int
     actor: str
     message: str
+    references: tuple[str, ...] = ()
+    expires_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -572,6 +708,9 @@ def read_state(record: bytes) -> State:
     take = Bytes(record, "HeadTampered")
     head = (take.number(4), take.raw(16), take.raw(16), take.text(), take.number(8), take.raw(32))
     state = State(*head, take.number(8), take.raw(32))
+    if take.more():
+        state = replace(state, oldest=take.number(4))
+        check(1 < state.oldest <= state.epoch, "HeadTampered", "the oldest epoch")
     take.end()
     return state
 
@@ -585,6 +724,9 @@ def read_head(record: bytes) -> Head:
     labels = {take.text(): take.number(8) for _ in range(take.number(4))}
     destroyed = tuple((take.number(8), take.number(8)) for _ in range(take.number(4)))
     head = Head(*start, STATES[state], labels, destroyed, take.raw(32), take.number(8), take.number(8))
+    if take.more():
+        head = replace(head, newest=take.number(8))
+        check(head.newest > head.current, "HeadTampered", "the newest version")
     take.end()
     return head
 
@@ -602,6 +744,9 @@ def read_note(note: bytes) -> Note:
     """A note from its canonical bytes."""
     take = Bytes(note, "VersionTampered")
     read = Note(take.number(8), take.text(), take.text())
+    if take.more():
+        read = replace(read, references=tuple(take.text() for _ in range(take.number(4))), expires_at=take.number(8))
+        check(read.references or read.expires_at, "VersionTampered", "fields that say nothing")
     take.end()
     return read
 
@@ -684,9 +829,10 @@ class Registry:
         (application,) = self._one("PRAGMA application_id")
         check(application == 0x53524D31, "StoreForeign", "no registry")
         (version,) = self._one("PRAGMA user_version")
-        check(version <= 1, "StoreNewer", "a later format")
-        check(version == 1, "StoreForeign", "a format that never was")
-        declared = {" ".join(text.split()) for text in TABLES.split(";") if text.strip()}
+        check(version <= 2, "StoreNewer", "a later format")
+        check(version in (1, 2), "StoreForeign", "a format that never was")
+        text_of_all = TABLES if version == 2 else TABLES_OF_FORMAT_1
+        declared = {" ".join(text.split()) for text in text_of_all.split(";") if text.strip()}
         tables = {text.split()[2]: text for text in declared}
         found = self._rows.execute("SELECT name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
         ours = [(name, " ".join(text.split())) for name, table, text in found if table in tables]
@@ -715,8 +861,11 @@ class Registry:
         """Whether a record is what somebody with the workspace key wrote."""
         if not isinstance(record, bytes) or not isinstance(its_mac, bytes):
             return False
+        epoch = int.from_bytes(record[:4], "big")
+        if purpose in ("head", "version") and epoch < self.state.oldest:
+            return False
         try:
-            key = self.keyring.key(int.from_bytes(record[:4], "big"))
+            key = self.keyring.key(epoch)
         except Refused as refused:
             if refused.error != "SealBroken":
                 raise
@@ -803,7 +952,7 @@ class Registry:
     def history(self, name: str) -> list[tuple[VersionRecord, Note, bytes]]:
         """Record, note and public projection of all versions of a document, the oldest first."""
         head = self.head(name)
-        return [self._version(head, version)[:3] for version in range(1, head.current + 1)]
+        return [self._version(head, version)[:3] for version in range(1, head.last + 1)]
 
     def get(self, name: str, version: int | str | None = None) -> Document:
         """Open a version (§4.3): the current one, one by number, or one by label."""
@@ -815,7 +964,7 @@ class Registry:
             version = head.labels[version]
         elif version is None:
             version = head.current
-        check(1 <= version <= head.current, "UnknownVersion", f"{name}@{version}")
+        check(1 <= version <= head.last, "UnknownVersion", f"{name}@{version}")
         check(not head.is_destroyed(version), "VersionDestroyed", f"{name}@{version}")
         check(version >= head.first, "DocumentDeleted", f"{name}@{version}")
         record, note, public, wrap, body = self._version(head, version)
