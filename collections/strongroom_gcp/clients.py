@@ -78,7 +78,7 @@ def credentials_of(login: Login) -> tuple[Credentials, str | None]:
     :raises MissingExtra: Google's libraries are not installed.
     """
     require_extra("google.auth", extra="gcp")
-    found, project = asked("Google Cloud", lambda: _source(login))
+    found, project = asked("this login", lambda: _source(login))
     if not login.impersonate:
         return found, project
     from google.auth import impersonated_credentials
@@ -185,7 +185,7 @@ def _made(service: Service, login: Login | None, endpoint: Endpoint | None) -> A
         return make(transport=getattr(transports, service.transport)(channel=channel))
     found, _ = credentials_of(login)
     options = {"api_endpoint": endpoint.target} if endpoint is not None else None
-    return asked("Google Cloud", lambda: make(credentials=found, client_options=options))
+    return asked("this login", lambda: make(credentials=found, client_options=options))
 
 
 def _keep_bodies_out_of_logs(service: Service) -> None:

@@ -81,7 +81,7 @@ class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
         from google.auth.transport.requests import Request
 
         request: Any = Request()
-        asked("Google Cloud", lambda: found.refresh(request))
+        asked("this login", lambda: found.refresh(request))
         token = str(found.token)
         redactor.register(token)
         return token
@@ -120,7 +120,7 @@ class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
             def request(*args: Any, **more: Any) -> Any:
                 return session(*args, **more | {"timeout": timeout})
 
-            asked("Google Cloud", lambda: found.refresh(request))
+            asked("this login", lambda: found.refresh(request))
         except GcpUnreachable as exc:
             raise CheckUnreachable(exc.problem, exc.remedy) from None
         except (GcpLoginProblem, GcpDenied) as exc:

@@ -72,7 +72,7 @@ def _of_login(exc: BaseException, what: str) -> GcpError:
         )
     if isinstance(exc, auth.DefaultCredentialsError | auth.MalformedError):
         return GcpLoginMissing(
-            f"No usable credentials of Google Cloud were found for {what}.",
+            "No usable credentials of Google Cloud were found.",
             "Set GOOGLE_APPLICATION_CREDENTIALS to a service account's file, run "
             "`gcloud auth application-default login`, or name a GcpCredentials block.",
         )

@@ -84,7 +84,10 @@ class GcpKmsKey(RemoteKeyProvider):
             raise InvalidKeyUri(f"The endpoint in a key URI that starts with 'gcpkms:' {exc}.", _WRITE) from None
 
     def _encrypt(self, plaintext: bytes, bound: bytes) -> bytes:
-        return self._told(lambda: self._asked_to_encrypt(plaintext, bound))
+        try:
+            return self._told(lambda: self._asked_to_encrypt(plaintext, bound))
+        except _Refused as exc:
+            raise KeyUnavailable(exc.problem, "Name a symmetric key, whose purpose is ENCRYPT_DECRYPT.") from None
 
     def _asked_to_encrypt(self, plaintext: bytes, bound: bytes) -> bytes:
         answer = self._ask(
@@ -102,8 +105,12 @@ class GcpKmsKey(RemoteKeyProvider):
     def _decrypt(self, ciphertext: bytes, bound: bytes) -> bytes:
         try:
             return self._told(lambda: self._asked_to_decrypt(ciphertext, bound))
-        except _NotOpened as exc:
-            raise SealBroken(exc.problem, exc.remedy) from None
+        except _Refused:
+            raise SealBroken(
+                f"The wrapped workspace key does not open with {self.uri}: it was changed, or belongs to another "
+                "registry, workspace or epoch.",
+                "Restore the registry from a backup.",
+            ) from None
 
     def _asked_to_decrypt(self, ciphertext: bytes, bound: bytes) -> bytes:
         answer = self._ask(
@@ -127,7 +134,7 @@ class GcpKmsKey(RemoteKeyProvider):
         try:
             outcome: bytes | KeyProblem = call()
         except GcpError as exc:
-            outcome = _explained(exc, self.uri)
+            outcome = _explained(exc)
         except StrongroomError as exc:  # settings that make no sense, a client that is not installed
             outcome = KeyUnavailable(exc.problem, exc.remedy)
         if isinstance(outcome, KeyProblem):
@@ -135,11 +142,11 @@ class GcpKmsKey(RemoteKeyProvider):
         return outcome
 
 
-class _NotOpened(KeyProblem):
-    """KMS has the key, and does not open the ciphertext with it."""
+class _Refused(KeyProblem):
+    """KMS has the key, and refuses what it was asked to do with it."""
 
 
-def _explained(exc: GcpError, uri: str) -> KeyProblem:
+def _explained(exc: GcpError) -> KeyProblem:
     if isinstance(exc, GcpDenied):
         return KeyDenied(
             exc.problem,
@@ -155,9 +162,5 @@ def _explained(exc: GcpError, uri: str) -> KeyProblem:
     if isinstance(exc, GcpUnreachable):
         return KeyServiceUnreachable(exc.problem, exc.remedy)
     if isinstance(exc, GcpRefused):
-        return _NotOpened(
-            f"The wrapped workspace key does not open with {uri}: it was changed, or belongs to another registry, "
-            "workspace or epoch.",
-            "Restore the registry from a backup.",
-        )
+        return _Refused(exc.problem, exc.remedy)
     return KeyUnavailable(exc.problem, exc.remedy)

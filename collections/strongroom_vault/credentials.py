@@ -149,8 +149,14 @@ class VaultCredentials(Block, slug="vault-credentials", title="Vault Credentials
     def session(self) -> VaultSession:
         """The process' session for this login. Nothing is sent yet.
 
+        :raises VaultLoginMissing: the authorities' certificates are not where ``ca_cert_path`` says.
         :raises MissingExtra: hvac is not installed.
         """
+        if self.ca_cert_path and not self.ca_cert_path.expanduser().exists():
+            raise VaultLoginMissing(
+                f"There are no certificates at {self.ca_cert_path}.",
+                "Correct ca_cert_path of the Vault credentials, or VAULT_CACERT.",
+            )
         authorities = str(self.ca_cert_path.expanduser()) if self.ca_cert_path else self.verify
         return session_for(Login(self.url, self.auth, self.namespace, authorities, self.timeout_seconds))
 

@@ -23,17 +23,18 @@ def read(session: VaultSession, path: str, version: int | None = None) -> Secret
     :raises VaultError: Vault does not answer, or says no.
     """
     path = _checked(path)
+    problems: list[VaultError] = []
     for mount, engine in _candidates(session, path):
         try:
             found = _read_from(session, engine, mount, path[len(mount) :], version)
         except (VaultAbsent, VaultDenied) as exc:
-            if mount in session.mounts:
-                raise
-            problem: VaultError = exc
+            problems.append(exc)
             continue
         session.mounts[mount] = engine
         return found
-    raise type(problem)(problem.problem, problem.remedy) from None
+    # The path of the other engine version is denied as well where a policy names what it allows.
+    problem = next((it for it in problems if isinstance(it, VaultAbsent)), problems[0])
+    raise type(problem)(problem.problem, problem.remedy)
 
 
 def walk(session: VaultSession, prefix: str) -> Iterator[tuple[str, Secret | VaultError]]:
@@ -113,7 +114,7 @@ def _mount_to_walk(session: VaultSession, path: str) -> tuple[str, int]:
 
 
 def _known(session: VaultSession, path: str) -> tuple[str, int] | None:
-    return next(((mount, engine) for mount, engine in session.mounts.items() if path.startswith(mount)), None)
+    return next(((mount, engine) for mount, engine in tuple(session.mounts.items()) if path.startswith(mount)), None)
 
 
 def _told(session: VaultSession, path: str) -> tuple[str, int] | None:

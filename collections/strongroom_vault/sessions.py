@@ -12,7 +12,8 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -81,7 +82,7 @@ class VaultSession:
 
         :raises VaultError: it cannot be done.
         """
-        with self._lock:
+        with self._alone():
             if self._grant is None:
                 self._log_in()
             elif self._is_due(self._grant):
@@ -93,13 +94,25 @@ class VaultSession:
         Asks Vault first whether the token is still good, since most denials are about rights, and a login for each of
         them would be a storm.
         """
-        with self._lock:
+        with self._alone():
             if self.client.token != used:
                 return True  # another thread did
             if self._is_accepted() or not self.login.auth.has_another(used):
                 return False
             self._log_in()
             return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread logs in at a time; the others do not wait for longer than a request may take."""
+        if not self._lock.acquire(timeout=self.login.timeout_seconds):
+            raise VaultUnreachable(
+                "Another thread waits for Vault to answer its login.", "Check the network, and the address of Vault."
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _log_in(self) -> None:
         self._grant, self.client.token = None, ""

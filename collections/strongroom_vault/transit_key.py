@@ -114,10 +114,13 @@ class TransitKey(RemoteKeyProvider):
         )
 
     def _encrypt(self, plaintext: bytes, bound: bytes) -> bytes:
-        with _told(self.uri):
-            self._check_it_exists(bound)
-            answer = self._ask("encrypt_data", bound, plaintext=base64.b64encode(plaintext).decode())
-            text = _CIPHERTEXT.fullmatch(str(answer.get("ciphertext")))
+        try:
+            with _told(self.uri):
+                self._check_it_exists(bound)
+                answer = self._ask("encrypt_data", bound, plaintext=base64.b64encode(plaintext).decode())
+        except _Refused as exc:
+            raise KeyUnavailable(f"{self.uri} cannot wrap a key: {exc.problem}", exc.remedy) from None
+        text = _CIPHERTEXT.fullmatch(str(answer.get("ciphertext")))
         if text is None:
             raise KeyUnavailable(f"What {self.uri} encrypted is no ciphertext of transit's.", "Use a symmetric key.")
         self._check_it_binds(text[0], bound)
@@ -129,8 +132,12 @@ class TransitKey(RemoteKeyProvider):
         try:
             with _told(self.uri):
                 plaintext = str(self._ask("decrypt_data", bound, ciphertext=text).get("plaintext"))
-        except _NotOpened as exc:
-            raise SealBroken(exc.problem, exc.remedy) from None
+        except _Refused:
+            raise SealBroken(
+                f"The wrapped workspace key does not open with {self.uri}: it was changed, belongs to another "
+                "registry, workspace or epoch, or the key in Vault was made anew.",
+                "Restore the key from Vault's backup, or the registry from its own.",
+            ) from None
         try:
             return base64.b64decode(plaintext, validate=True)
         except binascii.Error:
@@ -148,7 +155,7 @@ class TransitKey(RemoteKeyProvider):
         try:
             with _told(self.uri):
                 self._ask("decrypt_data", bound + b"elsewhere", ciphertext=text)
-        except _NotOpened:
+        except _Refused:
             return
         raise KeyUnavailable(
             f"The key {self.uri} does not bind what it wraps to its place: this Vault ignores associated data.",
@@ -166,8 +173,8 @@ class TransitKey(RemoteKeyProvider):
         return field_of(answer, "data")
 
 
-class _NotOpened(KeyProblem):
-    """Vault has the key, and does not open the ciphertext with it."""
+class _Refused(KeyProblem):
+    """Vault has the key, and refuses what it was asked to do with it."""
 
 
 @contextmanager
@@ -223,11 +230,7 @@ def _refused(exc: VaultError, uri: str) -> KeyProblem:
         )
     if "missing 'context'" in exc.problem or "non-AEAD" in exc.problem:
         return KeyUnavailable(f"{uri} cannot bind: {exc.problem}", "Use a key of type aes256-gcm96.")
-    return _NotOpened(
-        f"The wrapped workspace key does not open with {uri}: it was changed, belongs to another registry, workspace "
-        "or epoch, or the key in Vault was made anew.",
-        "Restore the key from Vault's backup, or the registry from its own.",
-    )
+    return _Refused(exc.problem, exc.remedy)
 
 
 def _parameters(query: str) -> dict[str, str]:

@@ -87,6 +87,12 @@ def plain_session() -> requests.Session:
     return session
 
 
+def _is_own(url: str) -> bool:
+    """Whether it is a login, or what a token asks about itself: what keeping logged in is made of."""
+    path = url.strip("/")
+    return path.startswith("v1/auth/") and path.endswith(("/login", "/lookup-self", "/renew-self"))
+
+
 class SessionAdapter(hvac.adapters.JSONAdapter):
     """hvac's adapter, which keeps its session logged in, follows no redirect, and raises our errors."""
 
@@ -96,7 +102,7 @@ class SessionAdapter(hvac.adapters.JSONAdapter):
 
     def request(self, method: str, url: str, *args: Any, **keywords: Any) -> Any:
         with told(method, url, self.base_uri):
-            if url.lstrip("/").startswith("v1/auth/"):  # logins, and what a token asks about itself
+            if _is_own(url):
                 return self._once(method, url, *args, **keywords)
             self._owner.keep_logged_in()
             used = self.token or ""

@@ -112,6 +112,7 @@ class FakeVault:
     roles: dict[str, Role] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     """Each request as ``METHOD path``, in order."""
+    connections: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
     root: str = ""
 
@@ -262,6 +263,10 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     vault: FakeVault
+
+    def setup(self) -> None:
+        super().setup()
+        self.vault.connections += 1
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)

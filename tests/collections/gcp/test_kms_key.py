@@ -19,6 +19,7 @@ from strongroom.keys import (
     KeyAbsent,
     KeyDenied,
     KeyServiceUnreachable,
+    KeyUnavailable,
     SealBroken,
     WrongKey,
 )
@@ -134,6 +135,14 @@ def test_each_way_in_which_kms_says_no_has_its_own_error(
         assert "<html>" not in str(caught.value)
     at_kms.behaviour.failure = None
     assert one.unwrap(wrapped, CONTEXT) == KEY
+
+
+@pytest.mark.parametrize("status", ["INVALID_ARGUMENT", "FAILED_PRECONDITION"])
+def test_a_key_of_another_purpose_cannot_wrap(at_kms: FakeKms, one: GcpKmsKey, status: str) -> None:
+    at_kms.behaviour.failure, at_kms.behaviour.said = grpc.StatusCode[status], "purpose is ASYMMETRIC_SIGN"
+    with pytest.raises(KeyUnavailable, match=r"ASYMMETRIC_SIGN. Name a symmetric key") as caught:
+        one.wrap(KEY, CONTEXT)
+    assert type(caught.value) is KeyUnavailable
 
 
 @pytest.mark.usefixtures("short")

@@ -218,6 +218,34 @@ def test_the_certificate_of_vault_is_verified(certificate: Path) -> None:
             VaultCredentials(url=vault.address, auth=auth).read_secret("secret/crm")
 
 
+def test_certificates_that_are_not_there_are_named(vault: FakeVault, tmp_path: Path) -> None:
+    with pytest.raises(VaultLoginMissing, match=r"no certificates at .*none.pem.*VAULT_CACERT"):
+        VaultCredentials(
+            url=vault.address, auth=TokenAuth(token=vault.root), ca_cert_path=tmp_path / "none.pem"
+        ).get_client()
+
+
+def test_threads_do_not_queue_for_a_login_that_hangs() -> None:
+    with hanging() as address:
+        credentials = VaultCredentials(url=address, auth=TokenAuth(token=secrets.token_hex()), timeout_seconds=0.3)
+
+        def attempt() -> str:
+            with pytest.raises(VaultUnreachable) as caught:
+                credentials.get_client()
+            return caught.value.problem
+
+        with ThreadPoolExecutor(6) as pool:
+            told = [future.result() for future in [pool.submit(attempt) for _ in range(6)]]
+    assert "Another thread waits for Vault to answer its login." in told
+
+
+def test_connections_are_kept(vault: FakeVault, login: VaultCredentials) -> None:
+    vault.put("secret/crm", token="t")
+    for _ in range(5):
+        login.read_secret("secret/crm")
+    assert vault.connections == 1
+
+
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_who_says_so_is_not_protected(certificate: Path) -> None:
     with fake_vault(certificate) as vault:

@@ -191,6 +191,22 @@ def test_a_policy_that_forbids_to_ask_where_things_are_is_enough(vault: FakeVaul
         assert source.fetch([f"{engine}/crm#token"], timeout=5) == {f"{engine}/crm#token": "t"}
     assert vault.count("GET sys/internal/ui/mounts") == 1
     assert vault.count(f"GET {area}/crm") == 2
+    for path, kind in {f"{engine}x/crm": SecretDenied, f"{engine}/crm#none": SecretAbsent}.items():
+        assert isinstance(problem(source, path), kind)
+
+
+def test_what_is_absent_is_told_from_what_is_denied_where_the_engine_is_not_known(vault: FakeVault) -> None:
+    vault.preflight = False
+    policy = {"secret/data/*": {"read"}, "kv/team/*": {"read"}}
+    source = VaultSource(VaultCredentials(url=vault.address, auth=TokenAuth(token=vault.token(policy))))
+    kinds = {
+        "secret/none#a": SecretAbsent,
+        "kv/team/none#a": SecretAbsent,
+        "kv/other#a": SecretDenied,
+        "team/kv/x#a": SecretDenied,
+    }
+    answers = source.fetch(list(kinds), timeout=5)
+    assert {reference: type(answer) for reference, answer in answers.items()} == kinds
 
 
 def test_without_a_login_every_reference_is_denied_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,13 @@ def test_a_key_that_was_deleted_or_made_anew_opens_nothing(at_vault: FakeVault, 
         one.unwrap(wrapped, CONTEXT)
 
 
+def test_a_key_that_may_not_encrypt_says_so(at_vault: FakeVault, one: TransitKey) -> None:
+    at_vault.transit.keys["one"].min_encryption_version = 5
+    with pytest.raises(KeyUnavailable, match=r"cannot wrap a key: .* minimum encryption key version") as caught:
+        one.wrap(KEY, CONTEXT)
+    assert type(caught.value) is KeyUnavailable
+
+
 def test_each_way_in_which_vault_says_no_has_its_own_error(
     at_vault: FakeVault, one: TransitKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
