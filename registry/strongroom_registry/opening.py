@@ -58,7 +58,8 @@ def open_registry(
     ``~/.config/strongroom/keys/<store id>.key``, of which stderr says where it lies. A registry that exists is
     opened with the key that it was made with or not at all.
 
-    :param url: ``sqlite:///path`` or ``memory:``; by default ``registry.db`` in ``$STRONGROOM_HOME``.
+    :param url: ``sqlite:///path``, ``postgresql://user@host/database`` or ``memory:``; by default ``registry.db`` in
+        ``$STRONGROOM_HOME``.
     :param key: a key URI, such as ``file:/path``, ``env:NAME`` or ``passphrase:``.
     :param workspace: whose documents. A new registry has this one; another one of a registry that exists is made by
         :func:`~strongroom_registry.workspaces.new_workspace` alone, so that a mistyped name makes none.

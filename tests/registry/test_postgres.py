@@ -252,6 +252,11 @@ class TestMigrations:
                 assert schema.shape(connection) == schema._SHAPES[number - 1]
 
 
+def test_the_tables_are_those_of_the_specification() -> None:
+    specification = Path(__file__).parents[2] / "docs" / "spec" / "registry.md"
+    assert "```text\n" + "\n".join(schema._SHAPES[-1]) + "\n```" in specification.read_text()
+
+
 class TestWhoMayNot:
     def test_a_wrong_password_is_said_to_be_wrong_and_never_shown(
         self, postgres: PostgresDatabase, canary: Plant

@@ -200,8 +200,7 @@ def test_a_forked_process_hears_by_itself_and_its_parent_still_does(store: Postg
     if child == 0:
         try:
             store.after_fork()
-            with store.reading() as view:  # from its first use on
-                view.workspace("default")
+            store.load(WORKSPACE.id, "lake", 1)  # from its first use on
             os.write(tell, b"ready")
             os._exit(0 if ear.wait() == WORKSPACE.id else 1)
         finally:

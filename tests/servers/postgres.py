@@ -118,8 +118,11 @@ def _postgres_administrator(postgres_server: Address) -> Iterator[Any]:
 
 
 @pytest.fixture
-def postgres(postgres_server: Address, _postgres_administrator: Any) -> Iterator[PostgresDatabase]:
-    """A new, empty database and the role that owns it."""
+def postgres(
+    postgres_server: Address, _postgres_administrator: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresDatabase]:
+    """A new, empty database and the role that owns it. Who does not ask for TLS does without."""
+    monkeypatch.setenv("PGSSLMODE", "disable")
     name, password = f"t_{secrets.token_hex(8)}", secrets.token_urlsafe(18)
     _postgres_administrator.execute(f"create role {name} login password '{password}'")
     _postgres_administrator.execute(f"create database {name} owner {name}")

@@ -77,6 +77,7 @@ class PostgresStore:
         self._store_id = store_id
 
     def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
+        self._listener.resume()
         with self._place.in_words(), self._connections.lent() as connection:
             row = connection.execute(SQL["load"], (number, workspace, name), binary=True).fetchone()
         return row and LoadedRows._make(row)
