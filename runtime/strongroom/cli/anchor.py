@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     """,
 )
 def anchor() -> None:
-    """Keep a line apart from the registry that says where it stood, and find an old copy by it.
+    """Find a registry that was put back to an older copy.
 
-    The place is named by STRONGROOM_ANCHOR. Every command and flow then refuses a registry that is older than its
-    anchor, and moves the anchor on after each change.
+    An anchor is a line that says where the registry stood, kept apart from it in the place that STRONGROOM_ANCHOR
+    names. Every command and flow then refuses a registry that is older, and moves the anchor on after each change.
     """
 
 
@@ -39,7 +39,7 @@ def anchor() -> None:
     "show",
     examples="""
         strongroom anchor show
-        strongroom anchor show --json | jq -r .registry.anchor    # a line to keep on paper, or in a ticket
+        strongroom anchor show --json | jq -r .registry.anchor   # to keep on paper
     """,
 )
 @json_option
@@ -65,7 +65,7 @@ def show(as_json: bool) -> None:
     "check",
     examples="""
         strongroom anchor check
-        strongroom anchor check strongroom-anchor-v1:00000001…     # one from paper, or from a ticket
+        strongroom anchor check strongroom-anchor-v1:00000001…   # from paper
     """,
 )
 @click.argument("line", required=False, metavar="[ANCHOR]")

@@ -33,14 +33,16 @@ class _Backup(TeachingGroup):
     "backup",
     cls=_Backup,
     examples="""
-        strongroom backup /mnt/backups/registry-$(date +%F).backup
-        strongroom backup verify /mnt/backups/registry-2026-01-01.backup
+        strongroom backup make /mnt/backups/monday.backup
+        strongroom backup verify /mnt/backups/monday.backup
     """,
 )
 def backup() -> None:
-    """Write all workspaces of the registry to a file, as they are at one moment, while others go on working.
+    """Back up the whole registry, and prove backups.
 
-    What is in the file is sealed, as in the registry: it needs no key to be made, and tells nothing to who has no key.
+    A backup is one file with all workspaces as they are at one moment, while others go on working. What is secret in it
+    is sealed as in the registry, so that no key is needed to make one.
+
     `strongroom backup FILE` is short for `strongroom backup make FILE`.
     """
 
@@ -48,7 +50,6 @@ def backup() -> None:
 @backup.command(
     "make",
     examples="""
-        strongroom backup registry.backup
         strongroom backup make registry.backup
     """,
 )

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @command(
     "restore",
     examples="""
-        strongroom restore registry.backup                                   # to where the settings say
-        strongroom restore registry.backup --to sqlite:////srv/new/registry.db
-        strongroom restore registry.backup --to postgresql://db.example.com/strongroom
+        strongroom restore monday.backup              # to where the settings say
+        strongroom restore monday.backup --to sqlite:////srv/new/registry.db
+        strongroom restore monday.backup --to postgresql://db.example.com/sr
     """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 def restore(
     file: Path, url: str | None, keys: tuple[str, ...], reset_anchor: bool, without_key: bool, as_json: bool
 ) -> None:
-    """Make an empty place what a backup holds: all workspaces, all versions, the audit.
+    """Make an empty place what a backup holds.
 
     Everything in the backup is opened first, and nothing is written if any of it is not as it was left. A place where
-    there is a registry already is refused. The registry opens with the key that it had.
+    there is a registry already is refused. All workspaces, all versions and the audit are as they were, and the
+    registry opens with the key that it had.
     """
     from strongroom_registry.restoring import restore_backup, restore_sealed
     from strongroom_registry.settings import RegistrySettings

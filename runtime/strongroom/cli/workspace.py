@@ -22,9 +22,9 @@ from strongroom.cli.teaching import group, json_option
     """,
 )
 def workspace() -> None:
-    """Keep the blocks of teams, customers or stages apart in one registry.
+    """Keep the blocks of teams or stages apart.
 
-    Each workspace has blocks, keys and an audit of its own; nothing in one tells of another.
+    Each workspace of a registry has blocks, keys and an audit of its own; nothing in one tells of another.
     """
 
 
@@ -32,7 +32,7 @@ def workspace() -> None:
     "new",
     examples="""
         strongroom workspace new team-a
-        strongroom workspace new team-a --key file:/mnt/team-a/sr.key     # made if it is not there
+        strongroom workspace new team-a --key file:/mnt/team-a/sr.key    # made
     """,
 )
 @click.argument("name")
