@@ -39,6 +39,10 @@ REGISTRY = {
         "For how many seconds secrets that [stay elsewhere](../how-to/secret-sources.md) are kept in memory; 0 for not.",
     ),
     "STRONGROOM_SOURCES_TIMEOUT": ("`10`", "How many seconds a source of secrets may take."),
+    "STRONGROOM_SOURCES_ALLOWED": (
+        "all",
+        "Patterns, behind commas, of the references that may be resolved: `vault:kv/crm/*, env:CRM_*`.",
+    ),
     "STRONGROOM_SOURCE_<SCHEME>": (
         "what the source finds by itself",
         "The name of a block with the credentials of a source: `STRONGROOM_SOURCE_VAULT` for `vault:`.",

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from strongroom_registry.errors import StrongroomError
 
-from strongroom_blocks.errors import SourceUnreachable
+from strongroom_blocks.errors import SecretDenied, SourceUnreachable
 from strongroom_blocks.redaction import redactor
 from strongroom_blocks.sources import registered, settings
 from strongroom_blocks.sources.address import Address
@@ -86,10 +86,10 @@ class _Flight:
             source = registered.source_for(self.scheme)
             self.ttl = settings.ttl_of(source)
             rests = {text: Address.parse(text).rest for text in self.texts}
-            malformed = {text: problem for text, rest in rests.items() if (problem := _refused(source, rest))}
-            wanted = {text: rest for text, rest in rests.items() if text not in malformed}
+            refused = {text: problem for text, rest in rests.items() if (problem := _refused(source, text, rest))}
+            wanted = {text: rest for text, rest in rests.items() if text not in refused}
             fetched = source.fetch(list(wanted.values()), timeout=self.timeout) if wanted else {}
-            self.answers = {**malformed, **{text: _checked(text, fetched.get(rest)) for text, rest in wanted.items()}}
+            self.answers = {**refused, **{text: _checked(text, fetched.get(rest)) for text, rest in wanted.items()}}
         except StrongroomError as error:
             self.answers = dict.fromkeys(self.texts, error.with_traceback(None))
         except BaseException as error:
@@ -257,8 +257,13 @@ class Resolver:
         self._flights = {}
 
 
-def _refused(source: SecretSource, rest: str) -> StrongroomError | None:
-    """What the source has against a reference by its form; one that is malformed keeps no other from arriving."""
+def _refused(source: SecretSource, text: str, rest: str) -> StrongroomError | None:
+    """What there is against a reference before the source is asked; it keeps no other from arriving."""
+    if not settings.is_allowed(text):
+        return SecretDenied(
+            f'The secret "{text}" is denied: this process may not resolve it.',
+            f"Add it to {settings.ALLOWED}, or point at another one.",
+        )
     try:
         source.check(rest)
     except StrongroomError as error:

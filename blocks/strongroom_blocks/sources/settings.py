@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatchcase
 
 from strongroom_blocks.errors import SourceMisconfigured
 
 TTL = "STRONGROOM_SOURCES_TTL"
 TIMEOUT = "STRONGROOM_SOURCES_TIMEOUT"
+ALLOWED = "STRONGROOM_SOURCES_ALLOWED"
 CREDENTIALS = "STRONGROOM_SOURCE_"
 DEFAULT_TTL = 300.0
 DEFAULT_TIMEOUT = 10.0
@@ -22,6 +24,13 @@ def ttl_of(source: object) -> float:
 def timeout() -> float:
     """How many seconds a source may take."""
     return _seconds(TIMEOUT, DEFAULT_TIMEOUT, least=0.001)
+
+
+def is_allowed(text: str) -> bool:
+    """Whether this process may resolve a reference: any, unless a setting has patterns for those that it may."""
+    patterns = os.environ.get(ALLOWED, "").split(",")
+    wanted = [pattern.strip() for pattern in patterns if pattern.strip()]
+    return not wanted or any(fnmatchcase(text, pattern) for pattern in wanted)
 
 
 def credentials_of(scheme: str) -> str | None:

@@ -239,6 +239,30 @@ def test_a_malformed_reference_keeps_no_other_from_arriving(shelf: Shelf, resolv
         resolver.reveal("shelf:no/name")
 
 
+@pytest.mark.parametrize(
+    ("allowed", "denied"),
+    [
+        ("", set()),
+        ("*", set()),
+        ("shelf:*", set()),
+        ("shelf:a", {"shelf:b", "shelf:c"}),
+        ("env:*, shelf:[ab]", {"shelf:c"}),
+        ("vault:kv/*", {"shelf:a", "shelf:b", "shelf:c"}),
+        ("SHELF:*", {"shelf:a", "shelf:b", "shelf:c"}),
+    ],
+)
+def test_a_process_may_be_kept_to_what_it_needs(
+    shelf: Shelf, resolver: Resolver, monkeypatch: pytest.MonkeyPatch, allowed: str, denied: set[str]
+) -> None:
+    monkeypatch.setenv("STRONGROOM_SOURCES_ALLOWED", allowed)
+    found = resolver.answers(["shelf:a", "shelf:b", "shelf:c"])
+    assert {text for text, answer in found.items() if isinstance(answer, SecretDenied)} == denied
+    assert {f"shelf:{name}" for call in shelf.calls for name in call} == set(found) - denied
+    for text in denied:
+        with pytest.raises(SecretDenied, match=f"{text}.* may not resolve it.*STRONGROOM_SOURCES_ALLOWED"):
+            resolver.reveal(text)
+
+
 def test_what_was_fetched_is_masked(shelf: Shelf, resolver: Resolver) -> None:
     secret = shelf.secrets["a"]
     assert redactor.redact(f"<{secret}>") == f"<{secret}>"
