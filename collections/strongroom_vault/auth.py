@@ -64,7 +64,10 @@ class TokenAuth(_Auth):
         return Grant(token, float(data.get("ttl") or 0), bool(data.get("renewable")))
 
     def has_another(self, token: str) -> bool:
-        return self.token_path is not None and self._read() != token
+        try:
+            return self.token_path is not None and self._read() != token
+        except VaultLoginMissing:
+            return False
 
     def _read(self) -> str:
         if self.token is not None:

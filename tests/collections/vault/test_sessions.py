@@ -176,6 +176,8 @@ def test_a_token_in_a_file_is_read_again_when_vault_agent_changed_it(
     sink.write_text(vault.token(READ, ttl=900) + "\n")
     assert ask(session, crm) == "t"
     sink.unlink()
+    time.passes(700)
+    assert ask(session, crm) == "t"  # renewed: the file is not needed for it
 
 
 def test_a_pod_logs_in_with_its_service_account(vault: FakeVault, crm: str, tmp_path: Path, canary: Plant) -> None:
