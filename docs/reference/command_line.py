@@ -14,8 +14,10 @@ PAGE = Path(__file__).with_name("command-line.md")
 
 EXIT_CODES = {
     Exit.DONE: "done; of `strongroom run`: the flow completed",
-    Exit.FAILED: "an error without a code of its own; of `run` and `resume`: the flow did not complete",
-    Exit.USAGE: "the command line is wrong: an option, a name that is none, values that do not fit",
+    Exit.FAILED: "an error without a code of its own; of `run` and `resume`: the flow did not complete; of `scan`: "
+    "something was found; of `typegen --check`: the file is not current",
+    Exit.USAGE: "the command line is wrong: an option, a name that is none, values that do not fit; of `scan`: nothing "
+    "was found, and something could not be searched",
     Exit.NOT_FOUND: "there is no such block, version, label, type, flow or run; or it is deleted or destroyed",
     Exit.REFUSED: "the registry says no: the name is taken, the version is not the expected one, the type differs",
     Exit.KEY: "the key is absent, unreadable, exposed or the wrong one",
@@ -45,6 +47,9 @@ JSON_SHAPES = {
     "import, apply": "a list of `source` `name` `type` `action` (`create`, `update`, `label`, `same`, `skip`, "
     "`conflict`, `delete`) `version` `reason`; with `--diff` also `changes`, as in `block diff`",
     "export": "a list of `name` `type` `version` `current` (there it will be) `wanted_by` (the block that refers to it)",
+    "scan": "`found`: a list of `block` (with its version) `field` `path` `line` `form` (`raw`, `url`, `base64`, "
+    "`hex`, `json`, `utf-16`, `line`) `commit`; `unread` and `left_out`: lists of `what` `why`; `searched`: `files` "
+    "`objects` `bytes`",
     "run, runs resume": "the run as in `runs ls`",
     "runs ls": "a list of `id` `flow` `name` `state` `state_name` `lost` (its process is gone) `message` `started` "
     "`ended` `seconds` `run_count` `parameters` `blocks` `tags` `entrypoint` `parent`",
@@ -82,8 +87,8 @@ HEAD = """\
 - Notes, warnings and the log of flows go to standard error, so that standard output holds the answer alone.
 - An error is one sentence and a remedy. `--debug`, before or after the command, adds the traceback, with secrets
   starred.
-- No command shows a secret but `strongroom block reveal`, and `strongroom exec` to the command that it runs. Both are
-  in the audit.
+- No command shows a secret but `strongroom block reveal`, `strongroom exec` to the command that it runs, and
+  `strongroom render` in the text that it makes. All are in the audit.
 - Commands that read create nothing. The first `init`, `block new` or flow that loads a block makes the registry and its
   key.
 """

@@ -28,7 +28,7 @@ def _mode(_context: click.Context, _option: click.Parameter, text: str) -> int:
 @command(
     "render",
     examples="""
-        strongroom render app.conf.j2 -o app.conf         # mode 600, whole or not at all
+        strongroom render app.conf.j2 -o app.conf    # mode 600, whole or not
         strongroom render app.conf.j2 -o app.conf --mode 640
         strongroom render app.conf.j2 | ssh host 'cat > app.conf'
         echo '{{ block("prod-crm").token }}' | strongroom render - --show
@@ -39,10 +39,11 @@ def _mode(_context: click.Context, _option: click.Parameter, text: str) -> int:
 @click.option("--mode", callback=_mode, metavar="MODE", default="600", show_default=True, help="The mode of the file.")
 @click.option("--show", is_flag=True, help="Print on a terminal too, where people look on.")
 def render(template: Path, output: Path | None, mode: int, show: bool) -> None:
-    """Write a file from a template that takes values from blocks, secrets in clear.
+    """Write a file from a template that takes from blocks.
 
-    {{ block("prod-crm").token }} is a field of a block; if, for, set and filters are there, code is not. A missing
-    block or field is an error. Nothing is written before the whole template is rendered; a file is replaced at once.
+    {{ block("prod-crm").token }} is a field of a block, secrets in clear; if, for, set and filters are there, code is
+    not. A missing block or field is an error. Nothing is written before the whole template is rendered; a file is
+    replaced at once.
     """
     if output is None and on_terminal() and not show:
         raise CommandError(

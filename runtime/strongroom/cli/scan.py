@@ -25,9 +25,9 @@ LEAST_LENGTH = 8
 @command(
     "scan",
     examples="""
-        strongroom scan .                             # files: ignored, hidden and binary ones too
-        strongroom scan . --git                       # and all that git's history can reach
-        strongroom scan /var/log --all-versions       # older passwords too
+        strongroom scan .                        # ignored and binary files too
+        strongroom scan . --git                  # and all of git's history
+        strongroom scan /var/log --all-versions  # older passwords too
         kubectl logs app | strongroom scan -
         strongroom scan . --json | jq -r '.found[].path'
 
@@ -64,7 +64,7 @@ def scan(
     paths: tuple[Path, ...], git: bool, glob: str, all_versions: bool, min_length: int, index: Path | None,
     seal_to: tuple[str, ...], weak: bool, index_used: Path | None, keys: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
-    """Find values of stored secrets in files, logs and git history.
+    """Find values of stored secrets in files and git history.
 
     Says which field of which block, where and in what form (raw, url, base64, hex, json, utf-16), and never the
     value. Opens every secret, which the audit keeps, or takes an index of fingerprints instead.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "typegen",
     examples="""
         strongroom typegen -o my_blocks.py
-        strongroom typegen -o my_blocks.py --check     # in CI: 1 where it is not current
+        strongroom typegen -o my_blocks.py --check     # in CI: 1 if it is stale
         strongroom typegen 'prod-*' -o prod_blocks.py  # some blocks of many
 
         # then, in your code: a wrong name is an error to mypy and pyright
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 where the file is not current.")
 def typegen(glob: str, output: Path | None, check: bool) -> None:
-    """Write a module that tells mypy and pyright which blocks there are.
+    """Tell mypy and pyright which blocks there are.
 
-    Its load() and aload() take the names of this workspace alone, and return the class of each block. It holds names
-    and types, and no value; no block is opened. Classes of your own are found as everywhere: through
-    $STRONGROOM_BLOCK_MODULES.
+    Writes a module, whose load() and aload() take the names of this workspace alone and return the class of each
+    block. It holds names and types, and no value; no block is opened. Classes of your own are found as everywhere:
+    through $STRONGROOM_BLOCK_MODULES.
     """
     from strongroom import typegen as generator
 
