@@ -25,6 +25,8 @@ from strongroom_registry.keyring import WrappedKey
 from strongroom_registry.stores.store import AuditRow, HeadRow, UseRow, VersionRow, WorkspaceRow
 
 FORMAT = 1
+ROWS_FORMAT = 2
+"""The format of the registry whose rows are in a backup."""
 RECORD_MAX = PAYLOAD_MAX + 16 * 1024 * 1024
 """The longest record, in bytes: a version with the largest payload, sealed, and everything that is kept with it."""
 
@@ -163,7 +165,8 @@ class BackupWriter:
         self._counts = dict.fromkeys(_BY_CODE, 0)
         self._before = _HEADER
         file.write(_START)
-        self._record(_HEADER, header.store_id.bytes + instant(header.made_at) + text(header.made_by))
+        start = header.store_id.bytes + instant(header.made_at) + text(header.made_by)
+        self._record(_HEADER, start + u32(ROWS_FORMAT))
 
     def put(self, row: Row) -> None:
         """Write a row.
@@ -309,10 +312,18 @@ class BackupReader:
             raise self._damaged(0, "does not belong there")
         try:
             c = Cursor(record.data)
-            header = Header(UUID(bytes=c.take(16)), c.instant(), c.text())
-            c.end()
+            header, rows = Header(UUID(bytes=c.take(16)), c.instant(), c.text()), c.u32()
+            if rows <= ROWS_FORMAT:  # what stands behind it in a later one, that one knows
+                c.end()
         except Malformed:
             raise self._damaged(0, "cannot be read") from None
+        if rows > ROWS_FORMAT:
+            raise StoreNewer(
+                f"{self.path} holds a registry of format {rows}, this version of Strongroom knows {ROWS_FORMAT}.",
+                "Upgrade Strongroom.",
+            )
+        if rows < ROWS_FORMAT:
+            raise self._damaged(0, f"says that its rows are of format {rows}, which no backup has")
         return header
 
     def _next(self, chain: _Chain, position: int) -> _Record:

@@ -377,6 +377,21 @@ class TestRefusals:
             with pytest.raises(error, match=str(file)):
                 use()
 
+    @pytest.mark.parametrize(("rows", "error"), [(1, BackupDamaged), (3, StoreNewer)])
+    def test_rows_of_another_format_are_refused(
+        self, filled: str, file: Path, monkeypatch: pytest.MonkeyPatch, rows: int, error: type[Exception]
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(backup_file, "ROWS_FORMAT", rows)
+            backed_up(filled, file)
+        with pytest.raises(error, match=f"format {rows}"):
+            verify_backup(file)
+
+    def test_rows_of_a_new_registry_are_of_the_format_that_a_backup_says(self) -> None:
+        from strongroom_registry.stores import sqlite_format
+
+        assert sqlite_format.FORMAT == backup_file.ROWS_FORMAT
+
     @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: None])
     def test_what_is_no_file_is_told_at_once(self, file: Path, make: Callable[[Path], object]) -> None:
         make(file)
