@@ -101,7 +101,7 @@ def _joined(link: Path) -> IO[str]:
     folder = new_folder()
     users = (folder / "users").open("w+")
     fcntl.flock(users, fcntl.LOCK_SH)
-    command = [sys.executable, str(_KEEPER), str(folder)]
+    command = [sys.executable, str(_KEEPER), "keep", str(folder)]
     keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
     assert keeper.stdout is not None
     assert keeper.stdout.readline() == b"ready\n", "PostgreSQL did not start"

@@ -74,13 +74,21 @@ class PostgresServer:
         self._password = secrets.token_urlsafe(18)
         self._data = self.folder / "data"
         self._user = _unprivileged()
+        self._owned = (self.folder / "owner").open("w")
+        fcntl.flock(self._owned, fcntl.LOCK_SH)
 
     @property
     def address(self) -> Address:
         return Address("127.0.0.1", self.port, self._password, str(self.tls) if self.tls else None)
 
     def initialise(self) -> None:
-        """Make the data folder."""
+        """Make the data folder. Should this process be killed, a small one that waits for that ends the server."""
+        subprocess.Popen(
+            [sys.executable, __file__, "reap", str(self.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        ).returncode = 0  # it is left alone on purpose
         self._bin = self._reachable(binaries())
         self._own(self.folder)
         password = self.folder / "password"
@@ -112,6 +120,7 @@ class PostgresServer:
     def close(self) -> None:
         """End the server and remove its folder."""
         self.stop()
+        self._owned.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -256,5 +265,20 @@ def keep(folder: Path) -> None:
         server.close()
 
 
+def reap(folder: Path) -> None:
+    """Wait until the process that made the server in ``folder`` is gone, and end the server if it did not."""
+    with (folder / "owner").open() as owned:
+        fcntl.flock(owned, fcntl.LOCK_EX)
+    try:
+        pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+        if str(folder) in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGQUIT)
+            while Path(f"/proc/{pid}").exists():
+                time.sleep(0.05)
+    except (OSError, ValueError, IndexError):
+        pass  # it has ended
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]))
+    {"keep": keep, "reap": reap}[sys.argv[1]](Path(sys.argv[2]))
