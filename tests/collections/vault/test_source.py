@@ -25,7 +25,7 @@ from strongroom.sources import (
 from strongroom.testing import SecretSourceContract
 from strongroom_aws import AwsCredentials
 from strongroom_blocks.sources import registered
-from strongroom_vault import AppRoleAuth, TokenAuth, VaultCredentials, VaultSource
+from strongroom_vault import AppRoleAuth, TokenAuth, TransitKey, VaultCredentials, VaultSource
 
 
 class VaultCrm(Block):
@@ -116,6 +116,20 @@ def test_a_block_that_points_at_vault_reveals_what_stands_there_and_stores_none_
     assert loaded.token.get_secret_value() == token
     assert (loaded.user.get_secret_value(), loaded.other.get_secret_value()) == ("me", "v")
     assert at_vault.count("GET secret/data/crm") == 1
+
+
+def test_the_key_and_the_secrets_of_a_process_share_one_login(
+    vault: FakeVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role_id, secret_id = vault.app_role()
+    for name, value in {"ADDR": vault.address, "ROLE_ID": role_id, "SECRET_ID": secret_id}.items():
+        monkeypatch.setenv(f"VAULT_{name}", value)
+    vault.transit.create("one")
+    vault.put("secret/crm", token="t")
+    key = TransitKey.from_uri("vault-transit:transit/one")
+    assert key.unwrap(key.wrap(bytes(32), b""), b"") == bytes(32)
+    assert VaultSource().fetch(["secret/crm#token"], timeout=5) == {"secret/crm#token": "t"}
+    assert vault.count("POST auth/approle/login") == 1
 
 
 def test_a_named_block_logs_in(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
