@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -69,8 +69,9 @@ class Connection(Block, slug="connection", icon="plug"):
     def from_uri(cls, uri: str, *, description: str | None = None) -> Self:
         """A connection from a URI as Airflow writes one: ``type://login:password@host:port/schema?extra=…``.
 
-        Parts are percent-decoded; the query is ``extra``, as texts, or JSON in its ``__extra__``. Unlike Airflow, a
-        host keeps its capitals, and ``_`` may stand in the type.
+        Parts are percent-decoded. The query is ``extra``: each value as JSON if it is some, as Airflow 3 has it, else
+        as text; or all of it as JSON in ``__extra__``. Unlike Airflow, a host keeps its capitals, a number that JSON
+        would write in another way stays a text, and ``_`` may stand in the type.
 
         :raises BlockValidationError: it is no such URI; the error does not quote it.
         """
@@ -144,9 +145,33 @@ def _uri(
 
 
 def _query(extra: dict[str, Any]) -> str:
-    if _is_plain_text(extra) or (_EXTRA not in extra and all(isinstance(value, str) for value in extra.values())):
+    flat = _EXTRA not in extra and all(isinstance(value, str) and _is_no_json(value) for value in extra.values())
+    if flat or _is_plain_text(extra):
         return urlencode(extra)
     return urlencode({_EXTRA: json.dumps(extra)})
+
+
+def _is_no_json(text: str) -> bool:
+    """Whether every version of Airflow reads it as the text that it is: version 3 decodes what is JSON."""
+    try:
+        json.loads(text)
+    except RecursionError:
+        return False
+    except ValueError:
+        return True
+    return False
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError
+
+
+def _decoded(text: str) -> Any:
+    try:
+        found = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return text
+    return text if isinstance(found, int | float) and json.dumps(found) != text else found
 
 
 def _is_plain_text(extra: dict[str, Any]) -> bool:
@@ -222,7 +247,7 @@ def _parts(uri: str) -> dict[str, Any]:
         "login": login,
         "password": password,
         "schema": schema,
-        "extra": _extra(pairs[_EXTRA]) if _EXTRA in pairs else pairs,
+        "extra": _extra(pairs[_EXTRA]) if _EXTRA in pairs else {name: _decoded(text) for name, text in pairs.items()},
     }
 
 

@@ -195,10 +195,10 @@ def _aws(made: Connection) -> dict[str, Any] | None:
     if made.login:
         fields |= {"aws_access_key_id": made.login, "aws_secret_access_key": made.password}
     for name, value in extra.items():
-        if not isinstance(value, str):
+        if not isinstance(value, str | int) or isinstance(value, bool):
             return None
         first, *rest = _AWS_EXTRAS[name]
-        fields[first] = {rest[0]: value} if rest else value
+        fields[first] = {rest[0]: str(value)} if rest else str(value)
     return fields if "aws_session_token" not in fields or made.login else None
 
 

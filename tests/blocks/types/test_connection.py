@@ -65,7 +65,15 @@ def as_airflow_reads(uri: str) -> dict[str, Any]:
         "password": unquote(parts.password or "") or None,
         "schema": unquote(parts.path[1:]) or None,
         "extra": query.get("__extra__", query),
+        "extra of version 3": query.get("__extra__", {name: _as_json(text) for name, text in query.items()}),
     }
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @given(connections)
@@ -75,6 +83,7 @@ def test_airflow_reads_the_same(fields: dict[str, Any]) -> None:
     assert uri.count("://") == 1
     read = as_airflow_reads(uri)
     extra = connection.extra.get_secret_value()
+    assert read.pop("extra of version 3") == read["extra"]
     if isinstance(read["extra"], str):
         read["extra"] = json.loads(read["extra"]) if read["extra"] != extra.get("__extra__") else extra
     read["host"] = _lowered(read["host"])  # Python's parser lowers some of a host
@@ -97,7 +106,7 @@ def _lowered(host: str | None) -> str | None:
     ("uri", "fields"),
     [
         ("postgresql://u:p@h:5432/db", {"conn_type": "postgres", "host": "h", "port": 5432, "schema": "db"}),
-        ("google-cloud-platform://?extra__x=1", {"conn_type": "google_cloud_platform", "extra": {"extra__x": "1"}}),
+        ("google-cloud-platform://?extra__x=1", {"conn_type": "google_cloud_platform", "extra": {"extra__x": 1}}),
         ("google_cloud_platform://?a=", {"conn_type": "google_cloud_platform", "extra": {"a": ""}}),
         ("http://https%3A%2F%2Fhost%2Fpath", {"conn_type": "http", "host": "https://host/path"}),
         ("http://https://user@host:8080/", {"host": "https://host", "port": 8080, "login": "user"}),
@@ -111,7 +120,9 @@ def _lowered(host: str | None) -> str | None:
         ("x://h/?__extra__=%7B%22a%22%3A+%5B1%5D%7D&b=2", {"host": "h", "extra": {"a": [1]}}),
         ("x://h?__extra__=no+json", {"host": "h", "extra": {"__extra__": "no json"}}),
         ("x://h?__extra__=%5B1%5D", {"extra": {"__extra__": "[1]"}}),
-        ("x://h?a=1&a=2&b=%2B+%2B", {"extra": {"a": "2", "b": "+ +"}}),
+        ("x://h?a=1&a=2&b=%2B+%2B", {"extra": {"a": 2, "b": "+ +"}}),
+        ("x://h?a=true&b=null&c=%5B1%5D&d=%22x%22", {"extra": {"a": True, "b": None, "c": [1], "d": "x"}}),
+        ("x://h?a=007&b=1e5&c=1.50&d=NaN", {"extra": {"a": "007", "b": "1e5", "c": "1.50", "d": "NaN"}}),
         ("  x://h:0/  ", {"host": "h", "port": None, "schema": None}),
         ("x://", {"conn_type": "x", "host": None, "login": None, "extra": {}}),
     ],

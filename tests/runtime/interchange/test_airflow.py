@@ -83,7 +83,7 @@ def test_the_environment_has_connections_and_variables() -> None:
     assert (variable.name, variable.type, variable.fields) == ("LIMIT", "secret", {"value": '{"rows": 3}'})
 
 
-AWS = "aws://AKIA:k%2Fy@/?region_name=eu-west-1&role_arn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fx&external_id=e"
+AWS = "aws://AKIA:k%2Fy@/?region_name=eu-west-1&role_arn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fx&external_id=12345"
 
 
 def test_aws_connections_become_credentials_where_those_have_a_place(registry: Registry) -> None:
@@ -94,6 +94,7 @@ def test_aws_connections_become_credentials_where_those_have_a_place(registry: R
     assert credentials.aws_secret_access_key.get_secret_value() == "k/y"
     assert credentials.assume_role_arn == "arn:aws:iam::1:role/x"
     assert credentials.assume_role_kwargs.ExternalId is not None
+    assert credentials.assume_role_kwargs.ExternalId.get_secret_value() == "12345"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_aws_connections_become_credentials_where_those_have_a_place(registry: R
         AWS.replace("@/", "@host/"),
         AWS.replace("AKIA:k%2Fy@", "AKIA@"),
         "aws://?aws_session_token=t",
-        "aws://?__extra__=%7B%22region_name%22%3A+1%7D",
+        "aws://?__extra__=%7B%22region_name%22%3A+%5B%5D%7D",
     ],
 )
 def test_aws_connections_that_say_more_stay_connections(uri: str) -> None:
