@@ -11,7 +11,7 @@ from strongroom_registry.document import DocumentState, Reference
 from strongroom_registry.errors import InvalidReference, UnknownDocument
 
 from strongroom_blocks.errors import UnknownField
-from strongroom_blocks.secrets import SECRET_KINDS, SecretBytes, SecretField, SecretStr
+from strongroom_blocks.secrets import SECRET_KINDS, SecretBytes, SecretDict, SecretField, SecretStr
 
 if TYPE_CHECKING:
     from strongroom_registry.registry import Registry
@@ -90,17 +90,19 @@ def value_at(block: Block, path: tuple[str, ...], where: str) -> Any:
     """What a block holds at a path of fields, keys and indexes; what lies inside a secret comes out as a secret.
 
     :param where: how errors call the block.
-    :raises UnknownField: the path leads nowhere; names what there is.
+    :raises UnknownField: the path leads nowhere; names what there is, but not the keys of a mapping that is secret.
     """
     value: Any = block
-    hidden = False
+    hidden = told = False
     for position, key in enumerate(path):
+        told = isinstance(value, SecretDict) or not (hidden or isinstance(value, SECRET_KINDS))
         if isinstance(value, SECRET_KINDS):
             value, hidden = value.get_secret_value(), True
         inner = _inside(value)
         if key not in inner:
             place = ".".join((where, *path[:position]))
-            known = f"There is {', '.join(sorted(inner))}." if inner else "It is a single value."
+            known = f"There is {', '.join(sorted(inner))}." if inner and told else "Name what is there."
+            known = known if inner else "It is a single value."
             raise UnknownField(f'{place} has no field "{key}".', known)
         value = inner[key]
     return as_secret(value) if hidden else value

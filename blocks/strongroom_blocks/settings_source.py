@@ -128,7 +128,8 @@ class BlockSettingsSource(PydanticBaseSettingsSource):
     def _refusal(self, name: str, error: ValidationError, value: Any) -> BlockValidationError:
         problems = validation.problems_of(error, [*validation.plain_secrets(value)], name)
         told = "; ".join(map(str, problems))
-        hint = _HINT if any(True for _ in validation.plain_secrets(value)) else ""
+        secret = isinstance(value, SECRET_KINDS) or any(True for _ in validation.plain_secrets(value))
+        hint = _HINT if secret else ""
         return BlockValidationError(
             f"What the block holds does not fit {self.settings_cls.__name__}: {told}.", hint, problems
         )

@@ -21,7 +21,7 @@ from strongroom_blocks import Block, reveal
 from strongroom_blocks.extras import require_extra
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.redaction import redactor
-from strongroom_blocks.secrets import SECRET_KINDS
+from strongroom_blocks.secrets import SECRET_KINDS, SecretDict
 from strongroom_registry.errors import StrongroomError
 
 from strongroom.errors import TemplateProblem
@@ -60,13 +60,14 @@ class _Unplaced(TemplateProblem):
 class _Part(Mapping[str, Any]):
     """A block, a model or a mapping as a template sees it: its fields, their secrets in clear, and nothing else."""
 
-    __slots__ = ("fields", "where")
+    __slots__ = ("fields", "told", "where")
 
-    def __init__(self, fields: Mapping[str, Any], where: str) -> None:
-        self.fields, self.where = fields, where
+    def __init__(self, fields: Mapping[str, Any], where: str, told: bool) -> None:
+        """``told`` says whether errors may tell the names: they may be secret themselves."""
+        self.fields, self.where, self.told = fields, where, told
 
     def __getitem__(self, name: str) -> Any:
-        return _seen(self.fields[name], f"{self.where}.{name}")
+        return _seen(self.fields[name], f"{self.where}.{name}", self.told)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.fields)
@@ -75,17 +76,18 @@ class _Part(Mapping[str, Any]):
         return len(self.fields)
 
 
-def _seen(value: Any, where: str) -> Any:
+def _seen(value: Any, where: str, told: bool = True) -> Any:
     """A value as a template sees it."""
     if isinstance(value, SECRET_KINDS):
+        told = told and isinstance(value, SecretDict)
         value = reveal(value)
         redactor.register(value)
     if isinstance(value, BaseModel):
-        return _Part({name: getattr(value, name) for name in type(value).model_fields}, where)
+        return _Part({name: getattr(value, name) for name in type(value).model_fields}, where, told)
     if isinstance(value, Mapping):
-        return _Part({str(name): item for name, item in value.items()}, where)
+        return _Part({str(name): item for name, item in value.items()}, where, told)
     if isinstance(value, list | tuple | set | frozenset):
-        return [_seen(item, f"{where}.{index}") for index, item in enumerate(value)]
+        return [_seen(item, f"{where}.{index}", told) for index, item in enumerate(value)]
     if value is None or isinstance(value, str | bytes | bool | int | float):
         return value
     return to_jsonable_python(value)
@@ -233,8 +235,8 @@ def _environment() -> Environment:
 
 
 def _absent(part: _Part, name: str) -> str:
-    known = ", ".join(sorted(map(str, part))[:20])
-    return f'{part.where} has no field "{name}". There is {known}.' if known else f"{part.where} is empty."
+    known = ", ".join(sorted(map(str, part))[:20]) if part.told else ""
+    return f'{part.where} has no field "{name}".' + (f" There is {known}." if known else "")
 
 
 def _final(value: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import AliasChoices, BaseModel, Field, HttpUrl, SecretBytes, SecretStr, ValidationError, model_validator
 from pydantic import Secret as SecretField
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
-from strongroom_blocks import Block, SecretDict, documents
+from strongroom_blocks import Block, SecretDict, documents, secret_from
 from strongroom_blocks.errors import BlockValidationError, UnknownBlock, UnknownField
 from strongroom_blocks.settings_source import BlockSettingsSource
 from strongroom_blocks.types import Secret
@@ -274,6 +274,23 @@ def test_a_label_with_dots_is_found(token: str, registry: Registry) -> None:
     Crm.label("prod-crm", "v1.2")
     found: Any = settings({"token": "prod-crm@v1.2.token"}, token=SecretStr)()
     assert found.token.get_secret_value() == token
+
+
+def test_the_keys_of_a_secret_mapping_are_not_told(canary: Any) -> None:
+    Secret(value={(key := canary("key")): 1}).save("s")
+    with pytest.raises(UnknownField, match="Name what is there") as caught:
+        settings({"token": "s#value.x"}, token=SecretStr)()
+    assert key not in str(caught.value)
+
+
+def test_a_reference_to_a_secret_is_fetched_when_it_is_revealed(canary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    Crm(base_url="https://crm.test", token=secret_from("env:SETTINGS_TOKEN")).save("pointing")
+    found: Any = settings("pointing", token=SecretStr)()
+    monkeypatch.setenv("SETTINGS_TOKEN", secret := canary("pointed-at"))
+    assert found.token.get_secret_value() == secret
+    with pytest.raises(BlockValidationError) as caught:
+        settings("pointing", token=str)()
+    assert "SecretStr" in caught.value.remedy
 
 
 def test_its_repr_names_blocks_alone(token: str) -> None:

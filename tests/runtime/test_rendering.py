@@ -235,6 +235,14 @@ def test_deep_templates_are_refused(template: str) -> None:
     assert template.startswith("(")
 
 
+def test_the_keys_of_a_secret_mapping_are_not_told(canary: Plant) -> None:
+    Secret(value={(key := canary("key")): {"inner": 1}}).save("s")
+    for path in ("value.x", "value['x']"):
+        with pytest.raises(TemplateProblem) as caught:
+            render('{{ block("s").' + path + " }}")
+        assert key not in shown(caught.value)
+
+
 def test_a_long_template_is_refused() -> None:
     with pytest.raises(TemplateProblem, match="characters"):
         render("x" * (TEMPLATE_MAX + 1))
