@@ -183,11 +183,12 @@ def test_nobody_there_a_hanging_server_and_nonsense_are_unreachable_within_the_t
     nobody_there: str, monkeypatch: pytest.MonkeyPatch, canary: Plant
 ) -> None:
     monkeypatch.setenv("VAULT_TOKEN", canary("token"))
-    monkeypatch.setenv("VAULT_CLIENT_TIMEOUT", "1s")
     with pytest.raises(KeyServiceUnreachable, match=f"Nobody answers at {nobody_there}"):
         resolve(f"vault-transit:transit/one?address={nobody_there}").wrap(KEY, CONTEXT)
+    monkeypatch.setenv("VAULT_CLIENT_TIMEOUT", "1s")
     with hanging() as address, pytest.raises(KeyServiceUnreachable, match="did not answer within the time"):
         resolve(f"vault-transit:transit/one?address={address}").wrap(KEY, CONTEXT)
+    monkeypatch.delenv("VAULT_CLIENT_TIMEOUT")
     answers = {
         "no JSON object": raw(200, b"<html>login here</html>", "text/html"),
         "none of Vault's": raw(418, b"<html>teapot</html>", "text/html"),
