@@ -32,17 +32,24 @@ EXIT_CODES = {
 }
 
 JSON_SHAPES = {
-    "block ls": "a list of `name` `type` `version` `state` `labels` (name → version) `updated` `fields` (public ones) "
-    "`quarantine` (why the row cannot be trusted, else null)",
-    "block show": "`name` `version` `current` `type` `state` `labels` `created` `actor` `message` `schema` `fields` "
-    "`hidden` (names of the fields that are not shown)",
-    "block history": "a list of `name` `version` `type` `state` `labels` `created` `actor` `message` `schema` `fields`",
+    "block ls": "a list of `name` `type` `version` `state` `labels` (name → version) `updated` `expires` `uses` (references) `fields` "
+    "(public ones) `quarantine` (why the row cannot be trusted, else null)",
+    "block show": "`name` `version` `current` `type` `state` `labels` `created` `actor` `message` `expires` "
+    "`uses` `schema` `fields` `hidden` (names of the fields that are not shown)",
+    "block history": "a list of `name` `version` `type` `state` `labels` `created` `actor` `message` `expires` "
+    "`uses` `schema` `fields`",
     "block diff": "a list of `field` `change` (`same`, `changed`, `added`, `removed`) `hidden` `old` `new`",
     "block new, set": "`name` `type` `version` `labels`",
     "block label, unlabel, delete, undelete, destroy": "the block as in `block ls`",
     "block types": "a list of `slug` `title` `class` `package`",
     "block types SLUG": "`slug` `title` `description` `fields`: a list of `field` `type` `required` `secret` `default` "
     "`description`",
+    "block used-by": "a list of `name` `version` `type`",
+    "block due": "a list of `name` `type` `why` (`expired`, `expires`, `old`) `expires_at` `saved_at`",
+    "block promote": "`name` `current` `labels`",
+    "block rotate": "`name` `version` `expires_at`",
+    "block migrate": "a list of `name` `type` `outcome` (`same`, `migrated`, `newer`, `mismatch`, `unknown type`, "
+    "`changed meanwhile`, `refused`) `written` `wanted` (schemas) `version` `problem`",
     "labels": "a list of `name` `label` `version` `current`",
     "import, apply": "a list of `source` `name` `type` `action` (`create`, `update`, `label`, `same`, `skip`, "
     "`conflict`, `delete`) `version` `reason`; with `--diff` also `changes`, as in `block diff`",
@@ -57,6 +64,13 @@ JSON_SHAPES = {
     "`state_name` `message` `started` `seconds` `run_count` "
     "`kept` (completed before the resumption) `children`",
     "runs logs": "an object a line: `timestamp` `level` `logger` `flow_run` `task_run` `name` `message`",
+    "keys ls": "a list of `epoch` `state` (`current`, `older`, `retired`) `provider` `fingerprint` `created_at`",
+    "keys add, remove": "`added` `removed`: wraps as in `keys ls`; `new_key` `former_key` (where they lie, or null)",
+    "keys rotate": "`level` `epoch` `versions` `resealed` `heads` `retired` `resumed` `scrubbed` `problems`: a list of "
+    "`name` `version` `problem`; `wraps` as of `keys add`, or null",
+    "keys check": "`ok` `epochs`: a list of `epoch` `heads` `versions`; `wraps`: as in `keys ls` with `opens` (null: not "
+    "tried) `problem`; `removed`: a list of `removed_at` `provider` `fingerprint`",
+    "keys recovery-kit": "`store_id` `workspace` `code`",
     "audit ls": "a list of `seq` `at` `actor` `action` `outcome` `name` `version` `label` `message` `count`",
     "audit verify": "`ok` `entries` `first_bad` `problem`",
     "verify": "`ok` `blocks` `versions` `problems`: a list of `name` `version` `error` `problem` `remedy`",

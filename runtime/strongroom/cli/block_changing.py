@@ -177,7 +177,7 @@ def unlabel(name: str, label: str, as_json: bool) -> None:
     "delete",
     examples="""
         strongroom block delete old-crm -m "replaced by prod-crm"
-        strongroom block delete old-aws --cascade    # and the buckets that log in with it
+        strongroom block delete old-aws --cascade    # and what uses it
     """,
 )
 @name_argument

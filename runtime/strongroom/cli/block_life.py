@@ -45,7 +45,7 @@ def used_by(name: str, as_json: bool) -> None:
     examples="""
         strongroom block due                          # what expires within 30 days
         strongroom block due --within 7d --older-than 365d
-        strongroom block due --exit-code || mail -s "keys are due" ops@example.com
+        strongroom block due --exit-code || echo look at the keys
     """,
 )
 @click.option("--within", type=DURATION, default=_MONTH, help="What expires within this time; by default 30d.")
@@ -97,9 +97,9 @@ def promote(name: str, message: str, as_json: bool) -> None:
 @command(
     "rotate",
     examples="""
-        strongroom block rotate prod-db                                   # a postgresql block: its own password
-        strongroom block rotate prod-db --admin prod-db-admin --users app_a,app_b
-        strongroom block rotate prod-crm --with crm_rotation:CrmToken --lifetime 90d
+        strongroom block rotate prod-db          # a PostgreSQL login, itself
+        strongroom block rotate prod-db --admin db-admin --users app_a,app_b
+        strongroom block rotate crm --with rotations:CrmToken --lifetime 90d
     """,
 )
 @name_argument

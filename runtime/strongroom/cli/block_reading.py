@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,8 @@ def head_shape(head: Head) -> dict[str, Any]:
         "state": head.state.value,
         "labels": dict(head.labels),
         "updated": head.updated_at,
+        "expires": head.expires_at,
+        "uses": list(head.references),
         "fields": _public(head.public),
         "quarantine": head.quarantine,
     }
@@ -58,6 +61,8 @@ def version_shape(version: Version) -> dict[str, Any]:
         "created": version.created_at,
         "actor": version.actor,
         "message": version.message,
+        "expires": version.expires_at,
+        "uses": list(version.references),
         "schema": version.schema,
         "fields": _public(version.public),
     }
@@ -69,17 +74,23 @@ def version_shape(version: Version) -> dict[str, Any]:
         strongroom block ls
         strongroom block ls 'prod-*' --type crm-api
         strongroom block ls --deleted
+        strongroom block ls --search db.example.com   # whose public fields say so
         strongroom block ls --json | jq -r '.[].name'
     """,
 )
 @click.argument("glob", default="*", metavar="[GLOB]")
 @click.option("--type", "type_slug", metavar="TYPE", shell_complete=type_slugs, help="Only blocks of this type.")
+@click.option("--search", "text", metavar="TEXT", help="Only blocks whose public fields hold this text.")
 @click.option("--deleted", is_flag=True, help="Show deleted and destroyed blocks too.")
 @json_option
-def ls(glob: str, type_slug: str | None, deleted: bool, as_json: bool) -> None:
+def ls(glob: str, type_slug: str | None, text: str | None, deleted: bool, as_json: bool) -> None:
     """List blocks. Needs no secret and reads none."""
+    if deleted and text is not None:
+        raise CommandError("--search looks at live blocks.", "Leave out --deleted.", Exit.USAGE)
     with opened_registry() as registry:
-        heads = registry.list(glob, type=type_slug, deleted=deleted)
+        heads = registry.list(glob, type=type_slug, deleted=deleted) if text is None else _holding(registry, text)
+    if text is not None:
+        heads = [head for head in heads if fnmatchcase(head.name, glob) and type_slug in (None, head.type)]
     columns = [
         Column("name", "Name", style="bold"),
         Column("type", "Type"),
@@ -94,11 +105,16 @@ def ls(glob: str, type_slug: str | None, deleted: bool, as_json: bool) -> None:
         [head_shape(head) for head in heads],
         columns,
         as_json=as_json,
-        empty=empty if glob == "*" and not type_slug else "No block fits.",
+        empty=empty if glob == "*" and not type_slug and text is None else "No block fits.",
     )
     for head in heads:
         if head.quarantine:
             click.echo(f"{head.name} cannot be trusted: {printable(head.quarantine)}", err=True)
+
+
+def _holding(registry: Registry, text: str) -> list[Head]:
+    """What a search finds, by the text as it stands in public fields."""
+    return registry.search(json.dumps(text, ensure_ascii=False)[1:-1])
 
 
 @command(

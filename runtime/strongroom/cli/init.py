@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         strongroom init
         strongroom init --key file:/mnt/keys/sr.key     # made if it is not there
         strongroom init --key passphrase:               # asks for one
-        strongroom init --key keyring:strongroom/main   # made in the keyring of the desktop
+        strongroom init --key keyring:strongroom/main   # in the keyring
         STRONGROOM_HOME=/srv/strongroom strongroom init
     """,
 )

@@ -25,8 +25,8 @@ LEVELS = ("provider", "workspace", "data")
     "keys",
     aliases={"list": "ls", "rm": "remove"},
     examples="""
-        strongroom keys recovery-kit                     # a second way in, for the safe
-        strongroom keys add awskms:alias/strongroom      # either key opens the registry
+        strongroom keys recovery-kit                  # a second way in
+        strongroom keys add awskms:alias/strongroom   # either key opens it
         strongroom keys rotate --level workspace
         strongroom keys check
     """,
@@ -99,10 +99,10 @@ def remove(which: str, yes: bool, as_json: bool) -> None:
 @keys.command(
     "rotate",
     examples="""
-        strongroom keys rotate                                   # a new workspace key, payloads as they are
-        strongroom keys rotate --level provider                  # a new key file, the former one kept beside it
+        strongroom keys rotate                     # a new workspace key
+        strongroom keys rotate --level provider    # a new key file
         strongroom keys rotate --level provider --to awskms:alias/strongroom
-        strongroom keys rotate --level data --older-than 90d     # encrypt old payloads anew as well
+        strongroom keys rotate --level data --older-than 90d
     """,
 )
 @click.option("--level", type=click.Choice(LEVELS), default="workspace", show_default=True, help="What is renewed.")
@@ -151,8 +151,8 @@ def check(as_json: bool) -> None:
 @keys.command(
     "recovery-kit",
     examples="""
-        strongroom keys recovery-kit > /dev/lp0          # to a printer, past every disk
-        STRONGROOM_KEY=recovery: strongroom block ls     # asks for the code
+        strongroom keys recovery-kit > /dev/lp0        # on paper alone
+        STRONGROOM_KEY=recovery: strongroom block ls   # asks for the code
     """,
 )
 @json_option

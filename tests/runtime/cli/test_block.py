@@ -296,7 +296,9 @@ def test_ls_lists_names_types_and_labels(strongroom, crm):
     assert lines[0].split() == ["NAME", "TYPE", "VERSION", "LABELS", "UPDATED"]
     assert lines[1].split()[:4] == ["prod-crm", "crm-api", "1", "stable=1"]
     shape = json.loads(strongroom("blocks", "list", "prod-*", "--type", "crm-api", "--json").stdout)[0]
-    assert set(shape) == {"name", "type", "version", "state", "labels", "updated", "fields", "quarantine"}
+    assert set(shape) == {
+        "name", "type", "version", "state", "labels", "updated", "expires", "uses", "fields", "quarantine"
+    }  # fmt: skip
 
 
 def test_an_empty_list_is_told_beside_the_output(strongroom, crm):

@@ -150,3 +150,20 @@ class TestMigrate:
 
         assert "missing: token" in strongroom("block", "migrate", "old", code=4).stdout.replace("\n", " ")
         assert Newer.__block__.schema_version == 2
+
+
+class TestSearch:
+    def test_ls_finds_blocks_by_what_their_public_fields_say(self, strongroom: Run) -> None:
+        for name, host in (("one", "a.example.com"), ("two", "b.exämple.com"), ("three", 'quo"te')):
+            CrmApi(base_url="https://crm.example.com", token="not-a-real-one", tags=[host]).save(name)  # type: ignore[arg-type]
+        for text, expected in (("a.example", ["one"]), ("exämple", ["two"]), ('quo"te', ["three"]), ("not-a-real", [])):
+            assert [row["name"] for row in told(strongroom, "block", "ls", "--search", text)] == expected
+        assert [row["name"] for row in told(strongroom, "block", "ls", "t*", "--search", "crm.example")] == [
+            "three", "two"
+        ]  # fmt: skip
+        strongroom("block", "ls", "--search", "x", "--deleted", code=2)
+        assert "No block fits." in strongroom("block", "ls", "--search", "nowhere").stderr
+
+    def test_what_a_block_uses_and_when_it_expires_stands_in_the_json(self, strongroom: Run, holder: None) -> None:
+        rows = {row["name"]: row for row in told(strongroom, "block", "ls")}
+        assert (rows["holder"]["uses"], rows["holder"]["expires"]) == (["crm"], None)
