@@ -119,6 +119,7 @@ class Resolver:
         """Forget every answer, and take no notice of those that are on their way."""
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
+        self._swept = self._clock()
         self._entries: dict[str, _Entry] = {}
         self._flights: dict[str, _Flight] = {}
 
@@ -239,11 +240,15 @@ class Resolver:
             until = min(now + REFUSAL_TTL, former.stale_until)
             self._entries[text] = _Entry(former.found, former.came, until, former.stale_until)
             return
-        self._entries[text] = _Entry(found, now, now + REFUSAL_TTL, now)
+        kept = REFUSAL_TTL if isinstance(found, SourceUnreachable) else min(REFUSAL_TTL, ttl)
+        self._entries[text] = _Entry(found, now, now + kept, now)
 
     def _sweep(self, kept: str) -> None:
-        """Drop what is too old for any use, so that no secret is held for longer than declared."""
+        """Drop what is too old for any use, so that no secret is held for long after its time."""
         now = self._clock()
+        if now < self._swept + REFUSAL_TTL:
+            return
+        self._swept = now
         self._entries = {
             text: entry
             for text, entry in self._entries.items()

@@ -88,6 +88,14 @@ def test_zero_keeps_nothing(shelf: Shelf, resolver: Resolver) -> None:
         assert resolver.reveal("shelf:a") == value
 
 
+def test_nor_does_it_keep_refusals(shelf: Shelf, resolver: Resolver) -> None:
+    shelf.ttl = 0
+    with pytest.raises(SecretAbsent):
+        resolver.reveal("shelf:zzz")
+    shelf.secrets["zzz"] = "now there"
+    assert resolver.reveal("shelf:zzz") == "now there"
+
+
 @pytest.mark.parametrize("text", ["soon", "-1", "nan", "1e99"])
 @pytest.mark.parametrize("variable", ["STRONGROOM_SOURCES_TTL", "STRONGROOM_SOURCES_TIMEOUT"])
 def test_a_setting_that_is_no_time_is_named(
