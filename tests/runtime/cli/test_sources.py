@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from shelf import Shelf
 from strongroom import Block, secret_from
+from strongroom.sources import SecretDenied
+from strongroom.testing import using_sources
 
 NEW = ("block", "new", "crm-api", "crm", "--set", "base_url=https://crm.test")
 
@@ -129,6 +132,22 @@ class TestCheck:
         assert [row["name"] for row in rows] == ["nothing", "crm", "crm"]
         assert rows[0]["state"] == "absent"
         assert 'There is no block "nothing"' in rows[0]["told"]
+
+    def test_three_words_for_three_ways_to_fail(self, strongroom, canary):
+        shelf = Shelf(here=canary("here"), locked=SecretDenied("You may not.", "Ask."))
+        with using_sources({"shelf": shelf}):
+            for name in ("here", "locked", "gone"):
+                strongroom("block", "new", "secret", name, "--set", f"value:source=shelf:{name}")
+            lines = strongroom("block", "check", "here", "locked", "gone", code=1).stdout.splitlines()
+            words = [line.split()[4] for line in lines if " from " in line]
+            assert words == ["works", "denied", "absent"]
+            shelf.gate.clear()
+            try:
+                rows = json.loads(strongroom("block", "check", "here", "--timeout", "0.1", "--json", code=1).stdout)
+            finally:
+                shelf.gate.set()
+        assert [row["state"] for row in rows] == ["unreachable", "skipped"]
+        assert '"shelf:here" could not be fetched: the source did not answer within 0.1 s' in rows[0]["told"]
 
     def test_it_wants_to_know_what_to_check(self, strongroom):
         assert "Name blocks, or give --all." in strongroom("block", "check", code=2).stderr
