@@ -62,6 +62,7 @@ def init(key_uri: str | None, as_json: bool) -> None:
     if key_uri and key_uri != settings.key:
         click.echo(f"Tell Strongroom where the key is, from now on: export STRONGROOM_KEY={key_uri}")
     if made:
+        click.echo("A second way in, for the safe: strongroom keys recovery-kit")
         click.echo("Next: strongroom block new secret my-token")
 
 
