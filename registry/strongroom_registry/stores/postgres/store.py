@@ -31,6 +31,7 @@ _LOCK_PATIENCE = "3s"
 _PAUSES = (0.01, 0.03, 0.1, 0.3, 1.0, 0.0)
 """How long to wait, in seconds, after each attempt to clean a table that somebody still reads."""
 _CLEANED = ("versions", "workspace_keys")
+"""What is cleaned when another process replaced something."""
 
 
 class PostgresStore:
@@ -53,7 +54,7 @@ class PostgresStore:
         self._connections = Connections(self._place, at_most=_CONNECTIONS)
         self._listener = Listener(self._place)
         self._writer = threading.Lock()
-        self._removed: set[str] = set()
+        self._replaced: set[str] = set()
         self._store_id: bytes | None = None
         self._recognise(create)
 
@@ -97,7 +98,7 @@ class PostgresStore:
             transaction = PostgresTransaction(connection)
             with _committed(connection, self._place, pipelined=True):
                 yield transaction
-            self._removed |= transaction.removed
+            self._replaced |= transaction.replaced
 
     def watch(self, changed: Callable[[bytes], None]) -> Callable[[], None]:
         """Call ``changed`` with a workspace's id after each change of it by anybody; see
@@ -117,14 +118,14 @@ class PostgresStore:
         :raises StoreUnavailable: somebody still reads a moment in which it was there.
         """
         with self._connection() as connection:
-            for table in sorted({*_CLEANED, *self._removed}):
+            for table in sorted(self._replaced or _CLEANED):
                 hindered = self._clean(connection, table)
                 if hindered:
                     raise StoreUnavailable(
                         f"The table {table} of {self._place.text} is not cleaned: {hindered}.",
                         "The change itself is done; repeat it when others are finished, or as the tables' owner.",
                     )
-        self._removed = set()
+        self._replaced = set()
 
     def after_fork(self) -> None:
         self._connections.after_fork()

@@ -45,8 +45,8 @@ class PostgresTransaction:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
-        self.removed: set[str] = set()
-        """The tables of which rows were removed."""
+        self.replaced: set[str] = set()
+        """The tables that may hold what was replaced or removed, and is to be cleaned away."""
 
     def workspace(self, name: str) -> WorkspaceRow | None:
         row = self._one("workspace", (name,))
@@ -127,15 +127,18 @@ class PostgresTransaction:
         created = (key.created_at - _EPOCH) // _MICROSECOND
         columns = (workspace, key.epoch, key.provider, key.fingerprint, key.wrapped, key.canary, created)
         self._execute("put_key", columns)
+        self.replaced.add("workspace_keys")
 
     def remove_key(self, workspace: bytes, epoch: int, fingerprint: str) -> None:
         self._execute("remove_key", (workspace, epoch, fingerprint))
+        self.replaced.add("workspace_keys")
 
     def remove_workspace(self, workspace: bytes) -> None:
         self._execute("remove_versions", (workspace,))
+        self.replaced.add("versions")
         for table in ("uses", "audit", "trie", "heads", "workspace_keys"):
             self._connection.execute(f"DELETE FROM strongroom.{table} WHERE workspace = %s".encode(), (workspace,))  # noqa: S608
-            self.removed.add(table)
+            self.replaced.add(table)
         self._connection.execute(b"DELETE FROM strongroom.workspaces WHERE id = %s", (workspace,))
         self._execute("tell", (workspace.hex(),))
 
@@ -148,11 +151,13 @@ class PostgresTransaction:
 
     def put_version(self, document: bytes, row: VersionRow) -> None:
         self._execute("put_version", (document, *row))
+        self.replaced.add("versions")
 
     def put_wraps(self, rows: Sequence[WrapRow]) -> None:
         if rows:
             columns = zip(*{row[:2]: row for row in rows}.values(), strict=True)
             self._execute("put_wraps", tuple(map(list, columns)))
+            self.replaced.add("versions")
 
     def put_nodes(self, workspace: bytes, nodes: Mapping[str, bytes]) -> None:
         if nodes:
