@@ -36,7 +36,7 @@ REGISTRY = {
     "STRONGROOM_ACTOR": ("user and host", "Who the audit says did it."),
     "STRONGROOM_SOURCES_TTL": (
         "what the source says, mostly 300",
-        "For how many seconds secrets that [stay elsewhere](../how-to/secret-sources.md) are kept in memory; 0 for not.",
+        "For how many seconds secrets that [stay elsewhere](../how-to/secret-sources.md) are kept in memory, or 0.",
     ),
     "STRONGROOM_SOURCES_TIMEOUT": ("`10`", "How many seconds a source of secrets may take."),
     "STRONGROOM_SOURCES_ALLOWED": (
