@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,10 @@ from strongroom_registry.errors import (
     StoreUnavailable,
     VersionTampered,
 )
+from strongroom_registry.stores.postgres import PostgresStore
 from strongroom_registry.stores.postgres import store as postgres_store
+from strongroom_registry.stores.store import AuditRow
+from strongroom_registry.testing import HEAD, KEY, VERSION, WORKSPACE, fill
 
 from .conftest import saver
 
@@ -158,6 +162,25 @@ class TestDestroying:
         assert self.found(postgres, files, *kept) == kept
         assert shared.get("kept").payload == b"kept"
         assert shared.head("gone").state is DocumentState.DESTROYED
+
+    def test_nor_do_removed_keys_and_workspaces_leave_one(self, postgres: PostgresDatabase, files: Path) -> None:
+        wrapped, body, record = os.urandom(64), os.urandom(20_000), os.urandom(64)
+        store = PostgresStore(postgres.url)
+        store.initialise(fill)
+        with store.writing() as transaction:
+            transaction.put_key(WORKSPACE.id, replace(KEY, epoch=2, wrapped=wrapped))
+            transaction.put_version(HEAD.document, VERSION._replace(number=2, body=body))
+            transaction.append_audit(WORKSPACE.id, AuditRow(2, record, b"mac"))
+        assert self.found(postgres, files, wrapped, body, record) == [wrapped, body, record]
+        with store.writing() as transaction:
+            transaction.remove_key(WORKSPACE.id, 2, KEY.fingerprint)
+        store.scrub()
+        assert self.found(postgres, files, wrapped, body, record) == [body, record]
+        with store.writing() as transaction:
+            transaction.remove_workspace(WORKSPACE.id)
+        store.scrub()
+        assert self.found(postgres, files, wrapped, body, record) == []
+        store.close()
 
     @pytest.mark.parametrize("looks_at", ["versions", "heads"])
     def test_while_somebody_still_reads_it_that_is_said_and_repeated(
