@@ -99,7 +99,7 @@ def _home(slug: str) -> tuple[str, str, int] | None:
 
     try:
         cls: type[Block] = class_for(slug)
-    except (UnknownBlockType, AmbiguousBlockType):
+    except (UnknownBlockType, AmbiguousBlockType, ImportError):
         return None
     words = [*cls.__module__.split("."), *cls.__qualname__.split(".")]
     if cls.__module__ == "__main__" or not all(word.isidentifier() and not iskeyword(word) for word in words):

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from strongroom.errors import ScanProblem
 from strongroom.scanning.findings import Scan, Skipped
-from strongroom.scanning.matcher import CHUNK, Found, Matcher, search
+from strongroom.scanning.matcher import CHUNK, Found, Matcher, Readable, search
 from strongroom.scanning.places import Counted, findings
 
 MESSAGE = "(message)"
@@ -50,7 +50,7 @@ def scan_history(folder: Path, matcher: Matcher, scan: Scan, *, done: set[str]) 
             if each.kind == "tree":
                 continue
             scan.objects += 1
-            found = list(search(Counted(content, scan), matcher))  # type: ignore[arg-type]
+            found = list(search(Counted(content, scan), matcher))
             if found and each.kind == "blob":
                 blobs[each.name] = (each.path, found)
             elif found:
@@ -118,7 +118,7 @@ def _objects(place: Path) -> Iterator[BinaryIO]:
             raise ScanProblem(f"git cannot read the history of {place}.", _last_line(said.read()))
 
 
-def _each(source: BinaryIO, scan: Scan) -> Iterator[tuple[_Object, BinaryIO]]:
+def _each(source: BinaryIO, scan: Scan) -> Iterator[tuple[_Object, Readable]]:
     """Every object with its content, of which the rest is passed over."""
     while header := source.readline(_HEADER_MAX):
         words = header.rstrip(b"\n").split(b" ", 3)
@@ -128,7 +128,7 @@ def _each(source: BinaryIO, scan: Scan) -> Iterator[tuple[_Object, BinaryIO]]:
         name, kind, size = words[0].decode("ascii"), words[1].decode("ascii"), int(words[2])
         path = words[3].decode("utf-8", "surrogateescape") if len(words) > 3 else ""
         content = _Content(source, size)
-        yield _Object(name, kind, size, path), content  # type: ignore[misc]
+        yield _Object(name, kind, size, path), content
         while content.read(CHUNK):
             pass
         source.read(1)  # the newline after it
@@ -140,9 +140,9 @@ class _Content:
     def __init__(self, source: BinaryIO, size: int) -> None:
         self._source, self._left = source, size
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """As a file's."""
-        data = self._source.read(min(size, self._left) if size >= 0 else self._left)
+        data = self._source.read(min(size, self._left))
         self._left -= len(data)
         return data
 

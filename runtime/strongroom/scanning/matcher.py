@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 CHUNK = 1 << 20
 _NEAR = 256
@@ -38,6 +38,14 @@ class Matcher(Protocol):
         ...
 
 
+class Readable(Protocol):
+    """What a search needs of a stream: bytes, and none at its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes."""
+        ...
+
+
 class Found(NamedTuple):
     """A secret in a stream: the line, counted from 1."""
 
@@ -46,7 +54,7 @@ class Found(NamedTuple):
     owners: tuple[Owner, ...]
 
 
-def search(stream: BinaryIO, matcher: Matcher) -> Iterator[Found]:
+def search(stream: Readable, matcher: Matcher) -> Iterator[Found]:
     """Every secret in a stream, read in chunks, so that memory does not grow with its size.
 
     Where one secret stands in several forms at one place, the longest is told; lines of one secret that follow each

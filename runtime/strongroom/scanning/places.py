@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from strongroom.scanning.findings import Finding, Scan, Skipped
-from strongroom.scanning.matcher import Found, Matcher, search
+from strongroom.scanning.matcher import Found, Matcher, Readable, search
+
+UNPACKED_MAX = 4 << 30
+"""How much of a compressed file is searched, in bytes as they come out."""
+_GZIP = b"\x1f\x8b"
 
 
 class Counted:
     """A stream that counts what is read of it."""
 
-    def __init__(self, stream: BinaryIO, scan: Scan) -> None:
+    def __init__(self, stream: Readable, scan: Scan) -> None:
         self._stream, self._scan = stream, scan
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int, /) -> bytes:
         """As a file's."""
         data = self._stream.read(size)
         self._scan.bytes += len(data)
@@ -35,7 +41,7 @@ def findings(found: Iterable[Found], path: str, commit: str | None = None) -> It
 def scan_stream(stream: BinaryIO, name: str, matcher: Matcher, scan: Scan) -> None:
     """Look through a stream."""
     scan.files += 1
-    scan.found += findings(search(Counted(stream, scan), matcher), name)  # type: ignore[arg-type]
+    scan.found += findings(search(Counted(stream, scan), matcher), name)
 
 
 def scan_path(path: Path, matcher: Matcher, scan: Scan) -> None:
@@ -74,12 +80,44 @@ def _scan_file(path: Path, matcher: Matcher, scan: Scan, *, follow: bool) -> Non
         if not follow and not stat.S_ISREG(path.lstat().st_mode):
             return
         with open(os.open(path, flags), "rb", buffering=0) as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                scan_stream(file, str(path), matcher, scan)
-            else:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 scan.unread.append(Skipped(str(path), "It is no ordinary file."))
+                return
+            scan_stream(file, str(path), matcher, scan)
+            file.seek(0)
+            if file.read(len(_GZIP)) == _GZIP:
+                file.seek(0)
+                _scan_gzip(file, str(path), matcher, scan)
     except OSError as error:
         scan.unread.append(Skipped(str(path), _reason(error)))
+
+
+def _scan_gzip(file: BinaryIO, name: str, matcher: Matcher, scan: Scan) -> None:
+    """Look through what is compressed, such as an older log; what was found before it breaks off counts."""
+    with gzip.GzipFile(fileobj=file) as content:
+        unpacked = _Unpacked(content)
+        scan.found += findings(search(Counted(unpacked, scan), matcher), name)
+    if unpacked.is_broken:
+        scan.unread.append(Skipped(name, "What it has compressed is damaged or cut short."))
+    elif unpacked.left <= 0:
+        scan.unread.append(Skipped(name, f"It unpacks to more than {UNPACKED_MAX >> 30} GiB, and was searched so far."))
+
+
+class _Unpacked:
+    """What a gzip file holds, up to :data:`UNPACKED_MAX` bytes, or to where it breaks off."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream, self.left, self.is_broken = stream, UNPACKED_MAX, False
+
+    def read(self, size: int, /) -> bytes:
+        """As a file's."""
+        try:
+            data = self._stream.read1(min(size, self.left)) if self.left > 0 else b""
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            self.is_broken = True
+            return b""
+        self.left -= len(data)
+        return data
 
 
 def _reason(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import secrets
@@ -10,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from strongroom.scanning import places
 
 
 @pytest.fixture
@@ -135,6 +137,20 @@ def test_every_load_is_in_the_audit(scan, strongroom, place):
     scan(place)
     entries = json.loads(strongroom("audit", "ls", "--json").stdout)
     assert ("load", "api") in {(entry["action"], entry["name"]) for entry in entries}
+
+
+def test_compressed_logs_are_unpacked(scan, token, place, monkeypatch):
+    packed = gzip.compress(b"start\n" * 1000 + token.encode())
+    (place / "app.log.1.gz").write_bytes(packed + packed)
+    found = json.loads(scan(place, "--json", code=1).stdout)["found"]
+    assert [each["line"] for each in found] == [1001, 2001]
+    (place / "app.log.1.gz").write_bytes(packed[:-6])
+    cut = scan(place, code=1)
+    assert "app.log.1.gz:1001" in cut.stdout
+    assert "damaged or cut short" in cut.stderr
+    monkeypatch.setattr(places, "UNPACKED_MAX", 5000)
+    (place / "app.log.1.gz").write_bytes(packed)
+    assert "was searched so far" in scan(place, code=2).stderr
 
 
 def commit(place: Path, message: str) -> None:
