@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from strongroom_registry.current import current, set_current, using
 
 if TYPE_CHECKING:
+    from strongroom_registry.anchor import Anchor as Anchor
     from strongroom_registry.audit import AuditEntry as AuditEntry
     from strongroom_registry.audit import AuditReport as AuditReport
+    from strongroom_registry.backup import back_up as back_up
     from strongroom_registry.document import Document as Document
     from strongroom_registry.document import DocumentState as DocumentState
     from strongroom_registry.document import Head as Head
@@ -21,11 +23,17 @@ if TYPE_CHECKING:
     from strongroom_registry.document import check_name as check_name
     from strongroom_registry.opening import open_registry as open_registry
     from strongroom_registry.registry import Registry as Registry
+    from strongroom_registry.restoring import restore_backup as restore_backup
+    from strongroom_registry.restoring import verify_backup as verify_backup
     from strongroom_registry.sealer import Sealer as Sealer
     from strongroom_registry.verification import Problem as Problem
     from strongroom_registry.verification import VerifyReport as VerifyReport
+    from strongroom_registry.workspaces import list_workspaces as list_workspaces
+    from strongroom_registry.workspaces import new_workspace as new_workspace
+    from strongroom_registry.workspaces import remove_workspace as remove_workspace
 
 _HOMES = {
+    "Anchor": "anchor",
     "AuditEntry": "audit",
     "AuditReport": "audit",
     "Document": "document",
@@ -38,9 +46,15 @@ _HOMES = {
     "VerifyReport": "verification",
     "Version": "document",
     "VersionState": "document",
+    "back_up": "backup",
     "check_label": "document",
     "check_name": "document",
+    "list_workspaces": "workspaces",
+    "new_workspace": "workspaces",
     "open_registry": "opening",
+    "remove_workspace": "workspaces",
+    "restore_backup": "restoring",
+    "verify_backup": "restoring",
 }
 
 __all__ = ["current", "set_current", "using", *_HOMES]

@@ -136,12 +136,12 @@ class Opening:
         if self._store.store_id is None and self._create:
             self._store.initialise(self._first_rows)
         authority = self._authority(self._store_id())
-        return Registry(self._store, authority, actor=self._actor, anchoring=self._anchoring(authority))
+        return Registry(self._store, authority, actor=self._actor, anchoring=self.anchoring(authority))
 
     def access(self) -> Access:
         """The workspace that is meant, below the registry."""
         authority = self._authority(self._store_id())
-        return Access(self._store, authority, actor=self._actor, anchoring=self._anchoring(authority))
+        return Access(self._store, authority, actor=self._actor, anchoring=self.anchoring(authority))
 
     def mine(self) -> list[StateRecord]:
         """The states of the workspaces that the key opens, by name.
@@ -195,7 +195,8 @@ class Opening:
             raise StoreUnavailable("The registry is empty: it was never finished.", "Finish it with `strongroom init`.")
         return store_id
 
-    def _anchoring(self, authority: Authority) -> Anchoring | None:
+    def anchoring(self, authority: Authority) -> Anchoring | None:
+        """What holds a workspace against its anchor, where one is to be kept."""
         if self._anchors is None:
             return None
         return Anchoring(self._anchors, authority.store_id, authority.workspace_id)
@@ -244,7 +245,7 @@ class Opening:
         change = Change(authority, transaction, state, actor=self._actor, now=datetime.now(UTC))
         change.audit(Subject("create", DONE, self._workspace))
         state, _ = change.finish()
-        anchoring = self._anchoring(authority)
+        anchoring = self.anchoring(authority)
         if anchoring is not None:  # before anybody can see the workspace, and miss its anchor
             anchoring.advance(authority, state, first=True)
         return state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from strongroom_registry.access import Floor
@@ -78,6 +78,9 @@ def remove_workspace(
             authority, _, state = access.believed(transaction, floor)
             _check_removable(authority, transaction, force)
             transaction.remove_workspace(authority.workspace_id)
+        anchoring = opening.anchoring(authority)
+        if anchoring is not None:  # one change further, so that rows that are put back are an older copy
+            anchoring.follow(authority, replace(state, seq=state.seq + 1))
         access.store.scrub()
     return _shape(state)
 

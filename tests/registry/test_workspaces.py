@@ -18,6 +18,7 @@ from strongroom_registry.errors import (
     KeyUnavailable,
     NameTaken,
     SealBroken,
+    StoreRolledBack,
     StoreUnavailable,
     StrongroomError,
     UnknownWorkspace,
@@ -96,6 +97,7 @@ BY_NAME: dict[str, Callable[[Registry, str], object]] = {
     "history": lambda registry, name: registry.history(name),
     "label": lambda registry, name: registry.label(name, "mine"),
     "unlabel": lambda registry, name: registry.unlabel(name, "stable"),
+    "promote": lambda registry, name: registry.promote(name, 1),
     "delete": lambda registry, name: registry.delete(name, cascade=True),
     "undelete": lambda registry, name: registry.undelete(name),
     "destroy": lambda registry, name: registry.destroy(name, 1),
@@ -340,6 +342,18 @@ class TestRemoving:
         open_registry(url).close()
         with pytest.raises(WorkspaceInUse, match="only workspace"):
             remove_workspace("default", url, force=True)
+
+    def test_one_that_was_put_back_is_told_by_its_anchor(self, url: str, path: Path, tmp_path: Path) -> None:
+        anchor = f"file:{tmp_path / 'anchors'}"
+        open_registry(url, anchor=anchor).close()
+        new_workspace("blue", url, anchor=anchor)
+        before = path.read_bytes()
+        remove_workspace("blue", url, anchor=anchor)
+        path.write_bytes(before)
+        open_registry(url, anchor=anchor).close()
+        open_registry(url, workspace="blue", anchor="").close()
+        with pytest.raises(StoreRolledBack, match="is at change 1, and its anchor says 2"):
+            open_registry(url, workspace="blue", anchor=anchor)
 
     def test_who_works_in_it_is_told(self, two: str) -> None:
         with open_registry(two, workspace="blue") as blue:
