@@ -25,6 +25,8 @@ _SLUGS = {
     "date-time": "json",
 }
 """Types of Prefect's own that have another name here."""
+_BESIDE = frozenset({"block_type_slug", "_block_document_id", "_block_document_name", "_is_anonymous"})
+"""What Prefect writes among the data of a block that stands inside of another one."""
 _STARS = re.compile(r"\*{6,}")
 _HIDDEN = (
     "stars stand for a secret of it: read it with its secrets, as POST /block_documents/filter gives them with "
@@ -127,7 +129,7 @@ class _Documents:
         return {
             name: self._referred(inside[name], value) if name in inside else self._value(value)
             for name, value in data.items()
-            if name != "block_type_slug"
+            if name not in _BESIDE
         }
 
     def _value(self, value: Any) -> Any:
@@ -135,10 +137,24 @@ class _Documents:
             identity = _reference(value)
             if identity is not None:
                 return self._reference_to(identity)
-            return {name: self._value(inner) for name, inner in value.items() if name != "block_type_slug"}
+            copied = self._copied(value)
+            if copied is not None:
+                return copied
+            return {name: self._value(inner) for name, inner in value.items() if name not in _BESIDE}
         if isinstance(value, list):
             return [self._value(inner) for inner in value]
         return value
+
+    def _copied(self, value: dict[str, Any]) -> FoundReference | None:
+        """The document that is copied in a list or mapping of blocks, where Prefect says which one it is."""
+        identity, name, slug = (
+            value.get(key) for key in ("_block_document_id", "_block_document_name", "block_type_slug")
+        )
+        if value.get("_is_anonymous") or not all(isinstance(text, str) and text for text in (identity, name, slug)):
+            return None
+        data = {key: inner for key, inner in value.items() if key not in _BESIDE}
+        self._documents.setdefault(str(identity), {"id": identity, "name": name, "block_type_slug": slug, "data": data})
+        return FoundReference(self._source(str(identity)))
 
     def _referred(self, reference: Any, value: Any) -> Any:
         """What stands in a field of which Prefect says that it holds another document, whose data it repeats there."""

@@ -7,12 +7,14 @@ from uuid import uuid4
 
 import pytest
 from canaries import Plant
-from strongroom import JSON, Block, Connection, LocalFolder, Secret
+from strongroom import JSON, Block, Connection, LocalFolder, Secret, reference_of
 from strongroom.errors import UnreadableFile
 from strongroom.interchange.plan import Step, carried_out, planned
 from strongroom.interchange.prefect import from_files
 from strongroom_aws import AwsCredentials, MinIOCredentials, S3Bucket
 from strongroom_registry.registry import Registry
+
+from .conftest import Crm
 
 
 def document(slug: str, name: str, data: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -114,6 +116,28 @@ def test_an_anonymous_document_stays_inside(tmp_path: Path, registry: Registry) 
     )
     assert told(imported(tmp_path, registry, [hidden, bucket])) == [("lake", "s3-bucket", "create")]
     assert S3Bucket.load("lake").credentials.region_name == "eu-west-1"
+
+
+def test_blocks_in_a_list_are_referred_to_where_prefect_copies_them(tmp_path: Path, registry: Registry) -> None:
+    def copy(identity: str, name: str | None, value: Any) -> dict[str, Any]:
+        return {
+            "value": value, "block_type_slug": "secret", "_block_document_id": identity, "_block_document_name": name,
+            "_is_anonymous": name is None,
+        }  # fmt: skip
+
+    part = document("secret", "part", {"value": "now"})
+    many = [copy(part["id"], "part", "then"), copy("else", "absent", "alone"), copy("x", None, "inline")]
+    crm = document(
+        "moved-crm",
+        "crm",
+        {"url": "u", "token": "t", "many": many, "inner": {"value": "i", "block_type_slug": "secret"}},
+    )
+    steps = imported(tmp_path, registry, [crm, part])
+    assert told(steps) == [("part", "secret", "create"), ("absent", "secret", "create"), ("crm", "moved-crm", "create")]
+    loaded = Crm.load("crm")
+    assert [inner.get() for inner in loaded.many] == ["now", "alone", "inline"]
+    assert [str(reference_of(inner)) for inner in loaded.many] == ["part@1", "absent@1", "None"]
+    assert loaded.inner == Secret(value="i")
 
 
 def test_types_that_are_not_known_become_connections(tmp_path: Path, registry: Registry) -> None:
