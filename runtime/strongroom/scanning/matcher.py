@@ -65,9 +65,12 @@ def search(stream: Readable, matcher: Matcher) -> Iterator[Found]:
     while True:
         read = stream.read(CHUNK)
         data = kept + read
+        counted, line = 0, 1 + lines
         for hit in _settled(matcher.hits(data), len(data), first=not before, last=not read):
             if told.is_new(before + hit.start, before + hit.end, hit):
-                yield Found(1 + lines + data.count(b"\n", 0, hit.start), hit.form, hit.owners)
+                line += data.count(b"\n", counted, hit.start)
+                counted = hit.start
+                yield Found(line, hit.form, hit.owners)
         if not read:
             return
         kept = data[-matcher.overlap :] if matcher.overlap else b""
