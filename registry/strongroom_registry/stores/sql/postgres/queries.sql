@@ -74,7 +74,7 @@ ON CONFLICT (workspace, name) DO UPDATE SET record = excluded.record, mac = excl
 
 -- name: put_heads
 INSERT INTO strongroom.heads (workspace, name, document, record, mac, path)
-SELECT %s, * FROM unnest(%s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::text[])
+SELECT %s, * FROM unnest(%s::text[], %b::bytea[], %b::bytea[], %b::bytea[], %s::text[])
 ON CONFLICT (workspace, name) DO UPDATE SET record = excluded.record, mac = excluded.mac;
 
 -- name: version
@@ -82,7 +82,7 @@ SELECT number, record, mac, note, public, wrap, body FROM strongroom.versions WH
 
 -- name: outlines
 SELECT v.number, v.record, v.mac, v.note, v.public, v.wrap, octet_length(v.body) > 0
-FROM unnest(%s::bytea[], %s::bigint[]) WITH ORDINALITY AS wanted (document, number, place)
+FROM unnest(%b::bytea[], %s::bigint[]) WITH ORDINALITY AS wanted (document, number, place)
 LEFT JOIN strongroom.versions v ON v.document = wanted.document AND v.number = wanted.number
 ORDER BY wanted.place;
 
@@ -99,7 +99,7 @@ ON CONFLICT (document, number) DO UPDATE SET
 
 -- name: put_wraps
 UPDATE strongroom.versions v SET record = w.record, mac = w.mac, wrap = w.wrap
-FROM unnest(%s::bytea[], %s::bigint[], %s::bytea[], %s::bytea[], %s::bytea[])
+FROM unnest(%b::bytea[], %s::bigint[], %b::bytea[], %b::bytea[], %b::bytea[])
     AS w (document, number, record, mac, wrap)
 WHERE v.document = w.document AND v.number = w.number;
 
@@ -124,7 +124,7 @@ DELETE FROM strongroom.versions WHERE document IN (SELECT document FROM strongro
 SELECT node FROM strongroom.trie WHERE workspace = %s AND path = %s;
 
 -- name: put_nodes
-INSERT INTO strongroom.trie (workspace, path, node) SELECT %s, * FROM unnest(%s::text[], %s::bytea[])
+INSERT INTO strongroom.trie (workspace, path, node) SELECT %s, * FROM unnest(%s::text[], %b::bytea[])
 ON CONFLICT (workspace, path) DO UPDATE SET node = excluded.node;
 
 -- name: audit
