@@ -1,7 +1,8 @@
 """``uv run python tests/evidence.py [ROW …]``: makes the evidence in full and keeps its figures; ``--page`` shows them.
 
 A row is a module in ``tests/faults`` or ``tests/properties`` with ``run(work) -> Iterator[Figure]``. The tests run each
-in a short form. What a run found is kept below ``build/evidence``, one file a row, and the page
+in a short form. What a run found is kept below ``build/evidence``, one file a row and
+store, and the page
 ``docs/reference/evidence.md`` is made of these files alone.
 """
 
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from faults.figure import Figure, Work
 from faults.places import Places, PostgresLogin
@@ -30,24 +31,49 @@ from faults.short_form import SCALE as SHORT
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "build" / "evidence"
 PAGE = ROOT / "docs" / "reference" / "evidence.md"
+
+
+class About(NamedTuple):
+    """What a row is about, what is promised, the module that makes it, and whether it is run on each store."""
+
+    what: str
+    promise: str
+    module: str
+    stores: bool = True
+
+
 ROWS = {
-    1: ("kill -9 at random moments of its changes", "faults.kills", "0 acknowledged lost, 0 unreadable"),
-    2: ("every bit and every truncation of what is sealed or MACed; all pairs of rows swapped",
-        "faults.changed_rows", "all found by a named error, or the same document; 0 wrong, 0 uncaught"),
-    3: ("eight attacks by somebody who can write the database", "faults.attacks", "8 of 8, each its own error"),
-    4: ("64 compare-and-set writers on one document", "faults.writers", "0 lost, 0 duplicate versions"),
-    5: ("40 planted secrets through a whole scenario, searched for everywhere", "faults.planted", "0 found"),
-    6: ("destroyed, searched for in all files, and tried with every key left", "faults.destroyed", "0 found, 0 opened"),
-    7: ("an audit of 10,000 entries: each deleted, inserted, reordered, edited, truncated",
-        "faults.audit_chain", "100 % located"),
-    8: ("full, failing and read-only disks; connections cut at each statement",
-        "faults.storage", "nothing acknowledged lost, clean errors"),
-    9: ("wrong, absent, truncated, older, foreign keys; an empty environment",
-        "faults.wrong_keys", "always refused, nothing written"),
-    10: ("published vectors through our own functions, and our own", "properties.published_vectors", "100 %"),
-    11: ("a state machine beside a plain model", "properties.registry_model", "0 divergences"),
-}  # fmt: skip
-"""What each row is about, the module that makes it, and what is promised."""
+    1: About("kill -9 at random moments of changes and rotations", "0 acknowledged lost, 0 unreadable", "faults.kills"),
+    2: About(
+        "every bit and every truncation of what is sealed or MACed; all pairs of rows swapped",
+        "all found by a named error, or the same document; 0 wrong, 0 uncaught",
+        "faults.changed_rows",
+        stores=False,
+    ),
+    3: About("eight attacks on the database", "8 of 8, each its own error", "faults.attacks"),
+    4: About("64 compare-and-set writers on one document", "0 lost, 0 duplicate versions", "faults.writers"),
+    5: About("40 planted secrets, searched for in all that a day leaves", "0 found", "faults.planted"),
+    6: About("what was destroyed, searched for and tried with every key left", "0 found, 0 opened", "faults.destroyed"),
+    7: About(
+        "an audit of 10,000 entries: each deleted, inserted, reordered, edited, truncated",
+        "100 % located",
+        "faults.audit_chain",
+    ),
+    8: About(
+        "full, failing and read-only disks; connections cut at each message",
+        "nothing acknowledged lost, clean errors",
+        "faults.storage",
+    ),
+    9: About(
+        "wrong, absent, truncated, older, foreign keys; an empty environment",
+        "always refused, nothing written",
+        "faults.wrong_keys",
+    ),
+    10: About("published vectors and our own", "100 %", "properties.published_vectors", stores=False),
+    11: About("a state machine beside a plain model", "0 divergences", "properties.registry_model"),
+}
+
+
 HEAD = """\
 # Evidence
 
@@ -61,35 +87,43 @@ $ uv run python tests/evidence.py            # all rows; `… 4 7` for these alo
 $ uv run python tests/evidence.py --page     # this page
 ```
 
-A row *holds* where something was tried and nothing failed. `scale` is the part of the promised number that was run.
+Where a scale is named, that part of the promised number was run.
 """
 
 
 @contextmanager
-def all_places() -> Iterator[Places]:
-    """SQLite, and PostgreSQL where there is a server to be started."""
+def all_places(only: str | None = None) -> Iterator[Places]:
+    """SQLite, and PostgreSQL where there is a server to be started; or one of them."""
     from servers.postgres import own_server
     from servers.postgres_server import binaries
 
-    if binaries() is None:
-        print("PostgreSQL is not to be had here: SQLite alone.", file=sys.stderr)
+    if only == "SQLite" or (only is None and binaries() is None):
+        if only is None:
+            print("PostgreSQL is not to be had here: SQLite alone.", file=sys.stderr)
         yield Places()
         return
     with own_server() as server:
         address = server.address
         login = PostgresLogin(address.host, address.port, address.user, address.password)
-        yield Places(("SQLite", "PostgreSQL"), login)
+        yield Places(("SQLite", "PostgreSQL") if only is None else (only,), login)
 
 
 def make(row: int, scale: float, seed: int, places: Places) -> list[Figure]:
-    """Run a row; prints each figure as it comes."""
+    """Run a row, once for each store where it is about stores; prints each figure as it comes."""
+    about = ROWS[row]
+    parts = [Places((name,), places.postgres) for name in places.names] if about.stores else [Places(())]
+    return [figure for part in parts for figure in _made(row, scale, seed, part)]
+
+
+def _made(row: int, scale: float, seed: int, places: Places) -> list[Figure]:
     folder = Path(tempfile.mkdtemp(prefix=f"evidence-{row}-", dir=_roomy()))
     start, figures = time.monotonic(), []
     try:
-        for figure in importlib.import_module(ROWS[row][1]).run(Work(folder, scale, seed, places)):
+        for figure in importlib.import_module(ROWS[row].module).run(Work(folder, scale, seed, places)):
             figures.append(figure)
             mark = "holds" if figure.holds else "FAILS"
-            print(f"{row:>2}  {mark}  {figure.what} ({figure.store}): {figure.tried:,} tried, {figure.failed:,} failed")
+            numbers = f"{figure.tried:,} tried, {figure.failed:,} failed"
+            print(f"{row:>2}  {mark}  {figure.what} ({figure.store}): {numbers}", flush=True)
             for failure in figure.failures:
                 print(f"      {failure}")
     finally:
@@ -101,18 +135,21 @@ def make(row: int, scale: float, seed: int, places: Places) -> list[Figure]:
 def keep(row: int, scale: float, seed: int, seconds: float, places: Places, figures: Sequence[Figure]) -> None:
     """Write what a run found beside what it was run with."""
     KEPT.mkdir(parents=True, exist_ok=True)
+    store = "".join(places.names)
+    options = (f" --store {store}" if store else "") + f" --seed {seed}" + (f" --scale {scale:g}" if scale != 1 else "")
     content = {
         "row": row,
+        "store": store,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": f"uv run python tests/evidence.py {row} --seed {seed}"
-        + (f" --scale {scale:g}" if scale != 1 else ""),
+        "command": f"uv run python tests/evidence.py {row}{options}",
         "scale": scale,
         "seed": seed,
         "seconds": round(seconds, 1),
         "versions": versions(places),
         "figures": [figure.as_json() for figure in figures],
     }
-    (KEPT / f"{row:02}.json").write_text(json.dumps(content, indent=2, ensure_ascii=False))
+    path = KEPT / f"{row:02}{'-' if store else ''}{store}.json"
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def versions(places: Places) -> str:
@@ -127,36 +164,38 @@ def versions(places: Places) -> str:
 
 def page() -> str:
     """The reference page: an overview, then each row with its figures."""
-    kept = {row: json.loads(path.read_text()) for row in ROWS if (path := KEPT / f"{row:02}.json").exists()}
-    parts = [HEAD, "| # | what | promised | tried | failed | scale | date |", "|--:|---|---|--:|--:|--:|---|"]
-    for row, content in kept.items():
-        what, _, promised = ROWS[row]
-        tried = sum(figure["tried"] for figure in content["figures"])
-        failed = sum(figure["failed"] for figure in content["figures"])
-        numbers = f"{tried:,} | {failed:,} | {content['scale']:g} | {content['date'][:10]}"
-        parts.append(f"| [{row}](#{row}) | {what} | {promised} | {numbers} |")
-    for row, content in kept.items():
-        parts += [
-            "",
-            f'## <a id="{row}"></a>{row}. {ROWS[row][0][0].upper()}{ROWS[row][0][1:]}',
-            "",
-            *_section(row, content),
-        ]
+    kept: dict[int, list[dict[str, Any]]] = {row: [] for row in ROWS}
+    for path in sorted(KEPT.glob("*.json"), reverse=True):  # SQLite before PostgreSQL
+        content = json.loads(path.read_text())
+        kept[content["row"]].append(content)
+    parts = [HEAD, "| # | what | promised | tried | failed |", "|--:|---|---|--:|--:|"]
+    for row, about in ROWS.items():
+        figures = [figure for content in kept[row] for figure in content["figures"]]
+        tried, failed = (sum(figure[number] for figure in figures) for number in ("tried", "failed"))
+        parts.append(f"| [{row}](#row-{row}) | {about.what} | {about.promise} | {tried:,} | {failed:,} |")
+    for row in ROWS:
+        parts += ["", f"## Row {row}", "", *_section(row, kept[row])]
     return "\n".join(parts) + "\n"
 
 
-def _section(row: int, content: dict[str, Any]) -> Iterator[str]:
-    about = (importlib.import_module(ROWS[row][1]).__doc__ or "").partition(": ")[2].strip().replace("``", "`")
-    yield about[:1].upper() + about[1:]
+def _section(row: int, contents: Sequence[dict[str, Any]]) -> Iterator[str]:
+    about = (importlib.import_module(ROWS[row].module).__doc__ or "").partition(": ")[2].strip().replace("``", "`")
+    yield f"{ROWS[row].what[0].upper()}{ROWS[row].what[1:]}. Promised: {ROWS[row].promise}."
     yield ""
-    yield f"`{content['command']}`: {content['date'][:10]}, {content['seconds']:,.0f} s, {content['versions']}."
-    yield ""
-    yield "| what | on | tried | failed | what came out |"
-    yield "|---|---|--:|--:|---|"
-    for figure in content["figures"]:
-        seen = ", ".join(f"{outcome} {count:,}" for outcome, count in figure["seen"].items())
-        remark = f" ({figure['remark']})" if figure["remark"] else ""
-        yield f"| {figure['what']} | {figure['store']} | {figure['tried']:,} | {figure['failed']:,} | {seen}{remark} |"
+    yield about.partition("\n\n")[2]
+    for content in contents:
+        scale = "" if content["scale"] == 1 else f", at a scale of {content['scale']:g}"
+        yield ""
+        yield f"`{content['command']}`"
+        yield f"({content['date'][:10]}, {content['seconds']:,.0f} s{scale}; {content['versions']})"
+        yield ""
+        yield "| what | on | tried | failed | what came out |"
+        yield "|---|---|--:|--:|---|"
+        for figure in content["figures"]:
+            seen = ", ".join(f"{outcome} {count:,}" for outcome, count in figure["seen"].items())
+            remark = f"; {figure['remark']}" if figure["remark"] else ""
+            numbers = f"{figure['tried']:,} | {figure['failed']:,}"
+            yield f"| {figure['what']} | {figure['store']} | {numbers} | {seen}{remark} |"
 
 
 def _roomy() -> str | None:
@@ -170,6 +209,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("rows", nargs="*", type=int, metavar="ROW", help="which rows (default: all)")
     parser.add_argument("--scale", type=float, default=1.0, help="the part of the promised number to run (default: 1)")
     parser.add_argument("--short", action="store_true", help=f"as the tests do: a scale of {SHORT:g}")
+    parser.add_argument("--store", choices=["SQLite", "PostgreSQL"], help="one store alone (default: both)")
     parser.add_argument("--seed", type=int, default=1, help="of everything random (default: 1)")
     parser.add_argument(
         "--page", action="store_true", help="write the figures at hand into the documentation, and stop"
@@ -181,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = arguments.rows or list(ROWS)
     if unknown := [row for row in rows if row not in ROWS]:
         parser.error(f"there is no row {unknown[0]}")
-    with all_places() as places:
+    with all_places(arguments.store) as places:
         scale = SHORT if arguments.short else arguments.scale
         figures = [figure for row in rows for figure in make(row, scale, arguments.seed, places)]
     return 0 if all(figure.holds for figure in figures) else 1

@@ -67,7 +67,8 @@ CHANGES: tuple[Change, ...] = (delete, insert, reorder, edit, truncate)
 
 
 def run(work: Work) -> Iterator[Figure]:
-    yield from in_memory(work)
+    if "SQLite" in work.places.names:
+        yield from in_memory(work)
     for store in work.places.names:
         yield in_store(work, store)
 
