@@ -15,6 +15,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -671,6 +672,63 @@ class TestAnchors:
         places.path.write_text(line[:-1] + ("0" if line[-1] != "0" else "1") + "\n")
         with pytest.raises(AnchorTampered, match="--reset-anchor"):
             restore_backup(older, target, anchors=places)
+
+
+def test_the_file_has_the_bytes_of_the_specification(filled: str, path: Path, file: Path) -> None:
+    """Taken apart by what docs/spec/backup.md says, and compared with the tables."""
+    backed_up(filled, file)
+    data, rows = file.read_bytes(), dump(path)
+    assert data[:8] == b"SRBK\x01\0\0\0"
+    link, position, records = sha256(b"strongroom/v1/backup" + data[:8]).digest(), 8, []
+    while position < len(data):
+        length = int.from_bytes(data[position + 1 : position + 5], "big")
+        end = position + 5 + length
+        link = sha256(link + data[position:end]).digest()
+        assert data[end : end + 32] == link
+        records.append((data[position], data[position + 5 : end]))
+        position = end + 32
+
+    def blob(value: object) -> bytes:
+        content = value.encode() if isinstance(value, str) else value
+        assert isinstance(content, bytes)
+        return len(content).to_bytes(4, "big") + content
+
+    def u64(value: object) -> bytes:
+        assert isinstance(value, int)
+        return value.to_bytes(8, "big")
+
+    [(_, store_id)], [(id_, name, state, mac)] = rows["store"], rows["workspaces"]
+    [(_, epoch, provider, fingerprint, wrapped, canary, created_at)] = rows["workspace_keys"]
+    expected = {
+        1: [id_ + blob(name) + blob(state) + blob(mac)],  # type: ignore[operator]
+        2: [b"\0\0\0\1" + b"".join(map(blob, (provider, fingerprint, wrapped, canary))) + u64(created_at)],
+        3: [blob(path_) + blob(node) for _, path_, node in rows["trie"]],
+        4: [
+            blob(name) + document + blob(record) + blob(mac) + blob(path_)  # type: ignore[operator]
+            for _, name, document, record, mac, path_ in sorted(rows["heads"], key=lambda row: str(row[-1]))
+        ],
+        6: [blob(used) + blob(user) + u64(number) for _, used, user, number in rows["uses"]],
+        7: [
+            u64(seq) + blob(record) + blob(mac) for _, seq, record, mac in sorted(rows["audit"], key=lambda row: row[1])
+        ],  # type: ignore[arg-type,return-value]
+    }
+    versions = {
+        u64(number)
+        + b"".join(map(blob, (record, mac, note, public)))
+        + (b"\0" if wrap is None else b"\1" + blob(wrap))
+        + blob(body)
+        for _, number, record, mac, note, public, wrap, body in rows["versions"]
+    }
+    assert epoch == 1
+    assert records[0][0] == 0
+    assert records[0][1][:16] == store_id
+    assert records[0][1][24:] == blob("0.0") + b"\0\0\0\2"
+    for kind, contents in expected.items():
+        found = [content for code, content in records if code == kind]
+        assert (sorted(found) if kind in (3, 6) else found) == (sorted(contents) if kind in (3, 6) else contents)
+    assert {content for code, content in records if code == 5} == versions
+    counts = [sum(code == kind for code, _ in records) for kind in range(1, 8)]
+    assert records[-1] == (8, b"".join(map(u64, counts)))
 
 
 blobs = st.binary(max_size=40)
