@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from canaries import Plant
@@ -234,3 +235,47 @@ def test_tricks_with_names_and_control_characters(strongroom: Run, outside: Path
     assert "\0" not in shown
     found = [row["name"] for row in json.loads(strongroom("block", "ls", "--json").stdout)]
     assert found == ["31mred", "a-b", "con-..-x", "etc-passwd"]
+
+
+def _failing_from(monkeypatch: pytest.MonkeyPatch, method: str, call: int) -> None:
+    """Have a method of the registry fail at its nth call and from then on."""
+    from strongroom_registry.errors import StoreUnavailable
+    from strongroom_registry.registry import Registry
+
+    real, calls = getattr(Registry, method), iter(range(1, 1000))
+
+    def sometimes(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) >= call:
+            raise StoreUnavailable("The disk is full.")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(Registry, method, sometimes)
+
+
+def test_what_was_done_before_a_failure_is_told_and_kept(
+    strongroom: Run, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strongroom("init")
+    (outside / ".env").write_text("A=1\nB=2\nC=3\n")
+    with monkeypatch.context() as patched:
+        _failing_from(patched, "put", 2)
+        failed = strongroom("import", "dotenv", str(outside / ".env"), code=7)
+    assert "1 created." in failed.stderr
+    assert "The disk is full." in failed.stderr
+    assert "B" not in failed.stdout
+    rows = json.loads(strongroom("import", "dotenv", str(outside / ".env"), "--json").stdout)
+    assert [row["action"] for row in rows] == ["same", "create", "create"]
+
+
+def test_an_export_that_fails_leaves_no_file(
+    strongroom: Run, crm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strongroom("block", "new", "json", "other", "--set", "value:=1")
+    key = generate_key_file(tmp_path / "export.key").uri
+    with monkeypatch.context() as patched:
+        _failing_from(patched, "get", 2)
+        strongroom("export", "--to", key, "-o", str(tmp_path / "all.export"), code=7)
+    assert list(tmp_path.glob("*all.export*")) == []
+    strongroom("export", "--to", key, "-o", str(tmp_path / "absent" / "all.export"), code=1)
+    strongroom("export", "--to", "nothing:", "-o", str(tmp_path / "all.export"), code=KEY)
+    assert list(tmp_path.glob("*all.export*")) == []
