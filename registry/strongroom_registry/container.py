@@ -246,7 +246,7 @@ def _derived(file_key: bytes, header: _Header) -> _Keys | None:
 
 def _no_key(header: _Header) -> WrongKey:
     told = ", ".join(f"{found.uri:.200} ({found.fingerprint:.64})" for found in header.recipients)
-    if all(found.uri == "passphrase:" for found in header.recipients):
+    if all(found.uri.startswith("passphrase:") for found in header.recipients):
         return WrongKey("The passphrase does not open the sealed file.", "Try another, or have the file made again.")
     return WrongKey(
         f"None of the keys at hand opens the sealed file, which says that it is for {told}.",

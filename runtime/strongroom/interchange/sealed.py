@@ -70,7 +70,7 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _trusted(recipients: Sequence[Recipient]) -> list[KeyProvider]:
-    if any(found.uri == "passphrase:" for found in recipients):
+    if any(found.uri.startswith("passphrase:") for found in recipients):
         return [recipient("passphrase:")]
     told = " or ".join(f"{found.uri:.200}" for found in recipients)
     raise KeyUnavailable(

@@ -246,6 +246,21 @@ def test_a_sealed_export_shows_nothing_and_opens_with_its_key_alone(
         read_export(str(path), [generate_key_file(tmp_path / "other.key").uri])
 
 
+def test_a_passphrase_of_a_file_can_be_typed_elsewhere(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, canary: Plant
+) -> None:
+    passphrase = canary("passphrase")
+    words = tmp_path.parent / f"{tmp_path.name}.words"
+    words.touch(mode=0o600)
+    words.write_text(f"{passphrase}\n")
+    Secret(value=1).save("a")
+    with (tmp_path / "x").open("wb") as file:
+        write_sealed(file, Selection(registry), [recipient(f"passphrase:file={words}")])
+    words.unlink()
+    monkeypatch.setenv("STRONGROOM_FILE_PASSPHRASE", passphrase)
+    assert [record.name for record in read_export(str(tmp_path / "x"))] == ["a"]
+
+
 def test_whatever_happens_to_a_sealed_export_is_told(export_file: tuple[Path, str], tmp_path: Path) -> None:
     path, key = export_file
     data = path.read_bytes()
