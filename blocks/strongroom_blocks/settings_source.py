@@ -68,12 +68,12 @@ class BlockSettingsSource(PydanticBaseSettingsSource):
         values: dict[str, Any] = {}
         try:
             for name, field in self.settings_cls.model_fields.items():
-                given = self._given(name, field)
+                given_as, given = self._given(name, field)
                 if given is not _NOTHING and not isinstance(given, Mapping):
                     continue
                 value, key, _ = self.get_field_value(field, name)
                 if value is not None:
-                    values[key] = self._fitting(name, field, value, given)
+                    values[given_as or key] = self._fitting(name, field, value, given)
         finally:
             self._loaded = {}
         return values
@@ -100,9 +100,10 @@ class BlockSettingsSource(PydanticBaseSettingsSource):
     def _takes_names(self) -> bool:
         return bool(self.config.get("populate_by_name") or self.config.get("validate_by_name"))
 
-    def _given(self, name: str, field: FieldInfo) -> Any:
+    def _given(self, name: str, field: FieldInfo) -> tuple[str, Any]:
+        """What sources before this one gave for a setting, and under which key; an empty one where they did not."""
         keys = (name, *_keys(name, field))
-        return next((self.current_state[key] for key in keys if key in self.current_state), _NOTHING)
+        return next(((key, self.current_state[key]) for key in keys if key in self.current_state), ("", _NOTHING))
 
     def _fitting(self, name: str, field: FieldInfo, value: Any, given: Any) -> Any:
         """The value as the setting takes it, proven here so that a refusal does not reach pydantic's own error.

@@ -161,6 +161,14 @@ def test_a_whole_block_fills_a_model_and_the_environment_goes_over_it(
         assert crm.login.password.get_secret_value().startswith("canary-password")
 
 
+def test_a_part_that_is_given_under_an_alias_is_merged(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMOTE__PAGE_SIZE", "5")
+    kind = settings({"crm": "prod-crm"}, crm=(Crm, Field(validation_alias=AliasChoices("remote", "crm"))))
+    kind.model_config["populate_by_name"] = True
+    found: Any = kind()
+    assert (found.crm.page_size, found.crm.token.get_secret_value()) == (5, token)
+
+
 def test_aliases_are_respected(token: str) -> None:
     choices = Field(validation_alias=AliasChoices("token", "crm_token"))
     found: Any = settings("prod-crm", api_key=(SecretStr, choices), size=(int, Field(alias="page_size")))()
