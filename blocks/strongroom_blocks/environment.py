@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from strongroom_blocks.errors import AmbiguousVariable
 from strongroom_blocks.secrets import SECRET_KINDS
 
 if TYPE_CHECKING:
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def environment_of(block: Block) -> dict[str, str]:
-    """Variables ``NAME_FIELD``; a nested model spells out its fields, a list is JSON, None is left out."""
+    """Variables ``NAME_FIELD``; a nested model spells out its fields, a list is JSON, None is left out.
+
+    :raises AmbiguousVariable: two fields would be one variable.
+    """
     origin = getattr(block, "__strongroom_origin__", None)
     prefix = origin.resolved.name if origin is not None else type(block).__block__.slug
     return variables_of(block, prefix)
@@ -27,8 +31,16 @@ def variables_of(value: Any, prefix: str) -> dict[str, str]:
     """A block or a part of one as variables in clear, each with ``prefix`` and ``_`` before its own name.
 
     Without a prefix fields are variables by their own names. A single value is the variable ``prefix`` itself.
+
+    :raises AmbiguousVariable: two fields or keys, such as ``a-b`` and ``a_b``, would be one variable.
     """
-    return dict(_variables(prefix, value))
+    found: dict[str, str] = {}
+    for variable, text in _variables(prefix, value):
+        if found.setdefault(variable, text) != text:
+            raise AmbiguousVariable(
+                f"Two parts of one block would both be the variable {variable}.", "Rename one of them."
+            )
+    return found
 
 
 def _variables(prefix: str, value: Any) -> list[tuple[str, str]]:

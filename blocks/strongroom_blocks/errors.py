@@ -12,6 +12,7 @@ StrongroomError (of the registry)
     ├── SchemaMismatch (BlockValidationError)   an old document that fits no upgrade
     ├── SchemaNewer                             a document written by a newer class
     ├── UnknownField (LookupError)              a path that leads to no field
+    ├── AmbiguousVariable (ValueError)          two fields that would be one environment variable
     ├── InvalidKey (ValueError)                 a path that is no key, or leaves its folder
     ├── InvalidSecretReference (ValueError)     a text that is no reference to a secret, or of no known source
     ├── RotationNotPossible (ValueError)        a credential that cannot be given a new value in this way
@@ -102,6 +103,10 @@ class WrongBlockType(BlockError, TypeMismatch):
 
 class UnknownField(BlockError, LookupError):
     """A path that leads to no field of a block, or a setting that is none."""
+
+
+class AmbiguousVariable(BlockError, ValueError):
+    """Two parts of a block would be one environment variable."""
 
 
 class InvalidKey(BlockError, ValueError):

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from strongroom_blocks import Block, SecretDict
+from strongroom_blocks.errors import AmbiguousVariable
 
 
 class Auth(BaseModel):
@@ -72,3 +74,12 @@ def test_a_type_names_the_variables_that_its_tools_read() -> None:
             return {"CLOUD_KEY": self.key.get_secret_value()}
 
     assert Cloud(key="k").environment() == {"CLOUD_KEY": "k"}
+
+
+def test_two_parts_that_would_be_one_variable_are_refused(canary: Any) -> None:
+    block = Outer.model_construct(options={"a-b": canary("one"), "a_b": (two := canary("two"))})
+    for name in set(Outer.model_fields) - {"options"}:
+        object.__setattr__(block, name, None)
+    with pytest.raises(AmbiguousVariable, match="TEST_OUTER_ENV_OPTIONS_A_B") as caught:
+        block.environment()
+    assert two not in str(caught.value)
