@@ -412,6 +412,46 @@ class TestAPlaceThatDoesNotWork:
         with pytest.raises(StoreProblem, match="never finished"):
             open_registry(url, create=False)
 
+    def test_another_kind_of_place_is_found_by_its_scheme(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As a package would bring one: it keeps lines in a dictionary, and has no folder that could be missing."""
+        from importlib import metadata
+
+        lines: dict[tuple[UUID, UUID], str] = {}
+
+        class Shelf:
+            def __init__(self, uri: str) -> None:
+                self.uri = uri
+
+            def read(self, store_id: UUID, workspace_id: UUID) -> str | None:
+                return lines.get((store_id, workspace_id))
+
+            def update(self, store_id: UUID, workspace_id: UUID, choose: Callable[[str | None], str | None]) -> None:
+                chosen = choose(self.read(store_id, workspace_id))
+                if chosen is not None:
+                    lines[store_id, workspace_id] = chosen
+
+            def check_writable(self) -> None:
+                pass
+
+        class Point:
+            name = "shelf"
+
+            def load(self) -> type[Shelf]:
+                return Shelf
+
+        def points(*, group: str, name: str | None = None) -> list[Point]:
+            return [Point()] if group == "strongroom.anchors" and name in (None, "shelf") else []
+
+        monkeypatch.setattr(metadata, "entry_points", points)
+        with open_registry(url, anchor="shelf:top") as registry:
+            saver(registry)("lake")
+            assert list(lines.values()) == [registry.anchor().line]
+        lines.clear()
+        with pytest.raises(AnchorUnavailable, match="shelf:top"):
+            open_registry(url, anchor="shelf:top")
+        with pytest.raises(AnchorUnavailable, match="Use one of file, shelf"):
+            open_anchor_store("shef:top")
+
     @pytest.mark.parametrize("uri", ["anchors", "file:", "nope:x", ""])
     def test_a_uri_that_names_nothing_is_refused(self, uri: str) -> None:
         with pytest.raises(AnchorUnavailable):

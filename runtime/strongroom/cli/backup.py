@@ -11,7 +11,7 @@ from strongroom import __version__
 from strongroom.cli.backup_report import amount, needed, problem_rows, summary_shape, tell_problems, workspace_shape
 from strongroom.cli.kept_anchor import anchor_store
 from strongroom.cli.outcome import Exit
-from strongroom.cli.output import moment, print_json
+from strongroom.cli.output import moment, print_json, printable
 from strongroom.cli.teaching import TeachingGroup, json_option
 
 if TYPE_CHECKING:
@@ -106,16 +106,18 @@ def verify(file: Path, keys: tuple[str, ...], as_json: bool) -> None:
 def _tell_made(summary: BackupSummary) -> None:
     click.echo(f"Wrote {summary.path} ({summary.size:,} bytes).")
     for workspace in summary.workspaces:
-        click.echo(f"{workspace.name}: {amount(workspace)}, change {workspace.seq}. It opens with {needed(workspace)}.")
+        opens = f"It opens with {needed(workspace)}."
+        click.echo(printable(f"{workspace.name}: {amount(workspace)}, change {workspace.seq}. {opens}"))
     click.echo(f"See whether it can be restored: strongroom backup verify {summary.path}")
 
 
 def _tell_verified(found: VerifiedBackup) -> None:
     summary = found.summary
-    click.echo(f"A backup of {moment(summary.made_at)}, by Strongroom {summary.made_by or '(unknown)'}.")
+    made_by = printable(summary.made_by) or "(unknown)"
+    click.echo(f"A backup of {moment(summary.made_at)}, by Strongroom {made_by}.")
     for workspace in found.workspaces:
         state = "all opens" if workspace.ok else "not as it was left" if workspace.problems else "not opened"
         here = workspace.backed_up
         later = workspace.anchor_seq is not None and workspace.anchor_seq > here.seq
         anchor = f"; its anchor is at change {workspace.anchor_seq}, later than that" if later else ""
-        click.echo(f"{here.name}: {state}: {amount(here)}, change {here.seq}{anchor}.")
+        click.echo(printable(f"{here.name}: {state}: {amount(here)}, change {here.seq}{anchor}."))

@@ -17,7 +17,7 @@ def needed(workspace: BackedUpWorkspace) -> str:
     """The keys that open a workspace, in words."""
     newest = max((key.epoch for key in workspace.keys), default=0)
     keys = [f"the key {key.fingerprint} (at {key.provider})" for key in workspace.keys if key.epoch == newest]
-    return printable(" or ".join(keys)) or "no key"
+    return " or ".join(keys) or "no key"
 
 
 def amount(workspace: BackedUpWorkspace) -> str:

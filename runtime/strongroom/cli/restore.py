@@ -10,7 +10,7 @@ import click
 from strongroom.cli.backup_report import amount, needed, summary_shape
 from strongroom.cli.kept_anchor import anchor_store
 from strongroom.cli.outcome import CommandError, Exit
-from strongroom.cli.output import moment, print_json
+from strongroom.cli.output import moment, print_json, printable
 from strongroom.cli.teaching import command, json_option
 
 if TYPE_CHECKING:
@@ -64,6 +64,6 @@ def restore(
 def _tell(summary: BackupSummary, *, opened: bool) -> None:
     click.echo(f"Restored what {summary.path} holds of {moment(summary.made_at)}.")
     for workspace in summary.workspaces:
-        click.echo(f"{workspace.name}: {amount(workspace)}. It opens with {needed(workspace)}.")
+        click.echo(printable(f"{workspace.name}: {amount(workspace)}. It opens with {needed(workspace)}."))
     if not opened:
         click.echo("Nothing of it was opened: run strongroom verify where the key is.")

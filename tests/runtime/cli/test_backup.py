@@ -102,6 +102,35 @@ def test_what_is_not_as_it_was_left_is_listed_with_exit_code_6(strongroom, backu
     assert found["workspaces"][0]["problems"][0]["error"] == "PublicFieldsTampered"
 
 
+def test_what_a_forged_backup_says_does_not_reach_the_terminal_as_it_is(strongroom, tmp_path, backup):
+    from dataclasses import replace
+
+    from strongroom_registry.backup_file import BackupReader, BackupWriter
+    from strongroom_registry.keyring import WrappedKey
+    from strongroom_registry.stores.store import HeadRow, WorkspaceRow
+
+    with BackupReader(backup) as reader:
+        header, rows = reader.header._replace(made_by="1\x1b]0;owned\x07"), list(reader.rows())
+    with backup.open("wb") as opened:
+        writer = BackupWriter(opened, header)
+        for row in rows:
+            if isinstance(row, WrappedKey):
+                row = replace(row, provider="file:\x1b[2J")
+            elif isinstance(row, WorkspaceRow | HeadRow):
+                row = row._replace(name="\x1b[31mred")
+            writer.put(row)
+        writer.finish()
+    url = f"sqlite:///{tmp_path / 'new' / 'registry.db'}"
+    for args, code in (
+        (["backup", "verify", str(backup)], 6),
+        (["restore", str(backup), "--to", url], 6),
+        (["restore", str(backup), "--to", url, "--without-key"], 0),
+    ):
+        result = strongroom(*args, code=code)
+        assert "\x1b" not in result.stdout + result.stderr
+    assert "\\x1b[31mred: 1 block" in result.stdout
+
+
 def test_a_restored_registry_reveals_what_the_first_one_did(strongroom, strongroom_home, crm, backup):
     shutil.rmtree(strongroom_home)
     result = strongroom("restore", str(backup))
