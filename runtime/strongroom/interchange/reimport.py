@@ -237,22 +237,34 @@ class _Arrival:
         return self._meanings[key]
 
     def _here(self, record: Record) -> Record:
-        """A version with the names and numbers of here in its references."""
-        return replace(record, payload=with_references(record.payload, self._renamed))
+        """A version with the names and numbers of here in its references.
 
-    def _renamed(self, text: str) -> str:
-        reference = Reference.parse(text)
+        :raises Impossible: it is to be the current one, and refers to what is not there.
+        """
+
+        def renamed(text: str) -> str:
+            found = self._renamed(Reference.parse(text))
+            if found is None and record.main:
+                raise Impossible(Action.SKIP, f"it refers to {text}, which is neither in the export nor here")
+            return found or text
+
+        return replace(record, payload=with_references(record.payload, renamed))
+
+    def _renamed(self, reference: Reference) -> str | None:
+        """A reference as it is here; None where it leads nowhere, or to a number that means something else here."""
         document = self._documents.get(reference.name)
         if document is None:
-            return text
+            head = self._head(reference.name)
+            is_there = head is not None and head.state is DocumentState.LIVE and reference.version is None
+            return str(reference) if is_there else None
         number, label = reference.version, reference.label
         if label is not None and document.head is not None and document.is_there and label not in document.head.labels:
-            raise Impossible(Action.CONFLICT, f"it refers to {text}, and {document.here} has no such label here")
+            raise Impossible(Action.CONFLICT, f"it refers to {reference}, and {document.here} has no such label here")
         if number is not None:
             if number not in document.numbers:
                 self._locate(document)
             if number not in document.numbers:
-                raise Impossible(Action.SKIP, f"it refers to {text}, which the export has not")
+                return None
             number = document.numbers[number]
         return str(replace(reference, name=document.here, version=number))
 
