@@ -15,7 +15,7 @@ from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import Column, facts, listing, moment, plain, print_json, printable
 from strongroom.cli.references import bare, name_argument, parse
 from strongroom.cli.session import opened_registry
-from strongroom.cli.teaching import command, json_option, no_such
+from strongroom.cli.teaching import command, json_option
 
 if TYPE_CHECKING:
     from strongroom_blocks import Block
@@ -183,7 +183,7 @@ def reveal(name: str, field: str | None, no_newline: bool) -> None:
 
     with opened_registry():
         loaded = Block.load(name)
-        value = _value_at(loaded, field or _only_secret(loaded, name))
+        value = _value_at(loaded, field or _only_secret(loaded, name), name)
     content = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
     stream = sys.stdout.buffer
     stream.write(content if no_newline else content + b"\n")
@@ -386,32 +386,17 @@ def _only_secret(loaded: Block, name: str) -> str:
     return secrets[0]
 
 
-def _value_at(loaded: Block, path: str) -> str | bytes:
-    from strongroom_blocks.secrets import SECRET_KINDS
-    from strongroom_blocks.secrets import reveal as reveal_secret
+def _value_at(loaded: Block, path: str, name: str) -> str | bytes:
+    from strongroom_blocks.errors import UnknownField
+    from strongroom_blocks.field_reference import value_at
 
-    value: Any = loaded
-    walked: list[str] = []
-    for key in path.split("."):
-        if isinstance(value, SECRET_KINDS):
-            value = reveal_secret(value)
-        names = _names_in(value)
-        if key not in names:
-            where = ".".join(walked) or type(loaded).__block__.slug
-            raise CommandError(
-                no_such(f"field of {where} called", key, names, "strongroom block show"), code=Exit.USAGE
-            )
-        value = value[key] if isinstance(value, dict) else getattr(value, key)
-        walked.append(key)
-    if isinstance(value, SECRET_KINDS):
-        value = reveal_secret(value)
+    from strongroom.secrets import plain as in_clear
+
+    try:
+        value = in_clear(value_at(loaded, tuple(path.split(".")), name))
+    except UnknownField as error:
+        raise CommandError(error.problem, error.remedy, Exit.USAGE) from None
     return value if isinstance(value, str | bytes) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _names_in(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [name for name in value if isinstance(name, str)]
-    return list(getattr(type(value), "model_fields", ()))
 
 
 def _diff_text(row: dict[str, Any], side: str) -> str:
