@@ -26,6 +26,8 @@ _PARTS = frozenset({"conn_type", "host", "port", "login", "password", "schema", 
 _BESIDE = frozenset({"id", "conn_id", "connection_id", "is_encrypted", "is_extra_encrypted", "get_uri"})
 """What stands beside the parts in Airflow's listings, and says nothing more."""
 _TEXTS = ("conn_type", "host", "login", "password", "schema", "description")
+_MESSAGE_MAX = 1000
+"""How much of a description becomes a version's message, in characters."""
 _MASKED = re.compile(r"\*{3,}")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([^\s=#]+)\s*=(.*)")
 _AWS_EXTRAS = {
@@ -130,7 +132,7 @@ def _connection(source: str, name: str, value: Any, as_connections: bool) -> Fou
         return Skipped(source, made)
     fields = None if as_connections else _aws(made)
     if fields is not None:
-        return FoundDocument(source, name, "aws-credentials", fields, made.description or "")
+        return FoundDocument(source, name, "aws-credentials", fields, (made.description or "")[:_MESSAGE_MAX])
     fields = {part: getattr(made, part) for part in type(made).model_fields}
     return FoundDocument(source, name, "connection", fields)
 
@@ -205,7 +207,7 @@ def _aws(made: Connection) -> dict[str, Any] | None:
 def _variable(source: str, name: str, value: Any) -> Found:
     message = ""
     if isinstance(value, Mapping) and "value" in value and not value.keys() - {"value", "description", "key", "id"}:
-        message = str(value.get("description") or "")
+        message = str(value.get("description") or "")[:_MESSAGE_MAX]
         value = value["value"]
     if value is None:
         return Skipped(source, "it has no value")

@@ -21,7 +21,9 @@ from strongroom_blocks.errors import BlockError, BlockValidationError
 from strongroom_blocks.frames import without_frames
 from strongroom_blocks.redaction import Redactor
 from strongroom_registry.document import Document, DocumentState, Reference, Version, VersionState
+from strongroom_registry.envelope import PAYLOAD_MAX
 from strongroom_registry.errors import NameTaken, RegistryRefusal, StaleExpectation, UnknownDocument
+from strongroom_registry.registry import MESSAGE_MAX, PUBLIC_MAX
 
 from strongroom.interchange.found import Found, FoundDocument, FoundReference, Skipped
 from strongroom.interchange.names import valid_name
@@ -155,10 +157,24 @@ class BlockWrite:
         version = self.block.save(step.name, message=self.message, expect=step.version or 0, labels=self.labels)
         return version.number
 
-    def sides(self, name: str) -> tuple[Document, Document]:
-        """The document before and after, to compare; an empty one where there was none."""
+    def public(self) -> bytes:
+        """What listings will show of it."""
         own = Redactor()
         own.register(list(validation.plain_secrets(self.block)))
+        return projection.project(self.block, own)
+
+    def check_size(self) -> None:
+        """Refuse what the registry would refuse, before anything is written.
+
+        :raises Impossible: it is too large.
+        """
+        if len(self.payload) > PAYLOAD_MAX or (len(self.payload) > PUBLIC_MAX and len(self.public()) > PUBLIC_MAX):
+            raise Impossible(Action.SKIP, f"it is too large: {len(self.payload):,} bytes")
+        if len(self.message) > MESSAGE_MAX:
+            raise Impossible(Action.SKIP, f"its message has more than {MESSAGE_MAX} characters")
+
+    def sides(self, name: str) -> tuple[Document, Document]:
+        """The document before and after, to compare; an empty one where there was none."""
         cls = type(self.block)
         version = Version(
             document=name,
@@ -170,7 +186,7 @@ class BlockWrite:
             created_at=datetime.now(UTC),
             actor="",
             message=self.message,
-            public=projection.project(self.block, own),
+            public=self.public(),
         )
         after = Document(UUID(int=0), version, self.payload)
         empty = b'{"$exact":{}}' if is_exact(self.payload) else b"{}"
@@ -254,6 +270,7 @@ class _Plan:
         write = BlockWrite(
             block, payload, item.message or self._message, self._labels.get(item.source, ()), frozenset(needs)
         )
+        write.check_size()
         step = self._compared(item, name, write)
         if step.action in _USABLE:
             origin.remember(block, Reference(name), origin.pinned(name, step.version or 1), payload)

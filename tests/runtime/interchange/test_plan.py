@@ -108,6 +108,8 @@ def test_references_are_saved_first_and_followed(registry: Registry) -> None:
         ([FoundDocument("w", "w", "moved-crm", {})], "token: Field required"),
         ([FoundDocument("w", "日本", "secret", {"value": 1})], "nothing of its name"),
         ([FoundDocument("w", "w", "secret", {"value": object()})], "cannot be"),
+        ([FoundDocument("w", "w", "json", {"value": "x" * 1_100_000})], "too large"),
+        ([FoundDocument("w", "w", "secret", {"value": 1}, "m" * 5000)], "4096 characters"),
         ([Skipped("w", "because")], "because"),
     ],
 )
