@@ -36,6 +36,11 @@ def _open(create: bool) -> Registry:
         return _opened
 
 
+def opened() -> Registry | None:
+    """What :func:`current` would return, if that is open already."""
+    return _used.get() or _opened
+
+
 @contextmanager
 def using(registry: Registry) -> Iterator[Registry]:
     """Have :func:`current` mean ``registry`` within the block: in this task or thread, and where its context is

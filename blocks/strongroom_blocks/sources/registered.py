@@ -9,10 +9,12 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from strongroom_registry.errors import StrongroomError
 
 from strongroom_blocks.errors import InvalidSecretReference, SourceMisconfigured
 from strongroom_blocks.sources import settings
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 GROUP = "strongroom.secret_sources"
 
 _injected: dict[str, SecretSource] = {}
-_made: dict[tuple[str, str | None], SecretSource] = {}
+_made: dict[tuple[str, str | None, str], SecretSource] = {}
 _lock = Lock()
 
 
@@ -62,6 +64,23 @@ def source_for(scheme: str) -> SecretSource:
     return _source(scheme, settings.credentials_of(scheme))
 
 
+def room_of(scheme: str, *, opening: bool = False) -> str:
+    """Whose answers a source gives: everybody's in this process (an empty text), or those of one workspace alone, since
+    a block of that workspace says who asks.
+
+    :param opening: open the registry for it, where none is open; where that fails, so will asking.
+    """
+    if settings.credentials_of(scheme) is None:
+        return ""
+    from strongroom_registry.current import current, opened
+
+    registry = opened()
+    if registry is None and opening:
+        with suppress(StrongroomError):
+            registry = current(create=False)
+    return "?" if registry is None else f"{registry.store_id}/{registry.workspace}"
+
+
 def forget(scheme: str) -> None:
     """Make this source anew when it is next asked: its credentials may have changed."""
     with _lock:
@@ -73,12 +92,13 @@ def _source(scheme: str, credentials: str | None) -> SecretSource:
     injected = _injected.get(scheme)
     if injected is not None:
         return injected
-    found = _made.get((scheme, credentials))
+    room = "" if credentials is None else room_of(scheme, opening=True)
+    found = _made.get((scheme, credentials, room))
     if found is not None:
         return found
     made = _make(scheme, _factory(scheme), credentials)  # without the lock, since it may have to ask other sources
     with _lock:
-        return _made.setdefault((scheme, credentials), made)
+        return _made.setdefault((scheme, credentials, room), made)
 
 
 def _factory(scheme: str) -> Callable[..., SecretSource]:

@@ -34,6 +34,8 @@ REFUSAL_TTL = 10.0
 
 _log = logging.getLogger("strongroom.sources")
 
+_Place = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -60,7 +62,8 @@ class Moment:
 class _Flight:
     """One call of one source that is on its way."""
 
-    def __init__(self, scheme: str, texts: Sequence[str], timeout: float | None) -> None:
+    def __init__(self, room: str, scheme: str, texts: Sequence[str], timeout: float | None) -> None:
+        self.room = room
         self.scheme = scheme
         self.texts = texts
         self.timeout = settings.timeout() if timeout is None else timeout
@@ -120,12 +123,12 @@ class Resolver:
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self._swept = self._clock()
-        self._entries: dict[str, _Entry] = {}
-        self._flights: dict[str, _Flight] = {}
+        self._entries: dict[_Place, _Entry] = {}
+        self._flights: dict[_Place, _Flight] = {}
 
     def known(self, text: str) -> str | bytes | None:
         """The secret, if it is kept here now; asks nobody."""
-        entry = self._entries.get(text)
+        entry = self._entries.get(_place(text, opening=False))
         return None if entry is None or isinstance(entry.found, StrongroomError) else entry.found
 
     def reveal(self, text: str, others: Iterable[str] = ()) -> str | bytes:
@@ -155,8 +158,8 @@ class Resolver:
         gone = set(texts)
         with self._lock:
             for text in gone:
-                self._entries.pop(text, None)
-                self._flights.pop(text, None)
+                self._entries.pop(_place(text), None)
+                self._flights.pop(_place(text), None)
         for scheme in {Address.parse(text).scheme for text in gone}:
             registered.forget(scheme)
 
@@ -172,7 +175,7 @@ class Resolver:
         """
         wanted = list(dict.fromkeys(texts))
         with self._renewing:
-            entries = [entry for text in wanted if (entry := self._entries.get(text)) is not None]
+            entries = [entry for text in wanted if (entry := self._entries.get(_place(text))) is not None]
             former = since.known if since is not None else {text: self.known(text) for text in wanted}
             if since is None or not any(entry.came > since.at for entry in entries):
                 self.forget(wanted)
@@ -183,17 +186,17 @@ class Resolver:
         return any(former[text] is not None and former[text] != found[text] for text in wanted)
 
     def _fresh(self, text: str) -> Found | None:
-        entry = self._entries.get(text)
+        entry = self._entries.get(_place(text))
         return entry.found if entry is not None and self._clock() < entry.fresh_until else None
 
     def _find(self, text: str, others: Iterable[str]) -> Found:
         found = self._fresh(text)
         if found is not None:
             return found
-        asked_before = text in self._flights
+        asked_before = _place(text) in self._flights
         flight = self._flight(text, others)
         if asked_before:
-            entry = self._entries.get(text)
+            entry = self._entries.get(_place(text))
             if entry is not None and entry.is_secret and self._clock() < entry.stale_until:
                 return entry.found
         return self._landed(flight, text)
@@ -201,14 +204,15 @@ class Resolver:
     def _flight(self, text: str, others: Iterable[str], timeout: float | None = None) -> _Flight:
         """The call that is to answer: the one that is on its way, else a new one."""
         with self._lock:
-            flight = self._flights.get(text)
+            place = _place(text)
+            flight = self._flights.get(place)
             if flight is not None:
                 return flight
             scheme = Address.parse(text).scheme
-            along = [t for t in others if t.startswith(f"{scheme}:") and t not in self._flights]
+            along = [t for t in others if t.startswith(f"{scheme}:") and (place[0], t) not in self._flights]
             texts = list(dict.fromkeys([text, *(t for t in along if self._fresh(t) is None)]))
-            flight = _Flight(scheme, texts, timeout)
-            self._flights.update(dict.fromkeys(texts, flight))
+            flight = _Flight(place[0], scheme, texts, timeout)
+            self._flights.update({(flight.room, each): flight for each in texts})
         try:
             flight.start()
         except RuntimeError:  # no more threads, or none any more as the interpreter is about to end
@@ -220,39 +224,40 @@ class Resolver:
         flight.landed.wait(flight.left())
         with self._lock:
             for each in flight.texts:
-                if self._flights.get(each) is flight:
-                    del self._flights[each]
-                    self._keep(each, flight.answer(each), flight.ttl)
-            self._sweep(text)
-            entry = self._entries.get(text)
+                place = flight.room, each
+                if self._flights.get(place) is flight:
+                    del self._flights[place]
+                    self._keep(place, flight.answer(each), flight.ttl)
+            self._sweep((flight.room, text))
+            entry = self._entries.get((flight.room, text))
         return entry.found if entry is not None else flight.answer(text)
 
-    def _keep(self, text: str, found: Found, ttl: float) -> None:
+    def _keep(self, place: _Place, found: Found, ttl: float) -> None:
         now = self._clock()
         if not isinstance(found, StrongroomError):
             redactor.register(found)
-            self._entries[text] = _Entry(found, now, now + ttl, now + 2 * ttl)
+            self._entries[place] = _Entry(found, now, now + ttl, now + 2 * ttl)
             return
-        former = self._entries.get(text)
+        former = self._entries.get(place)
         usable = former is not None and former.is_secret and now < former.stale_until
         if usable and former is not None and isinstance(found, SourceUnreachable):
             _log.warning("%s What it answered before is used for up to %.0f s.", found.problem, REFUSAL_TTL)
             until = min(now + REFUSAL_TTL, former.stale_until)
-            self._entries[text] = _Entry(former.found, former.came, until, former.stale_until)
+            self._entries[place] = _Entry(former.found, former.came, until, former.stale_until)
             return
         kept = REFUSAL_TTL if isinstance(found, SourceUnreachable) else min(REFUSAL_TTL, ttl)
-        self._entries[text] = _Entry(found, now, now + kept, now)
+        self._entries[place] = _Entry(found, now, now + kept, now)
 
-    def _sweep(self, kept: str) -> None:
+    def _sweep(self, kept: _Place) -> None:
         """Drop what is too old for any use, so that no secret is held for long after its time."""
         now = self._clock()
         if now < self._swept + REFUSAL_TTL:
             return
         self._swept = now
         self._entries = {
-            text: entry
-            for text, entry in self._entries.items()
-            if text == kept or now < max(entry.fresh_until, entry.stale_until)
+            place: entry
+            for place, entry in self._entries.items()
+            if place == kept or now < max(entry.fresh_until, entry.stale_until)
         }
 
     def after_fork(self) -> None:
@@ -260,6 +265,11 @@ class Resolver:
         self._lock = threading.Lock()
         self._renewing = threading.Lock()
         self._flights = {}
+
+
+def _place(text: str, *, opening: bool = True) -> _Place:
+    """Where the answer to a reference is kept: what one workspace's login brought is not for another one."""
+    return registered.room_of(text.partition(":")[0], opening=opening), text
 
 
 def _refused(source: SecretSource, text: str, rest: str) -> StrongroomError | None:

@@ -11,7 +11,8 @@ from shelf import Shelf
 from strongroom_blocks import Block, secret_from
 from strongroom_blocks.errors import InvalidSecretReference, SourceMisconfigured, UnknownBlock
 from strongroom_blocks.sources import registered
-from strongroom_registry import Registry
+from strongroom_blocks.sources.resolver import resolver
+from strongroom_registry import Registry, open_registry, using
 
 LOCKED: list[object] = []
 
@@ -99,6 +100,25 @@ def test_a_source_takes_its_credentials_from_a_block(
     assert Api(token=secret_from("locked:a")).token.get_secret_value() == "behind the lock"
     first, second = LOCKED
     assert (first, second) == (None, Login.load("login")), "a look at the reference's form needs no credentials"
+
+
+def test_what_the_login_of_a_workspace_brought_is_not_for_another_one(
+    declared: None, registry: Registry, monkeypatch: pytest.MonkeyPatch, canary
+) -> None:
+    """Two workspaces, in one process, each with a block of the name that the setting says."""
+    monkeypatch.setenv("STRONGROOM_SOURCE_LOCKED", "login")
+    passwords = [canary("of one"), canary("of the other")]
+    Login(password=passwords[0]).save("login")
+    assert Api(token=secret_from("locked:a")).token.get_secret_value() == "behind the lock"
+    with open_registry("memory:") as other, using(other):
+        with pytest.raises(UnknownBlock, match="login"):
+            Api(token=secret_from("locked:a")).token.get_secret_value()
+        Login(password=passwords[1]).save("login")
+        resolver.forget(["locked:a"])
+        assert Api(token=secret_from("locked:a")).token.get_secret_value() == "behind the lock"
+    assert resolver.known("locked:a") == "behind the lock"
+    logins = [login.password.get_secret_value() for login in LOCKED if isinstance(login, Login)]
+    assert logins == passwords
 
 
 def test_credentials_that_are_not_there_are_named(
