@@ -230,7 +230,7 @@ def promote(cls: type[Block], name: str, version: int, expect: int | None, messa
 def exists(cls: type[Block], name: str) -> bool:
     """See :meth:`Block.exists`. Whoever asks does not want to know what looks alike, so that a miss is quick."""
     try:
-        head = _registry().head(Reference.parse(name).name)
+        head = the_registry().head(Reference.parse(name).name)
         _check_type(cls, head)
     except (UnknownDocument, BlockError):
         return False
