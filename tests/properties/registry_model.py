@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from faults.figure import Figure, Work
-from faults.places import opened
+from faults.places import key_file, opened
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,9 +22,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from strongroom_registry import Document, Registry, open_registry
+from strongroom_registry import Document, Registry, new_workspace, open_registry
 from strongroom_registry.errors import (
     DocumentDeleted,
+    DocumentInUse,
     NameTaken,
     StaleExpectation,
     StrongroomError,
@@ -32,32 +35,55 @@ from strongroom_registry.errors import (
     UnknownVersion,
     VersionDestroyed,
 )
-from strongroom_registry.workspaces import new_workspace
 
 STEPS = 10_000
 STEPS_OF_ONE = 50
 
 
+class Saved(NamedTuple):
+    """A version as the model keeps it."""
+
+    type: str
+    public: bytes
+    references: tuple[str, ...]
+    expires_at: datetime | None
+
+
 @dataclass
 class Kept:
-    """A document as the model keeps it: payloads by number, None once destroyed, and types."""
+    """A document as the model keeps it: payloads by number, None once destroyed, and what else a version has."""
 
     payloads: list[bytes | None] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
+    versions: list[Saved] = field(default_factory=list)
+    current: int = 0
     first: int = 1
     generation: int = 1
     state: str = "live"
     labels: dict[str, int] = field(default_factory=dict)
 
     @property
-    def current(self) -> int:
+    def last(self) -> int:
         return len(self.payloads)
+
+    @property
+    def now(self) -> Saved:
+        """The current version."""
+        return self.versions[self.current - 1]
+
+    def loaded(self) -> list[int]:
+        """The versions that a reference without a number can mean, the former one excepted."""
+        if self.state != "live":
+            return []
+        labelled = {number for label, number in self.labels.items() if label != "previous"}
+        return [n for n in sorted(labelled | {self.current}) if n >= self.first and self.payloads[n - 1] is not None]
 
 
 NAMES = st.sampled_from(["a", "b", "c"])
 LABELS = st.sampled_from(["stable", "next"])
 NUMBERS = st.integers(1, 6)
 TYPES = st.sampled_from(["lake", "sea"])
+PUBLICS = st.sampled_from([b"", b'{"host": "one"}', b'{"host": "two"}'])
+EXPIRIES = st.none() | st.datetimes(datetime(2030, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
 
 
 class RegistryMachine(RuleBasedStateMachine):
@@ -102,7 +128,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def not_loadable(self, name: str, number: int) -> type[StrongroomError] | None:
         kept = self.model[name]
-        if number > kept.current:
+        if number > kept.last:
             return UnknownVersion
         if kept.payloads[number - 1] is None:
             return VersionDestroyed
@@ -111,29 +137,36 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(
         name=NAMES,
         payload=st.binary(max_size=100),
-        type_=TYPES,
+        saved=st.builds(
+            Saved, TYPES, PUBLICS, st.lists(NAMES, max_size=2, unique=True).map(sorted).map(tuple), EXPIRIES
+        ),
         overwrite=st.booleans(),
         expect=st.none() | st.integers(0, 6),
         retype=st.booleans(),
         labels=st.lists(LABELS, max_size=2),
+        pending=st.sampled_from([False, False, True]),
     )
     def put(
         self,
         name: str,
         payload: bytes,
-        type_: str,
+        saved: Saved,
         overwrite: bool,
         expect: int | None,
         retype: bool,
         labels: list[str],
+        pending: bool,
     ) -> None:
         kept = self.model.get(name)
         live = kept if kept is not None and kept.state == "live" else None
-        expected = self.refused_put(live, type_, overwrite, expect, retype)
-        options = {"overwrite": overwrite, "expect": expect, "retype": retype, "labels": labels}
-        self.agree(expected, self.registry.put, name, type=type_, schema="s", payload=payload, **options)
+        expected = self.not_live(name) if pending else None
+        expected = expected or self.refused_put(live, saved.type, overwrite or pending, expect, retype)
+        options = {"overwrite": overwrite, "expect": expect, "retype": retype, "labels": labels, "pending": pending}
+        options |= {"schema": "s", "payload": payload, **saved._asdict()}
+        version = self.agree(expected, self.registry.put, name, **options)
         if expected is None:
-            self.keep(name, live, payload, type_, labels)
+            self.keep(name, live, payload, saved, labels, pending)
+            assert version.number == self.model[name].last
 
     def refused_put(
         self, live: Kept | None, type_: str, overwrite: bool, expect: int | None, retype: bool
@@ -144,28 +177,50 @@ class RegistryMachine(RuleBasedStateMachine):
             return None
         if expect is None and not overwrite:
             return NameTaken
-        return TypeMismatch if live.types[-1] != type_ and not retype else None
+        return TypeMismatch if live.now.type != type_ and not retype else None
 
-    def keep(self, name: str, live: Kept | None, payload: bytes, type_: str, labels: list[str]) -> None:
+    def keep(
+        self, name: str, live: Kept | None, payload: bytes, saved: Saved, labels: list[str], pending: bool
+    ) -> None:
         kept = self.model.setdefault(name, Kept())
-        if live is not None:
+        number = kept.last + 1
+        if pending:
+            kept.labels["pending"] = number
+        elif live is not None:
             kept.labels["previous"] = kept.current
-        elif kept.current:
+        elif kept.last:
             kept.generation += 1
-            kept.first, kept.state, kept.labels = kept.current + 1, "live", {}
+            kept.first, kept.state, kept.labels = number, "live", {}
+        kept.current = kept.current if pending else number
         kept.payloads.append(payload)
-        kept.types.append(type_)
-        kept.labels |= dict.fromkeys(labels, kept.current)
+        kept.versions.append(saved)
+        kept.labels |= dict.fromkeys(labels, number)
+
+    @rule(name=NAMES, number=NUMBERS, expect=st.none() | st.integers(0, 6))
+    def promote(self, name: str, number: int, expect: int | None) -> None:
+        expected = self.not_live(name)
+        if expected is None and expect not in (None, self.model[name].current):
+            expected = StaleExpectation
+        expected = expected or self.not_loadable(name, number)
+        self.agree(expected, self.registry.promote, name, number, expect=expect)
+        kept = self.model.get(name)
+        if kept is not None and expected is None and number != kept.current:
+            if kept.labels.get("pending") == number:
+                del kept.labels["pending"]
+            kept.labels["previous"], kept.current = kept.current, number
 
     def is_kept(self, document: Document) -> None:
-        kept, number = self.model[document.version.document], document.version.number
-        assert (document.payload, document.version.type) == (kept.payloads[number - 1], kept.types[number - 1])
+        kept, version = self.model[document.version.document], document.version
+        assert document.payload == kept.payloads[version.number - 1]
+        saved = Saved(version.type, version.public, version.references, version.expires_at)
+        assert saved == kept.versions[version.number - 1]
 
     @rule(name=NAMES)
     def get(self, name: str) -> None:
         expected = self.not_live(name) or self.not_loadable(name, self.model[name].current)
         document = self.agree(expected, self.registry.get, name)
         if document is not None:
+            assert document.version.number == self.model[name].current
             self.is_kept(document)
 
     @rule(name=NAMES, number=NUMBERS)
@@ -176,7 +231,7 @@ class RegistryMachine(RuleBasedStateMachine):
             assert document.version.number == number
             self.is_kept(document)
 
-    @rule(name=NAMES, label=st.sampled_from(["stable", "next", "previous"]))
+    @rule(name=NAMES, label=st.sampled_from(["stable", "next", "previous", "pending"]))
     def get_label(self, name: str, label: str) -> None:
         expected = self.not_live(name)
         number = self.model[name].labels.get(label) if expected is None else None
@@ -201,12 +256,40 @@ class RegistryMachine(RuleBasedStateMachine):
         if expected is None:
             del self.model[name].labels[label]
 
+    def users(self, name: str) -> list[tuple[str, int]]:
+        """The versions, current or labelled, of live documents that refer to one."""
+        return [
+            (user, number)
+            for user, kept in sorted(self.model.items())
+            for number in kept.loaded()
+            if name in kept.versions[number - 1].references
+        ]
+
+    def doomed(self, name: str) -> set[str]:
+        found, waiting = {name}, [name]
+        while waiting:
+            users = {user for user, _ in self.users(waiting.pop())} - found
+            found |= users
+            waiting += users
+        return found
+
     @rule(name=NAMES)
-    def delete(self, name: str) -> None:
+    def used_by(self, name: str) -> None:
+        expected = None if name in self.model else UnknownDocument
+        found = self.agree(expected, self.registry.used_by, name)
+        if found is not None:
+            assert sorted((reference.name, reference.version) for reference in found) == self.users(name)
+
+    @rule(name=NAMES, cascade=st.booleans())
+    def delete(self, name: str, cascade: bool) -> None:
         expected = self.not_live(name)
-        self.agree(expected, self.registry.delete, name)
+        doomed = self.doomed(name) if expected is None else set()
+        if len(doomed) > 1 and not cascade:
+            expected = DocumentInUse
+        self.agree(expected, self.registry.delete, name, cascade=cascade)
         if expected is None:
-            self.model[name].state = "deleted"
+            for each in doomed:
+                self.model[each].state = "deleted"
 
     @rule(name=NAMES)
     def undelete(self, name: str) -> None:
@@ -220,14 +303,29 @@ class RegistryMachine(RuleBasedStateMachine):
     def destroy(self, name: str, number: int | None) -> None:
         kept = self.model.get(name)
         expected: type[StrongroomError] | None = UnknownDocument if kept is None else None
-        if kept is not None and number is not None and number > kept.current:
+        if kept is not None and number is not None and number > kept.last:
             expected = UnknownVersion
         self.agree(expected, self.registry.destroy, name, number)
         if kept is not None and expected is None:
-            gone = range(kept.current) if number is None else [number - 1]
+            gone = range(kept.last) if number is None else [number - 1]
             for index in gone:
                 kept.payloads[index] = None
+                kept.versions[index] = kept.versions[index]._replace(public=b"")
             kept.state = "destroyed" if number is None else kept.state
+
+    @rule(level=st.sampled_from(["workspace", "data"]))
+    def rotate(self, level: str) -> None:
+        report = self.registry.rotate(level)
+        assert report.problems == ()
+        assert report.versions == sum(kept.last for kept in self.model.values())
+        assert self.registry.check_keys().ok
+
+    @rule(text=st.sampled_from(["one", "two", "host", "three"]))
+    def search(self, text: str) -> None:
+        wanted = {
+            name for name, kept in self.model.items() if kept.state == "live" and text.encode() in kept.now.public
+        }
+        assert {head.name for head in self.registry.search(text)} == wanted
 
     @invariant()
     def heads_agree(self) -> None:
@@ -240,6 +338,11 @@ class RegistryMachine(RuleBasedStateMachine):
             head = heads[name]
             assert (head.current, head.generation, str(head.state)) == (kept.current, kept.generation, kept.state)
             assert head.labels == kept.labels
+            assert (head.type, head.references, head.expires_at) == (
+                kept.now.type,
+                kept.now.references,
+                kept.now.expires_at,
+            )
             assert self.registry.exists(name) == (kept.state == "live")
 
     @rule(name=NAMES)
@@ -248,7 +351,7 @@ class RegistryMachine(RuleBasedStateMachine):
             return
         kept = self.model[name]
         history = self.registry.history(name)
-        assert [version.number for version in history] == list(range(kept.current, 0, -1))
+        assert [version.number for version in history] == list(range(kept.last, 0, -1))
         destroyed = {version.number for version in history if version.state == "destroyed"}
         assert destroyed == {number for number, at in enumerate(kept.payloads, 1) if at is None}
 
@@ -257,17 +360,24 @@ class StoredMachine(RegistryMachine):
     """A workspace of its own in a store that all machines of a run share."""
 
     place: ClassVar[Any]
+    folder: ClassVar[Path]
     numbers = count()
 
     @initialize()
     def start(self) -> None:
         self.workspace = f"machine-{next(self.numbers)}"
-        opened(self.place).close()  # which makes the registry
-        new_workspace(self.workspace, self.place.url, key=self.place.key)
+        self.key = self.place.key
+        new_workspace(self.workspace, self.place.url, key=self.key)
         super().start()
 
     def open(self) -> Registry:
-        return opened(self.place, workspace=self.workspace)
+        return opened(self.place, workspace=self.workspace, key=self.key)
+
+    @rule()
+    def rotate_provider(self) -> None:
+        key = key_file(self.folder)
+        self.registry.rotate("provider", to=key)
+        self.key = key
 
     @rule()
     def open_again(self) -> None:
@@ -280,7 +390,8 @@ def run(work: Work) -> Iterator[Figure]:
         yield steps(work, "memory", RegistryMachine)
     for store in work.places.names:
         with work.places.make(store, work.folder / store) as place:
-            yield steps(work, store, type("Machine", (StoredMachine,), {"place": place}))
+            opened(place).close()
+            yield steps(work, store, type("Machine", (StoredMachine,), {"place": place, "folder": work.folder}))
 
 
 def steps(work: Work, store: str, machine: type[RegistryMachine]) -> Figure:
