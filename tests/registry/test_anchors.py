@@ -554,3 +554,17 @@ def test_lines_that_nobody_can_read_stay_as_they_are(place: Path) -> None:
     places.update(store, workspace, lambda _: line)
     assert places.read(store, workspace) == line
     assert place.read_bytes() == foreign + line.encode() + b"\n"
+
+
+@given(st.binary(max_size=80), st.binary(max_size=80))
+def test_whatever_stands_around_a_line_it_is_found_and_the_rest_stays(tmp_path_factory, before, behind) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path_factory.getbasetemp() / f"{os.getpid()}.anchors"
+    store, workspace = uuid4(), uuid4()
+    old, new = (Anchor(1, store, workspace, seq, bytes(32), 1, bytes(32), bytes(32)).line for seq in (1, 2))
+    file.write_bytes(before + b"\n" + old.encode() + b"\n" + behind)
+    places = AnchorFile(file)
+    assert places.read(store, workspace) == old
+    places.update(store, workspace, lambda line: new if line == old else None)
+    assert AnchorFile(file).read(store, workspace) == new
+    kept_lines = [line for line in (*before.split(b"\n"), *behind.split(b"\n")) if line]
+    assert file.read_bytes().split(b"\n") == [*kept_lines, new.encode(), b""]
