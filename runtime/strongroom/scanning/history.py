@@ -21,7 +21,7 @@ from strongroom.scanning.places import Counted, findings
 MESSAGE = "(message)"
 _REVISIONS = ("--all", "--reflog")
 _HEADER_MAX = 1 << 16
-_QUIET = ("-c", "protocol.allow=never", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 
 
 class _Object(NamedTuple):
@@ -65,9 +65,13 @@ def _environment() -> dict[str, str]:
     """The caller's, without what points git at another repository; and with all that would fetch switched off."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return kept | {
-        "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0",
-        "GIT_PAGER": "cat", "LC_ALL": "C.UTF-8",
-    }  # fmt: skip
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C.UTF-8",
+    }
 
 
 def _command(place: Path, *words: str) -> list[str]:
@@ -151,7 +155,7 @@ def _origins(place: Path, blobs: set[str]) -> dict[str, tuple[str, str]]:
     """The commit that brought each blob first, and the path that it had there."""
     log = _command(
         place, "log", *_REVISIONS, "-m", "--raw", "--no-abbrev", "--root", "--no-renames", "--no-ext-diff",
-        "--no-textconv", "--format=%H", "--date-order",
+        "--no-textconv", "--no-show-signature", "--format=%H", "--date-order",
     )  # fmt: skip
     origins: dict[str, tuple[str, str]] = {}
     commit = ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from absent import absent
 from strongroom.errors import ScanProblem
 from strongroom.scanning import Finding, Scan, Sought, ValueMatcher
 from strongroom.scanning.history import MESSAGE, scan_history
@@ -25,6 +27,12 @@ def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _has_git() -> None:
+    if shutil.which("git") is None:
+        absent("git is not installed")
 
 
 @pytest.fixture
@@ -172,16 +180,62 @@ def test_a_repository_that_lacks_objects_is_told(repository: Path, git: Git, com
     assert [skipped.what for skipped in unread] == [f"object {blob}"]
 
 
-def test_nothing_of_the_repository_runs(repository: Path, git: Git, commit: Git, tmp_path: Path) -> None:
+@pytest.fixture
+def trap(tmp_path: Path) -> Path:
+    """A program that leaves ``sprung`` behind when it runs."""
+    path = tmp_path / "trap.sh"
+    path.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_nothing_that_the_repository_names_runs(repository: Path, git: Git, commit: Git, trap: Path) -> None:
     commit("one", **{"app": SECRET, ".gitattributes": "* diff=evil filter=evil\n"})
-    trap = f"touch {tmp_path}/sprung; cat"
-    for key in ("diff.evil.textconv", "filter.evil.smudge", "core.fsmonitor", "core.pager", "core.sshCommand"):
-        git("config", key, trap)
-    git("config", "remote.origin.url", "ext::sh -c touch% " + str(tmp_path / "sprung"))
-    git("config", "remote.origin.promisor", "true")
-    git("config", "extensions.partialClone", "origin")
-    blob = git("rev-parse", "HEAD:.gitattributes")
+    keys = (
+        "diff.evil.textconv",
+        "diff.evil.command",
+        "diff.external",
+        "filter.evil.smudge",
+        "core.fsmonitor",
+        "core.pager",
+    )
+    for key in keys:
+        git("config", key, str(trap))
+    assert scanned(repository).found
+    assert not (trap.parent / "sprung").exists()
+
+
+def test_nothing_is_fetched(repository: Path, git: Git, commit: Git, trap: Path) -> None:
+    """A partial clone fetches what it lacks, by a program that its own configuration names."""
+    commit("one", app=SECRET)
+    blob = git("rev-parse", "HEAD:app")
     (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    for key, value in {
+        "core.repositoryformatversion": "1", "extensions.partialClone": "origin", "remote.origin.promisor": "true",
+        "remote.origin.url": "ssh://nowhere.test/x", "core.sshCommand": str(trap), "protocol.ssh.allow": "always",
+    }.items():  # fmt: skip
+        git("config", key, value)
+    with suppress(subprocess.CalledProcessError):
+        git("cat-file", "blob", blob)
+    assert (trap.parent / "sprung").exists()  # so it would be
+    (trap.parent / "sprung").unlink()
     with suppress(ScanProblem):
         scanned(repository)
-    assert not (tmp_path / "sprung").exists()
+    assert not (trap.parent / "sprung").exists()
+
+
+def test_no_signature_is_checked(repository: Path, git: Git, commit: Git, trap: Path) -> None:
+    commit("one", app=SECRET)
+    head, _, message = git("cat-file", "commit", "HEAD").partition("\n\n")
+    signed = trap.parent / "signed"
+    signed.write_text(
+        f"{head}\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n{message}\n"
+    )
+    git("update-ref", "refs/heads/signed", git("hash-object", "-t", "commit", "-w", str(signed)))
+    git("config", "gpg.program", str(trap))
+    git("config", "log.showSignature", "true")
+    git("log", "--all")
+    assert (trap.parent / "sprung").exists()  # so it would be
+    (trap.parent / "sprung").unlink()
+    assert scanned(repository).found
+    assert not (trap.parent / "sprung").exists()
