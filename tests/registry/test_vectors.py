@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.util
+import io
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import UUID
 
 import pytest
-from strongroom_registry import envelope, errors, sealer
+from strongroom_registry import container, envelope, errors, sealer
+from strongroom_registry.anchoring import Anchoring, check_anchor
+from strongroom_registry.anchors import AnchorFile
+from strongroom_registry.audit import AUDIT_PURPOSE, AuditEntry, decode_entry
+from strongroom_registry.authority import VERSION_PURPOSE, Authority, decoded
+from strongroom_registry.backup_file import BackupReader
+from strongroom_registry.derivation import framed
+from strongroom_registry.document import DocumentState
 from strongroom_registry.envelope import Binding, Sealed
+from strongroom_registry.heads import HeadRecord, Note, StateRecord, VersionRecord, hashed, record_epoch
 from strongroom_registry.keyring import Keyring, WorkspaceKey, WrappedKey
 from strongroom_registry.keys import EnvKey, FileKey, PassphraseKey
 from strongroom_registry.keys.provider import KeyProvider
+from strongroom_registry.keys.recovery import RecoveryCode, RecoveryKey, fingerprint_of
 from strongroom_registry.sealer import Sealer
+from strongroom_registry.stores.store import AuditRow, HeadRow, WorkspaceRow
+from strongroom_registry.tree import Trie
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 FILES = sorted(FOLDER.glob("*.json"))
@@ -30,7 +46,12 @@ def key(label: str) -> bytes:
 
 
 def filled(template: str, label: str) -> str:
-    return template.format(hex=key(label).hex(), HEX=key(label).hex().upper())
+    secret = key(label)[:20]
+    check = hashlib.sha256(framed(b"strongroom/v1/recovery", secret)).digest()[:5]
+    code = base64.b32encode(secret + check).decode()
+    groups = "-".join(code[at : at + 5] for at in range(0, 40, 5))
+    digits = key(label).hex()
+    return template.format(hex=digits, HEX=digits.upper(), code=code, groups=groups, lower=groups.lower())
 
 
 def data(value: str | Vector) -> bytes:
@@ -99,17 +120,27 @@ def run_rewrap(vector: Vector, _: Path) -> Vector:
     return vector["expect"]
 
 
-def provider_of(vector: Vector, tmp_path: Path) -> KeyProvider:
-    path = tmp_path / "key"
+def run_recovery_code(vector: Vector, _: Path) -> Vector:
+    code = RecoveryCode(filled(vector["template"], vector["label"]))
+    return {"recipient": code.public.hex(), "fingerprint": fingerprint_of(code.public)}
+
+
+def provider_of(vector: Vector, path: Path) -> KeyProvider:
     path.touch(mode=0o600)
     if "passphrase" in vector:
         path.write_text(filled(**vector["passphrase"]))
         return PassphraseKey(path)
+    if "recovery" in vector:
+        path.write_text(filled(**vector["recovery"]))
+        return RecoveryKey(file=path)
     path.write_text(f"strongroom-key-v1:{key(vector['key']).hex()}\n")
     return FileKey(path)
 
 
-def run_keyring(vector: Vector, tmp_path: Path) -> Vector:
+def keyring_of(vector: Vector, tmp_path: Path) -> Keyring:
+    ids = {name: bytes.fromhex(vector[name]) for name in ("store_id", "workspace_id")}
+    if "records" not in vector:
+        return keyring_with(vector["keys"], **ids)
     records = [
         WrappedKey(
             record["epoch"],
@@ -121,11 +152,15 @@ def run_keyring(vector: Vector, tmp_path: Path) -> Vector:
         )
         for record in vector["records"]
     ]
-    ids = {name: bytes.fromhex(vector[name]) for name in ("store_id", "workspace_id")}
-    current = Keyring.open(records, provider_of(vector, tmp_path), **ids).current
+    return Keyring.open(records, provider_of(vector, tmp_path / "key"), **ids)
+
+
+def run_keyring(vector: Vector, tmp_path: Path) -> Vector:
+    keyring = keyring_of(vector, tmp_path)
+    opened = keyring.epoch(vector.get("opens", keyring.current.epoch))
     expected = vector["expect"].get("workspace_key", "")
-    assert current.mac(b"head", b"") == WorkspaceKey(1, key(expected)).mac(b"head", b"")
-    return {"workspace_key": expected, "epoch": current.epoch, "key_id": current.key_id.hex()}
+    assert opened.mac(b"head", b"") == WorkspaceKey(1, key(expected)).mac(b"head", b"")
+    return {"workspace_key": expected, "epoch": opened.epoch, "key_id": opened.key_id.hex()}
 
 
 class PlainKeys:
@@ -151,15 +186,112 @@ def keyring_with(keys: list[Vector], store_id: bytes, workspace_id: bytes) -> Ke
     return Keyring.open(records, provider, store_id=store_id, workspace_id=workspace_id)
 
 
-def sealer_of(vector: Vector) -> Sealer:
-    ids = bytes.fromhex(vector["store_id"]), bytes.fromhex(vector["workspace_id"])
-    return Sealer(keyring_with(vector["keys"], *ids), vector["purpose"])
-
-
-def run_sealer(vector: Vector, _: Path) -> Vector:
-    opened = sealer_of(vector).open(bytes.fromhex(vector["sealed"]), bytes.fromhex(vector["context"]))
-    assert opened == data(vector["expect"]["data"])
+def run_sealer(vector: Vector, tmp_path: Path) -> Vector:
+    sealer_of_it = Sealer(keyring_of(vector, tmp_path), vector["purpose"])
+    assert sealer_of_it.open(bytes.fromhex(vector["sealed"]), bytes.fromhex(vector["context"])) == data(
+        vector["expect"]["data"]
+    )
     return vector["expect"]
+
+
+def authority_of(vector: Vector, oldest: int, tmp_path: Path) -> Authority:
+    keyring = keyring_of(vector, tmp_path)
+    ids = bytes.fromhex(vector["store_id"]), bytes.fromhex(vector["workspace_id"])
+    return Authority(*ids, vector["workspace"], keyring, Trie(), oldest)
+
+
+Read = StateRecord | HeadRecord | VersionRecord | Note | AuditEntry
+
+
+def read_record(vector: Vector, tmp_path: Path) -> Read:
+    record, mac, before = (bytes.fromhex(vector[name]) for name in ("record", "mac", "before"))
+    if vector["of"] == "note":
+        if hashed(record) != mac:
+            raise errors.VersionTampered("The note was changed.", "Nothing helps.")
+        return decoded(Note.decode, record, errors.VersionTampered, "the note")
+    authority = authority_of(vector, vector["oldest"], tmp_path)
+    if vector["of"] == "state":
+        return authority.state(WorkspaceRow(bytes.fromhex(vector["workspace_id"]), vector["workspace"], record, mac))
+    if vector["of"] == "head":
+        document = bytes.fromhex(vector["expect"].get("fields", {}).get("document", ""))
+        return authority.authentic_head("lake", HeadRow("lake", document, record, mac, ""))
+    purpose, decode, error = {
+        "version": (VERSION_PURPOSE, VersionRecord.decode, errors.VersionTampered),
+        "audit": (AUDIT_PURPOSE, decode_entry, errors.AuditChainBroken),
+    }[vector["of"]]
+    if not authority.fits(purpose, record, mac, after=before):
+        raise error("The MAC does not fit.", "Nothing helps.")
+    return decoded(decode, record, error, "the record")
+
+
+NAMES = {"store_id": "store", "workspace_id": "workspace"}  # of a state, in the product
+
+
+def as_in_a_vector(value: object) -> object:
+    match value:
+        case bytes() | UUID():
+            return (value if isinstance(value, bytes) else value.bytes).hex()
+        case datetime():
+            return (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        case DocumentState():
+            return value.value
+        case tuple():
+            return [as_in_a_vector(item) for item in value] or None
+        case Mapping():
+            return dict(value)
+    return value
+
+
+def run_record(vector: Vector, tmp_path: Path) -> Vector:
+    read = read_record(vector, tmp_path)
+    found = {}
+    for field in vector["expect"]["fields"]:
+        if field == "epoch":
+            found[field] = record_epoch(bytes.fromhex(vector["record"]))
+        elif field == "oldest":
+            found[field] = read.oldest if read.oldest > 1 else None
+        else:
+            found[field] = as_in_a_vector(getattr(read, NAMES.get(field, field)))
+    return {"fields": found}
+
+
+class Audit:
+    """A view of the rows of an audit, and of nothing else."""
+
+    def __init__(self, rows: list[Vector]) -> None:
+        self._rows = [AuditRow(row["seq"], bytes.fromhex(row["record"]), bytes.fromhex(row["mac"])) for row in rows]
+
+    def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
+        return iter(self._rows[::-1] if newest_first else self._rows)
+
+
+def run_anchor(vector: Vector, tmp_path: Path) -> Vector:
+    said, path = vector["state"], tmp_path / "anchors"
+    path.write_text(vector["file"], newline="")
+    ids = bytes.fromhex(vector["store_id"]), bytes.fromhex(vector["workspace_id"])
+    hashes = {name: bytes.fromhex(said[name]) for name in ("root", "audit_mac")}
+    state = StateRecord(store=ids[0], workspace=ids[1], name=vector["workspace"], **said | hashes)
+    anchor = Anchoring(AnchorFile(path), *ids).kept()
+    check_anchor(authority_of(vector, said.get("oldest", 1), tmp_path), Audit(vector["audit"]), state, anchor)
+    return {"anchor": "fits"}
+
+
+def run_file(vector: Vector, tmp_path: Path) -> Vector:
+    keys = [provider_of(given, tmp_path / f"key-{place}") for place, given in enumerate(vector["keys"])]
+    opened = container.open_file(io.BytesIO(bytes.fromhex(vector["file"])), vector["purpose"], keys)
+    assert b"".join(opened) == data(vector["expect"].get("content", ""))
+    return vector["expect"]
+
+
+ROWS = ("WorkspaceRow", "WrappedKey", "NodeRow", "HeadRow", "VersionRow", "UseRow", "AuditRow")
+
+
+def run_backup(vector: Vector, tmp_path: Path) -> Vector:
+    path = tmp_path / "backup"
+    path.write_bytes(bytes.fromhex(vector["file"]))
+    with closing(BackupReader(path)) as reader:
+        found = Counter(type(row).__name__ for row in reader.rows())
+    return {"counts": [found[name] for name in ROWS]}
 
 
 RUN = {
@@ -167,8 +299,13 @@ RUN = {
     "mac": run_mac,
     "envelope": run_envelope,
     "rewrap": run_rewrap,
+    "recovery-code": run_recovery_code,
     "keyring": run_keyring,
     "sealer": run_sealer,
+    "record": run_record,
+    "anchor": run_anchor,
+    "file": run_file,
+    "backup": run_backup,
 }
 
 
@@ -188,6 +325,11 @@ def test_vector(file: Path, tmp_path: Path) -> None:
 def good(kind: str) -> list[Vector]:
     vectors = [json.loads(file.read_text()) for file in FILES if file.stem.startswith(kind)]
     return [vector for vector in vectors if "error" not in vector["expect"]]
+
+
+def good_to_make(kind: str) -> list[Vector]:
+    """The good vectors that say what a writer makes them from."""
+    return [vector for vector in good(kind) if "made_from" in vector["expect"]]
 
 
 @pytest.mark.parametrize("vector", good("envelope"), ids=lambda vector: vector["name"])
@@ -210,12 +352,9 @@ def test_rewrapping_with_the_same_chance_gives_the_same_bytes(vector: Vector, ag
     assert wrap.hex() == vector["expect"]["wrap"]
 
 
-@pytest.mark.parametrize("vector", good("sealer"), ids=lambda vector: vector["name"])
+@pytest.mark.parametrize("vector", good_to_make("sealer"), ids=lambda vector: vector["name"])
 def test_sealing_a_value_with_the_same_chance_gives_the_same_bytes(vector: Vector, again: Again) -> None:
-    made, ids = (
-        vector["expect"]["made_from"],
-        (bytes.fromhex(vector["store_id"]), bytes.fromhex(vector["workspace_id"])),
-    )
+    made, ids = (vector["expect"]["made_from"], (bytes.fromhex(vector[f"{of}_id"]) for of in ("store", "workspace")))
     keyring = keyring_with(vector["keys"][:1], *ids)
     again(sealer, Chance(bytes.fromhex(made["salt"]), bytes.fromhex(made["nonce"])))
     sealed = Sealer(keyring, vector["purpose"]).seal(data(vector["expect"]["data"]), bytes.fromhex(vector["context"]))

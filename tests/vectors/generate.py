@@ -1,4 +1,4 @@
-"""Writes the test vectors of ``docs/spec/envelope.md``: ``python tests/vectors/generate.py [FOLDER]``.
+"""Writes the test vectors of ``docs/spec``: ``python tests/vectors/generate.py [FOLDER]``.
 
 Everything is made from labels by SHA-256, so that each run writes the same bytes. The code follows the specification
 and shares none with the product. One vector has one thing wrong with it, and is named by it.
@@ -6,6 +6,7 @@ and shares none with the product. One vector has one thing wrong with it, and is
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -456,7 +457,7 @@ def record(
 def keyring(name: str, why: str, records: list[Vector], expect: Vector | str, **given: Any) -> Vector:
     expected = {"error": expect} if isinstance(expect, str) else expect
     ids = {"store_id": STORE.hex(), "workspace_id": WORKSPACE.hex()}
-    secret = {} if "passphrase" in given else {"key": "key file"}
+    secret = {} if {"passphrase", "recovery"} & set(given) else {"key": "key file"}
     return {"name": f"keyring-{name}", "kind": "keyring", "why": why, **ids, **secret, **given, "records": records,
             "expect": expected}  # fmt: skip
 
@@ -608,6 +609,104 @@ def by_code(
     return record(kek=made, **fields)
 
 
+def code_of(label: str) -> str:
+    """The 40 characters of a recovery code."""
+    secret = key(label)[:20]
+    return base64.b32encode(secret + hashlib.sha256(framed(RECOVERY, secret)).digest()[:5]).decode()
+
+
+def other_letter(letter: str) -> str:
+    return "A" if letter != "A" else "B"
+
+
+def recovery_codes() -> Iterator[Vector]:
+    code, other = code_of("recovery"), code_of("other recovery")
+
+    def one(name: str, why: str, template: str, *, fits: bool = False, label: str = "recovery") -> Vector:
+        recipient = public_half(private_half(label))
+        printed = hkdf(recipient, None, framed(b"strongroom/v1/key-fingerprint"), 16).hex()
+        expect = {"recipient": recipient.hex(), "fingerprint": printed} if fits else {"error": "KeyMalformed"}
+        return {"name": f"recovery-code-{name}", "kind": "recovery-code", "why": why, "template": template,
+                "label": label, "expect": expect}  # fmt: skip
+
+    yield one("good", "Eight groups of five, as a code is written.", "{groups}", fits=True)
+    yield one("good-without-hyphens", "Hyphens mean nothing.", "{code}", fits=True)
+    yield one("good-in-lowercase", "Lower case is taken for upper.", "{lower}\n", fits=True)
+    yield one(
+        "good-with-white-space", "White space means nothing, of whatever kind.", " \t{groups}\r\n\u00a0", fits=True
+    )
+    yield one("good-of-another-secret", "Another code has another recipient.", "{groups}", fits=True,
+              label="other recovery")  # fmt: skip
+    yield one("empty", "Nothing was typed.", "")
+    yield one("of-39-characters", "The last character is missing.", "{code:.39}")
+    yield one("of-41-characters", "A character too many.", "{code}A")
+    yield one("last-character-changed", "The check is not that of the secret.", "{code:.39}" + other_letter(code[39]))
+    yield one("check-of-another", "The check of another code.", "{code:.32}" + other[32:])
+    yield one("secret-of-another", "A character of the secret was mistyped.",
+              "{code:.31}" + other_letter(code[31]) + code[32:])  # fmt: skip
+    yield one("with-a-zero", "The alphabet has no 0.", "{code:.39}0")
+    yield one("with-a-one", "The alphabet has no 1.", "{code:.39}1")
+    yield one("with-padding", "The alphabet has no =.", "{code:.32}========")
+    yield one("of-a-key", "The text of a key file was given.", "strongroom-key-v1:{hex}")
+    yield one("with-a-dash", "A dash is no hyphen.", "{code:.35}\u2013" + code[35:])
+
+
+def recoveries() -> Iterator[Vector]:
+    malformed, unsupported, broken = "EnvelopeMalformed", "EnvelopeUnsupported", "SealBroken"
+    first, fits = by_code(), opened("workspace 1", 1)
+    wrapped, code = bytes.fromhex(first["wrapped"]), code_of("recovery")
+    private, recipient, once = private_half("recovery"), public_half(private_half("recovery")), public_half(ONCE)
+
+    def one(name: str, why: str, stored: list[Vector], expect: Vector | str, **given: Any) -> Vector:
+        secret = {"recovery": {"label": "recovery", "template": "{groups}"}}
+        return keyring(f"recovery-{name}", why, stored, expect, **(secret | given))
+
+    def changed(name: str, why: str, expect: str, new: bytes) -> Vector:
+        return one(name, why, [first | {"wrapped": new.hex()}], expect)
+
+    yield one("good", "A workspace key opens with a recovery code.", [first], fits)
+    high = once[:31] + bytes([once[31] | 0x80])
+    shares = hkdf(shared(private, once), None, framed(RECOVERY, recipient + high))
+    yield one("good-highest-bit-of-the-point", "X25519 leaves the highest bit out, the parameters do not.",
+              [by_code(recipient + high, shares)], fits)  # fmt: skip
+    yield one("good-beside-a-key", "Several providers wrapped, the code among them.", [record(), first], fits)
+    yield one("wrong-code", "The code of another kit.", [first], "WrongKey",
+              recovery={"label": "other recovery", "template": "{groups}"})  # fmt: skip
+    yield one("code-mistyped", "The check of the code tells.", [first], "KeyMalformed",
+              recovery={"label": "recovery", "template": "{code:.39}" + other_letter(code[39])})  # fmt: skip
+    yield one("of-a-key", "Wrapped by a key, opened with a code.", [record()], "WrongKey")
+    yield keyring("of-a-recovery-code", "Wrapped for a code, opened with a key.", [first], "WrongKey")
+    yield one("fingerprint-changed", "The stored fingerprint was changed.", [first | {"fingerprint": "0" * 32}],
+              "WrongKey")  # fmt: skip
+    yield one("provider-changed", "The stored URI was changed; the canary tells.",
+              [first | {"provider": "recovery:file=/else"}], broken)  # fmt: skip
+    yield changed("recipient-changed", "One bit of the recipient.", "WrongKey", flip(wrapped, 8))
+    yield one("of-another-recipient", "Wrapped for another code, under the fingerprint of this one.",
+              [by_code(public_half(private_half("other recovery")) + once)], "WrongKey")  # fmt: skip
+    yield one("points-swapped", "The two public keys stand in each other's place.", [by_code(once + recipient)],
+              "WrongKey")  # fmt: skip
+    yield changed("point-changed", "One bit of the key that was made for the wrap.", broken, flip(wrapped, 41))
+    yield changed("highest-bit-of-the-point-changed", "A bit that X25519 leaves out is bound all the same.", broken,
+                  flip(wrapped, 71, 7))  # fmt: skip
+    for name, point in {"zero": bytes(32), "one": b"\1" + bytes(31), "small-order": SMALL_ORDER}.items():
+        kek = hkdf(bytes(32), None, framed(RECOVERY, recipient + point))
+        yield one(f"point-of-{name}", "The exchange gives zero, whoever the recipient is; the rest fits.",
+                  [by_code(recipient + point, kek)], malformed)  # fmt: skip
+    yield one("key-without-the-points", "The key was derived without the two public keys.",
+              [by_code(None, hkdf(shared(ONCE, recipient), None, framed(RECOVERY)))], broken)  # fmt: skip
+    yield one("key-of-another-label", "The key was derived for a wrap.", [by_code(label=b"strongroom/v1/wrap")], broken)
+    yield changed("truncated", "The last byte is missing.", malformed, wrapped[:-1])
+    yield changed("extended", "A byte follows the tag.", malformed, wrapped + b"\0")
+    yield changed("without-points", "The size of what a key wrapped.", malformed, wrapped[:8] + wrapped[72:])
+    yield changed("flag", "An unknown flag.", unsupported, put(wrapped, 6, b"\1"))
+    yield changed("salt-changed", "One bit of the salt.", broken, flip(wrapped, 72))
+    yield changed("nonce-changed", "One bit of the nonce.", broken, flip(wrapped, 104))
+    yield changed("key-changed", "One bit of the encrypted key.", broken, flip(wrapped, 116))
+    yield changed("tag-changed", "One bit of the tag.", broken, flip(wrapped, 163))
+    yield one("canary-changed", "One bit of the canary.",
+              [first | {"canary": flip(bytes.fromhex(first["canary"]), 0).hex()}], broken)  # fmt: skip
+
+
 # --- several wraps and retired epochs (sections 5 and 5.2) ----------------------------------------------------------
 
 
@@ -623,6 +722,95 @@ def retired(
     later = key(f"workspace {under}")
     said = {"provider": f"epoch:{under}", "printed": key_id(later).hex()} | changes
     return record(wk, epoch, hkdf(later, None, framed(label)), start, **said)
+
+
+def several_wraps() -> Iterator[Vector]:
+    mine, other, third = record(), record(kek=key("other key file")), record(kek=key("third key file"))
+    fits, mangled = opened("workspace 1", 1), {"wrapped": "00"}
+
+    def one(name: str, why: str, records: list[Vector], expect: Vector | str, **given: Any) -> Vector:
+        return keyring(f"several-{name}", why, records, expect, **given)
+
+    yield one("good-first", "Two keys wrapped; the reader has that of the first record.", [mine, other], fits)
+    yield one("good-last", "Two keys wrapped; the reader has that of the last record.", [other, mine], fits)
+    yield one("good-of-every-kind", "A key, a passphrase and a code wrapped one key.",
+              [by_passphrase(), by_code(), mine], fits)  # fmt: skip
+    yield one("good-by-passphrase", "A key, a passphrase and a code wrapped; the reader has the passphrase.",
+              [mine, by_code(), by_passphrase()], fits, passphrase=PASSPHRASE)  # fmt: skip
+    yield one("good-beside-a-mangled-one", "The record of another provider is no wrapped key at all.",
+              [other | mangled, mine], fits)  # fmt: skip
+    yield one("good-two-epochs", "Each epoch has a record of each key.",
+              [record("workspace 2", 2, key("other key file")), record("workspace 2", 2), other, mine],
+              opened("workspace 2", 2))  # fmt: skip
+    yield one("none-of-mine", "The key is none of those that wrapped.", [other, third], "WrongKey")
+    yield one("none-of-mine-and-a-mangled-one", "A key that says its fingerprint for one record is a wrong key.",
+              [other | mangled, third], "WrongKey")  # fmt: skip
+    yield one("all-mangled", "No record lets the key say its fingerprint: the first problem counts.",
+              [mine | mangled, other | {"wrapped": put(bytes.fromhex(other["wrapped"]), 4, b"\2").hex()}],
+              "EnvelopeMalformed")  # fmt: skip
+    yield one("mine-broken", "The one that the key fits is broken, and no other is tried.",
+              [mine | {"wrapped": flip(bytes.fromhex(mine["wrapped"]), 99).hex()}, other], "SealBroken")  # fmt: skip
+    yield one("newest-epoch-is-not-mine", "The key wrapped the first epoch alone.",
+              [mine, record("workspace 2", 2, key("other key file"))], "WrongKey")  # fmt: skip
+    yield one("same-fingerprint-twice", "Two records of one epoch with one fingerprint.",
+              [mine, record(provider="file:/keys/copy.key")], "EnvelopeMalformed")  # fmt: skip
+    yield one("of-another-workspace-key", "The second key of an epoch is another one; each proves itself.",
+              [record("workspace 2", 1, key("other key file")), mine], fits)  # fmt: skip
+    yield one("canary-of-a-sister", "The canary is that of the record beside it.",
+              [mine | {"canary": other["canary"]}, other], "SealBroken")  # fmt: skip
+
+
+def retirements() -> Iterator[Vector]:
+    broken, two, three = "SealBroken", record("workspace 2", 2), record("workspace 3", 3)
+    fits, gone = opened("workspace 1", 1), retired()
+    wrapped = bytes.fromhex(gone["wrapped"])
+
+    def one(name: str, why: str, records: list[Vector], expect: Vector | str, opens: int = 1) -> Vector:
+        return keyring(f"retired-{name}", why, records, expect, opens=opens)
+
+    def changed(name: str, why: str, expect: str, new: bytes) -> Vector:
+        return one(name, why, [gone | {"wrapped": new.hex()}, two], expect)
+
+    yield one("good", "The key of a retired epoch opens with that of the current one.", [two, gone], fits)
+    yield one("good-chain", "It was retired under an epoch that is retired itself.",
+              [three, retired("workspace 2", 2, 3), gone], fits)  # fmt: skip
+    yield one("good-before-any-other", "A record of another provider beside it is not looked at.",
+              [record(kek=key("other key file")), gone, two], fits)  # fmt: skip
+    yield one("good-leading-zero", "The epoch is a number; zeros before it mean nothing.",
+              [two, retired(provider="epoch:02")], fits)  # fmt: skip
+    yield one("good-not-looked-at", "A broken record of a retired epoch hurts nobody who does not ask for it.",
+              [two, gone | {"wrapped": "00"}], opened("workspace 2", 2), opens=2)  # fmt: skip
+    yield one("under-an-epoch-that-is-not-there", "Retired under an epoch without a record.",
+              [two, retired(under=3)], broken)  # fmt: skip
+    yield one("current-epoch", "The current epoch says that it is retired.", [retired("workspace 2", 2, 3), gone],
+              broken, opens=2)  # fmt: skip
+    yield one("under-itself", "An epoch that is not later does not retire; the key at hand did not wrap it.",
+              [two, retired(under=1)], "WrongKey")  # fmt: skip
+    yield one("under-an-earlier-epoch", "Retired under an epoch before it.",
+              [three, record(), retired("workspace 2", 2, 1)], "WrongKey", opens=2)  # fmt: skip
+    yield one("no-number", "The provider names no epoch.", [two, retired(provider="epoch:two")], "WrongKey")
+    yield one("signed-number", "Digits alone name an epoch.", [two, retired(provider="epoch:+2")], "WrongKey")
+    yield one("other-digits", "Digits are those of ASCII.", [two, retired(provider="epoch:\u0662")], "WrongKey")
+    yield one("fingerprint-of-another", "The fingerprint is not the id of the later key.",
+              [two, retired(printed=key_id(key("workspace 3")).hex())], "WrongKey")  # fmt: skip
+    yield one("of-another-label", "The key was derived for something else.",
+              [two, retired(label=b"strongroom/v1/key-wrap")], broken)  # fmt: skip
+    yield one("said-to-be-of-a-key", "Its provider is a file, its method that of a retired epoch.",
+              [two, retired(provider="file:/keys/test.key")], "WrongKey")  # fmt: skip
+    yield one("by-the-method-of-a-key", "Its provider is a later epoch, its method that of a key.",
+              [two, retired(start=b"SRKW\1\1\0\0")], "WrongKey")  # fmt: skip
+    yield one("moved", "The record of the first epoch, moved to the second.",
+              [three, retired(under=3) | {"epoch": 2}], broken, opens=2)  # fmt: skip
+    yield one("provider-changed", "The later epoch was changed, to one that has no such fingerprint.",
+              [record("workspace 4", 4), three, retired(under=3) | {"provider": "epoch:4"}], "WrongKey")  # fmt: skip
+    yield one("canary-changed", "One bit of the canary.",
+              [two, gone | {"canary": flip(bytes.fromhex(gone["canary"]), 0).hex()}], broken)  # fmt: skip
+    yield one("created-at-changed", "The stored instant was changed; the canary tells.",
+              [two, gone | {"created_at": CREATED + 1}], broken)  # fmt: skip
+    yield changed("truncated", "The last byte is missing.", "EnvelopeMalformed", wrapped[:-1])
+    yield changed("format-2", "A newer format.", "EnvelopeUnsupported", put(wrapped, 4, b"\2"))
+    yield changed("salt-changed", "One bit of the salt.", broken, flip(wrapped, 8))
+    yield changed("tag-changed", "One bit of the tag.", broken, flip(wrapped, 99))
 
 
 # --- sealed values (section 11) -------------------------------------------------------------------------------------
@@ -658,6 +846,12 @@ def sealers() -> Iterator[Vector]:
                   "sealed": sealed.hex(), "expect": expected}  # fmt: skip
         return vector | given
 
+    def later(name: str, why: str, records: list[Vector], expect: bytes | str, sealed: bytes = sealed) -> Vector:
+        vector = one(f"retired-{name}", why, sealed, expect, records=records, key="key file")
+        vector["expect"].pop("made_from", None)
+        del vector["keys"]
+        return vector
+
     yield one("good", "A value opens.", sealed, value)
     yield one("good-empty", "No bytes at all.", make_sealed(b""), b"")
     yield one("good-1000-bytes", "Values are not padded.", make_sealed(b"y" * 1000), b"y" * 1000)
@@ -685,11 +879,522 @@ def sealers() -> Iterator[Vector]:
     yield one("nonce-changed", "One bit of the nonce.", flip(sealed, 60), broken)
     yield one("ciphertext-changed", "One bit of the encrypted value.", flip(sealed, 72), broken)
     yield one("tag-changed", "One bit of the tag.", flip(sealed, len(sealed) - 1), broken)
+    two, gone = record("workspace 2", 2), retired()
+    yield later("good", "A value of a retired epoch opens with its key.", [two, gone], value)
+    yield later("good-current", "A value of the current epoch opens as ever.", [two, gone], value,
+                make_sealed(value, wk="workspace 2", epoch=2))  # fmt: skip
+    yield later("good-chain", "A value of an epoch that was retired under a retired one.",
+                [record("workspace 3", 3), retired("workspace 2", 2, 3), gone], value)  # fmt: skip
+    yield later("key-of-the-later-epoch", "The value names the retired epoch and the id of the later key.",
+                [two, gone], broken, make_sealed(value, wk="workspace 2", epoch=1))  # fmt: skip
+    yield later("record-removed", "The record of the retired epoch is gone.", [two], broken)
+    yield later("record-broken", "The record of the retired epoch does not fit its canary.",
+                [two, gone | {"created_at": CREATED + 1}], broken)  # fmt: skip
+    yield later("value-changed", "One bit of the encrypted value.", [two, gone], broken, flip(sealed, 72))
+
+
+# --- the records around sealed documents (registry, sections 2 and 7.1) ---------------------------------------------
+
+NAME, MOMENT = "default", u(8, CREATED)
+KEYS = [{"workspace_key": f"workspace {epoch}", "epoch": epoch} for epoch in (1, 2, 3)]
+
+
+def text(value: str | bytes) -> bytes:
+    return framed(value.encode() if isinstance(value, str) else value)
+
+
+def state_bytes(
+    epoch: int = 1, tail: bytes = b"", *, seq: int = 9, audit: bytes = fixed("audit mac", 32), **more: Any
+) -> bytes:
+    root, at = more.get("root", fixed("root", 32)), more.get("audit_seq", 4)
+    ids = more.get("store", STORE) + more.get("workspace", WORKSPACE)
+    return u(4, epoch) + ids + text(more.get("name", NAME)) + u(8, seq) + root + u(8, at) + audit + tail
+
+
+def head_bytes(epoch: int = 1, tail: bytes = b"", *, current: int = 4, state: int = 0, **more: Any) -> bytes:
+    labels = more.get("labels", [("previous", 3), ("stable", 3)])
+    destroyed = u(4, 1) + u(8, 1) + u(8, 2)
+    start = u(4, epoch) + text(more.get("name", "lake")) + fixed("document", 16) + u(8, 2) + u(8, 3) + u(8, current)
+    told = u(4, more.get("count", len(labels))) + b"".join(text(label) + u(8, number) for label, number in labels)
+    return start + u(1, state) + told + destroyed + fixed("body hash", 32) + u(8, 9) + MOMENT + tail
+
+
+def version_bytes(epoch: int = 1) -> bytes:
+    start = u(4, epoch) + fixed("document", 16) + u(8, 2) + u(8, 4) + text("secret") + text("1:abcdef")
+    return start + fixed("note hash", 32) + fixed("public hash", 32) + fixed("body hash", 32)
+
+
+def note_bytes(tail: bytes = b"", message: str | bytes = "why") -> bytes:
+    return MOMENT + text("alice") + text(message) + tail
+
+
+def entry_bytes(action: str = "load", epoch: int = 1, seq: int = 7, **more: Any) -> bytes:
+    start = (
+        u(4, epoch) + u(8, seq) + MOMENT + text("alice") + text(action) + text("done") + text(more.get("name", NAME))
+    )
+    told = text(more.get("label", "")) + text(more.get("message", ""))
+    return start + more.get("document", bytes(16)) + u(8, more.get("version", 0)) + told + u(8, 1)
+
+
+FIELDS = {
+    "state": ("epoch", "store_id", "workspace_id", "name", "seq", "root", "audit_seq", "audit_mac", "oldest"),
+    "head": ("epoch", "name", "document", "generation", "first", "current", "state", "labels", "destroyed", "body_hash",
+             "seq", "updated_at", "newest"),
+    "version": ("epoch", "document", "generation", "number", "type", "schema", "note_hash", "public_hash", "body_hash"),
+    "note": ("created_at", "actor", "message", "references", "expires_at"),
+    "audit": ("epoch", "seq", "at", "actor", "action", "outcome", "name", "document", "version", "label", "message",
+              "count"),
+}  # fmt: skip
+
+
+def told(of: str, *values: object) -> Vector:
+    """What a good record says, by the names of the fields; a field that is left out is null."""
+    given = [value.hex() if isinstance(value, bytes) else value for value in values]
+    return {"fields": dict(zip(FIELDS[of], given, strict=True))}
+
+
+def one_record(of: str, name: str, why: str, raw: bytes, expect: Vector | str, **given: Any) -> Vector:
+    """A record with its MAC, or a note with its hash; ``wk`` is the key, ``purpose`` that of the MAC."""
+    wk = given.pop("wk", f"workspace {int.from_bytes(raw[:4], 'big')}")
+    purpose, before = given.pop("purpose", of), given.pop("before", b"")
+    made = (
+        mac(key(wk), f"strongroom/v1/{purpose}".encode(), before + raw)
+        if of != "note"
+        else hashlib.sha256(raw).digest()
+    )
+    expected = {"error": expect} if isinstance(expect, str) else expect
+    vector = {"name": f"record-{of}-{name}", "kind": "record", "of": of, "why": why, "store_id": STORE.hex(),
+              "workspace_id": WORKSPACE.hex(), "workspace": NAME, "keys": KEYS[:1], "oldest": 1,
+              "record": raw.hex(), "mac": given.pop("mac", made).hex(), "before": before.hex(),
+              "expect": expected}  # fmt: skip
+    return vector | given
+
+
+def states() -> Iterator[Vector]:
+    def says(epoch: int, oldest: int | None) -> Vector:
+        values = (STORE, WORKSPACE, NAME, 9, fixed("root", 32), 4, fixed("audit mac", 32))
+        return told("state", epoch, *values, oldest)
+
+    def one(name: str, why: str, raw: bytes, expect: Vector | str = "HeadTampered", **given: Any) -> Vector:
+        epoch = int.from_bytes(raw[:4], "big")
+        return one_record("state", name, why, raw, expect, **({"keys": KEYS[: min(epoch, 3)]} | given))
+
+    yield one("good", "No epoch was retired.", state_bytes(), says(1, None))
+    yield one("good-oldest", "The first epoch is retired, the second is not.", state_bytes(3, u(4, 2)), says(3, 2))
+    yield one("good-oldest-is-current", "All but the current epoch are retired.", state_bytes(2, u(4, 2)), says(2, 2))
+    yield one("oldest-0", "The oldest epoch is out of range.", state_bytes(2, u(4, 0)))
+    yield one("oldest-1", "A field that says nothing is left out.", state_bytes(2, u(4, 1)))
+    yield one("oldest-above-current", "The oldest epoch is a later one.", state_bytes(2, u(4, 3)))
+    yield one("oldest-cut", "The field at the end has three bytes.", state_bytes(2, u(4, 2)[1:]))
+    yield one("oldest-extended", "A byte follows the last field.", state_bytes(2, u(4, 2) + b"\0"))
+    yield one("oldest-removed", "The last field was cut off.", state_bytes(2),
+              mac=mac(key("workspace 2"), b"strongroom/v1/state", state_bytes(2, u(4, 2))))  # fmt: skip
+    yield one("truncated", "The last byte is missing.", state_bytes()[:-1])
+    yield one("name-no-utf-8", "The name is no UTF-8.", state_bytes(name=b"\xff"))
+    yield one("of-another-name", "The state of another workspace.", state_bytes(name="other"))
+    yield one("of-another-store", "The state of another store.", state_bytes(store=fixed("other store", 16)))
+    yield one("of-another-workspace", "A state with another id.", state_bytes(workspace=fixed("other workspace", 16)))
+    yield one("mac-of-a-head", "The MAC was made for a head.", state_bytes(), purpose="head")
+    yield one("mac-changed", "One bit of the MAC.", state_bytes(),
+              mac=flip(mac(key("workspace 1"), b"strongroom/v1/state", state_bytes()), 0))  # fmt: skip
+    yield one("of-an-unknown-epoch", "The workspace has no key of its epoch.", state_bytes(2), keys=KEYS[:1])
+    yield one("of-three-bytes", "Too short to say its epoch.", b"\0\0\0", wk="workspace 1", keys=KEYS[:1])
+
+
+def heads() -> Iterator[Vector]:
+    def says(newest: int | None, epoch: int = 1, labels: Vector | None = None) -> Vector:
+        start = (epoch, "lake", fixed("document", 16), 2, 3, 4, "live")
+        found = {"previous": 3, "stable": 3} if labels is None else labels
+        return told("head", *start, found, [[1, 2]], fixed("body hash", 32), 9, CREATED, newest)
+
+    def one(name: str, why: str, raw: bytes, expect: Vector | str = "HeadTampered", **given: Any) -> Vector:
+        return one_record("head", name, why, raw, expect, **given)
+
+    pending = [("pending", 6), ("previous", 3)]
+    yield one("good", "The current version is the newest.", head_bytes(), says(None))
+    yield one("good-newest", "A newer version waits.", head_bytes(tail=u(8, 6), labels=pending),
+              says(6, labels=dict(pending)))  # fmt: skip
+    yield one("newest-is-current", "A field that says nothing is left out.", head_bytes(tail=u(8, 4)))
+    yield one("newest-below-current", "The newest version is before the current one.", head_bytes(tail=u(8, 3)))
+    yield one("newest-0", "No version is the newest.", head_bytes(tail=u(8, 0)))
+    yield one("newest-cut", "The field at the end has seven bytes.", head_bytes(tail=u(7, 6)))
+    yield one("newest-extended", "A byte follows the last field.", head_bytes(tail=u(8, 6) + b"\0"))
+    yield one("newest-added", "A field was put behind the record.", head_bytes(tail=u(8, 6)),
+              mac=mac(key("workspace 1"), b"strongroom/v1/head", head_bytes()))  # fmt: skip
+    yield one("state-3", "There are three states.", head_bytes(state=3))
+    yield one("more-labels-than-there-are", "The count of labels goes beyond the record.", head_bytes(count=2**32 - 1))
+    yield one("name-no-utf-8", "The name is no UTF-8.", head_bytes(name=b"\xc3\x28"))
+    yield one("mac-of-a-version", "The MAC was made for a version.", head_bytes(), purpose="version")
+    yield one("good-older-epoch", "A rotation has not come to it yet.", head_bytes(), says(None), keys=KEYS[:2])
+    yield one("of-a-retired-epoch", "Its epoch is retired, and its MAC fits.", head_bytes(), keys=KEYS[:2], oldest=2)
+    yield one("of-an-unknown-epoch", "The workspace has no key of its epoch.", head_bytes(2))
+
+
+def versions_and_notes() -> Iterator[Vector]:
+    def version(name: str, why: str, raw: bytes, expect: Vector | str = "VersionTampered", **given: Any) -> Vector:
+        return one_record("version", name, why, raw, expect, **given)
+
+    def note(name: str, why: str, raw: bytes, expect: Vector | str = "VersionTampered", **given: Any) -> Vector:
+        return one_record("note", name, why, raw, expect, **given)
+
+    def says(references: list[str] | None = None, expires: int | None = None, message: str = "why") -> Vector:
+        return told("note", CREATED, "alice", message, references, expires)
+
+    hashes = (fixed("note hash", 32), fixed("public hash", 32), fixed("body hash", 32))
+    whole = told("version", 1, fixed("document", 16), 2, 4, "secret", "1:abcdef", *hashes)
+    yield version("good", "A version.", version_bytes(), whole)
+    yield version("truncated", "The last byte is missing.", version_bytes()[:-1])
+    yield version("extended", "A byte follows.", version_bytes() + b"\0")
+    yield version("of-a-retired-epoch", "Its epoch is retired, and its MAC fits.", version_bytes(), keys=KEYS[:2],
+                  oldest=2)  # fmt: skip
+    one, two = u(4, 1) + text("lake"), u(4, 2) + text("lake") + text("river@3")
+    yield note("good", "It refers to nothing and does not expire.", note_bytes(), says())
+    yield note("good-references", "Two references, no expiry.", note_bytes(two + u(8, 0)), says(["lake", "river@3"]))
+    yield note("good-expiry", "No reference, an expiry.", note_bytes(u(4, 0) + MOMENT), says(None, CREATED))
+    yield note("good-both", "A reference and an expiry.", note_bytes(one + MOMENT), says(["lake"], CREATED))
+    yield note("good-empty-message", "An empty message.", note_bytes(message=""), says(message=""))
+    yield note("says-nothing", "Fields that say nothing are left out.", note_bytes(u(4, 0) + u(8, 0)))
+    yield note("without-expiry", "The references are there, the expiry is not.", note_bytes(one))
+    yield note("references-cut", "A count of references, and no more.", note_bytes(u(4, 1)))
+    yield note(
+        "more-references-than-there-are", "The count goes beyond the note.", note_bytes(put(one, 0, u(4, 9)) + u(8, 0))
+    )
+    yield note("reference-no-utf-8", "A reference that is no text.", note_bytes(u(4, 1) + text(b"\xff") + u(8, 0)))
+    yield note("message-no-utf-8", "A message that is no text.", note_bytes(message=b"\xed\xa0\x80"))
+    yield note("extended", "A byte follows the last field.", note_bytes(one + MOMENT + b"\0"))
+    yield note("tail-of-one-byte", "A single byte behind the message.", note_bytes(b"\0"))
+    yield note("hash-of-another", "The hash is that of another note.", note_bytes(),
+               mac=hashlib.sha256(note_bytes(message="else")).digest())  # fmt: skip
+
+
+def entries() -> Iterator[Vector]:
+    before = fixed("audit mac before", 32)
+
+    def says(action: str, *values: object) -> Vector:
+        name, document, version, label, message, epoch = values
+        start = (epoch, 7, CREATED, "alice", action, "done", name)
+        return told("audit", *start, document, version, label, message, 1)
+
+    def one(name: str, why: str, raw: bytes, expect: Vector | str = "AuditChainBroken", **given: Any) -> Vector:
+        return one_record("audit", name, why, raw, expect, **({"before": before} | given))
+
+    document, printed = fixed("document", 16), fingerprint(key("key file"))
+    for action, name, version, label, message, its_document in [
+        ("load", "lake", 4, "", "", document),
+        ("promote", "lake", 5, "", "the new token works", document),
+        ("rotate", NAME, 2, "workspace", "", None),
+        ("rotate", NAME, 3, "data", "all", None),
+        ("retire", NAME, 1, "", "", None),
+        ("key-add", NAME, None, printed, "file:/keys/test.key", None),
+        ("key-remove", NAME, None, printed, "recovery:", None),
+    ]:
+        raw = entry_bytes(action, version=version or 0, label=label, message=message, name=name,
+                          document=its_document or bytes(16))  # fmt: skip
+        suffix = f"{action}-{label}" if action == "rotate" else action
+        yield one(f"good-{suffix}", f"An entry of {action}.", raw,
+                  says(action, name, its_document, version, label, message, 1))  # fmt: skip
+    load = entry_bytes(version=4, name="lake", document=document)
+    yield one("good-of-a-retired-epoch", "Entries are checked with the key of a retired epoch.", load,
+              says("load", "lake", document, 4, "", "", 1), keys=KEYS[:2], oldest=2)  # fmt: skip
+    yield one("after-another", "The entry before it is another.", load,
+              before=fixed("another audit mac", 32),
+              mac=mac(key("workspace 1"), b"strongroom/v1/audit", before + load))  # fmt: skip
+    yield one("under-its-own-mac-alone", "The MAC leaves out the entry before.", load,
+              mac=mac(key("workspace 1"), b"strongroom/v1/audit", load))  # fmt: skip
+    yield one("extended", "A byte follows the count.", load + b"\0")
+    yield one("truncated", "The last byte is missing.", load[:-1])
+    yield one("of-an-unknown-epoch", "The workspace has no key of its epoch.", entry_bytes(epoch=2))
+
+
+# --- anchors (registry, section 7.1) --------------------------------------------------------------------------------
+
+
+def chain(count: int = 4, wk: str = "workspace 1", epoch: int = 1) -> list[Vector]:
+    rows, before = [], bytes(32)
+    for seq in range(1, count + 1):
+        raw = entry_bytes(seq=seq, epoch=epoch, name="lake", version=seq)
+        before = mac(key(wk), b"strongroom/v1/audit", before + raw)
+        rows.append({"seq": seq, "record": raw.hex(), "mac": before.hex()})
+    return rows
+
+
+def anchor_line(
+    seq: int = 9,
+    audit_seq: int = 4,
+    audit: bytes | None = None,
+    *,
+    epoch: int = 1,
+    purpose: str = "anchor",
+    **more: Any,
+) -> str:
+    entry = chain()[audit_seq - 1]["mac"] if audit_seq in range(1, 5) else "00" * 32
+    ids = more.get("store", STORE) + more.get("workspace", WORKSPACE)
+    last = bytes.fromhex(entry) if audit is None else audit
+    raw = u(4, epoch) + ids + u(8, seq) + more.get("root", fixed("root", 32)) + u(8, audit_seq) + last
+    made = mac(key(f"workspace {epoch}"), f"strongroom/v1/{purpose}".encode(), raw)
+    return f"strongroom-anchor-v1:{raw.hex()}{made.hex()}"
+
+
+def anchors() -> Iterator[Vector]:
+    here = {"epoch": 1, "seq": 9, "root": fixed("root", 32).hex(), "audit_seq": 4, "audit_mac": chain()[-1]["mac"]}
+    behind, tampered, older = anchor_line(7, 2, root=fixed("old root", 32)), "AnchorTampered", "StoreRolledBack"
+
+    def one(name: str, why: str, file: str, error: str = "", **given: Any) -> Vector:
+        expect = {"error": error} if error else {"anchor": "fits"}
+        vector = {"name": f"anchor-{name}", "kind": "anchor", "why": why, "store_id": STORE.hex(),
+                  "workspace_id": WORKSPACE.hex(), "workspace": NAME, "keys": KEYS[:1], "state": here,
+                  "audit": chain(), "file": file, "expect": expect}  # fmt: skip
+        return vector | given
+
+    def audit(name: str, why: str, error: str, place: int, **columns: str) -> Vector:
+        rows = [row | (columns if row["seq"] == place else {}) for row in chain()]
+        return one(name, why, behind + "\n", error, audit=rows)
+
+    same = anchor_line()
+    other = anchor_line(workspace=fixed("other workspace", 16))
+    yield one("good", "The anchor is of the state.", same + "\n")
+    yield one("good-behind", "The state came of that of the anchor.", behind + "\n")
+    yield one("good-before-any-entry", "An anchor of a state without audit.", anchor_line(1, 0) + "\n")
+    yield one("good-among-others", "Lines of others, and lines that are none.", f"# kept here\n{other}\n\n{same}\nend")
+    yield one("good-with-white-space-after", "White space at the end of the line.", same + " \r\n")
+    yield one("good-of-a-retired-epoch", "The anchor was written with a key that is retired by now.", behind + "\n",
+              keys=KEYS[:2], state=here | {"epoch": 2, "oldest": 2})  # fmt: skip
+    yield one("none", "The file is empty.", "", "AnchorUnavailable")
+    yield one("of-another-workspace", "The file has that of another workspace.", other + "\n", "AnchorUnavailable")
+    yield one("of-another-store", "The file has that of another store.",
+              anchor_line(store=fixed("other store", 16)) + "\n", "AnchorUnavailable")  # fmt: skip
+    yield one("indented", "A line that begins with white space is none.", f" {same}\n", "AnchorUnavailable")
+    yield one("twice", "Two lines for one workspace.", f"{same}\n{behind}\n", "AnchorUnavailable")
+    yield one("truncated", "The last two digits are missing.", same[:-2] + "\n", tampered)
+    yield one("extended", "Two digits follow.", same + "00\n", tampered)
+    yield one("in-uppercase", "Uppercase digits behind the ids.", same[:100] + same[100:].upper() + "\n", tampered)
+    yield one("with-a-letter-that-is-no-digit", "A letter that is no digit.", same[:-1] + "g\n", tampered)
+    yield one("mac-changed", "One digit of the MAC.", same[:-1] + ("0" if same[-1] != "0" else "1") + "\n", tampered)
+    yield one("mac-of-a-state", "The MAC was made for a state.", anchor_line(purpose="state") + "\n", tampered)
+    yield one("of-epoch-0", "Epochs count from 1.", anchor_line(epoch=0) + "\n", tampered)
+    yield one("of-a-later-epoch", "The anchor was written with a later key.", anchor_line(7, 2, epoch=2) + "\n", older)
+    yield one("later-seq-without-a-mac", "A later state, with a MAC that does not fit.",
+              anchor_line(10, 5, purpose="state") + "\n", tampered)  # fmt: skip
+    yield one("later", "The anchor is of a later state.", anchor_line(10, 4) + "\n", older)
+    yield one("same-seq-other-root", "The same count, another trie.",
+              anchor_line(root=fixed("old root", 32)) + "\n", older)  # fmt: skip
+    yield one("same-seq-other-audit", "The same count, another audit.", anchor_line(audit=bytes(32)) + "\n", older)
+    yield one("same-seq-other-audit-seq", "The same count, fewer entries.", anchor_line(9, 3) + "\n", older)
+    yield one("behind-other-audit", "The audit of that moment was another.", anchor_line(7, 2, bytes(32)) + "\n", older)
+    yield one("behind-audit-further", "Fewer transactions, and more entries.",
+              anchor_line(7, 5, bytes(32)) + "\n", older)  # fmt: skip
+    yield audit("behind-entry-changed", "An entry between the two was changed.", "AuditChainBroken", 3,
+                record=chain()[1]["record"])  # fmt: skip
+    yield audit("behind-mac-changed", "The MAC of an entry between the two was changed.", "AuditChainBroken", 3,
+                mac="00" * 32)  # fmt: skip
+    yield one("behind-entry-removed", "An entry between the two is gone.", behind + "\n", "AuditChainBroken",
+              audit=[row for row in chain() if row["seq"] != 3])  # fmt: skip
+
+
+# --- sealed files (export) ------------------------------------------------------------------------------------------
+
+CONTAINER = b"strongroom/v1/container-"
+FILE_ID, FILE_SALT, CONTENT = fixed("file", 16), fixed("file salt", 32), b"some lines\n"
+
+
+def recipient(kek: bytes = key("key file"), start: bytes = b"SRKW\1\1\0\0", **said: Any) -> bytes:
+    salt, nonce = fixed("recipient salt", 32), fixed("recipient nonce", 12)
+    header, context = start + salt + nonce, framed(CONTAINER + b"key", b"export", FILE_ID)
+    cipher = AESGCM(hkdf(kek, salt, framed(b"strongroom/v1/key-wrap")))
+    wrapped = header + cipher.encrypt(nonce, key("file"), framed(b"strongroom/v1/key-wrap", header, context))
+    uri, printed = said.get("uri", "file:/keys/test.key"), said.get("printed", fingerprint(kek))
+    return text(uri) + text(printed) + framed(said.get("wrapped", wrapped))
+
+
+def file_passphrase() -> bytes:
+    salt = fixed("file argon2 salt", 16)
+    kek = Argon2id(salt=salt, length=32, iterations=1, lanes=1, memory_cost=8192).derive(
+        key("passphrase").hex()[:20].encode()
+    )
+    return recipient(kek, b"SRKW\1\2\0\0" + salt + u(4, 8192) + u(4, 1) + u(4, 1), uri="passphrase:")
+
+
+def sealed_file(recipients: list[bytes] | None = None, content: bytes = CONTENT, **more: Any) -> bytes:
+    stored = [recipient()] if recipients is None else recipients
+    start = text(more.get("purpose", "export")) + FILE_ID + FILE_SALT
+    header = start + u(4, more.get("count", len(stored))) + b"".join(stored) + more.get("after", b"")
+    top = more.get("start", b"SRCT\1\1\0\0") + u(4, more.get("size", len(header))) + header
+    keys = {name: hkdf(key("file"), FILE_SALT, framed(CONTAINER + name)) for name in (b"header", b"chunk")}
+    its_mac = hmac.digest(keys[b"header"], framed(more.get("label", CONTAINER + b"header"), top), "sha256")
+    nonce = u(11, more.get("number", 0)) + more.get("last", b"\1")
+    bound = framed(CONTAINER + b"chunk", more.get("bound", its_mac))
+    return top + its_mac + AESGCM(keys[b"chunk"]).encrypt(nonce, content, bound)
+
+
+def files() -> Iterator[Vector]:
+    malformed, unsupported, broken = "EnvelopeMalformed", "EnvelopeUnsupported", "SealBroken"
+    whole, mine, phrase = sealed_file(), [{"key": "key file"}], [{"passphrase": PASSPHRASE}]
+    another = recipient(key("other key file"))
+
+    def one(name: str, why: str, file: bytes, expect: bytes | str = malformed, keys: list[Vector] = mine) -> Vector:
+        expected = {"error": expect} if isinstance(expect, str) else {"content": long(expect)}
+        return {"name": f"file-{name}", "kind": "file", "why": why, "purpose": "export", "keys": keys,
+                "file": file.hex(), "expect": expected}  # fmt: skip
+
+    header = int.from_bytes(whole[8:12], "big")
+    chunks = 44 + header
+    yield one("good", "A file opens with its key.", whole, CONTENT)
+    yield one("good-passphrase", "A file opens with its passphrase.", sealed_file([file_passphrase()]), CONTENT, phrase)
+    yield one("good-two-recipients", "Any of the recipients opens it.", sealed_file([another, recipient()]), CONTENT)
+    yield one("good-two-keys", "All keys at hand are tried, and wrong ones passed over.", whole, CONTENT,
+              [*phrase, {"key": "other key file"}, *mine])  # fmt: skip
+    yield one("good-beside-a-mangled-one", "What another recipient has is no wrapped key.",
+              sealed_file([recipient(key("other key file"), wrapped=b"\0"), recipient()]), CONTENT)  # fmt: skip
+    yield one("good-uri-means-nothing", "What a file says of where its key lies is not looked at.",
+              sealed_file([recipient(uri="env:ELSEWHERE")]), CONTENT)  # fmt: skip
+    yield one("good-empty", "No content is one chunk without any.", sealed_file(content=b""), b"")
+    yield one("good-eight-recipients", "The most recipients there are.", sealed_file([another] * 7 + [recipient()]),
+              CONTENT)  # fmt: skip
+    yield one("another-key", "The key is none of the recipients'.", whole, "WrongKey", [{"key": "other key file"}])
+    yield one("key-malformed", "The passphrase is too short to be one.", sealed_file([file_passphrase()]),
+              "KeyMalformed", [{"passphrase": PASSPHRASE | {"template": "{hex:.7}"}}])  # fmt: skip
+    yield one("empty", "Nothing there.", b"")
+    yield one("of-eleven-bytes", "Too short to say how long the header is.", whole[:11])
+    yield one("magic-changed", "The first byte differs.", flip(whole, 0))
+    yield one("format-2", "A newer format.", sealed_file(start=b"SRCT\2\1\0\0"), unsupported)
+    yield one("suite-2", "A suite that is not known.", sealed_file(start=b"SRCT\1\2\0\0"), unsupported)
+    yield one("flag", "An unknown flag.", sealed_file(start=b"SRCT\1\1\0\1"), unsupported)
+    yield one("header-of-65537-bytes", "The header is longer than one may be.", sealed_file(size=65537))
+    yield one("header-cut", "The file ends within the header.", whole[: chunks - 33])
+    yield one("mac-cut", "The file ends within the MAC.", whole[: chunks - 1])
+    yield one("header-extended", "A byte follows the recipients.", sealed_file(after=b"\0"))
+    yield one("header-short", "The header ends within the last recipient.", sealed_file(size=header - 1))
+    yield one("no-recipients", "Nobody can open it.", sealed_file([]))
+    yield one("nine-recipients", "A recipient too many.", sealed_file([another] * 8 + [recipient()]))
+    yield one("more-recipients-than-there-are", "The count goes beyond the header.", sealed_file(count=2))
+    yield one("uri-empty", "A recipient without a URI.", sealed_file([recipient(uri="")]))
+    yield one("uri-no-utf-8", "A URI that is no text.", sealed_file([recipient(uri=b"\xff")]))
+    yield one("fingerprint-empty", "A recipient without a fingerprint.", sealed_file([another, recipient(printed=b"")]))
+    yield one(
+        "fingerprint-of-256-bytes", "A fingerprint that is too long.", sealed_file([recipient(printed="0" * 256)])
+    )
+    yield one("wrapped-empty", "A recipient without a wrapped key.", sealed_file([recipient(wrapped=b"")]))
+    yield one("wrapped-of-4097-bytes", "A wrapped key that is too long.", sealed_file([recipient(wrapped=bytes(4097))]))
+    yield one("purpose-other", "A file for something else.", sealed_file(purpose="backup"))
+    yield one("purpose-empty", "A file for nothing.", sealed_file(purpose=""))
+    yield one("purpose-of-33-bytes", "A purpose that is too long.", sealed_file(purpose="p" * 33))
+    yield one("fingerprint-changed", "The fingerprint is that of no key.", sealed_file([recipient(printed="0" * 32)]),
+              "WrongKey")  # fmt: skip
+    yield one("wrapped-changed", "One bit of the wrapped key.", flip(whole, chunks - 33), "WrongKey")
+    yield one("file-id-changed", "The file key is wrapped for one file.", flip(whole, 22), "WrongKey")
+    yield one("good-after-a-broken-one", "A recipient that does not open is passed over for the next.",
+              sealed_file([recipient(wrapped=flip(recipient()[-100:], 99)), recipient()]), CONTENT)  # fmt: skip
+    yield one("salt-changed", "One bit of the salt.", flip(whole, 38), broken)
+    yield one("uri-changed", "The URI of a recipient was changed; the MAC tells.", flip(whole, 90), broken)
+    less = sealed_file([recipient(), another])
+    cut = header - len(another)
+    fewer = less[:8] + u(4, header) + put(less[12 : 12 + header], 70 - 12, u(4, 1)) + less[-(32 + len(CONTENT) + 16) :]
+    assert cut < header
+    yield one("recipient-removed", "A recipient was taken out; the MAC tells.", fewer, broken)
+    yield one("mac-changed", "One bit of the MAC.", flip(whole, chunks - 1), broken)
+    yield one("mac-under-the-chunk-label", "The MAC begins with the label of chunks.",
+              sealed_file(label=CONTAINER + b"chunk"), broken)  # fmt: skip
+    yield one("without-chunks", "Nothing follows the MAC.", whole[:chunks])
+    yield one("chunk-of-fifteen-bytes", "Shorter than a tag.", whole[: chunks + 15])
+    yield one("chunk-truncated", "The last byte is missing.", whole[:-1], broken)
+    yield one("chunk-extended", "A byte follows.", whole + b"\0", broken)
+    yield one("chunk-changed", "One bit of the encrypted content.", flip(whole, chunks), broken)
+    yield one("tag-changed", "One bit of the tag.", flip(whole, len(whole) - 1), broken)
+    yield one("chunk-not-the-last", "The only chunk is not marked as the last.", sealed_file(last=b"\0"), broken)
+    yield one("chunk-1-first", "The first chunk counts as the second.", sealed_file(number=1), broken)
+    yield one("chunk-of-another-header", "A chunk of a file with another header.", sealed_file(bound=bytes(32)), broken)
+
+
+# --- backups --------------------------------------------------------------------------------------------------------
+
+
+def backup_of(
+    records: list[tuple[int, bytes]], start: bytes = b"SRBK\1\0\0\0", broken: int = -1, cut: int | None = None
+) -> bytes:
+    """A backup of these records; the link of the one at ``broken`` does not fit."""
+    link, file = hashlib.sha256(b"strongroom/v1/backup" + start).digest(), start
+    for place, (kind, content) in enumerate(records):
+        frame = u(1, kind) + u(4, len(content)) + content
+        link = hashlib.sha256(link + frame).digest()
+        file += frame + (flip(link, 0) if place == broken else link)
+    return file[:cut]
+
+
+def backups() -> Iterator[Vector]:
+    damaged = "BackupDamaged"
+
+    def header(form: int = 2) -> tuple[int, bytes]:
+        return 0, STORE + MOMENT + text("1.0") + u(4, form)
+
+    def end(*counts: int) -> tuple[int, bytes]:
+        return 8, b"".join(u(8, count) for count in counts)
+
+    def version(number: int, wrap: bytes = b"\1" + framed(WRAP)) -> tuple[int, bytes]:
+        fields = framed(version_bytes(), fixed("version mac", 32), note_bytes(), b"{}")
+        return 5, u(8, number) + fields + wrap + framed(BODY)
+
+    printed = fingerprint(key("key file"))
+    top = [header(), (1, WORKSPACE + framed(NAME.encode(), state_bytes(), fixed("state mac", 32)))]
+    its_key = (
+        2,
+        u(4, 1) + text("file:/k") + text(printed) + framed(fixed("wrapped", 100), fixed("canary", 32)) + MOMENT,
+    )
+    node = (3, text("") + framed(bytes(16)))
+    path = hashlib.sha256(b"strongroom/v1/trie-path" + b"lake").hexdigest()
+    head = (4, text("lake") + fixed("document", 16) + framed(head_bytes(), fixed("head mac", 32)) + text(path))
+    use, entry = (6, text("river") + text("lake") + u(8, 2)), (7, u(8, 1) + framed(entry_bytes(), fixed("mac", 32)))
+    rows = [*top, its_key, node, head, version(1, b"\0"), version(2), use, entry]
+    whole = [*rows, end(1, 1, 1, 1, 2, 1, 1)]
+
+    def one(name: str, why: str, file: bytes, expect: str | list[int] = damaged) -> Vector:
+        expected = {"error": expect} if isinstance(expect, str) else {"counts": expect}
+        return {"name": f"backup-{name}", "kind": "backup", "why": why, "file": file.hex(), "expect": expected}
+
+    good = backup_of(whole)
+    yield one("good", "A backup of a workspace with one document.", good, [1, 1, 1, 1, 2, 1, 1])
+    yield one("good-without-documents", "A trie without documents has no node.",
+              backup_of([*top, its_key, entry, end(1, 1, 0, 0, 0, 0, 1)]), [1, 1, 0, 0, 0, 0, 1])  # fmt: skip
+    yield one("good-head-without-a-version", "A head stands there whatever became of its versions.",
+              backup_of([*top, its_key, node, head, entry, end(1, 1, 1, 1, 0, 0, 1)]),
+              [1, 1, 1, 1, 0, 0, 1])  # fmt: skip
+    yield one("empty", "Nothing there.", b"")
+    yield one("magic-changed", "The first byte differs.", flip(good, 0))
+    yield one("format-2", "A newer format.", backup_of(whole, b"SRBK\2\0\0\0"), "StoreNewer")
+    yield one("format-0", "Formats count from 1.", backup_of(whole, b"SRBK\0\0\0\0"))
+    yield one("zero-changed", "A byte that must be zero is not.", backup_of(whole, b"SRBK\1\0\0\1"))
+    yield one("rows-of-format-3", "The rows are of a newer format.", backup_of([header(3), *whole[1:]]), "StoreNewer")
+    yield one("rows-of-format-1", "The rows are of an older format.", backup_of([header(1), *whole[1:]]))
+    yield one("of-seven-bytes", "The file ends within its first bytes.", good[:7])
+    yield one("without-records", "Nothing follows the first bytes.", good[:8])
+    yield one("cut", "The last byte is missing.", good[:-1])
+    yield one("without-an-end", "The file ends after a whole record.", backup_of(rows))
+    yield one("extended", "A byte follows the end.", good + b"\0")
+    yield one("link-changed", "One bit of a link; those after it go on from the right one.", backup_of(whole, broken=4))
+    yield one("data-changed", "One bit of what a record holds.", flip(good, 60))
+    yield one("record-removed", "A record was taken out; the counts tell.", backup_of([*rows[:-3], *whole[-2:]]))
+    yield one("counts-changed", "The end counts another record.", backup_of([*rows, end(1, 1, 1, 1, 3, 1, 1)]))
+    yield one("kind-unknown", "A record of a kind that is not known.", backup_of([*rows, (9, b""), whole[-1]]))
+    yield one("without-a-header", "The header is not there.", backup_of(whole[1:]))
+    yield one("head-before-a-key", "The workspace has no key before its documents.",
+              backup_of([*top, head, *rows[5:], end(1, 0, 0, 1, 2, 1, 1)]))  # fmt: skip
+    yield one("version-without-a-head", "A version that follows no head.",
+              backup_of([*top, its_key, node, version(2), entry, end(1, 1, 1, 0, 1, 0, 1)]))  # fmt: skip
+    yield one("without-audit", "A workspace without an audit entry.",
+              backup_of([*rows[:-1], end(1, 1, 1, 1, 2, 1, 0)]))  # fmt: skip
+    yield one("mark-of-a-wrap-2", "A wrap is there or not.",
+              backup_of([*rows[:6], version(2, b"\2" + framed(WRAP)), *whole[7:]]))  # fmt: skip
+    yield one("record-extended", "A byte is left over in a record.",
+              backup_of([*rows[:7], (6, use[1] + b"\0"), *whole[8:]]))  # fmt: skip
+    yield one("record-cut", "A record ends within a field.", backup_of([*rows[:7], (6, use[1][:-1]), *whole[8:]]))
+    yield one("record-beyond-the-most", "A record says that it is longer than one may be.",
+              good[:8] + b"\0" + u(4, 83886077) + good[13:])  # fmt: skip
 
 
 def vectors() -> Iterator[Vector]:
     versions = (good_envelopes, bad_wraps, bad_bodies, bad_paddings, bad_bindings, rewraps)
-    for section in (*versions, key_texts, macs, keyrings, passphrases, sealers):
+    keys = (key_texts, macs, keyrings, passphrases, recovery_codes, recoveries, several_wraps, retirements)
+    registry = (states, heads, versions_and_notes, entries, anchors)
+    for section in (*versions, *keys, sealers, *registry, files, backups):
         yield from section()
 
 
