@@ -131,7 +131,11 @@ class Authority:
     def believed_version(self, head: HeadRecord, row: VersionRow | VersionOutline) -> ProvenVersion:
         """As :meth:`version`, of a row that is at hand."""
         what = f"{head.name}@{row.number}"
-        record = self._authentic_version(head, row, what)
+        if row.number > head.last:
+            raise HiddenVersion(f"{what} stands in the registry, and the head of {head.name} does not name it.", REMEDY)
+        record = self.authentic_version(head.name, head.document, row)
+        if row.number == head.current and record.body_hash != head.body_hash:
+            raise RollbackDetected(f"{what} is not the version that its head names.", REMEDY)
         if not _is_hash(record.note_hash, row.note):
             raise VersionTampered(f"The date, actor or message of {what} was changed.", REMEDY)
         self._check_sealed(head, record, row, what)
@@ -185,16 +189,17 @@ class Authority:
             raise HeadTampered(f"The head of {name} is that of another document.", REMEDY)
         return head
 
-    def _authentic_version(self, head: HeadRecord, row: VersionRow | VersionOutline, what: str) -> VersionRecord:
-        if row.number > head.last:
-            raise HiddenVersion(f"{what} stands in the registry, and the head of {head.name} does not name it.", REMEDY)
+    def authentic_version(self, name: str, document: bytes, row: VersionRow | VersionOutline) -> VersionRecord:
+        """The record of a version that was written with the workspace key for this place; its head, and the note,
+        projection and wrap that stand beside it, are not looked at.
+
+        :raises VersionTampered: it was changed, or is that of another version.
+        """
         if not self.fits(VERSION_PURPOSE, row.record, row.mac):
-            raise VersionTampered(f"The record of {what} was changed.", REMEDY)
-        record = decoded(VersionRecord.decode, row.record, VersionTampered, f"The record of {what}")
-        if (record.document, record.number) != (head.document, row.number):
-            raise VersionTampered(f"In the place of {what} stands another version.", REMEDY)
-        if row.number == head.current and record.body_hash != head.body_hash:
-            raise RollbackDetected(f"{what} is not the version that its head names.", REMEDY)
+            raise VersionTampered(f"The record of {name}@{row.number} was changed.", REMEDY)
+        record = decoded(VersionRecord.decode, row.record, VersionTampered, f"The record of {name}@{row.number}")
+        if (record.document, record.number) != (document, row.number):
+            raise VersionTampered(f"In the place of {name}@{row.number} stands another version.", REMEDY)
         return record
 
     def _check_sealed(

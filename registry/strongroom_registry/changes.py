@@ -75,6 +75,8 @@ class Change:
 
     def resign(self, heads: Sequence[HeadRecord]) -> None:
         """Write heads as they are, under the current key."""
+        if not heads:
+            return
         rows = [self._authority.signed_head(head) for head in heads]
         self._transaction.put_heads(self._authority.workspace_id, rows)
         leaves = [Leaf(row.path, row.mac) for row in rows]
@@ -85,6 +87,8 @@ class Change:
     def renew(self, rows: Sequence[HeadRow]) -> tuple[list[HeadRow], list[HeadRow]]:
         """Write heads whose MACs were checked as they are, under the current key. Which were written, and which were
         not because the trie does not bear them out."""
+        if not rows:
+            return [], []
         key = self._authority.keyring.current
         renewed: dict[str, HeadRow] = {}
         for row in rows:

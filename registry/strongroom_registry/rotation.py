@@ -17,8 +17,9 @@ from strongroom_registry.authority import Authority
 from strongroom_registry.changes import Change
 from strongroom_registry.envelope import Sealed, open_sealed, rewrap
 from strongroom_registry.errors import IntegrityError, StoreUnavailable
-from strongroom_registry.heads import VERSION_PURPOSE, HeadRecord, VersionRecord
+from strongroom_registry.heads import HEAD_PURPOSE, VERSION_PURPOSE, HeadRecord, VersionRecord, record_epoch
 from strongroom_registry.key_care import WrapReport, keepers, renew
+from strongroom_registry.keyring import WorkspaceKey
 from strongroom_registry.listing import believed_heads
 from strongroom_registry.stores.store import Backlog, HeadRow, VersionOutline, WrapRow
 from strongroom_registry.verification import Problem, proven_entries
@@ -239,8 +240,37 @@ class _Rotation:
             after = rows[-1].path
 
     def _rotate_versions(self, change: Change, rows: Sequence[tuple[HeadRow, VersionOutline]]) -> None:
-        select = self._believed if self._plan.level is Level.DATA else self._authentic
-        heads = select(change, list({row.document: row for row, _ in rows}.values()))
+        heads = {row.document: row for row, _ in rows}
+        if self._plan.level is Level.DATA:
+            self._reseal_versions(change, rows, self._believed(change, list(heads.values())))
+            return
+        key = change.authority.keyring.current
+        wraps: list[WrapRow] = []
+        unfinished = {rows[-1][0].document} if len(rows) == BATCH else set()  # more versions of the last may follow
+        for row, outline in rows:
+            try:
+                record = change.authority.authentic_version(row.name, row.document, outline)
+                wraps.append(_rewrapped(change.authority, key, record, outline))
+            except IntegrityError as problem:
+                self._done.bad(row.name, outline.number, problem)
+                unfinished.add(row.document)
+        change.transaction.put_wraps(wraps)
+        self._done.versions += len(wraps)
+        behind = [
+            row
+            for row in heads.values()
+            if row.document not in unfinished
+            and change.authority.fits(HEAD_PURPOSE, row.record, row.mac)
+            and record_epoch(row.record) < self._epoch
+        ]
+        written, _ = change.renew(behind)  # those that are refused are told of with the heads that are left
+        self._done.heads += len(written)
+        self._rows += len(written)
+
+    def _reseal_versions(
+        self, change: Change, rows: Sequence[tuple[HeadRow, VersionOutline]], heads: dict[bytes, HeadRecord]
+    ) -> None:
+        key = change.authority.keyring.current
         wraps: list[WrapRow] = []
         resealed: dict[bytes, HeadRecord] = {}
         for row, outline in rows:
@@ -255,16 +285,15 @@ class _Rotation:
                         resealed[row.document] = replace(head, body_hash=body_hash)
                     self._done.resealed += 1
                 else:
-                    wraps.append(_rewrapped(change.authority, proven.record, outline))
+                    wraps.append(_rewrapped(change.authority, key, proven.record, outline))
             except IntegrityError as problem:
                 self._done.bad(head.name, outline.number, problem)
                 continue
             self._done.versions += 1
         change.transaction.put_wraps(wraps)
-        if resealed:
-            change.resign(list(resealed.values()))
-            self._done.heads += len(resealed)
-            self._rows += len(resealed)
+        change.resign(list(resealed.values()))
+        self._done.heads += len(resealed)
+        self._rows += len(resealed)
 
     def _reseal(self, change: Change, head: HeadRecord, number: int) -> bytes:
         """Encrypt a payload under a new data key, and return what its head has to say of it."""
@@ -332,9 +361,8 @@ class _Rotation:
         return True
 
 
-def _rewrapped(authority: Authority, record: VersionRecord, outline: VersionOutline) -> WrapRow:
+def _rewrapped(authority: Authority, key: WorkspaceKey, record: VersionRecord, outline: VersionOutline) -> WrapRow:
     """A version under the current key: its data key wrapped anew, its record signed anew."""
-    key = authority.keyring.current
     wrap = outline.wrap
     if wrap is not None:
         wrap = rewrap(authority.keyring.epoch(record.epoch), key, authority.binding(record), wrap)

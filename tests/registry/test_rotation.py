@@ -140,7 +140,7 @@ def killed_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 
 @pytest.mark.parametrize(
-    ("level", "batches"), [*(("workspace", n) for n in range(13)), *(("data", n) for n in range(9))]
+    ("level", "batches"), [*(("workspace", n) for n in range(11)), *(("data", n) for n in range(9))]
 )
 def test_one_that_was_stopped_goes_on_where_it_was(
     filled: Registry, level: str, batches: int, monkeypatch: pytest.MonkeyPatch
@@ -244,7 +244,7 @@ def test_a_row_that_was_changed_is_named_and_keeps_its_key_and_hurts_no_other(
             save(name, name.encode())
         with sqlite3.connect(path) as connection:
             connection.execute(
-                "UPDATE versions SET note = x'00' WHERE document = (SELECT document FROM heads WHERE name = 'lake')"
+                "UPDATE versions SET mac = x'00' WHERE document = (SELECT document FROM heads WHERE name = 'lake')"
             )
             connection.execute("UPDATE heads SET mac = x'00' WHERE name = 'river'")
         connection.close()
@@ -255,7 +255,10 @@ def test_a_row_that_was_changed_is_named_and_keeps_its_key_and_hurts_no_other(
         ]
         assert report.retired == ()
         assert registry.get("sea").payload == b"sea"
-        assert [(use.epoch, use.versions) for use in registry.check_keys().used] == [(1, 2), (2, 1)]
+        left = (
+            [(1, 1), (2, 2)] if level is Level.WORKSPACE else [(1, 2), (2, 1)]
+        )  # the version may go on without its head
+        assert [(use.epoch, use.versions) for use in registry.check_keys().used] == left
         again = registry.rotate(level)
         assert again.epoch == 3  # what cannot be rotated does not keep the rest from it
         assert registry.get("sea").payload == b"sea"

@@ -69,7 +69,7 @@ def test_rotate_moves_to_another_provider_and_says_how_to_name_it(strongroom: Ru
 def test_rotate_says_which_rows_are_not_as_they_were_left(strongroom: Run) -> None:
     path = RegistrySettings().url.removeprefix("sqlite:///")
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE versions SET note = x'00'")
+        connection.execute("UPDATE versions SET mac = x'00'")
     connection.close()
     failed = strongroom("keys", "rotate", code=6)
     assert "token@1" in failed.stderr
