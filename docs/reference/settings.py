@@ -18,8 +18,9 @@ HEAD = """\
 Everything is set by environment variables. One that is set and does not fit is an error that names it; an empty one
 counts as not set.
 
-What is not set there for the registry can stand in `~/.config/strongroom/config.toml`, as `registry`, `key`, `workspace`,
-`actor` and `anchor`: lines such as `workspace = "team-a"`, which `strongroom workspace use` writes.
+What is not set there for the registry can stand in `~/.config/strongroom/config.toml`, as `registry`, `key`, `anchor`,
+`workspace` and `actor`: lines such as `workspace = "team-a"`, which `strongroom workspace use` writes. The first three
+count only where neither `STRONGROOM_HOME` nor `STRONGROOM_REGISTRY` is set, since these name another registry.
 """
 
 REGISTRY = {

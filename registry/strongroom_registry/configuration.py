@@ -13,6 +13,7 @@ SETTINGS = ("registry", "key", "workspace", "actor", "anchor")
 """What the file may say. Not where data lie: runs and results are looked for there too, and know the environment
 alone."""
 
+_OF_A_REGISTRY = ("registry", "key", "anchor")
 _REMEDY = f'It holds lines such as workspace = "team-a"; what can be set is {", ".join(SETTINGS)}.'
 
 
@@ -40,6 +41,18 @@ def read_configuration() -> dict[str, str]:
     except OSError as exc:
         raise InvalidConfiguration(f"{path} cannot be read: {exc.strerror}.", "Make it readable.") from None
     return _parsed(text, path)
+
+
+def settings_of_the_file() -> dict[str, str]:
+    """What the file says, as far as it counts: which registry is meant, with its key and anchor, it says only where the
+    environment names no other one, by ``STRONGROOM_HOME`` or ``STRONGROOM_REGISTRY``.
+
+    :raises InvalidConfiguration: as :func:`read_configuration`.
+    """
+    said = read_configuration()
+    if os.environ.get("STRONGROOM_HOME") or os.environ.get("STRONGROOM_REGISTRY"):
+        return {name: value for name, value in said.items() if name not in _OF_A_REGISTRY}
+    return said
 
 
 def write_setting(name: str, value: str) -> Path:

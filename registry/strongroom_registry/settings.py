@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from strongroom_registry.configuration import read_configuration
+from strongroom_registry.configuration import settings_of_the_file
 
 
 class RegistrySettings(BaseSettings):
@@ -36,7 +36,7 @@ class RegistrySettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        configured = InitSettingsSource(settings_cls, init_kwargs=dict(read_configuration()))
+        configured = InitSettingsSource(settings_cls, init_kwargs=dict(settings_of_the_file()))
         return init_settings, env_settings, configured
 
     @property

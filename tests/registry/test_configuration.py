@@ -31,6 +31,7 @@ def test_it_lies_in_the_configuration_folder(tmp_path: Path, monkeypatch: pytest
 
 def test_every_setting_can_stand_there_and_the_environment_wins(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.write_text("".join(f'{name} = "from the file"\n' for name in SETTINGS))
+    monkeypatch.delenv("STRONGROOM_HOME")
     settings = RegistrySettings()
     assert {getattr(settings, name) for name in SETTINGS} == {"from the file"}
     monkeypatch.setenv("STRONGROOM_ACTOR", "from outside")
@@ -39,12 +40,26 @@ def test_every_setting_can_stand_there_and_the_environment_wins(file: Path, monk
     assert RegistrySettings().key == "from the file"
 
 
+@pytest.mark.parametrize("variable", ["STRONGROOM_HOME", "STRONGROOM_REGISTRY"])
+def test_where_the_environment_names_a_registry_the_file_speaks_of_no_other(
+    file: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    file.write_text("".join(f'{name} = "from the file"\n' for name in SETTINGS))
+    monkeypatch.delenv("STRONGROOM_HOME")
+    monkeypatch.setenv(variable, "/from/outside")
+    settings = RegistrySettings()
+    assert "/from/outside" in settings.url
+    assert (settings.key, settings.anchor) == (None, None)
+    assert (settings.workspace, settings.actor) == ("from the file", "from the file")
+
+
 def test_without_a_file_nothing_is_said() -> None:
     assert read_configuration() == {}
     assert RegistrySettings().workspace == "default"
 
 
-def test_a_registry_is_opened_as_it_says(file: Path, url: str) -> None:
+def test_a_registry_is_opened_as_it_says(file: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STRONGROOM_HOME")
     file.write_text(f'registry = "{url}"\nworkspace = "team-a"\nactor = "carol"\n')
     with open_registry() as registry:
         assert registry.workspace == "team-a"
