@@ -3,9 +3,7 @@
 import ast
 import json
 import secrets
-import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +11,9 @@ from typing import Any
 
 import pytest
 from strongroom_registry import open_registry
-from strongroom_registry.errors import StrongroomError
 from strongroom_registry.workspaces import new_workspace
 from vectors import file_reader, reader
+from vectors.written import Written, microseconds, outcome, split
 
 VECTORS = sorted(Path(__file__).parent.glob("*.json"))
 
@@ -64,89 +62,27 @@ def test_examples_of_the_specification() -> None:
                 read(changed)
 
 
-class Written:
-    """A registry that the product wrote, closed, and what the product says of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path, self.key = folder / "registry.db", folder / "registry.key"
-        self.key.touch(mode=0o600)
-        self.key.write_text(f"strongroom-key-v1:{secrets.token_hex(32)}\n")
-        with self.product() as registry:
-            self._fill(registry)
-
-    def product(self, path: Path | None = None) -> Any:
-        """Open it with the product."""
-        return open_registry(f"sqlite:///{path or self.path}", key=f"file:{self.key}", actor="alice@here")
-
-    def second(self, path: Path | None = None) -> reader.Registry:
-        """Open it with the reader."""
-        return reader.Registry(path or self.path, reader.read_key_file(self.key))
-
-    def copy(self, path: Path) -> Path:
-        """A copy to change; the log was emptied when the registry was closed."""
-        shutil.copy(self.path, path)
-        return path
-
-    @staticmethod
-    def _fill(registry: Any) -> None:
-        def put(name: str, value: object, public: bytes = b"", **more: Any) -> None:
-            payload = json.dumps({"value": value}, ensure_ascii=False, separators=(",", ":")).encode()
-            registry.put(name, type="secret", schema="1:abcdef", payload=payload, public=public, **more)
-
-        for number in range(24):
-            put(f"many-{number}", number, message=f"number {number}")
-        put("lake", "first", b'{"region":"eu"}', message="first é")
-        put("lake", "second", b'{"region":"us"}', overwrite=True, labels=["stable"])
-        put("lake", "third €", overwrite=True)
-        registry.label("lake", "old", 1)
-        registry.unlabel("lake", "old")
-        registry.label("lake", "oldest", 1)
-        put("large", "x" * 100_000)
-        put("gone", 1)
-        registry.delete("gone", message="not needed")
-        put("again", 1, labels=["one"])
-        registry.delete("again")
-        put("again", 2, labels=["two"])
-        put("back", 1)
-        registry.delete("back")
-        registry.undelete("back")
-        put("partly", 1, b"{}")
-        put("partly", 2, overwrite=True)
-        put("partly", 3, overwrite=True)
-        registry.destroy("partly", 1)
-        put("ashes", 1, labels=["last"])
-        put("ashes", 2, overwrite=True)
-        registry.destroy("ashes")
-        for reference in ("lake", "lake", "lake", "lake@stable", "lake@1", "nothing", "gone", "lake@7", "lake@none"):
-            outcome(lambda reference=reference: registry.get(reference))
+@pytest.fixture(scope="module", params=["plain", "rotated", "interrupted"])
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The registries of this module, one after the other; tests that change one change a copy."""
+    return Written(tmp_path_factory.mktemp("written"), request.param)
 
 
-def outcome(call: Callable[[], Any]) -> Any:
-    """What a call gives, or the name of the error that the product or the reader refuses with."""
-    try:
-        return call()
-    except reader.Refused as refused:
-        return refused.error
-    except StrongroomError as error:
-        return type(error).__name__
-
-
-def split(reference: str) -> tuple[str, int | str | None]:
-    """The name and the version of a reference, as the reader takes them."""
-    name, _, version = reference.partition("@")
-    return name, int(version) if version.isdigit() else version or None
-
-
-def microseconds(moment: datetime) -> int:
-    """An instant as the format counts it."""
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86400 + since.seconds) * 10**6 + since.microseconds
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
-    """The registry of this module; tests that change it change a copy."""
-    return Written(tmp_path_factory.mktemp("written"))
+def test_the_epochs_of_the_records(written: Written) -> None:
+    """A registry that was rotated is under the last epoch, one whose rotation was interrupted under both."""
+    with closing(sqlite3.connect(written.path)) as rows:
+        found = {
+            int.from_bytes(record[:4], "big")
+            for table in ("heads", "versions")
+            for (record,) in rows.execute(f"SELECT record FROM {table}")
+        }
+    with written.second() as second:
+        said = (second.state.epoch, second.state.oldest)
+    assert (written.kind, found, said) in [
+        ("plain", {1}, (1, 1)),
+        ("rotated", {3}, (3, 3)),
+        ("interrupted", {1, 2}, (2, 1)),
+    ]
 
 
 def test_every_head_is_that_of_the_product(written: Written) -> None:
@@ -234,7 +170,7 @@ def test_the_audit_is_that_of_the_product(written: Written) -> None:
         assert entry.document == (theirs.document.bytes if theirs.document else bytes(16))
         assert (entry.version, entry.label) == (theirs.version or 0, theirs.label)
         assert (entry.message, entry.count) == (theirs.message, theirs.count)
-    assert {entry.action for entry in entries} == {
+    assert {entry.action for entry in entries} - {"rotate", "retire"} == {
         *("create", "put", "load", "label", "unlabel", "delete", "undelete", "destroy"),
     }
     loads = [(entry.version, entry.count) for entry in entries if entry.action == "load" and entry.name == "lake"]
@@ -321,6 +257,7 @@ def read_everything(second: reader.Registry) -> None:
     second.audit()
 
 
+NEWEST_KEY = "workspace_keys WHERE epoch = (SELECT max(epoch) FROM workspace_keys)"
 LAKE = "(SELECT document FROM heads WHERE name = 'lake')"
 CURRENT = f"versions WHERE number = 3 AND document = {LAKE}"
 OLDER = f"versions WHERE number = 2 AND document = {LAKE}"
@@ -335,13 +272,13 @@ FIRST = f"versions WHERE number = 1 AND document = {LAKE}"
         ("record", "workspaces", 3, "HeadTampered"),
         ("record", "workspaces", -1, "HeadTampered"),
         ("mac", "workspaces", 5, "HeadTampered"),
-        ("provider", "workspace_keys", -1, "SealBroken"),
-        ("fingerprint", "workspace_keys", 3, "WrongKey"),
-        ("wrapped", "workspace_keys", 0, "EnvelopeMalformed"),
-        ("wrapped", "workspace_keys", 4, "EnvelopeUnsupported"),
-        ("wrapped", "workspace_keys", 5, "WrongKey"),
-        ("wrapped", "workspace_keys", 60, "SealBroken"),
-        ("canary", "workspace_keys", -1, "SealBroken"),
+        ("provider", NEWEST_KEY, -1, "SealBroken"),
+        ("fingerprint", NEWEST_KEY, 3, "WrongKey"),
+        ("wrapped", NEWEST_KEY, 0, "EnvelopeMalformed"),
+        ("wrapped", NEWEST_KEY, 4, "EnvelopeUnsupported"),
+        ("wrapped", NEWEST_KEY, 5, "WrongKey"),
+        ("wrapped", NEWEST_KEY, 60, "SealBroken"),
+        ("canary", NEWEST_KEY, -1, "SealBroken"),
         ("document", "heads WHERE name = 'lake'", 0, "HeadTampered"),
         ("record", "heads WHERE name = 'lake'", 0, "HeadTampered"),
         ("record", "heads WHERE name = 'lake'", 50, "HeadTampered"),
@@ -353,7 +290,7 @@ FIRST = f"versions WHERE number = 1 AND document = {LAKE}"
         ("public", FIRST, 4, "PublicFieldsTampered"),
         ("wrap", CURRENT, 0, "EnvelopeMalformed"),
         ("wrap", CURRENT, 7, "EnvelopeUnsupported"),
-        ("wrap", CURRENT, 11, "SealBroken"),
+        ("wrap", CURRENT, 10, "SealBroken"),
         ("wrap", CURRENT, 20, "SealBroken"),
         ("wrap", OLDER, 80, "SealBroken"),
         ("body", CURRENT, 1, "EnvelopeMalformed"),
