@@ -32,8 +32,8 @@ EXIT_CODES = {
 }
 
 JSON_SHAPES = {
-    "block ls": "a list of `name` `type` `version` `state` `labels` (name → version) `updated` `expires` `uses` (references) `fields` "
-    "(public ones) `quarantine` (why the row cannot be trusted, else null)",
+    "block ls": "a list of `name` `type` `version` `state` `labels` (name → version) `updated` `expires` `uses` "
+    "(references) `fields` (public ones) `quarantine` (why the row cannot be trusted, else null)",
     "block show": "`name` `version` `current` `type` `state` `labels` `created` `actor` `message` `expires` "
     "`uses` `schema` `fields` `hidden` (names of the fields that are not shown)",
     "block history": "a list of `name` `version` `type` `state` `labels` `created` `actor` `message` `expires` "
@@ -53,7 +53,8 @@ JSON_SHAPES = {
     "labels": "a list of `name` `label` `version` `current`",
     "import, apply": "a list of `source` `name` `type` `action` (`create`, `update`, `label`, `same`, `skip`, "
     "`conflict`, `delete`) `version` `reason`; with `--diff` also `changes`, as in `block diff`",
-    "export": "a list of `name` `type` `version` `current` (there it will be) `wanted_by` (the block that refers to it)",
+    "export": "a list of `name` `type` `version` `current` (there it will be) `wanted_by` (the block that "
+    "refers to it)",
     "scan": "`found`: a list of `block` (with its version) `field` `path` `line` `form` (`raw`, `url`, `base64`, "
     "`hex`, `json`, `utf-16`, `line`) `commit`; `unread` and `left_out`: lists of `what` `why`; `searched`: `files` "
     "`objects` `bytes`",
@@ -68,13 +69,13 @@ JSON_SHAPES = {
     "keys add, remove": "`added` `removed`: wraps as in `keys ls`; `new_key` `former_key` (where they lie, or null)",
     "keys rotate": "`level` `epoch` `versions` `resealed` `heads` `retired` `resumed` `scrubbed` `problems`: a list of "
     "`name` `version` `problem`; `wraps` as of `keys add`, or null",
-    "keys check": "`ok` `epochs`: a list of `epoch` `heads` `versions`; `wraps`: as in `keys ls` with `opens` (null: not "
-    "tried) `problem`; `removed`: a list of `removed_at` `provider` `fingerprint`",
+    "keys check": "`ok` `epochs`: a list of `epoch` `heads` `versions`; `wraps`: as in `keys ls` with `opens` (null: "
+    "not tried) `problem`; `removed`: a list of `removed_at` `provider` `fingerprint`",
     "keys recovery-kit": "`store_id` `workspace` `code`",
     "audit ls": "a list of `seq` `at` `actor` `action` `outcome` `name` `version` `label` `message` `count`",
     "audit verify": "`ok` `entries` `first_bad` `problem`",
     "verify": "`ok` `blocks` `versions` `problems`: a list of `name` `version` `error` `problem` `remedy`",
-    "workspace ls": "a list of `name` `used` `changes` `id`",
+    "workspace ls": "a list of `name` `used` `changes` `id` `quarantine` (why it cannot be trusted, else null)",
     "workspace new, rm": "`name` `id`",
     "workspace use": "`workspace` `file` `overruled_by` (what STRONGROOM_WORKSPACE says, else null)",
     "backup make": "`file` `store_id` `made_at` `made_by` `bytes` `workspaces`: a list of `name` `change` `blocks` "

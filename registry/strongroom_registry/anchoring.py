@@ -103,9 +103,10 @@ class Anchoring:
                 )
             return new.line if line is None or _is_behind(authority, Anchor.parse(line), new) else None
 
-        self._owed = (authority, state)
+        self._owed = owed = (authority, state)
         self._places.update(self._store_id, self._workspace_id, choose)
-        self._owed = None
+        if self._owed is owed:  # another thread may owe a later one by now
+            self._owed = None
         self._passed = (new, state)
 
     def follow(self, authority: Authority, state: StateRecord) -> None:

@@ -240,9 +240,7 @@ class BackupReader:
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as exc:
-            raise StoreUnavailable(
-                f"The backup {self.path} cannot be read: {exc.strerror}.", "See whether it is there, and whose it is."
-            ) from None
+            raise self._unreadable(exc, "See whether it is there, and whose it is.") from None
         self._file = self._opened(descriptor)
         try:
             self.header = self._read_header(_Chain())
@@ -273,7 +271,7 @@ class BackupReader:
             before, position = record.code, position + 1
         if record.data != b"".join(map(u64, counts.values())) or before != _AUDIT:
             raise self._damaged(position, "counts other records than there are")
-        if self._file.read(1):
+        if self._read(1):
             raise self._damaged(position + 1, "stands behind the end")
 
     def close(self) -> None:
@@ -295,7 +293,7 @@ class BackupReader:
 
     def _read_header(self, chain: _Chain) -> Header:
         self._file.seek(0)
-        start = self._file.read(len(_START))
+        start = self._read(len(_START))
         if len(start) < len(_START) or not start.startswith(_MAGIC):
             raise BackupDamaged(
                 f"{self.path} is no backup of Strongroom.", "Name the file that `strongroom backup` wrote."
@@ -327,7 +325,7 @@ class BackupReader:
         return header
 
     def _next(self, chain: _Chain, position: int) -> _Record:
-        frame = self._file.read(_FRAME.size)
+        frame = self._read(_FRAME.size)
         if len(frame) < _FRAME.size:
             raise self._cut(position)
         code, length = _FRAME.unpack(frame)
@@ -335,7 +333,7 @@ class BackupReader:
             raise self._damaged(position, "was changed")
         if self._file.tell() + length + _DIGEST > self._size:
             raise self._cut(position)
-        data, digest = self._file.read(length), self._file.read(_DIGEST)
+        data, digest = self._read(length), self._read(_DIGEST)
         if chain.link(frame, data) != digest:
             raise self._damaged(position, "was changed")
         return _Record(code, data)
@@ -348,6 +346,15 @@ class BackupReader:
         except Malformed:
             raise self._damaged(position, "cannot be read") from None
         return row
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as exc:
+            raise self._unreadable(exc, "See whether its disk is away or failing.") from None
+
+    def _unreadable(self, exc: OSError, remedy: str) -> StoreUnavailable:
+        return StoreUnavailable(f"The backup {self.path} cannot be read: {exc.strerror}.", remedy)
 
     def _cut(self, position: int) -> BackupDamaged:
         return BackupDamaged(

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from strongroom_registry import keys
@@ -80,6 +81,14 @@ def open_registry(
         raise
 
 
+class Mine(NamedTuple):
+    """A workspace that the key opens: its row, its state, or what is wrong with that."""
+
+    row: WorkspaceRow
+    state: StateRecord | None
+    problem: IntegrityError | None
+
+
 class Opening:
     """A store that is being opened, the key that is tried, and the workspace that is meant.
 
@@ -143,11 +152,11 @@ class Opening:
         authority = self._authority(self._store_id())
         return Access(self._store, authority, actor=self._actor, anchoring=self.anchoring(authority))
 
-    def mine(self) -> list[StateRecord]:
-        """The states of the workspaces that the key opens, by name.
+    def mine(self) -> list[Mine]:
+        """The workspaces that the key opens, by name.
 
         :raises KeyProblem: it opens none.
-        :raises HeadTampered: a workspace is not the one that its name says.
+        :raises HeadTampered: there is none.
         """
         store_id = self._store_id()
         with self._store.reading() as view:
@@ -155,7 +164,7 @@ class Opening:
         if not rows:
             raise HeadTampered(f"The workspaces of the registry are gone, {self._workspace!r} as well.", REMEDY)
         refused: StrongroomError | None = None
-        states = []
+        mine: list[Mine] = []
         for row, wrapped in rows:
             try:
                 authority = self._opened(store_id, row, wrapped)
@@ -164,10 +173,20 @@ class Opening:
                     raise
                 refused = refused or exc
                 continue
-            states.append(authority.state(row))
-        if refused is not None and not states:
+            mine.append(_looked_at(authority, row))
+        if refused is not None and not mine:
             raise refused
-        return states
+        return mine
+
+    def check_names(self) -> None:
+        """Look at each workspace that the key opens: one that is missed by its name may have been renamed by hand.
+
+        :raises KeyProblem: it opens none.
+        :raises HeadTampered: a workspace is not the one that its name says.
+        """
+        for found in self.mine():
+            if found.problem is not None:
+                raise found.problem
 
     def add(self, key: str | None) -> StateRecord:
         """Make the workspace that is meant. Only who can open another one of the registry may.
@@ -177,7 +196,7 @@ class Opening:
         :raises NameTaken: there is such a workspace.
         :raises KeyProblem: the key of the settings opens no workspace, or the other one cannot be had.
         """
-        self.mine()
+        self.check_names()
         taken = NameTaken(f"The name {self._workspace!r} is taken.", "Choose another name for the workspace.")
         with self._store.reading() as view:
             if view.workspace(self._workspace) is not None:
@@ -268,7 +287,7 @@ class Opening:
                     raise
                 refused = exc
         try:
-            self.mine()
+            self.check_names()
         except (KeyProblem, IntegrityError) as exc:
             raise exc if refused is None or isinstance(exc, HeadTampered) else refused from None
         raise UnknownWorkspace(
@@ -279,7 +298,7 @@ class Opening:
     def _opened(self, store_id: bytes, row: WorkspaceRow, wrapped: list[WrappedKey]) -> Authority:
         provider = self._provider_for_existing(store_id, wrapped)
         keyring = Keyring.open(wrapped, provider, store_id=store_id, workspace_id=row.id)
-        return Authority(store_id, row.id, row.name, keyring, Trie())
+        return Authority.of(row, keyring)
 
     def _is_foreign(self, problem: StrongroomError, wrapped: list[WrappedKey]) -> bool:
         """Whether a workspace could not be opened because other keys than this one are for it."""
@@ -304,6 +323,13 @@ class Opening:
                 "Name its place in STRONGROOM_KEY, or put the file back from where you keep its copy.",
             )
         return keys.FileKey(path)
+
+
+def _looked_at(authority: Authority, row: WorkspaceRow) -> Mine:
+    try:
+        return Mine(row, authority.state(row), None)
+    except IntegrityError as problem:
+        return Mine(row, None, problem)
 
 
 def _announce(text: str) -> None:

@@ -10,19 +10,20 @@ from uuid import UUID
 from strongroom_registry.access import Floor
 from strongroom_registry.authority import Authority
 from strongroom_registry.document import DocumentState, check_name
-from strongroom_registry.errors import WorkspaceInUse
+from strongroom_registry.errors import StoreUnavailable, WorkspaceInUse
 from strongroom_registry.heads import StateRecord
-from strongroom_registry.opening import Opening
-from strongroom_registry.stores.store import View
+from strongroom_registry.opening import Mine, Opening
+from strongroom_registry.stores.store import Store, View
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A workspace. ``seq`` counts its changes."""
+    """A workspace. ``seq`` counts its changes; ``quarantine`` is the reason why it cannot be trusted, if it cannot."""
 
     name: str
     id: UUID
-    seq: int
+    seq: int | None
+    quarantine: str | None = None
 
 
 def list_workspaces(url: str | None = None, *, key: str | None = None) -> list[Workspace]:
@@ -30,11 +31,10 @@ def list_workspaces(url: str | None = None, *, key: str | None = None) -> list[W
 
     :param url, key: as for :func:`~strongroom_registry.open_registry`.
     :raises KeyProblem: the key opens none.
-    :raises HeadTampered: a workspace is not the one that its name says.
     :raises StoreProblem: the store cannot be opened or is none.
     """
     with _opening(url, key) as opening:
-        return [_shape(state) for state in opening.mine()]
+        return [_listed(found) for found in opening.mine()]
 
 
 def new_workspace(
@@ -81,8 +81,18 @@ def remove_workspace(
         anchoring = opening.anchoring(authority)
         if anchoring is not None:  # one change further, so that rows that are put back are an older copy
             anchoring.follow(authority, replace(state, seq=state.seq + 1))
-        access.store.scrub()
+        _scrub(access.store, name)
     return _shape(state)
+
+
+def _scrub(store: Store, name: str) -> None:
+    try:
+        store.scrub()
+    except StoreUnavailable as exc:
+        raise StoreUnavailable(
+            f"The workspace {name!r} is removed, and bytes of it may still stand in the files: {exc.problem}",
+            "They go when a version or a workspace is next destroyed.",
+        ) from None
 
 
 def _check_removable(authority: Authority, view: View, force: bool) -> None:
@@ -112,6 +122,12 @@ def _opening(
         yield opening
     finally:
         opening.close()
+
+
+def _listed(found: Mine) -> Workspace:
+    if found.state is not None:
+        return _shape(found.state)
+    return Workspace(found.row.name, UUID(bytes=found.row.id), None, found.problem.problem if found.problem else None)
 
 
 def _shape(state: StateRecord) -> Workspace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -209,6 +210,23 @@ class TestFromOutside:
         assert [found.name for found in list_workspaces(place, key=default)] == ["default", "green"]
         assert [found.name for found in list_workspaces(place, key=own)] == ["blue"]
 
+    def test_one_that_was_changed_is_listed_with_the_reason_and_the_others_too(self, url: str, path: Path) -> None:
+        open_registry(url).close()
+        for name in ("blue", "green"):
+            new_workspace(name, url)
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE workspaces SET mac = zeroblob(32) WHERE name = 'blue'")
+        database.close()
+        blue, default, green = list_workspaces(url)
+        assert (blue.name, blue.seq) == ("blue", None)
+        assert "'blue' was changed" in str(blue.quarantine)
+        assert (default.quarantine, green.quarantine) == (None, None)
+        for missing in ("blue", "grey"):
+            with pytest.raises(HeadTampered, match="'blue'"):
+                open_registry(url, workspace=missing)
+        with pytest.raises(HeadTampered, match="'blue'"):
+            new_workspace("grey", url)
+
     def test_who_opens_none_is_told_which_key_it_takes(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         open_registry(url).close()
         new_workspace("blue", url)
@@ -354,6 +372,16 @@ class TestRemoving:
         open_registry(url, workspace="blue", anchor="").close()
         with pytest.raises(StoreRolledBack, match="is at change 1, and its anchor says 2"):
             open_registry(url, workspace="blue", anchor=anchor)
+
+    def test_what_a_reader_keeps_in_the_files_is_told(self, two: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = SqliteStore(Path(two.removeprefix("sqlite:///")))
+        monkeypatch.setattr("strongroom_registry.stores.sqlite._BUSY_SECONDS", 0.0)
+        with store.reading() as view:
+            assert len(view.workspaces()) == 2
+            with pytest.raises(StoreUnavailable, match="'blue' is removed, and bytes of it may still stand"):
+                remove_workspace("blue", two)
+        store.close()
+        assert [found.name for found in list_workspaces(two)] == ["default"]
 
     def test_who_works_in_it_is_told(self, two: str) -> None:
         with open_registry(two, workspace="blue") as blue:

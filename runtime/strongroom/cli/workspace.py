@@ -60,7 +60,13 @@ def ls(as_json: bool) -> None:
 
     used = RegistrySettings().workspace
     rows = [
-        {"name": found.name, "used": found.name == used, "changes": found.seq, "id": str(found.id)}
+        {
+            "name": found.name,
+            "used": found.name == used,
+            "changes": found.seq,
+            "id": str(found.id),
+            "quarantine": found.quarantine,
+        }
         for found in list_workspaces()
     ]
     columns = [
@@ -68,6 +74,8 @@ def ls(as_json: bool) -> None:
         Column("used", "Used", show=lambda is_used: "yes" if is_used else ""),
         Column("changes", "Changes", right=True),
     ]
+    if any(row["quarantine"] for row in rows):
+        columns.append(Column("quarantine", "Quarantine", style="red", fold=True))
     listing(rows, columns, as_json=as_json, empty="There is no workspace.")
 
 
