@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -110,6 +111,9 @@ def write(reset: bool, yes: bool, as_json: bool) -> None:
         if reset and not yes:
             _confirm_reset(registry)
         written = registry.write_anchor(places, reset=reset)
+    if _lies_beside_the_registry(places.uri):
+        note = "That is the folder of the registry, so that both are put back together. Keep the anchor elsewhere."
+        click.echo(note, err=True)
     if as_json:
         print_json({"place": places.uri, "kept": _shape(written)})
     else:
@@ -126,6 +130,16 @@ def _confirm_reset(registry: Registry) -> None:
         was = "The anchor cannot be read"
     consequence = f"{was}, the registry is at {_words(registry.anchor())}. What came in between is given up."
     confirm(registry.workspace, to="accept", done="changed", consequence=consequence)
+
+
+def _lies_beside_the_registry(place: str) -> bool:
+    from strongroom_registry.settings import RegistrySettings
+
+    scheme, _, path = RegistrySettings().url.partition("sqlite:///")
+    if scheme or not path or not place.startswith("file:"):
+        return False
+    folder = Path(path).expanduser().resolve().parent
+    return folder in Path(place.removeprefix("file:")).resolve().parents
 
 
 def _configured() -> AnchorStore:

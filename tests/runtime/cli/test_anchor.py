@@ -54,6 +54,12 @@ def test_the_first_one_is_written_on_purpose(strongroom, crm, place):
     assert shape["kept"] == shape["registry"]
 
 
+def test_a_place_beside_the_registry_is_pointed_out(strongroom, strongroom_home, crm, monkeypatch, place):
+    assert strongroom("anchor", "write").stderr == ""
+    monkeypatch.setenv("STRONGROOM_ANCHOR", f"file:{strongroom_home / 'anchors'}")
+    assert "Keep the anchor elsewhere" in strongroom("anchor", "write").stderr
+
+
 def test_a_registry_made_under_an_anchor_has_one(strongroom, place):
     strongroom("init")
     assert json.loads(strongroom("anchor", "show", "--json").stdout)["kept"]["change"] == 1
