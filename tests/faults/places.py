@@ -42,6 +42,9 @@ class Place(Protocol):
     def files(self) -> Sequence[Path]:
         """The files in which the store keeps its rows now."""
 
+    def settle(self) -> None:
+        """Wait until the store is done with what a process that is gone has asked of it."""
+
     def keep(self) -> None:
         """Remember all that the store holds, for :meth:`put_back`. No registry may be open."""
 
@@ -129,6 +132,9 @@ class SqlitePlace:
     def files(self) -> Sequence[Path]:
         return sorted(self.path.parent.iterdir())
 
+    def settle(self) -> None:
+        """Nothing to wait for: a process takes its transaction along."""
+
     def keep(self) -> None:
         shutil.rmtree(self._kept, ignore_errors=True)
         shutil.copytree(self.path.parent, self._kept)
@@ -190,6 +196,11 @@ class PostgresPlace:
 
     def log_files(self) -> Sequence[Path]:
         return self._files("pg_wal")
+
+    def settle(self) -> None:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        while self.sql(others) != [(0,)]:
+            pass
 
     def keep(self) -> None:
         self._let_go()

@@ -12,7 +12,6 @@ from unittest.mock import patch
 
 from strongroom_registry import Registry
 from strongroom_registry.errors import KeyProblem, StrongroomError
-from strongroom_registry.rotation import RotationReport
 
 from faults.figure import Figure, Work
 from faults.places import key_file, opened
@@ -95,9 +94,9 @@ def _epoch(work: Work, place: Any, documents: Documents, level: str, seconds: fl
         with opened(place) as registry:
             problem = _unsound(registry, documents)
             left, epochs = _left(registry)
-            outcome, surprise = _judged(victim, level, left, epochs)
+            outcome, surprise = _judged(victim, left, epochs)
             report = registry.rotate(level)
-            if epochs > 1 and not (report.resumed and _did(report, level, left)):
+            if epochs > 1 and not (report.resumed and report.versions + report.heads == left):
                 surprise = surprise or f"{left} rows were left, and the rotation that was resumed did {report}"
             problem = problem or surprise or _unsound(registry, documents)
             return outcome, problem or (f"not ended: {_left(registry)}" if _left(registry) != (0, 1) else None)
@@ -105,21 +104,14 @@ def _epoch(work: Work, place: Any, documents: Documents, level: str, seconds: fl
         return "not readable", f"{type(exc).__name__}: {exc}"
 
 
-def _did(report: RotationReport, level: str, left: int) -> bool:
-    """Whether a rotation did what was left and no more. At the level ``data`` heads go with their versions."""
-    rows = report.versions + report.heads
-    return report.versions <= left <= rows + report.resealed if level == "data" else rows == left
-
-
-def _judged(victim: Lived, level: str, left: int, epochs: int) -> tuple[str, str | None]:
+def _judged(victim: Lived, left: int, epochs: int) -> tuple[str, str | None]:
     """Whether what is left fits what was acknowledged: nothing of that is lost, and one batch at most is beyond it."""
     if epochs == 1:
         if victim.ended or (victim.said and victim.said[-1] == 0):
             return "when all was done", None
         return "before it had begun", f"{victim.said} were acknowledged" if victim.said else None
     acknowledged = victim.said[-1] if victim.said else ROWS
-    batch = 2 * BATCH if level == "data" else BATCH
-    fits = acknowledged - batch <= left <= acknowledged
+    fits = acknowledged - 2 * BATCH <= left <= acknowledged  # a batch of versions, and their heads
     return "between two batches", None if fits else f"{left} rows are left, and {acknowledged} were when it last spoke"
 
 

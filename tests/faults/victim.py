@@ -53,6 +53,7 @@ def lived(place: Any, act: Act, seconds: float | None) -> Lived:
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+    place.settle()
     while more := os.read(reading, 4096):
         heard += more
     os.close(reading)
