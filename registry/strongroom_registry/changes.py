@@ -90,12 +90,15 @@ class Change:
         if not rows:
             return [], []
         key = self._authority.keyring.current
-        renewed: dict[str, HeadRow] = {}
-        for row in rows:
-            record = key.epoch.to_bytes(4, "big") + row.record[4:]
-            renewed[path_of(row.name)] = row._replace(record=record, mac=key.mac(HEAD_PURPOSE, record))
+        epoch = key.epoch.to_bytes(4, "big")
         former = {path_of(row.name): row for row in rows}
-        replacements = {path: Replacement(former[path].mac, row.mac) for path, row in renewed.items()}
+        renewed: dict[str, HeadRow] = {}
+        replacements: dict[str, Replacement] = {}
+        for path, row in former.items():
+            record = epoch + row.record[4:]
+            mac = key.mac(HEAD_PURPOSE, record)
+            renewed[path] = HeadRow(row.name, row.document, record, mac, row.path)
+            replacements[path] = Replacement(row.mac, mac)
         root, nodes, refused = self._authority.trie.replace_all(self._state.root, replacements, self._node)
         written = [row for path, row in renewed.items() if path not in refused]
         self._transaction.put_heads(self._authority.workspace_id, written)

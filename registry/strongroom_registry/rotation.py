@@ -190,8 +190,7 @@ class _Rotation:
         self._epoch = access.authority.keyring.current.epoch
         self._done = _Done()
         self._rows = 0
-        left = backlog(access)
-        self._total = left.heads + left.versions
+        self._total = sum(backlog(access)) if progress is not None else 0
 
     def run(self) -> RotationReport:
         for _ in self._versions():
@@ -339,8 +338,12 @@ class _Rotation:
     def _retire(self) -> tuple[int, ...]:
         """Retire the epochs before this one, if nothing uses them."""
         with self._access.changing() as change:
-            authority, transaction = change.authority, change.transaction
-            if any(transaction.backlog(authority.workspace_id, self._epoch)) or change.state.oldest == self._epoch:
+            authority, transaction, workspace = change.authority, change.transaction, change.authority.workspace_id
+            if change.state.oldest >= self._epoch:  # another process has retired these, and perhaps later ones
+                return ()
+            if transaction.versions_before(workspace, self._epoch, after=("", 0), limit=1):
+                return ()
+            if transaction.heads_by_path(workspace, after="", limit=1, before_epoch=self._epoch):
                 return ()
             epochs = tuple(range(change.state.oldest, self._epoch))
             for epoch in epochs:

@@ -22,6 +22,7 @@ from strongroom_registry.canonical import Cursor, Malformed
 from strongroom_registry.errors import RollbackDetected
 
 _EMPTY, _LEAF, _BRANCH = 0, 1, 2
+_EMPTY_SLOT, _LEAF_TAG, _BRANCH_TAG = bytes([_EMPTY]), bytes([_LEAF]), bytes([_BRANCH])
 _NODE_LABEL = b"strongroom/v1/trie-node"
 _PATH_LABEL = b"strongroom/v1/trie-path"
 _CACHED_NODES = 2048
@@ -61,17 +62,15 @@ def path_of(name: str) -> str:
 
 def encode_node(node: Node) -> bytes:
     """Sixteen slots, each a tag and what it carries."""
-    return b"".join(_encode_slot(slot) for slot in node)
-
-
-def _encode_slot(slot: Slot) -> bytes:
-    match slot:
-        case None:
-            return bytes([_EMPTY])
-        case Leaf(path, head_mac):
-            return bytes([_LEAF]) + bytes.fromhex(path) + head_mac
-        case Branch(digest):
-            return bytes([_BRANCH]) + digest
+    parts: list[bytes] = []
+    for slot in node:
+        if slot is None:
+            parts.append(_EMPTY_SLOT)
+        elif isinstance(slot, Branch):
+            parts += (_BRANCH_TAG, slot.hash)
+        else:
+            parts += (_LEAF_TAG, bytes.fromhex(slot.path), slot.head_mac)
+    return b"".join(parts)
 
 
 def decode_node(data: bytes) -> Node:

@@ -129,7 +129,9 @@ class _SqliteTransaction:
         self._execute("DELETE FROM workspaces WHERE id = ?", (workspace,))
 
     def put_heads(self, workspace: bytes, rows: Sequence[HeadRow]) -> None:
-        self._executemany(_SQL["put_head"], [(workspace, *row) for row in rows])
+        changes = [(row.record, row.mac, workspace, row.name) for row in rows]
+        if self._executemany(_SQL["change_head"], changes).rowcount < len(rows):
+            self._executemany(_SQL["put_head"], [(workspace, *row) for row in rows])
 
     def put_version(self, document: bytes, row: VersionRow) -> None:
         self._execute(_SQL["put_version"], (document, *row))

@@ -59,6 +59,9 @@ SELECT
 SELECT name, document, record, mac, path FROM heads h WHERE workspace = ?1
 AND EXISTS (SELECT 1 FROM versions v WHERE v.document = h.document AND instr(v.public, ?2) > 0) ORDER BY name;
 
+-- name: change_head
+UPDATE heads SET record = ?1, mac = ?2 WHERE workspace = ?3 AND name = ?4;
+
 -- name: put_head
 INSERT INTO heads (workspace, name, document, record, mac, path) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (workspace, name) DO UPDATE SET record = excluded.record, mac = excluded.mac;
