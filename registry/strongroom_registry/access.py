@@ -173,6 +173,7 @@ class Access:
         """What the parent has counted, the parent writes."""
         self._lock = Lock()
         self._repeats = Repeats()
+        self.authority.keyring.after_fork()
         self.authority = replace(self.authority, trie=Trie())
         self.store.after_fork()
 
@@ -198,9 +199,15 @@ class Access:
 
 
 def _check_not_older(state: StateRecord, record: bytes, floor: Seen | None) -> None:
-    if floor is None or state.seq > floor.state.seq:
+    if floor is None:
         return
-    if state.seq < floor.state.seq or record != floor.record:
+    if state.epoch < floor.state.epoch:
+        raise RollbackDetected(
+            f"The registry is at key epoch {state.epoch} again, and this process has seen {floor.state.epoch}: an older copy "
+            "of it was put back, or somebody uses a key from before.",
+            REMEDY,
+        )
+    if state.seq < floor.state.seq or (state.seq == floor.state.seq and record != floor.record):
         raise RollbackDetected(
             f"The registry is at change {state.seq} again, and this process has seen {floor.state.seq}: an older copy "
             "of it was put back.",

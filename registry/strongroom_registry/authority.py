@@ -58,17 +58,35 @@ class Authority:
     trie: Trie
     oldest: int = 1
     """The first epoch that is not retired: documents of those before are not believed."""
+    since: int = 1
+    """The epoch that was current when the keys were read: states of those before are not believed."""
+
+    @staticmethod
+    def of(row: WorkspaceRow, keyring: Keyring) -> Authority:
+        """Who believes the rows of a workspace that exists.
+
+        :param keyring: opened from what was read in the same moment as the row. An epoch that is retired there is not
+            believed, whatever a state says that may have been signed with its key.
+        """
+        epoch = keyring.current.epoch
+        return Authority(keyring.store_id, row.id, row.name, keyring, Trie(), keyring.oldest, epoch)
 
     def fits(self, purpose: bytes, record: bytes, mac: bytes, *, after: bytes = b"") -> bool:
         """Whether the MAC of a record, which may cover what stands before it, is right."""
         try:
             epoch = record_epoch(record)
-            if epoch < self.oldest and purpose != AUDIT_PURPOSE:
+            if epoch < self._first(purpose):
                 return False
             key = self.keyring.epoch(epoch)
         except (Malformed, TypeError, SealBroken):  # TypeError: a column that holds no bytes
             return False
         return key.verify(purpose, after + record, mac)
+
+    def _first(self, purpose: bytes) -> int:
+        """The first epoch of which a record of this purpose is believed."""
+        if purpose == STATE_PURPOSE:
+            return self.since
+        return 1 if purpose == AUDIT_PURPOSE else self.oldest
 
     def learn_keys(self, view: View, row: WorkspaceRow) -> None:
         """Read the keys again where the state of the workspace is under one that this process does not know yet."""

@@ -71,8 +71,8 @@ class KeyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every wrap that could be tried opens, and no rotation waits to be finished."""
-        return len(self.used) == 1 and not any(check.opens is False for check in self.wraps)
+        """Whether every wrap that could be tried opens, there is one, and no rotation waits to be finished."""
+        return len(self.used) == 1 and bool(self.wraps) and not any(check.opens is False for check in self.wraps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +130,13 @@ def remove(access: Access, which: str) -> WrapReport:
         chosen = [wrap for wrap in live if _is_meant(wrap, which)]
         if not chosen:
             raise UnknownKey(f"No wrap of the workspace's key fits {which!r:.200}.", "See `strongroom keys ls`.")
-        for epoch in {wrap.epoch for wrap in live}:
-            if all(wrap in chosen for wrap in live if wrap.epoch == epoch):
-                raise KeyInUse(
-                    f"Nothing else would open the workspace's key of epoch {epoch}.",
-                    "Add another first: strongroom keys add URI",
-                )
+        keyring = change.authority.keyring
+        kept = {wrap.epoch for wrap in live if wrap not in chosen and _is_proven(keyring, wrap)}
+        for epoch in sorted({wrap.epoch for wrap in chosen} - kept):
+            raise KeyInUse(
+                f"Nothing else would open the workspace's key of epoch {epoch}.",
+                "Add another first: strongroom keys add URI",
+            )
         _remove(change, chosen)
         report = WrapReport((), tuple(_told(wrap, change.state) for wrap in chosen))
     access.store.scrub()
@@ -195,7 +196,8 @@ def check(access: Access) -> KeyReport:
     """Try every wrap of the current key, and count what still uses an older one."""
     with access.viewing() as (authority, view, state):
         keyring, workspace = authority.keyring, authority.workspace_id
-        keyring.learn(view.keys(workspace))
+        records = view.keys(workspace)
+        keyring.learn(records)
         current = keyring.current.epoch
         used, below = [], view.backlog(workspace, state.oldest)
         for epoch in range(state.oldest, current + 1):
@@ -207,7 +209,7 @@ def check(access: Access) -> KeyReport:
             for entry in proven_entries(authority, view, state)
             if entry.action == "key-remove" and entry.outcome == DONE
         ]
-    wraps = [_checked(keyring, record, state) for record in keyring.records(current)]
+    wraps = [_checked(keyring, record, state) for record in records if record.epoch == current]
     return KeyReport(tuple(used), tuple(wraps), tuple(removed))
 
 
@@ -232,6 +234,15 @@ def _fits(provider: keys.KeyProvider, record: WrappedKey) -> bool:
         return provider.fingerprint_for(record.wrapped) == record.fingerprint
     except (KeyProblem, IntegrityError):
         return False
+
+
+def _is_proven(keyring: Keyring, record: WrappedKey) -> bool:
+    """Whether a wrap was made by somebody who had the key: one that somebody else put there is no way in."""
+    try:
+        keyring.prove(record)
+    except (KeyProblem, IntegrityError):
+        return False
+    return True
 
 
 def _ready(uri: str) -> tuple[keys.KeyProvider, str | None]:

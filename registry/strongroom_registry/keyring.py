@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -167,6 +168,11 @@ class Keyring:
         """The epochs that this keyring knows, in order; the retired ones as well."""
         return tuple(sorted(self._records))
 
+    @property
+    def oldest(self) -> int:
+        """The first epoch whose key is not kept by that of a later one: those before are retired."""
+        return max((epoch for epoch, records in self._records.items() if _retired(records)), default=0) + 1
+
     def records(self, epoch: int) -> tuple[WrappedKey, ...]:
         """The wraps of an epoch's key, as they were read: proved by :meth:`prove` alone."""
         return self._records.get(epoch, ())
@@ -233,14 +239,32 @@ class Keyring:
             self._keys = {**self._keys, **newer._keys}
 
     def learn(self, wrapped: Sequence[WrappedKey]) -> None:
-        """Take over the records as they are stored now; keys that are unwrapped stay so.
+        """Take over the records as they are stored now; keys that are unwrapped stay so, and an epoch that was known
+        stays known: a store that has none of it any more is no reason to go back to an older key.
 
         :raises IntegrityError: a record was changed.
         """
         with self._lock:
-            self._records = _by_epoch(wrapped)
+            self._records = {**self._records, **_by_epoch(wrapped)}
+
+    def after_fork(self) -> None:
+        """Be of use in a child process, whatever other threads did in the parent."""
+        self._lock = RLock()
 
     def _unwrap(self, number: int) -> WorkspaceKey:
+        with self._lock:
+            waiting = [number]
+            while (later := self._kept_by(waiting[-1])) is not None and later not in self._keys:
+                waiting.append(later)
+            for epoch in reversed(waiting):
+                key = self._unwrapped(epoch)
+            return key
+
+    def _kept_by(self, number: int) -> int | None:
+        """The later epoch whose key keeps that of this one, which is retired; else None."""
+        return next((epoch for record in self._records.get(number, ()) if (epoch := _keeper_of(record))), None)
+
+    def _unwrapped(self, number: int) -> WorkspaceKey:
         with self._lock:
             if number in self._keys:
                 return self._keys[number]
@@ -261,8 +285,8 @@ class Keyring:
         :raises KeyProblem, IntegrityError: none can.
         """
         for record in records:
-            later = epoch_of(record.provider)
-            if later is not None and later > record.epoch:
+            later = _keeper_of(record)
+            if later is not None:
                 key = self.epoch(later)
                 return EpochKey(later, key.key_id, key.derive(RETIRED)), record
         found = self._fitting(records)
@@ -304,8 +328,20 @@ def _by_epoch(records: Sequence[WrappedKey]) -> dict[int, tuple[WrappedKey, ...]
         raise EnvelopeMalformed("The record of a workspace key is none.", _BACKUP)
     if len({(record.epoch, record.fingerprint) for record in records}) != len(records):
         raise EnvelopeMalformed("Two records claim the same key epoch and fingerprint.", _BACKUP)
-    epochs = {record.epoch for record in records}
-    return {epoch: tuple(record for record in records if record.epoch == epoch) for epoch in epochs}
+    found: defaultdict[int, list[WrappedKey]] = defaultdict(list)
+    for record in records:
+        found[record.epoch].append(record)
+    return {epoch: tuple(wraps) for epoch, wraps in found.items()}
+
+
+def _retired(records: Sequence[WrappedKey]) -> bool:
+    return any(_keeper_of(record) is not None for record in records)
+
+
+def _keeper_of(record: WrappedKey) -> int | None:
+    """The later epoch whose key wrapped this one, or None where a provider did."""
+    later = epoch_of(record.provider)
+    return later if later is not None and later > record.epoch else None
 
 
 def _wrong_key(provider: KeyProvider, here: str, records: Sequence[WrappedKey]) -> WrongKey:

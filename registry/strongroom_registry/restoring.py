@@ -35,7 +35,6 @@ from strongroom_registry.registry import Registry
 from strongroom_registry.stores import Store, open_store, shown
 from strongroom_registry.stores.sqlite import SqliteStore
 from strongroom_registry.stores.store import Transaction, WorkspaceRow
-from strongroom_registry.tree import Trie
 from strongroom_registry.verification import Problem
 
 
@@ -218,7 +217,7 @@ class _Unpacked:
                 why = exc.problem
                 continue
             assert self._store is not None  # noqa: S101
-            return Registry(self._store, Authority(store_id, row.id, row.name, keyring, Trie()), actor="")
+            return Registry(self._store, Authority.of(row, keyring), actor="")
         newest = max((key.epoch for key in workspace.keys), default=0)
         keys_ = [f"{key.fingerprint} (at {key.provider})" for key in workspace.keys if key.epoch == newest]
         needed = " or ".join(keys_) or "one that is gone"

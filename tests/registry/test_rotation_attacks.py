@@ -1,0 +1,136 @@
+"""What somebody who can write the database, or has a key from before, does during and after a rotation."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from strongroom_registry import open_registry
+from strongroom_registry.errors import HeadTampered, KeyInUse, RollbackDetected
+from strongroom_registry.heads import STATE_PURPOSE
+from strongroom_registry.keyring import Keyring
+from strongroom_registry.keys import EnvKey
+from strongroom_registry.keys.material import new_key_text
+from strongroom_registry.rotation import Level, Progress
+
+from .conftest import saver
+
+TABLES = ("audit", "trie", "versions", "heads", "workspaces")
+"""Everything that the workspace key signs, in an order in which rows can be removed."""
+
+
+def copied(path: Path, to: Path) -> Path:
+    """A copy of the database, such as a thief has."""
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as target:
+        source.backup(target)
+    return to
+
+
+def put_back(path: Path, former: Path) -> None:
+    """Everything as it was, the wrapped keys apart."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ATTACH ? AS former", (str(former),))
+        for table in TABLES:
+            connection.execute(f"DELETE FROM main.{table}")
+        for table in reversed(TABLES):
+            connection.execute(f"INSERT INTO main.{table} SELECT * FROM former.{table}")
+        connection.commit()
+
+
+def test_what_a_retired_key_signed_is_not_believed_by_a_new_process_either(
+    url: str, path: Path, tmp_path: Path
+) -> None:
+    with open_registry(url) as registry:
+        saver(registry)("lake", b"water")
+        former = copied(path, tmp_path / "former.db")
+        registry.rotate(Level.WORKSPACE)
+        registry.rotate(Level.PROVIDER)  # so that the former wrap of the former key opens no more
+    put_back(path, former)
+    with pytest.raises(HeadTampered), open_registry(url) as registry:
+        registry.get("lake")
+
+
+def test_an_older_key_signs_no_state_once_there_is_a_newer_one(url: str, path: Path, tmp_path: Path) -> None:
+    with open_registry(url) as registry:
+        saver(registry)("lake", b"water")
+        former = copied(path, tmp_path / "former.db")
+
+        def kill(_: Progress) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            registry.rotate(Level.WORKSPACE, progress=kill)
+        key = registry._access.authority.keyring.epoch(1)
+        state = registry._access._seen.state  # type: ignore[union-attr]
+        forged = (1).to_bytes(4, "big") + state.encode()[4:]
+        grown = forged.replace(state.seq.to_bytes(8, "big") + state.root, (99).to_bytes(8, "big") + state.root)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE workspaces SET record = ?, mac = ?", (grown, key.mac(STATE_PURPOSE, grown)))
+            connection.commit()
+        with pytest.raises(RollbackDetected):
+            registry.list()
+    put_back(path, former)
+    with pytest.raises(HeadTampered), open_registry(url) as registry:
+        registry.list()
+
+
+def test_a_rotation_that_woke_up_late_unretires_nothing(url: str) -> None:
+    with open_registry(url) as slow, open_registry(url) as quick:
+        saver(slow)("lake", b"water")
+
+        def meanwhile(_: Progress) -> None:
+            if quick.check_keys().used[-1].epoch == 2:
+                quick.rotate(Level.WORKSPACE)
+                quick.rotate(Level.WORKSPACE)
+
+        slow.rotate(Level.WORKSPACE, progress=meanwhile)
+        assert [use.epoch for use in slow.check_keys().used] == [3]
+    with open_registry(url) as registry:
+        wraps = registry.keys()
+    assert [(wrap.epoch, wrap.state) for wrap in wraps] == [(3, "current"), (2, "retired"), (1, "retired")]
+
+
+def test_no_process_goes_back_to_an_older_key(url: str, path: Path) -> None:
+    with open_registry(url) as registry:
+        saver(registry)("lake", b"water")
+        registry.rotate(Level.WORKSPACE)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("DELETE FROM workspace_keys WHERE epoch = 2")
+            connection.commit()
+        assert not registry.check_keys().ok
+        saver(registry)("sea", b"salt")
+        assert registry._access.authority.keyring.current.epoch == 2
+        assert registry._access._seen.state.epoch == 2  # type: ignore[union-attr]
+
+
+def test_a_wrap_that_somebody_put_there_is_no_other_way_in(url: str, path: Path, tmp_path: Path) -> None:
+    with open_registry(url, key=f"file:{tmp_path / 'a.key'}") as registry:
+        saver(registry)("lake", b"water")
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(
+                "INSERT INTO workspace_keys SELECT workspace, epoch, 'file:/safe.key', ?, ?, ?, created_at "
+                "FROM workspace_keys",
+                (secrets.token_hex(16), secrets.token_bytes(100), secrets.token_bytes(32)),
+            )
+            connection.commit()
+        with pytest.raises(KeyInUse):
+            registry.remove_key(f"file:{tmp_path / 'a.key'}")
+        assert [wrap.provider for wrap in registry.remove_key("file:/safe.key").removed] == ["file:/safe.key"]
+    with open_registry(url, key=f"file:{tmp_path / 'a.key'}") as registry:
+        assert registry.get("lake").payload == b"water"
+
+
+def test_many_rotations_do_not_make_the_first_key_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", new_key_text())
+    ids = {"store_id": bytes(16), "workspace_id": bytes(16)}
+    keyring, first = Keyring.create(EnvKey("A_KEY"), **ids)
+    key_id, kept = keyring.current.key_id, []
+    for epoch in range(1, 600):
+        keyring, wraps = keyring.successor([EnvKey("A_KEY")])
+        kept.append(keyring.retired(epoch))
+    opened = Keyring.open([*kept, *wraps], EnvKey("A_KEY"), **ids)
+    assert opened.epoch(1).key_id == key_id
+    assert first.epoch == 1
