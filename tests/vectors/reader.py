@@ -409,7 +409,7 @@ class Keyring:
         check(all(record.has_shape() for record in records), "EnvelopeMalformed", "shape of a key record")
         names = {(record.epoch, record.fingerprint) for record in records}
         check(len(names) == len(records), "EnvelopeMalformed", "two records with one epoch and fingerprint")
-        self._records = records
+        self.records = records
         self._provider, self.store_id, self.workspace_id = provider, store_id, workspace_id
         self._keys: dict[int, bytes] = {}
         self.newest = max(record.epoch for record in records)
@@ -419,7 +419,7 @@ class Keyring:
         """The workspace key of an epoch: one that was retired is opened by the keys of later ones."""
         chain: list[KeyRecord] = []
         while epoch not in self._keys:
-            records = [record for record in self._records if record.epoch == epoch]
+            records = [record for record in self.records if record.epoch == epoch]
             check(records, "SealBroken", f"no key of epoch {epoch}")
             retired = [record for record in records if record.retired_under()]
             if not retired:
@@ -960,7 +960,7 @@ class Registry:
             try:
                 other = self._passed_over(provider, store_id, name, *rows[name])
             except Refused as refused:
-                if problem is None or refused.error == "HeadTampered":
+                if workspace not in rows or refused.error == "HeadTampered":
                     raise
                 continue
             opened |= other is None
@@ -1247,7 +1247,7 @@ class KnownKeys(Keyring):
     """The keys of a workspace as a vector names them."""
 
     def __init__(self, store_id: bytes, workspace_id: bytes, keys: dict[int, bytes]) -> None:
-        self._records, self._keys = [], keys
+        self.records, self._keys = [], keys
         self.store_id, self.workspace_id, self.newest = store_id, workspace_id, max(keys)
 
 

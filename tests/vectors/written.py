@@ -28,7 +28,7 @@ class Interrupted(Exception):
     """What ends a rotation before its time."""
 
 
-def interrupt(registry: Any, after: int = 3) -> None:
+def interrupt(registry: Any, after: int = 3, batch: int = 5) -> None:
     """Begin to rotate, in small steps, and leave off after a few of them."""
     left = iter(range(after))
 
@@ -36,13 +36,13 @@ def interrupt(registry: Any, after: int = 3) -> None:
         if next(left, None) is None:
             raise Interrupted
 
-    batch, rotation.BATCH = rotation.BATCH, 5
+    usual, rotation.BATCH = rotation.BATCH, batch
     try:
         registry.rotate("workspace", progress=progress)
     except Interrupted:
         return
     finally:
-        rotation.BATCH = batch
+        rotation.BATCH = usual
     raise AssertionError("the rotation came to its end")
 
 
@@ -69,9 +69,8 @@ class Written:
         return reader.Registry(path or self.path, reader.read_key_file(self.key))
 
     def copy(self, path: Path) -> Path:
-        """A copy to change; the log was emptied when the registry was closed."""
-        shutil.copy(self.path, path)
-        return path
+        """A copy to change."""
+        return copied(self.path, path)
 
 
 def fill(registry: Any) -> None:
@@ -133,6 +132,12 @@ def microseconds(moment: datetime) -> int:
     """An instant as the format counts it."""
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86400 + since.seconds) * 10**6 + since.microseconds
+
+
+def copied(path: Path, target: Path) -> Path:
+    """A copy of a registry that is closed, so that its log is empty."""
+    shutil.copy(path, target)
+    return target
 
 
 def change(path: Path, *statements: str, old: Path | None = None) -> Path:
