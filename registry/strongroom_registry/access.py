@@ -203,8 +203,8 @@ def _check_not_older(state: StateRecord, record: bytes, floor: Seen | None) -> N
         return
     if state.epoch < floor.state.epoch:
         raise RollbackDetected(
-            f"The registry is at key epoch {state.epoch} again, and this process has seen {floor.state.epoch}: an older copy "
-            "of it was put back, or somebody uses a key from before.",
+            f"The registry is at key epoch {state.epoch} again, and this process has seen {floor.state.epoch}: an "
+            "older copy was put back, or somebody uses a key from before.",
             REMEDY,
         )
     if state.seq < floor.state.seq or (state.seq == floor.state.seq and record != floor.record):

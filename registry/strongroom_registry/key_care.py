@@ -148,17 +148,22 @@ def renew(access: Access, to: str | None = None) -> WrapReport:
 
     :param to: the provider that is used from now on. By default the present one with a new key: a new key file beside
         the former, or the newest version of the key that a service keeps.
-    :raises KeyProblem: it cannot wrap, or its key cannot be renewed so that ``to`` is needed.
+    :raises KeyProblem: it cannot wrap, or not open what it wrapped, or its key cannot be renewed so that ``to`` is
+        needed; nothing was changed.
+    :raises KeyInUse: the key would be replaced where it lies, and opens other workspaces too.
     """
     former = access.authority.keyring.provider
     if to is not None:
         provider, made = _ready(to)
     else:
+        _check_alone(access, former)
         provider, made = _renewed(former), None
     with access.viewing() as (authority, _, state):
         keyring = authority.keyring
         old = {wrap.fingerprint for wrap in _opened_by(keyring, former, state)}
         wraps = _wraps_by(keyring, provider, state)
+        for wrap in wraps:  # who may only encrypt would lock everybody out
+            keyring.check_opened_by(provider, wrap)
     with access.changing() as change:
         _check_epochs(change, wraps)
         _put(change, wraps)
@@ -249,6 +254,22 @@ def _ready(uri: str) -> tuple[keys.KeyProvider, str | None]:
     """The provider that a URI names, and where its key lies if it was made just now."""
     provider = keys.resolve(uri)
     return provider, provider.generate() if isinstance(provider, keys.GeneratesKey) else None
+
+
+def _check_alone(access: Access, provider: keys.KeyProvider) -> None:
+    """A key that is replaced where it lies is gone from there for every workspace that it opens."""
+    if not isinstance(provider, keys.RenewsKey):
+        return
+    with access.viewing() as (authority, view, state):
+        ours = {wrap.fingerprint for wrap in _opened_by(authority.keyring, provider, state)}
+        rows = [row for row in view.workspaces() if row.id != authority.workspace_id]
+        others = [row.name for row in rows if any(wrap.fingerprint in ours for wrap in view.keys(row.id))]
+    if others:
+        names = ", ".join(f"{name!r:.80}" for name in others[:5]) + (" and others" if len(others) > 5 else "")
+        raise KeyInUse(
+            f"The key at {provider.uri} opens the workspaces {names} too, and they would not find it any more.",
+            "Move each workspace to another key: strongroom keys rotate --level provider --to URI",
+        )
 
 
 def _renewed(provider: keys.KeyProvider) -> keys.KeyProvider:

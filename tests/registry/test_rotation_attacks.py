@@ -8,13 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from strongroom_registry import open_registry
-from strongroom_registry.errors import HeadTampered, KeyInUse, RollbackDetected
+from strongroom_registry import keys, open_registry
+from strongroom_registry.errors import HeadTampered, KeyDenied, KeyInUse, RollbackDetected
 from strongroom_registry.heads import STATE_PURPOSE
 from strongroom_registry.keyring import Keyring
-from strongroom_registry.keys import EnvKey
+from strongroom_registry.keys import EnvKey, FileKey, generate_key_file
 from strongroom_registry.keys.material import new_key_text
 from strongroom_registry.rotation import Level, Progress
+from strongroom_registry.workspaces import new_workspace
 
 from .conftest import saver
 
@@ -134,3 +135,40 @@ def test_many_rotations_do_not_make_the_first_key_unreachable(monkeypatch: pytes
     opened = Keyring.open([*kept, *wraps], EnvKey("A_KEY"), **ids)
     assert opened.epoch(1).key_id == key_id
     assert first.epoch == 1
+
+
+def test_a_key_that_opens_another_workspace_too_is_not_replaced_where_it_lies(url: str, tmp_path: Path) -> None:
+    with open_registry(url) as registry:
+        new_workspace("blue", url)
+        with open_registry(url, workspace="blue") as blue:
+            saver(blue)("sky", b"wide")
+        with pytest.raises(KeyInUse, match="'blue'"):
+            registry.rotate(Level.PROVIDER)
+        assert registry.rotate(Level.PROVIDER, to=f"file:{tmp_path / 'next.key'}").wraps is not None
+        assert registry.rotate(Level.PROVIDER).wraps is not None
+    with open_registry(url, workspace="blue") as blue:
+        assert blue.get("sky").payload == b"wide"
+
+
+class _Encrypts(FileKey):
+    """A key that this process may wrap with, and not unwrap."""
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        raise KeyDenied("Not you.", "Ask.")
+
+
+def test_the_former_wrap_stays_where_the_next_one_does_not_open(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate_key_file(tmp_path / "next.key")
+    with open_registry(url) as registry:
+        saver(registry)("lake", b"water")
+        before = list(registry.keys())
+        with monkeypatch.context() as patch:
+            patch.setattr(keys, "resolve", lambda _: _Encrypts(tmp_path / "next.key"))
+            with pytest.raises(KeyDenied):
+                registry.rotate(Level.PROVIDER, to="file:next.key")
+        wraps = registry.keys()
+        assert wraps == before
+    with open_registry(url) as registry:
+        assert registry.get("lake").payload == b"water"
