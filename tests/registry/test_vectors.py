@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +34,6 @@ from strongroom_registry.keys.provider import KeyProvider
 from strongroom_registry.keys.recovery import RecoveryCode, RecoveryKey, fingerprint_of
 from strongroom_registry.sealer import Sealer
 from strongroom_registry.stores.store import AuditRow, HeadRow, WorkspaceRow
-from strongroom_registry.tree import Trie
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 FILES = sorted(FOLDER.glob("*.json"))
@@ -195,9 +195,9 @@ def run_sealer(vector: Vector, tmp_path: Path) -> Vector:
 
 
 def authority_of(vector: Vector, oldest: int, tmp_path: Path) -> Authority:
-    keyring = keyring_of(vector, tmp_path)
-    ids = bytes.fromhex(vector["store_id"]), bytes.fromhex(vector["workspace_id"])
-    return Authority(*ids, vector["workspace"], keyring, Trie(), oldest)
+    row = WorkspaceRow(bytes.fromhex(vector["workspace_id"]), vector["workspace"], b"", b"")
+    authority = Authority.of(row, keyring_of(vector, tmp_path))
+    return replace(authority, oldest=oldest) if oldest > 1 else authority
 
 
 Read = StateRecord | HeadRecord | VersionRecord | Note | AuditEntry

@@ -967,7 +967,10 @@ def one_record(of: str, name: str, why: str, raw: bytes, expect: Vector | str, *
               "workspace_id": WORKSPACE.hex(), "workspace": NAME, "keys": KEYS[:1], "oldest": 1,
               "record": raw.hex(), "mac": given.pop("mac", made).hex(), "before": before.hex(),
               "expect": expected}  # fmt: skip
-    return vector | given
+    return {field: value for field, value in (vector | given).items() if value is not None}
+
+
+BY_RECORDS = {"keys": None, "records": [record("workspace 2", 2), retired()], "key": "key file"}
 
 
 def states() -> Iterator[Vector]:
@@ -999,6 +1002,10 @@ def states() -> Iterator[Vector]:
               mac=flip(mac(key("workspace 1"), b"strongroom/v1/state", state_bytes()), 0))  # fmt: skip
     yield one("of-an-unknown-epoch", "The workspace has no key of its epoch.", state_bytes(2), keys=KEYS[:1])
     yield one("of-three-bytes", "Too short to say its epoch.", b"\0\0\0", wk="workspace 1", keys=KEYS[:1])
+    yield one("of-an-earlier-epoch", "The workspace has a key of a higher epoch.", state_bytes(), keys=KEYS[:2])
+    yield one("of-an-epoch-with-a-retired-record", "Its key is there, retired.", state_bytes(), **BY_RECORDS)
+    yield one("good-beside-a-retired-record", "The key of the epoch before is there, retired.",
+              state_bytes(2, u(4, 2)), says(2, 2), **BY_RECORDS)  # fmt: skip
 
 
 def heads() -> Iterator[Vector]:
@@ -1028,6 +1035,10 @@ def heads() -> Iterator[Vector]:
     yield one("good-older-epoch", "A rotation has not come to it yet.", head_bytes(), says(None), keys=KEYS[:2])
     yield one("of-a-retired-epoch", "Its epoch is retired, and its MAC fits.", head_bytes(), keys=KEYS[:2], oldest=2)
     yield one("of-an-unknown-epoch", "The workspace has no key of its epoch.", head_bytes(2))
+    yield one("of-an-epoch-with-a-retired-record", "Its key is there, retired, whatever the state says.", head_bytes(),
+              **BY_RECORDS)  # fmt: skip
+    yield one("good-beside-a-retired-record", "The key of the epoch before is there, retired.", head_bytes(2),
+              says(None, 2), **BY_RECORDS)  # fmt: skip
 
 
 def versions_and_notes() -> Iterator[Vector]:
@@ -1047,6 +1058,8 @@ def versions_and_notes() -> Iterator[Vector]:
     yield version("extended", "A byte follows.", version_bytes() + b"\0")
     yield version("of-a-retired-epoch", "Its epoch is retired, and its MAC fits.", version_bytes(), keys=KEYS[:2],
                   oldest=2)  # fmt: skip
+    yield version("of-an-epoch-with-a-retired-record", "Its key is there, retired, whatever the state says.",
+                  version_bytes(), **BY_RECORDS)  # fmt: skip
     one, two = u(4, 1) + text("lake"), u(4, 2) + text("lake") + text("river@3")
     yield note("good", "It refers to nothing and does not expire.", note_bytes(), says())
     yield note("good-references", "Two references, no expiry.", note_bytes(two + u(8, 0)), says(["lake", "river@3"]))
@@ -1096,6 +1109,8 @@ def entries() -> Iterator[Vector]:
     load = entry_bytes(version=4, name="lake", document=document)
     yield one("good-of-a-retired-epoch", "Entries are checked with the key of a retired epoch.", load,
               says("load", "lake", document, 4, "", "", 1), keys=KEYS[:2], oldest=2)  # fmt: skip
+    yield one("good-of-an-epoch-with-a-retired-record", "Entries are checked with the key of a retired record.", load,
+              says("load", "lake", document, 4, "", "", 1), **BY_RECORDS)  # fmt: skip
     yield one("after-another", "The entry before it is another.", load,
               before=fixed("another audit mac", 32),
               mac=mac(key("workspace 1"), b"strongroom/v1/audit", before + load))  # fmt: skip

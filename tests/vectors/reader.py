@@ -436,6 +436,10 @@ class Keyring:
             self._keys[epoch] = self._open(record, provider)
         return self._keys[epoch]
 
+    def is_retired(self, epoch: int) -> bool:
+        """Whether a record says that an epoch is retired."""
+        return any(record.retired_under() for record in self.records if record.epoch == epoch)
+
     def _chosen(self, records: list[KeyRecord]) -> tuple[KeyRecord, Provider]:
         """The record that the provider's key wrapped, those that name the provider first (§5)."""
         problems = []
@@ -812,7 +816,7 @@ def record_fits(
     if not isinstance(record, bytes) or not isinstance(its_mac, bytes):
         return False
     epoch = int.from_bytes(record[:4], "big")
-    if len(record) < 4 or (purpose in ("head", "version") and epoch < oldest):
+    if len(record) < 4 or (purpose in ("head", "version") and (epoch < oldest or keyring.is_retired(epoch))):
         return False
     try:
         key = keyring.key(epoch)
