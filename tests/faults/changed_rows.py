@@ -3,6 +3,9 @@
 What is read then is refused by a named error, or is byte for byte what it was: because the change is not on the way to
 it. Three stores: one of 200 documents, whose documents are loaded one by one; one with documents in every state of
 life, of which ``verify`` has to name every change; and one of 50 documents, whose rows are swapped in pairs.
+
+The rows lie in memory, since millions of changes are made. What reads them is what reads those of SQLite and
+PostgreSQL, of which row 3 and ``tests/registry/test_tampering.py`` change a few with SQL.
 """
 
 from __future__ import annotations

@@ -3,6 +3,13 @@
 The child says through a pipe that a change is done, after the call has returned. Whatever it had said before it died
 has to be there; the change that it was in is there wholly or not at all; everything opens; and the audit is whole. A
 store goes through many kills, so that what one leaves behind meets the next.
+
+The seed fixes the changes; the moments are those of a clock. What dies is a process. The machine lives on, its page
+cache and PostgreSQL's server with it, so nothing here speaks of a power failure; a disk that fails is row 8's.
+
+Rotations are cut into small batches, so that each has many. The child says after each how many rows are left.
+Afterwards the registry is as it was; what is left is what the child last said, less one batch at most; the rotation
+that is resumed does exactly that, and ends.
 """
 
 from __future__ import annotations
