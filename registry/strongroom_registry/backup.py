@@ -7,7 +7,6 @@ backup is worth shows when everything in it is opened, which :func:`verify_backu
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,19 +16,19 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-from strongroom_registry.authority import decoded
+from strongroom_registry.authority import REMEDY, decoded
 from strongroom_registry.backup_file import BackupReader, BackupWriter, Header, NodeRow, Row
 from strongroom_registry.errors import HeadTampered, NameTaken, StoreUnavailable
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import WrappedKey
 from strongroom_registry.keys.epoch import epoch_of
+from strongroom_registry.private_output import new_private_file
 from strongroom_registry.stores import Store
 from strongroom_registry.stores.store import AuditRow, HeadRow, Transaction, UseRow, VersionRow, View, WorkspaceRow
 from strongroom_registry.tree import EMPTY_ROOT, encode_node, nodes
 
 _PORTION = 256
 _ANY_EPOCH = 2**32
-_BUFFER = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +152,10 @@ def _heads(view: View, workspace: bytes) -> Iterator[HeadRow]:
     after = ""
     while heads := view.heads_by_path(workspace, after=after, limit=_PORTION, before_epoch=_ANY_EPOCH):
         yield from heads
+        if len(heads) < _PORTION:
+            return
+        if heads[-1].path <= after:  # text that is no UTF-8 is not read as it is sorted
+            raise HeadTampered("The registry finds its documents in places that no registry writes.", REMEDY)
         after = heads[-1].path
 
 
@@ -213,36 +216,12 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
     taken = NameTaken(f"There is a file {path} already, and a backup replaces none.", "Name another file.")
     if os.path.lexists(path):
         raise taken
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, "wb", buffering=_BUFFER) as file:
+        with new_private_file(path) as file:
             yield file
-            file.flush()
-            os.fsync(descriptor)
-        _move(temporary, path)
     except FileExistsError:
         raise taken from None
     except OSError as exc:
         raise StoreUnavailable(
             f"The backup {path} cannot be written: {exc.strerror}.", "Make room, or name another place."
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _move(temporary: Path, path: Path) -> None:
-    """Move a file to where none is: by a hard link, which fails where there is one, if the file system knows them."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        if os.path.lexists(path):
-            raise FileExistsError from None
-        os.rename(temporary, path)
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from pathlib import Path
 
 from strongroom_registry.errors import InvalidConfiguration
+from strongroom_registry.private_output import make_private_folder, new_private_file
 
 SETTINGS = ("registry", "key", "workspace", "actor", "anchor")
 """What the file may say. Not where data lie: runs and results are looked for there too, and know the environment
@@ -92,15 +92,6 @@ def _parsed(text: bytes, path: Path) -> dict[str, str]:
 
 
 def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    make_private_folder(path.parent)
+    with new_private_file(Path(os.path.realpath(path)), replace=True) as file:
+        file.write(text.encode())

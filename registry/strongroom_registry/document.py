@@ -138,8 +138,8 @@ class Head:
     """What a document is now: its current version, its labels, its state.
 
     ``generation`` grows when a deleted name is used again, so that a stale compare-and-set cannot win.
-    ``schema``, ``created_at``, ``references`` and ``expires_at`` are those of the current version. ``quarantine`` is the reason why
-    the row cannot be trusted, where it cannot.
+    ``schema``, ``created_at``, ``references`` and ``expires_at`` are those of the current version. ``quarantine`` is
+    the reason why the row cannot be trusted, where it cannot.
     """
 
     name: str

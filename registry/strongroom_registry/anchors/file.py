@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from uuid import UUID
 
 from strongroom_registry.anchor import belongs_to
 from strongroom_registry.errors import AnchorUnavailable
+from strongroom_registry.private_output import new_private_file
 
 SIZE_MAX = 4 * 1024 * 1024
 """The largest file of anchors that is read, in bytes: some ten thousand workspaces."""
@@ -101,19 +101,11 @@ class AnchorFile:
         return _Read(_identity(status), tuple(filter(None, content.decode(_ENCODING).split("\n"))))
 
     def _replace(self, lines: list[str]) -> None:
-        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
         try:
             mode = stat.S_IMODE(self.path.stat().st_mode) if self.path.exists() else 0o600
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            with open(descriptor, "wb") as file:
-                os.fchmod(descriptor, mode)
+            with new_private_file(self.path, replace=True, mode=mode) as file:
                 file.write("".join(f"{line}\n" for line in lines).encode(_ENCODING))
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, self.path)
-            _sync_folder(self.path.parent)
         except OSError as exc:
-            temporary.unlink(missing_ok=True)
             raise self._unavailable("written", exc.strerror) from None
 
     @contextmanager
@@ -155,11 +147,3 @@ class AnchorFile:
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

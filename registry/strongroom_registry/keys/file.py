@@ -13,6 +13,7 @@ from strongroom_registry.errors import InvalidKeyUri, KeyUnavailable
 from strongroom_registry.keys.local import LocalKey, RawKeyProvider
 from strongroom_registry.keys.material import TEXT_LENGTH, key_from_text, new_key_text
 from strongroom_registry.keys.private_file import read_private
+from strongroom_registry.private_output import make_private_folder, new_private_file, sync_folder
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of a name that is no UTF-8, and no store can keep
 
@@ -55,7 +56,7 @@ class FileKey(RawKeyProvider):
             with suppress(FileExistsError):
                 os.link(self.path, former, follow_symlinks=False)
             os.replace(self.path.with_name(f"{self.path.name}.new"), self.path)
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as error:
             raise KeyUnavailable(
                 f"The new key cannot be put at {self.path}: {error.strerror}.",
@@ -91,8 +92,9 @@ def generate_key_file(path: Path) -> FileKey:
     """
     key = FileKey(path)
     try:
-        _make_folder(key.path.parent)
-        _write_new(key.path, new_key_text().encode() + b"\n")
+        make_private_folder(key.path.parent)
+        with new_private_file(key.path) as file:
+            file.write(new_key_text().encode() + b"\n")
     except FileExistsError:
         raise KeyUnavailable(
             f"{key.path} exists, and a key is never overwritten.", "Use it with --key, or name another place."
@@ -102,30 +104,3 @@ def generate_key_file(path: Path) -> FileKey:
             f"No key can be written to {key.path}: {error.strerror}.", "Name another place in STRONGROOM_KEY."
         ) from None
     return key
-
-
-def _make_folder(folder: Path) -> None:
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    for parent in reversed(missing):
-        parent.mkdir(mode=0o700, exist_ok=True)
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-    except OSError:
-        path.unlink()
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -17,6 +17,7 @@ from weakref import WeakSet
 
 from strongroom_registry.errors import StoreForeign, StoreProblem, StoreUnavailable
 from strongroom_registry.keyring import WrappedKey
+from strongroom_registry.private_output import make_private_folder
 from strongroom_registry.stores import sqlite_format
 from strongroom_registry.stores.store import (
     AuditRow,
@@ -335,7 +336,7 @@ class SqliteStore:
 
     def _create_file(self) -> None:
         try:
-            _make_folder(self.path.parent)
+            make_private_folder(self.path.parent)
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         except FileExistsError:
             return  # somebody else is making the same one
@@ -400,11 +401,6 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[_Sqlite
 def _lenient_text(data: bytes) -> str:
     """A name that somebody made unreadable is one that no record bears out, not one that nothing can be read for."""
     return data.decode(errors="replace")
-
-
-def _make_folder(folder: Path) -> None:
-    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
-        missing.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
