@@ -28,10 +28,11 @@ def apply(
     files: tuple[str, ...], diff: bool, dry_run: bool, prune: tuple[str, ...], allow_plain_secrets: bool,
     message: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Have the registry be as files say: create and change blocks, and leave what is the same.
+    """Have the registry be as files under version control say.
 
-    A file describes blocks by name, type, labels and fields. Secrets stand in it as references ({$source: "env:NAME"}),
-    other blocks as {$block: NAME}. Everything is checked before anything is written.
+    Blocks are created and changed, and what is the same is left alone. A file describes blocks by name, type, labels
+    and fields. Secrets stand in it as references ({$source: "env:NAME"}), other blocks as {$block: NAME}. Everything is
+    checked before anything is written.
     """
     from strongroom.interchange.desired import planned_changes, pruned, read_desired
 

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     examples="""
         strongroom export --to passphrase -o all.export
         strongroom export 'team-*' --to file:/media/stick/team.key -o team.export
-        strongroom export --type connection --label stable --to passphrase -o stable.export --dry-run
-        strongroom export api-token --plain --yes-i-want-secrets-in-clear -o api-token.jsonl
+        strongroom export --type connection --label stable --dry-run
+        strongroom export api-token --plain --yes-i-want-secrets-in-clear -o t.jsonl
 
-        strongroom import strongroom team.export --key file:/media/stick/team.key    # reads one back
+        # reads one back
+        strongroom import strongroom team.export --key file:/media/stick/team.key
     """,
 )
 @click.argument("globs", nargs=-1, metavar="[NAME|GLOB]...", shell_complete=block_names)
@@ -48,7 +49,7 @@ def export(
     globs: tuple[str, ...], recipients: tuple[str, ...], output: str | None, plain: bool, in_clear: bool,
     force: bool, dry_run: bool, as_json: bool, type_slug: str | None, label: str | None, history: bool,
 ) -> None:  # fmt: skip
-    """Write blocks to a new file, sealed to a passphrase or a key.
+    """Write blocks to a new file, sealed to a key or more.
 
     Takes all blocks, or those that are named, and what they refer to. Any one of the keys that it is sealed to opens
     it; the passphrase is $STRONGROOM_FILE_PASSPHRASE, or asked for.

@@ -67,24 +67,24 @@ def _of_package(kind: str) -> click.Command | None:
     "import",
     cls=_Kinds,
     examples="""
-        strongroom import airflow --dry-run            # AIRFLOW_CONN_… and AIRFLOW_VAR_…
+        strongroom import airflow --dry-run        # AIRFLOW_CONN_…, AIRFLOW_VAR_…
         strongroom import prefect blocks.json
         strongroom import dotenv .env --prefix app-
-        strongroom import strongroom team.export       # what 'strongroom export' wrote
+        strongroom import strongroom team.export   # what 'strongroom export' wrote
     """,
 )
 def import_() -> None:
-    """Take over connections, blocks and secrets that other systems keep.
+    """Take over what Airflow, Prefect and others keep.
 
-    A second run writes nothing where all is the same. What is there already and differs is a conflict, and stays as
-    it is unless --overwrite is given. No value is ever shown.
+    Connections, variables, secrets and blocks become blocks. A second run writes nothing where all is the same. What
+    is there already and differs is a conflict, and stays as it is unless --overwrite is given. No value is ever shown.
     """
 
 
 @command(
     "airflow",
     examples="""
-        strongroom import airflow                            # from AIRFLOW_CONN_… and AIRFLOW_VAR_…
+        strongroom import airflow           # from AIRFLOW_CONN_… and AIRFLOW_VAR_…
         strongroom import airflow connections.json --dry-run
         strongroom import airflow connections.yaml --variables variables.json
     """,
@@ -117,8 +117,8 @@ def airflow(files: tuple[str, ...], variables: tuple[str, ...], as_connections: 
     "prefect",
     examples="""
         strongroom import prefect blocks.json --dry-run
-        curl -s "$PREFECT_API_URL/block_documents/filter" --json '{"include_secrets": true}' \\
-            | strongroom import prefect -
+        curl -s "$PREFECT_API_URL/block_documents/filter" \\
+            --json '{"include_secrets": true}' | strongroom import prefect -
     """,
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -138,7 +138,7 @@ def prefect(files: tuple[str, ...], **options: Any) -> None:
     "dotenv",
     examples="""
         strongroom import dotenv .env --prefix app- --dry-run
-        strongroom import dotenv .env --as app-settings     # one secret with all of them
+        strongroom import dotenv .env --as app-settings    # one secret with all
     """,
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -159,7 +159,7 @@ def dotenv(files: tuple[str, ...], together: str | None, **options: Any) -> None
     "strongroom",
     examples="""
         strongroom import strongroom team.export --dry-run
-        strongroom import strongroom team.export --key file:/media/stick/team.key --prefix team-
+        strongroom import strongroom team.export --key file:team.key --prefix team-
     """,
 )
 @click.argument("file", metavar="FILE")

@@ -32,7 +32,7 @@ LEVELS = ("provider", "workspace", "data")
     """,
 )
 def keys() -> None:
-    """See who can open the registry, and give it new keys while it is used.
+    """See who can open the registry, and give it new keys.
 
     Documents are sealed with keys of their own, these are wrapped by the workspace's key, and that is wrapped by one
     provider or several: a file, a passphrase, a cloud's KMS.

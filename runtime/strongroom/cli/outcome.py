@@ -66,9 +66,12 @@ def sentence(error: BaseException) -> str:
 
 
 def tell(error: BaseException, *, debug: bool) -> None:
-    """Tell an error on standard error."""
+    """Tell an error on standard error; a command group that was called alone shows its help there."""
     from strongroom.cli.output import colour, printable
 
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx:
         click.echo(f"Try '{error.ctx.command_path} --help' for help.", err=True)
     if debug:

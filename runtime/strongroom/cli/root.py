@@ -30,7 +30,7 @@ ENTRIES = {
     "typegen": Entry("strongroom.cli.typegen", "typegen", BLOCKS, "Tell mypy and pyright which blocks there are."),
     "apply": Entry("strongroom.cli.apply", "apply", BLOCKS, "Have the registry be as files under version control say."),
     "import": Entry("strongroom.cli.import_", "import_", BLOCKS, "Take over what Airflow, Prefect and others keep."),
-    "export": Entry("strongroom.cli.export", "export", BLOCKS, "Write blocks to a file, sealed to somebody."),
+    "export": Entry("strongroom.cli.export", "export", BLOCKS, "Write blocks to a new file, sealed to a key or more."),
     "run": Entry("strongroom.cli.run", "run", FLOWS, "Run a flow."),
     "runs": Entry("strongroom.cli.runs", "runs", FLOWS, "See what flows did, follow them, resume them."),
     "keys": Entry("strongroom.cli.keys", "keys", REGISTRY, "See who can open the registry, and give it new keys."),

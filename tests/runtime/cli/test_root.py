@@ -44,7 +44,8 @@ def test_the_help_names_every_command(strongroom):
 
 
 def test_no_command_without_arguments_shows_the_help_as_a_usage_error(strongroom):
-    assert "Start here:" in (result := strongroom(code=2)).stdout + result.stderr
+    shown = strongroom(code=2)
+    assert (shown.stdout, shown.stderr) == ("", strongroom("--help").stdout)
 
 
 @pytest.mark.parametrize(("path", "command"), PAGES, ids=IDS)
