@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from strongroom_registry.access import Access
 from strongroom_registry.audit import DONE, AuditEntry, Subject
-from strongroom_registry.authority import Authority
+from strongroom_registry.authority import REMEDY, Authority
 from strongroom_registry.changes import Change
 from strongroom_registry.envelope import Sealed, open_sealed, rewrap
-from strongroom_registry.errors import IntegrityError, StoreUnavailable
+from strongroom_registry.errors import HeadTampered, IntegrityError, StoreUnavailable
 from strongroom_registry.heads import HEAD_PURPOSE, VERSION_PURPOSE, HeadRecord, VersionRecord, record_epoch
 from strongroom_registry.key_care import WrapReport, keepers, renew
 from strongroom_registry.keyring import WorkspaceKey
@@ -222,7 +222,10 @@ class _Rotation:
             yield
             if len(rows) < BATCH:
                 return
-            after = (rows[-1][0].path, rows[-1][1].number)
+            former, after = after, (rows[-1][0].path, rows[-1][1].number)
+            if after <= former:
+                self._misplaced(rows[-1][0])
+                return
 
     def _heads(self) -> Iterator[None]:
         after = ""
@@ -236,7 +239,14 @@ class _Rotation:
             yield
             if len(rows) < BATCH:
                 return
-            after = rows[-1].path
+            former, after = after, rows[-1].path
+            if after <= former:
+                self._misplaced(rows[-1])
+                return
+
+    def _misplaced(self, row: HeadRow) -> None:
+        """What stands behind this row is not found: text that is no UTF-8 is not read as it is sorted."""
+        self._done.bad(row.name, None, HeadTampered(f"{row.name} stands in a place that no registry writes.", REMEDY))
 
     def _rotate_versions(self, change: Change, rows: Sequence[tuple[HeadRow, VersionOutline]]) -> None:
         heads = {row.document: row for row, _ in rows}

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from strongroom_registry import keys, open_registry
+from strongroom_registry import backup, keys, open_registry, rotation
 from strongroom_registry.errors import HeadTampered, KeyDenied, KeyInUse, RollbackDetected
 from strongroom_registry.heads import STATE_PURPOSE
 from strongroom_registry.keyring import Keyring
@@ -172,3 +172,28 @@ def test_the_former_wrap_stays_where_the_next_one_does_not_open(
         assert wraps == before
     with open_registry(url) as registry:
         assert registry.get("lake").payload == b"water"
+
+
+@pytest.mark.parametrize("spoilt", ["''", "CAST(x'ff' AS TEXT)", "CAST(x'ff' || document AS TEXT)"])
+def test_a_place_that_no_registry_writes_hides_no_document_from_a_rotation_or_a_backup(
+    url: str, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoilt: str
+) -> None:
+    monkeypatch.setattr(rotation, "BATCH", 1)
+    with open_registry(url) as registry:
+        save = saver(registry)
+        save("lake", b"water")
+        save("lake", b"more water", overwrite=True)
+        save("sea", b"salt")
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"UPDATE heads SET path = {spoilt} WHERE name = 'lake'")
+            connection.commit()
+        try:
+            found = backup.back_up(registry._access.store, tmp_path / "backup")
+        except HeadTampered:
+            pass
+        else:
+            assert found.workspaces[0].documents == 2
+        report = registry.rotate(Level.WORKSPACE)
+        assert report.problems or report.retired
+        assert registry.get("lake").payload == b"more water"
+        assert registry.get("lake@1").payload == b"water"

@@ -69,7 +69,7 @@ class PostgresTransaction:
         return map(HeadRow._make, self._portions("heads", lambda after: (workspace, after), "", _next_name))
 
     def heads_by_path(self, workspace: bytes, *, after: str, limit: int, before_epoch: int) -> Sequence[HeadRow]:
-        rows = self._all("heads_by_path", (workspace, after, _epoch(before_epoch), limit))
+        rows = self._all("heads_by_path", (workspace, after, after, after, _epoch(before_epoch), limit))
         return [HeadRow._make(row) for row in rows]
 
     def versions_before(

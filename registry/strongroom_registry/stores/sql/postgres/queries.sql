@@ -46,7 +46,8 @@ ORDER BY name LIMIT %s;
 
 -- name: heads_by_path
 SELECT name, document, record, mac, path FROM strongroom.heads
-WHERE workspace = %s AND path > %s AND substring(record FROM 1 FOR 4) < %s ORDER BY path LIMIT %s;
+WHERE workspace = %s AND path >= %s AND (path > %s OR %s = '') AND substring(record FROM 1 FOR 4) < %s
+ORDER BY path LIMIT %s;
 
 -- name: versions_before
 SELECT h.name, h.document, h.record, h.mac, h.path,

@@ -40,7 +40,7 @@ SELECT name, document, record, mac, path FROM heads WHERE workspace = ?1 ORDER B
 
 -- name: heads_by_path
 SELECT name, document, record, mac, path FROM heads
-WHERE workspace = ?1 AND path > ?2 AND substr(record, 1, 4) < ?3 ORDER BY path LIMIT ?4;
+WHERE workspace = ?1 AND path >= ?2 AND (path > ?2 OR ?2 = '') AND substr(record, 1, 4) < ?3 ORDER BY path LIMIT ?4;
 
 -- name: versions_before
 SELECT h.name, h.document, h.record, h.mac, h.path,
