@@ -21,6 +21,7 @@ from strongroom_blocks.frames import without_frames
 from strongroom_registry.document import DocumentState, Head, Reference, VersionState
 from strongroom_registry.errors import RegistryRefusal, StaleExpectation, UnknownDocument
 
+from strongroom.errors import UnreadableFile
 from strongroom.interchange.names import valid_name
 from strongroom.interchange.plan import WRITING, Action, Impossible, Step, canonical
 from strongroom.interchange.record import Record, references_in, with_references
@@ -70,8 +71,13 @@ def planned(
     :param prefix: what to put before every name, those in references too.
     :param overwrite: save a new version where a document differs; it is a conflict otherwise.
     :param message: what new versions say in the history, instead of what they said where they come from.
+    :raises UnreadableFile: the blocks refer to each other in a chain of hundreds.
     """
-    return _Arrival(registry, list(records), prefix, overwrite, message).steps()
+    try:
+        return _Arrival(registry, list(records), prefix, overwrite, message).steps()
+    except RecursionError:
+        pass
+    raise UnreadableFile("The blocks of the export refer to each other in too long a chain.", "Export fewer at a time.")
 
 
 @dataclass(slots=True)

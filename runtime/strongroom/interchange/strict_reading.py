@@ -168,11 +168,13 @@ def _loader() -> type[yaml.SafeLoader]:
 
 def _constructed(text: str, where: str) -> Iterator[Any]:
     loader = _loader()(text)
+    left = NODES_MAX
     try:
         while loader.check_node():
             node = loader.get_node()
             assert node is not None  # noqa: S101  there is one, as it was asked for
-            if _size(node, {}) > NODES_MAX:
+            left -= _size(node, {})
+            if left < 0:
                 raise UnreadableFile(
                     f"The aliases in {where} multiply to more than {NODES_MAX:,} values.", "Write it out."
                 )

@@ -5,6 +5,7 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -376,3 +377,22 @@ def test_values_that_do_not_fit_their_type_are_skipped(make_registry: MakeRegist
     (step,) = taken_in(other, lines.read([data]))
     assert (step.action, step.reason) == ("skip", "its values do not fit Crm")
     assert not other.exists("crm")
+
+
+def test_a_chain_of_references_without_end_is_refused(make_registry: MakeRegistry) -> None:
+    nothing = {"labels": (), "actor": "", "message": "", "expires_at": None, "public": b""}
+    records = [
+        Record(
+            name=f"d{number}",
+            type="t",
+            schema="1:0",
+            version=1,
+            main=True,
+            created_at=datetime.now(UTC),
+            payload=b'{"$exact":{"next":{"$block":"d%d@1"}}}' % (number + 1),
+            **nothing,  # type: ignore[arg-type]
+        )
+        for number in range(1500)
+    ]
+    with pytest.raises(UnreadableFile, match="too long a chain"):
+        planned(make_registry(), records)

@@ -90,6 +90,13 @@ def test_yaml_that_means_harm_is_refused(text: str, told: str) -> None:
         read_yaml(text, "evil.yaml")
 
 
+def test_aliases_multiply_over_all_documents_of_a_file() -> None:
+    document = f"a: &a [{'x,' * 99}]\nb: &b [{'*a,' * 99}]\nc: [{'*b,' * 9}]\n"
+    assert len(read_yaml(document, "fine.yaml")) == 1
+    with pytest.raises(UnreadableFile, match="multiply"):
+        read_yaml("---\n".join([document] * 3), "evil.yaml")
+
+
 def test_aliases_that_do_no_harm_are_followed() -> None:
     text = "base: &base {region: eu}\none: {<<: *base, bucket: b}\ntwo: *base\n"
     (value,) = read_yaml(text, "x")
