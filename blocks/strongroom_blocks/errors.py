@@ -34,6 +34,7 @@ UnknownDocument (of the registry)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from strongroom_registry.errors import StrongroomError, TypeMismatch, UnknownDocument
 
@@ -151,6 +152,10 @@ class CheckUnreachable(CheckFailed):
 
 class SourceProblem(CheckFailed):
     """A source of secrets has no answer to a reference. Its message names the reference, never a value."""
+
+    def of(self, address: str) -> Self:
+        """The same problem, as the answer to one reference: ``address`` is the whole of it, scheme and all."""
+        return type(self)(f'The secret "{address}" is {self.word}: {self.problem}', self.remedy)
 
 
 class SecretAbsent(SourceProblem, CheckAbsent):

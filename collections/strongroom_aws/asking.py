@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from strongroom.sources import SecretAbsent, SecretDenied, SourceMisconfigured, SourceProblem, SourceUnreachable
+from strongroom.sources import SecretAbsent, SecretDenied, SourceProblem, SourceUnreachable
 
 from strongroom_aws.checks import client_for
 from strongroom_aws.credentials import AwsCredentials
@@ -60,13 +60,3 @@ def problem(verdict: Verdict) -> SourceProblem:
     """The verdict as an answer to a reference."""
     kind = SecretAbsent if verdict.code in _ABSENT else _KINDS[verdict.word]
     return kind(verdict.problem, verdict.remedy)
-
-
-def checked(credentials: object, scheme: str) -> AwsCredentials | None:
-    """:raises SourceMisconfigured: the block that a setting names is none of AWS credentials."""
-    if credentials is None or isinstance(credentials, AwsCredentials):
-        return credentials
-    raise SourceMisconfigured(
-        f'The source "{scheme}" takes AwsCredentials, and a setting names {type(credentials).__name__} for it.',
-        "Name another block in it.",
-    )

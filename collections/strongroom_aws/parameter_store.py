@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, SourceProblem, field_of
+from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, SourceProblem, accepted, field_of
 
-from strongroom_aws.asking import Asking, checked, problem
+from strongroom_aws.asking import Asking, problem
 from strongroom_aws.credentials import AwsCredentials
 from strongroom_aws.parameter_name import ParameterName
 from strongroom_aws.verdicts import Verdict, Word
@@ -27,7 +27,7 @@ class AwsParameterStore:
     """
 
     def __init__(self, credentials: AwsCredentials | None = None) -> None:
-        self._credentials = checked(credentials, "aws-ssm")
+        self._credentials = accepted(credentials, AwsCredentials, "aws-ssm")
 
     def check(self, reference: str) -> None:
         """:raises InvalidSecretReference: it is no ``/PATH[:VERSION-OR-LABEL][#FIELD]``."""

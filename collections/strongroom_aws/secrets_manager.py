@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, SourceProblem, field_of
+from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, SourceProblem, accepted, field_of
 
-from strongroom_aws.asking import Asking, checked, problem
+from strongroom_aws.asking import Asking, problem
 from strongroom_aws.credentials import AwsCredentials
 from strongroom_aws.secret_id import CURRENT, SecretId
 from strongroom_aws.verdicts import Verdict, Word, verdict_of
@@ -29,7 +29,7 @@ class AwsSecretsManager:
     """
 
     def __init__(self, credentials: AwsCredentials | None = None) -> None:
-        self._credentials = checked(credentials, "aws-sm")
+        self._credentials = accepted(credentials, AwsCredentials, "aws-sm")
 
     def check(self, reference: str) -> None:
         """:raises InvalidSecretReference: it is no ``NAME[@VERSION][#FIELD]``."""

@@ -12,9 +12,9 @@ from strongroom.sources import (
     Answer,
     SecretAbsent,
     SecretDenied,
-    SourceMisconfigured,
     SourceProblem,
     SourceUnreachable,
+    accepted,
     field_of,
 )
 
@@ -37,12 +37,7 @@ class SecretManagerSource:
     """
 
     def __init__(self, credentials: Block | None = None) -> None:
-        if credentials is not None and not isinstance(credentials, GcpCredentials):
-            raise SourceMisconfigured(
-                f"A login to Google is a block of the type gcp-credentials, not {type(credentials).__block__.slug}.",
-                "Name another block in STRONGROOM_SOURCE_GCP_SM.",
-            )
-        self._credentials = credentials
+        self._credentials = accepted(credentials, GcpCredentials, "gcp-sm")
 
     def check(self, reference: str) -> None:
         """:raises InvalidSecretReference: it is no ``PROJECT/NAME[@VERSION][#JSON-FIELD]``."""
@@ -101,7 +96,7 @@ def _problem(exc: GcpError) -> SourceProblem:
 
 def _answer(text: str, reference: SecretVersion, found: bytes | SourceProblem) -> Answer:
     if isinstance(found, SourceProblem):
-        return type(found)(f'The secret "gcp-sm:{text}" is {found.word}: {found.problem}', found.remedy)
+        return found.of(f"gcp-sm:{text}")
     return field_of(_text(found), reference.field, f'the secret "gcp-sm:{text}"')
 
 

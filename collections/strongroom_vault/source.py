@@ -10,9 +10,9 @@ from strongroom.sources import (
     Answer,
     SecretAbsent,
     SecretDenied,
-    SourceMisconfigured,
     SourceProblem,
     SourceUnreachable,
+    accepted,
     member_of,
 )
 
@@ -31,12 +31,7 @@ class VaultSource:
     """
 
     def __init__(self, credentials: Block | None = None) -> None:
-        if credentials is not None and not isinstance(credentials, VaultCredentials):
-            raise SourceMisconfigured(
-                f"A login to Vault is a block of the type vault-credentials, not {type(credentials).__block__.slug}.",
-                "Name another block in STRONGROOM_SOURCE_VAULT.",
-            )
-        self._credentials = credentials
+        self._credentials = accepted(credentials, VaultCredentials, "vault")
 
     def check(self, reference: str) -> None:
         """:raises InvalidSecretReference: it is no ``MOUNT/PATH[@VERSION][#FIELD]``."""
@@ -82,7 +77,7 @@ def _read(session: VaultSession, path: str, version: int | None) -> kv.Secret | 
 
 def _answer(text: str, reference: VaultReference, found: kv.Secret | SourceProblem) -> Answer:
     if isinstance(found, SourceProblem):
-        return type(found)(f'The secret "vault:{text}" is {found.word}: {found.problem}', found.remedy)
+        return found.of(f"vault:{text}")
     if reference.field is None:
         return json.dumps(found, ensure_ascii=False)
     return member_of(found, reference.field, f'the secret "vault:{text}"')

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from strongroom_blocks.errors import SourceMisconfigured
+
+B = TypeVar("B")
 
 TTL = "STRONGROOM_SOURCES_TTL"
 TIMEOUT = "STRONGROOM_SOURCES_TIMEOUT"
@@ -41,6 +44,19 @@ def credentials_of(scheme: str) -> str | None:
 def variable_of(scheme: str) -> str:
     """The variable that names the credentials of a source: ``STRONGROOM_SOURCE_AWS_SM`` for ``aws-sm``."""
     return CREDENTIALS + scheme.upper().replace("-", "_")
+
+
+def accepted(credentials: object, kind: type[B], scheme: str) -> B | None:
+    """The block that a source was handed as its credentials, or None where there is none.
+
+    :raises SourceMisconfigured: it is of another type than the source takes.
+    """
+    if credentials is None or isinstance(credentials, kind):
+        return credentials
+    raise SourceMisconfigured(
+        f'The source "{scheme}" takes {kind.__name__}, not {type(credentials).__name__}.',
+        f"Name another block in {variable_of(scheme)}.",
+    )
 
 
 def _seconds(variable: str, default: float, *, least: float) -> float:

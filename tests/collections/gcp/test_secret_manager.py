@@ -114,7 +114,7 @@ def test_a_named_block_logs_in(secret_manager: FakeSecretManager, monkeypatch: p
     GcpCredentials(secret_manager_endpoint=secret_manager.address).save("google")
     monkeypatch.setenv("STRONGROOM_SOURCE_GCP_SM", "google")
     assert registered.source_for("gcp-sm").fetch(["acme/crm"], timeout=5) == {"acme/crm": "value"}
-    with pytest.raises(SourceMisconfigured, match=r"not vault-credentials.*STRONGROOM_SOURCE_GCP_SM"):
+    with pytest.raises(SourceMisconfigured, match=r"GcpCredentials, not VaultCredentials.*STRONGROOM_SOURCE_GCP_SM"):
         SecretManagerSource(VaultCredentials(url="https://vault", auth=TokenAuth(token="some-token")))
 
 

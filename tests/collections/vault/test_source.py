@@ -139,7 +139,7 @@ def test_a_named_block_logs_in(vault: FakeVault, monkeypatch: pytest.MonkeyPatch
     VaultCredentials(url=vault.address, auth=auth).save("our-vault")
     monkeypatch.setenv("STRONGROOM_SOURCE_VAULT", "our-vault")
     assert registered.source_for("vault").fetch(["secret/crm#token"], timeout=5) == {"secret/crm#token": "t"}
-    with pytest.raises(SourceMisconfigured, match=r"not aws-credentials.*STRONGROOM_SOURCE_VAULT"):
+    with pytest.raises(SourceMisconfigured, match=r"VaultCredentials, not AwsCredentials.*STRONGROOM_SOURCE_VAULT"):
         VaultSource(credentials=AwsCredentials())
 
 
