@@ -25,7 +25,7 @@ from strongroom_registry.keys.epoch import epoch_of
 from strongroom_registry.private_output import new_private_file
 from strongroom_registry.stores import Store
 from strongroom_registry.stores.store import AuditRow, HeadRow, Transaction, UseRow, VersionRow, View, WorkspaceRow
-from strongroom_registry.tree import EMPTY_ROOT, encode_node, nodes
+from strongroom_registry.tree import EMPTY_ROOT, encode_node, nodes, path_of
 
 _PORTION = 256
 _ANY_EPOCH = 2**32
@@ -115,7 +115,7 @@ def fill(transaction: Transaction, rows: Iterator[Row]) -> None:
                 transaction.put_nodes(workspace, {row.path: row.node})
             case HeadRow():
                 document = row.document
-                transaction.put_heads(workspace, [row])
+                transaction.put_heads(workspace, [row._replace(path=path_of(row.name))])  # whatever a file says of it
             case VersionRow():
                 transaction.put_version(document, row)
             case UseRow():

@@ -577,6 +577,13 @@ class TestDamage:
             restore_backup(file, target)
         assert not file_of(target).exists()
 
+    def test_a_place_in_the_trie_that_is_not_that_of_the_name_is_put_right(
+        self, small: bytes, file: Path, path: Path, target: str
+    ) -> None:
+        self.rewritten(file, lambda row: iter((row._replace(path="0f") if isinstance(row, HeadRow) else row,)))
+        restore_backup(file, target)
+        assert dump(file_of(target)) == dump(path)
+
     def test_rows_that_are_there_twice_are_refused(self, small: bytes, file: Path) -> None:
         def twice(row: Row) -> Iterator[Row]:
             yield row
