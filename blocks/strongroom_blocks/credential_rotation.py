@@ -73,7 +73,8 @@ def rotate_credential(
     :param lifetime: how long the new value is good, as ``strongroom block due`` tells of it.
     :param at: called before each step.
     :raises StaleExpectation: somebody saved another version meanwhile; the pending one stays pending.
-    :raises RotationNotPossible: what would get a new value is kept elsewhere, and the block only points at it.
+    :raises RotationNotPossible: what would get a new value is kept elsewhere, and the block only points at it; or a
+        version is pending that is older than the current one.
     :raises Exception: what a step raised. The current version stays the current one; calling again goes on.
     """
     registry = documents.the_registry()
@@ -86,6 +87,11 @@ def rotate_credential(
         created = rotation.create(current)
         _refuse_what_is_kept_elsewhere(name, current, created)
         number = created.save(name, message=message, expect=head.current, expires_at=expires_at, pending=True).number
+    elif number < head.current:
+        raise RotationNotPossible(
+            f'Version {number} of "{name}" is pending, and version {head.current} was saved after it.',
+            f"See which of them works and make it the current one; then: strongroom block unlabel {name} {PENDING}",
+        )
     pending: B = documents.load(Block, f"{name}@{number}")  # type: ignore[assignment]
     at(Step.SET)
     rotation.set(current, pending)
