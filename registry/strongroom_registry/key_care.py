@@ -156,6 +156,8 @@ def renew(access: Access, to: str | None = None) -> WrapReport:
     if to is not None:
         provider, made = _ready(to)
     else:
+        if isinstance(former, keys.RenewsKey):
+            former.read_again()  # another process may have renewed it: what lies there now is what is to be kept
         _check_alone(access, former)
         provider, made = _renewed(former), None
     with access.viewing() as (authority, _, state):

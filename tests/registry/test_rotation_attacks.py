@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -197,3 +200,44 @@ def test_a_place_that_no_registry_writes_hides_no_document_from_a_rotation_or_a_
         assert report.problems or report.retired
         assert registry.get("lake").payload == b"more water"
         assert registry.get("lake@1").payload == b"water"
+
+
+def test_a_process_that_read_the_key_long_ago_loses_none_that_came_since(url: str, tmp_path: Path) -> None:
+    place = tmp_path / "a.key"
+    with open_registry(url, key=f"file:{place}") as early, open_registry(url, key=f"file:{place}") as other:
+        saver(early)("lake", b"water")
+        first = place.read_bytes()
+        other.rotate(Level.PROVIDER)
+        second = place.read_bytes()
+        early.rotate(Level.PROVIDER)
+        third = place.read_bytes()
+    with open_registry(url, key=f"file:{place}") as registry:
+        assert registry.get("lake").payload == b"water"
+    kept = {file.read_bytes() for file in tmp_path.glob("a.key.former-*")}
+    assert kept == {first, second}
+    assert third not in kept
+
+
+def test_a_child_does_not_wait_for_a_thread_of_its_parent_that_unwraps(url: str) -> None:
+    with open_registry(url) as registry:
+        saver(registry)("lake", b"water")
+        keyring = registry._access.authority.keyring
+        held, over = threading.Event(), threading.Event()
+
+        def unwrap() -> None:
+            with keyring._lock:
+                held.set()
+                over.wait()
+
+        thread = threading.Thread(target=unwrap)
+        thread.start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # ends a child that waits
+            registry.rotate(Level.WORKSPACE)
+            os._exit(0)
+        over.set()
+        thread.join()
+        assert os.waitpid(child, 0)[1] == 0
+        assert registry.get("lake").payload == b"water"
