@@ -39,6 +39,9 @@ class NeededKey:
     provider: str
     fingerprint: str
 
+    def __str__(self) -> str:
+        return f"{self.fingerprint} (at {self.provider})"
+
 
 @dataclass(frozen=True, slots=True)
 class BackedUpWorkspace:
@@ -51,6 +54,12 @@ class BackedUpWorkspace:
     documents: int = 0
     versions: int = 0
     audit_entries: int = 0
+
+    @property
+    def current_keys(self) -> list[NeededKey]:
+        """Those of the newest epoch, any of which opens the workspace."""
+        newest = max((key.epoch for key in self.keys), default=0)
+        return [key for key in self.keys if key.epoch == newest]
 
 
 @dataclass(frozen=True, slots=True)

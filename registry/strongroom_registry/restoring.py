@@ -218,9 +218,7 @@ class _Unpacked:
                 continue
             assert self._store is not None  # noqa: S101
             return Registry(self._store, Authority.of(row, keyring), actor="")
-        newest = max((key.epoch for key in workspace.keys), default=0)
-        keys_ = [f"{key.fingerprint} (at {key.provider})" for key in workspace.keys if key.epoch == newest]
-        needed = " or ".join(keys_) or "one that is gone"
+        needed = " or ".join(map(str, workspace.current_keys)) or "one that is gone"
         raise WrongKey(
             f"No key at hand opens the workspace {row.name!r} of the backup. It needs {needed}. {why}",
             "Name the key with --key, or in STRONGROOM_KEY.",

@@ -9,7 +9,7 @@ import click
 from strongroom.cli.completion import block_names
 from strongroom.cli.kept_anchor import anchor_problem
 from strongroom.cli.outcome import Exit
-from strongroom.cli.output import Column, listing, moment, print_json, printable
+from strongroom.cli.output import Column, counted, listing, moment, print_json, printable
 from strongroom.cli.session import opened_registry
 from strongroom.cli.teaching import group, json_option
 
@@ -76,7 +76,7 @@ def verify(as_json: bool) -> None:
         problem = str(report.problem) if report.problem else None
         print_json({"ok": report.ok, "entries": report.entries, "first_bad": report.first_bad, "problem": problem})
     elif report.ok:
-        click.echo(f"The audit is whole: {report.entries:,} {'entry' if report.entries == 1 else 'entries'}.")
+        click.echo(f"The audit is whole: {counted(report.entries, 'entry', 'entries')}.")
     else:
         click.echo(f"The audit is broken at entry {report.first_bad}: {printable(str(report.problem))}", err=True)
     if not report.ok:

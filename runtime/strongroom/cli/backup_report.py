@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from strongroom.cli.output import Column, listing, printable
+from strongroom.cli.output import Column, counted, listing, printable
 
 if TYPE_CHECKING:
     from strongroom_registry.backup import BackedUpWorkspace, BackupSummary
@@ -15,17 +15,13 @@ if TYPE_CHECKING:
 
 def needed(workspace: BackedUpWorkspace) -> str:
     """The keys that open a workspace, in words."""
-    newest = max((key.epoch for key in workspace.keys), default=0)
-    keys = [f"the key {key.fingerprint} (at {key.provider})" for key in workspace.keys if key.epoch == newest]
-    return " or ".join(keys) or "no key"
+    return " or ".join(f"the key {key}" for key in workspace.current_keys) or "no key"
 
 
 def amount(workspace: BackedUpWorkspace) -> str:
     """How much of a workspace is there, in words."""
-    blocks = f"{workspace.documents:,} block{'' if workspace.documents == 1 else 's'}"
-    versions = f"{workspace.versions:,} version{'' if workspace.versions == 1 else 's'}"
-    entries = f"{workspace.audit_entries:,} audit {'entry' if workspace.audit_entries == 1 else 'entries'}"
-    return f"{blocks}, {versions}, {entries}"
+    blocks, versions = counted(workspace.documents, "block"), counted(workspace.versions, "version")
+    return f"{blocks}, {versions}, {counted(workspace.audit_entries, 'audit entry', 'audit entries')}"
 
 
 def summary_shape(summary: BackupSummary) -> dict[str, Any]:

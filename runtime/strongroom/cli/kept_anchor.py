@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from strongroom_registry.anchor import Anchor
+    from strongroom_registry.anchoring import Anchoring
     from strongroom_registry.anchors import AnchorStore
     from strongroom_registry.errors import IntegrityError
     from strongroom_registry.registry import Registry
@@ -31,11 +32,8 @@ def kept_anchor(registry: Registry) -> Anchor | None:
 
     :raises AnchorTampered: what stands there is none.
     """
-    from strongroom_registry.anchor import Anchor
-
-    store = anchor_store()
-    line = store.read(registry.store_id, registry.anchor().workspace_id) if store else None
-    return None if line is None else Anchor.parse(line)
+    anchoring = _anchoring(registry)
+    return None if anchoring is None else anchoring.read()
 
 
 def anchor_problem(registry: Registry) -> IntegrityError | None:
@@ -43,16 +41,20 @@ def anchor_problem(registry: Registry) -> IntegrityError | None:
 
     :raises AnchorUnavailable: there is to be an anchor, and none can be read.
     """
-    from strongroom_registry.errors import AnchorUnavailable, IntegrityError
+    from strongroom_registry.errors import IntegrityError
 
-    place = anchor_place()
-    if place is None:
+    anchoring = _anchoring(registry)
+    if anchoring is None:
         return None
     try:
-        kept = kept_anchor(registry)
-        if kept is None:
-            raise AnchorUnavailable(f"There is no anchor at {place}.", "Write one: strongroom anchor write")
-        registry.check_anchor(kept)
+        registry.check_anchor(anchoring.kept())
     except IntegrityError as problem:
         return problem
     return None
+
+
+def _anchoring(registry: Registry) -> Anchoring | None:
+    from strongroom_registry.anchoring import Anchoring
+
+    store, here = anchor_store(), registry.anchor()
+    return None if store is None else Anchoring(store, here.store_id.bytes, here.workspace_id.bytes)

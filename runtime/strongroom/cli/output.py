@@ -91,6 +91,11 @@ def facts(pairs: Iterable[tuple[str, str]], colours: Mapping[str, str] | None = 
         click.echo(f"{click.style(f'{name:<{width}}', dim=True)}  {shown}")
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """How many there are: ``1 block``, ``2,000 blocks``, ``2 entries``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def plain(value: Any) -> str:
     """A value as a person reads it in one line."""
     if value is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from strongroom.cli.outcome import CommandError, Exit, exit_code, redacted, sentence
-from strongroom.cli.output import Column, listing, print_json, printable
+from strongroom.cli.output import Column, counted, listing, print_json, printable
 from strongroom.cli.session import opened_registry
 from strongroom.cli.teaching import command, json_option
 
@@ -155,7 +155,7 @@ def _write_index(
     kept = sum(len(secret.owners) for secret in sought) - len(left_out)
     if not all(each.expected for each in skipped):
         raise CommandError("The index lacks what is told above.", "Correct it, and write the index anew.", Exit.USAGE)
-    click.echo(f"{path}: fingerprints of {kept} secret{'' if kept == 1 else 's'}.")
+    click.echo(f"{path}: fingerprints of {counted(kept, 'secret')}.")
 
 
 def _searched(paths: tuple[Path, ...], git: bool, matcher: Matcher) -> Scan:
@@ -208,7 +208,7 @@ def _tell(done: Scan, skipped: list[Skipped], as_json: bool) -> None:
     if not any(row["commit"] for row in rows):
         columns.pop()
     history = f" and {done.objects:,} objects of git" if done.objects else ""
-    nothing = f"Nothing was found in {done.files:,} file{'' if done.files == 1 else 's'}{history}."
+    nothing = f"Nothing was found in {counted(done.files, 'file')}{history}."
     listing([{**row, "where": f"{row['path']}:{row['line']}"} for row in rows], columns, as_json=False, empty=nothing)
     _tell_skipped(skipped)
     for each in done.unread:

@@ -8,7 +8,7 @@ import click
 
 from strongroom.cli.kept_anchor import anchor_problem
 from strongroom.cli.outcome import Exit
-from strongroom.cli.output import Column, listing, print_json
+from strongroom.cli.output import Column, counted, listing, print_json
 from strongroom.cli.session import opened_registry
 from strongroom.cli.teaching import command, json_option
 
@@ -69,5 +69,4 @@ def _tell(problems: list[dict[str, Any]], blocks: int, versions: int) -> None:
         listing(problems, columns, as_json=False, empty="")
         click.echo(problems[0]["remedy"], err=True)
         return
-    found = f"{blocks:,} block{'' if blocks == 1 else 's'}, {versions:,} version{'' if versions == 1 else 's'}"
-    click.echo(f"All is as it was left: {found}.")
+    click.echo(f"All is as it was left: {counted(blocks, 'block')}, {counted(versions, 'version')}.")

@@ -7,7 +7,7 @@ import click
 from strongroom.cli.completion import workspace_names
 from strongroom.cli.confirmation import confirm, yes_option
 from strongroom.cli.outcome import CommandError, Exit
-from strongroom.cli.output import Column, listing, print_json
+from strongroom.cli.output import Column, counted, listing, print_json
 from strongroom.cli.session import opened_registry
 from strongroom.cli.teaching import group, json_option
 
@@ -135,7 +135,7 @@ def rm(name: str, force: bool, yes: bool, as_json: bool) -> None:
     if not yes:
         with opened_registry(workspace=name) as registry:
             live = len(registry.list())
-        held = f"It has {live} live block{'' if live == 1 else 's'}. " if live else ""
+        held = f"It has {counted(live, 'live block')}. " if live else ""
         if not live or force:
             confirm(name, to="remove", done="removed", consequence=f"{held}This cannot be undone.")
     removed = remove_workspace(name, force=force)
