@@ -144,7 +144,7 @@ def check(as_json: bool) -> None:
         print_json(_report_shape(report))
     else:
         _tell_report(report)
-    if any(wrap.opens is False for wrap in report.wraps):
+    if not report.wraps or any(wrap.opens is False for wrap in report.wraps):
         raise SystemExit(Exit.KEY)
 
 
