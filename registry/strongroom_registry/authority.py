@@ -121,9 +121,9 @@ class Authority:
         head = None if row is None else self.authentic_head(name, row)
         mac = self.trie.find(state.root, path_of(name), lambda path: view.node(self.workspace_id, path))
         if row is None and mac is not None:
-            raise HiddenVersion(f"The document {name} is gone, though nobody destroyed it.", REMEDY)
+            raise HiddenVersion(f"The block {name} is gone, though nobody destroyed it.", REMEDY)
         if row is not None and mac != row.mac:
-            raise RollbackDetected(f"The document {name} is not as it was left: an old state was put back.", REMEDY)
+            raise RollbackDetected(f"The block {name} is not as it was left: an old state was put back.", REMEDY)
         return head
 
     def version(self, view: View, head: HeadRecord, number: int) -> ProvenVersion:
@@ -204,7 +204,7 @@ class Authority:
             raise HeadTampered(f"The head of {name} was changed.", REMEDY)
         head = decoded(HeadRecord.decode, row.record, HeadTampered, f"The head of {name}")
         if (head.name, head.document) != (name, row.document):
-            raise HeadTampered(f"The head of {name} is that of another document.", REMEDY)
+            raise HeadTampered(f"The head of {name} is that of another block.", REMEDY)
         return head
 
     def authentic_version(self, name: str, document: bytes, row: VersionRow | VersionOutline) -> VersionRecord:

@@ -132,7 +132,7 @@ class Opener:
             payload = _unpadded(self._cipher.decrypt(self._nonce, body[_BODY_HEADER:], self._associated))
         except InvalidTag:
             raise SealBroken(
-                "A sealed body was changed, or stands in the place of another document, version or type.", _BACKUP
+                "A sealed body was changed, or stands in the place of another block, version or type.", _BACKUP
             ) from None
         if payload is None:
             raise EnvelopeMalformed("A sealed payload is not padded as the format says.", _BACKUP)

@@ -83,7 +83,7 @@ def check_expectation(name: str, live: HeadRecord | None, overwrite: bool, expec
         )
     if live is not None and expect is None and not overwrite:
         raise NameTaken(
-            f"There is a document named {name}, at version {current}.",
+            f"There is a block named {name}, at version {current}.",
             f"Save a new version with overwrite=True or expect={current}, or use another name.",
         )
 
@@ -114,7 +114,7 @@ def check_user_label(label: str) -> str:
 def known(head: HeadRecord | None, name: str) -> HeadRecord:
     """The head, if there is one."""
     if head is None:
-        raise UnknownDocument(f"There is no document named {name}.", "See the names with `strongroom block ls`.")
+        raise UnknownDocument(f"There is no block named {name}.", "See the names with `strongroom block ls`.")
     return head
 
 
@@ -160,7 +160,7 @@ def check_loadable(head: HeadRecord, number: int) -> None:
         raise VersionDestroyed(f"{head.name}@{number} was destroyed.", "Load another version; nothing brings it back.")
     if number < head.first:
         raise DocumentDeleted(
-            f"{head.name}@{number} belongs to a document of this name that was deleted.",
+            f"{head.name}@{number} belongs to a block of this name that was deleted.",
             f"The present one has the versions {head.first} to {head.last}.",
         )
 

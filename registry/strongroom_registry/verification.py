@@ -90,7 +90,7 @@ def _missing_heads(authority: Authority, view: View, state: StateRecord, names: 
     try:
         for leaf in authority.trie.leaves(state.root, lambda path: view.node(authority.workspace_id, path)):
             if leaf.path not in present:
-                gone = HiddenVersion(f"A document is gone whose name hashes to {leaf.path[:16]}….", REMEDY)
+                gone = HiddenVersion(f"A block is gone whose name hashes to {leaf.path[:16]}….", REMEDY)
                 yield Problem("", None, gone)
     except IntegrityError as exc:
         yield Problem("", None, exc)

@@ -103,7 +103,7 @@ def _check_removable(authority: Authority, view: View, force: bool) -> None:
     live = 0 if force else sum(head.state is DocumentState.LIVE for head in heads)
     if live:
         raise WorkspaceInUse(
-            f"The workspace {name!r} has {live} live document{'' if live == 1 else 's'}.",
+            f"The workspace {name!r} has {live} live block{'' if live == 1 else 's'}.",
             "Delete them first, or remove them with it: --force.",
         )
 

@@ -197,7 +197,7 @@ class TestHeads:
     def test_head_of_another_document(self, filled: Path, url: str) -> None:
         other = "(SELECT record, mac FROM heads WHERE name = 'sea')"
         tamper(filled, f"UPDATE heads SET (record, mac) = {other} WHERE name = 'lake'")
-        expect(url, HeadTampered, match="another document")
+        expect(url, HeadTampered, match="another block")
 
     def test_documents_swap_names(self, filled: Path, url: str) -> None:
         tamper(

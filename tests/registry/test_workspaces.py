@@ -349,7 +349,7 @@ class TestRemoving:
             saver(blue)("lake")
             saver(blue)("river")
             blue.delete("river")
-        with pytest.raises(WorkspaceInUse, match="1 live document"):
+        with pytest.raises(WorkspaceInUse, match="1 live block"):
             remove_workspace("blue", two)
         with open_registry(two, workspace="blue") as blue:
             blue.delete("lake")

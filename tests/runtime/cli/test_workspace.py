@@ -81,7 +81,7 @@ def test_live_blocks_keep_a_workspace_unless_that_is_forced(strongroom, person, 
     strongroom("block", "new", "secret", "token", "--set", "value=-", input="x" * 20)
     strongroom("workspace", "use", "default")
     for yes in ([], ["--yes"]):
-        assert "1 live document" in strongroom("workspace", "rm", "team-a", *yes, code=4).stderr
+        assert "1 live block" in strongroom("workspace", "rm", "team-a", *yes, code=4).stderr
     assert "It has 1 live block." in strongroom("workspace", "rm", "team-a", "--force", input="team-a\n").stderr
     assert names(strongroom) == ["default"]
 
