@@ -114,7 +114,8 @@ def test_holding_a_newer_version_does_not_change_the_holder(registry: Registry) 
 def test_a_missing_nested_block_names_the_field_that_holds_it(registry: Registry) -> None:
     saved("login", "p-password")
     Lake(by_region={"eu": Login.load("login")}).save("lake")
-    Login.delete("login")
+    Login.delete("login", cascade=True)
+    registry.undelete("lake")
     with pytest.raises(UnknownBlock, match=r'"by_region\.eu" of "lake" holds the block "login".*deleted'):
         Lake.load("lake")
     registry.undelete("login")
