@@ -37,7 +37,8 @@ CHUNK = 64 * 1024
 HEADER_MAX = 64 * 1024
 RECIPIENTS_MAX = 8
 
-_START = b"SRCT" + bytes([1, 1, 0, 0])
+_MAGIC = b"SRCT"
+_START = _MAGIC + bytes([1, 1, 0, 0])
 _KEY_LABEL = b"strongroom/v1/container-key"
 _HEADER_LABEL = b"strongroom/v1/container-header"
 _CHUNK_LABEL = b"strongroom/v1/container-chunk"
@@ -107,6 +108,13 @@ def seal_file(target: BinaryIO, purpose: str, recipients: Sequence[KeyProvider],
             raise ValueError("too much content for one file")
         written += target.write(keys.cipher.encrypt(_nonce(number, last), piece, _associated(keys.mac)))
     return written
+
+
+def is_sealed(source: BinaryIO) -> bool:
+    """Whether a file, which stands at its start and is left there, is a sealed one of whatever format."""
+    start = source.read(len(_MAGIC))
+    source.seek(0)
+    return start == _MAGIC
 
 
 def recipients_of(source: BinaryIO, purpose: str) -> tuple[Recipient, ...]:

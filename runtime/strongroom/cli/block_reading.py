@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from strongroom.cli.completion import block_names, type_slugs
+from strongroom.cli.difference import COLOURS, STARS
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import Column, facts, listing, moment, plain, print_json, printable
 from strongroom.cli.references import bare, name_argument, parse
@@ -22,12 +23,7 @@ if TYPE_CHECKING:
     from strongroom_registry.document import Head, Reference, Version
     from strongroom_registry.registry import Registry
 
-STARS = "********"
 _STATE_STYLES = {"live": "green", "deleted": "yellow", "destroyed": "red", "quarantined": "bold red"}
-
-
-def _change_style(change: str) -> str:
-    return {"added": "green", "removed": "red", "changed": "yellow"}.get(change, "")
 
 
 def _state_style(state: str) -> str:
@@ -232,7 +228,7 @@ def diff(old: str, new: str, every: bool, as_json: bool) -> None:
         row["old_shown"], row["new_shown"] = (_diff_text(row, side) for side in ("old", "new"))
     columns = [
         Column("field", "Field", style="bold"),
-        Column("change", "Change", style=_change_style),
+        Column("change", "Change", style=lambda change: COLOURS.get(change, "")),
         Column("old_shown", old, fold=True),
         Column("new_shown", new, fold=True),
     ]

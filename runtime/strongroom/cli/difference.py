@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from strongroom_registry.document import Document
 
+STARS = "********"
+"""What stands in the place of a value that is not shown."""
+COLOURS = {"added": "green", "removed": "red", "changed": "yellow"}
+"""Those of changes, by their words."""
+
 _MISSING = object()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from strongroom.cli.difference import COLOURS, STARS
 from strongroom.cli.outcome import Exit
 from strongroom.cli.output import Column, listing, plain, print_json, printable
 
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from strongroom.cli.difference import Change
     from strongroom.interchange.plan import Step
 
-STARS = "********"
 LONGEST = 500
-_MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
+_MARKS = {"added": "+", "removed": "-", "changed": "~"}
 _STYLES = {"delete": "red", "create": "green", "update": "yellow", "label": "yellow", "skip": "dim", "conflict": "red"}
 _PAST = {
     "create": "created",
@@ -100,8 +100,8 @@ def _show(name: str, changes: list[Change]) -> None:
     for change in changes:
         old, new = (f"{STARS} not shown" if change.hidden else plain(side) for side in (change.old, change.new))
         told = {"added": new, "removed": old}.get(change.change, f"{old} → {new}" if not change.hidden else new)
-        mark, colour = _MARKS[change.change]
-        click.secho(f"  {mark} {change.field}: {printable(told)}", fg=colour)
+        line = f"  {_MARKS[change.change]} {change.field}: {printable(told)}"
+        click.secho(line, fg=COLOURS[change.change])
     click.echo()
 
 

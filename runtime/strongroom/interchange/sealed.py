@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from strongroom_blocks.frames import without_frames
-from strongroom_registry.container import Recipient, open_file, recipient, recipients_of, seal_file
+from strongroom_registry.container import Recipient, is_sealed, open_file, recipient, recipients_of, seal_file
 from strongroom_registry.errors import KeyUnavailable
 from strongroom_registry.keys import KeyProvider
 
@@ -50,9 +50,7 @@ def read_export(path: str, keys: Sequence[str] = ()) -> list[Record]:
     :raises IntegrityError: it was changed or cut short.
     """
     with _opened(path) as source:
-        is_sealed = source.read(4) == b"SRCT"
-        source.seek(0)
-        if not is_sealed:
+        if not is_sealed(source):
             return read(iter(lambda: source.read(_PIECE), b""))
         providers = [recipient(key) for key in keys] or _trusted(recipients_of(source, PURPOSE))
         source.seek(0)

@@ -163,11 +163,10 @@ def read_index(path: Path, keys: Sequence[str] = ()) -> FingerprintMatcher:
     :raises ScanProblem: it is no index, or a sealed one and no key is given.
     :raises KeyProblem, IntegrityError: a sealed one that these keys do not open.
     """
-    from strongroom_registry.container import open_file, recipient
+    from strongroom_registry.container import is_sealed, open_file, recipient
 
     with path.open("rb") as file:
-        sealed = file.read(4) == b"SRCT"
-        file.seek(0)
+        sealed = is_sealed(file)
         if sealed and not keys:
             raise ScanProblem(f"{path} is sealed.", "Name what opens it: --key URI")
         if sealed:
