@@ -7,7 +7,7 @@ backup is worth shows when everything in it is opened, which :func:`verify_backu
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -133,13 +133,6 @@ def fill(transaction: Transaction, rows: Iterator[Row]) -> None:
                 transaction.append_audit(workspace, row)
 
 
-def needed_keys(wrapped: Sequence[WrappedKey]) -> tuple[NeededKey, ...]:
-    """The keys that open a workspace; those of retired epochs are opened by a later epoch's."""
-    return tuple(
-        NeededKey(key.epoch, key.provider, key.fingerprint) for key in wrapped if epoch_of(key.provider) is None
-    )
-
-
 def _rows(view: View) -> Iterator[Row]:
     for workspace in view.workspaces():
         yield workspace
@@ -190,12 +183,12 @@ class _Counting:
 
     def __init__(self) -> None:
         self._workspaces: list[BackedUpWorkspace] = []
-        self._keys: list[WrappedKey] = []
+        self._keys: list[list[NeededKey]] = []
 
     def counted(self, rows: Iterator[Row]) -> Iterator[Row]:
         for row in rows:
             if isinstance(row, WorkspaceRow):
-                self._keys = []
+                self._keys.append([])
                 new = BackedUpWorkspace(row.name, UUID(bytes=row.id), _state(row).seq)
                 self._workspaces.append(new)
             else:
@@ -204,9 +197,8 @@ class _Counting:
 
     def _with(self, so_far: BackedUpWorkspace, row: Row) -> BackedUpWorkspace:
         match row:
-            case WrappedKey():
-                self._keys.append(row)
-                return replace(so_far, keys=needed_keys(self._keys))
+            case WrappedKey() if epoch_of(row.provider) is None:  # a retired epoch's is opened by a later one's
+                self._keys[-1].append(NeededKey(row.epoch, row.provider, row.fingerprint))
             case HeadRow():
                 return replace(so_far, documents=so_far.documents + 1)
             case VersionRow():
@@ -216,7 +208,9 @@ class _Counting:
         return so_far
 
     def summary(self, path: Path, header: Header, size: int) -> BackupSummary:
-        return BackupSummary(path, header.store_id, header.made_at, header.made_by, size, tuple(self._workspaces))
+        keyed = zip(self._workspaces, self._keys, strict=True)
+        workspaces = tuple(replace(workspace, keys=tuple(keys)) for workspace, keys in keyed)
+        return BackupSummary(path, header.store_id, header.made_at, header.made_by, size, workspaces)
 
 
 @contextmanager
