@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -18,6 +19,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from strongroom_registry import container, envelope, errors, sealer
 from strongroom_registry.anchoring import Anchoring, check_anchor
 from strongroom_registry.anchors import AnchorFile
@@ -32,6 +35,7 @@ from strongroom_registry.keyring import Keyring, WorkspaceKey, WrappedKey
 from strongroom_registry.keys import EnvKey, FileKey, PassphraseKey
 from strongroom_registry.keys.provider import KeyProvider
 from strongroom_registry.keys.recovery import RecoveryCode, RecoveryKey, fingerprint_of
+from strongroom_registry.keys.remote import RemoteKeyProvider
 from strongroom_registry.sealer import Sealer
 from strongroom_registry.stores.store import AuditRow, HeadRow, WorkspaceRow
 
@@ -125,7 +129,27 @@ def run_recovery_code(vector: Vector, _: Path) -> Vector:
     return {"recipient": code.public.hex(), "fingerprint": fingerprint_of(code.public)}
 
 
+class ServiceKey(RemoteKeyProvider):
+    """A key of AES-GCM that a vector's service keeps; the nonce stands before what it encrypts."""
+
+    def __init__(self, given: Vector) -> None:
+        super().__init__(f"{given['scheme']}:{given['identity']}", given["identity"])
+        self._kept = AESGCM(key(given["key"]))
+
+    def _encrypt(self, plaintext: bytes, bound: bytes) -> bytes:
+        nonce = secrets.token_bytes(12)
+        return nonce + self._kept.encrypt(nonce, plaintext, bound)
+
+    def _decrypt(self, ciphertext: bytes, bound: bytes) -> bytes:
+        try:
+            return self._kept.decrypt(ciphertext[:12], ciphertext[12:], bound)
+        except InvalidTag:
+            raise errors.SealBroken("It does not open.") from None
+
+
 def provider_of(vector: Vector, path: Path) -> KeyProvider:
+    if "service" in vector:
+        return ServiceKey(vector["service"])
     path.touch(mode=0o600)
     if "passphrase" in vector:
         path.write_text(filled(**vector["passphrase"]))

@@ -457,7 +457,7 @@ def record(
 def keyring(name: str, why: str, records: list[Vector], expect: Vector | str, **given: Any) -> Vector:
     expected = {"error": expect} if isinstance(expect, str) else expect
     ids = {"store_id": STORE.hex(), "workspace_id": WORKSPACE.hex()}
-    secret = {} if {"passphrase", "recovery"} & set(given) else {"key": "key file"}
+    secret = {} if {"passphrase", "recovery", "service"} & set(given) else {"key": "key file"}
     return {"name": f"keyring-{name}", "kind": "keyring", "why": why, **ids, **secret, **given, "records": records,
             "expect": expected}  # fmt: skip
 
@@ -705,6 +705,65 @@ def recoveries() -> Iterator[Vector]:
     yield changed("tag-changed", "One bit of the tag.", broken, flip(wrapped, 163))
     yield one("canary-changed", "One bit of the canary.",
               [first | {"canary": flip(bytes.fromhex(first["canary"]), 0).hex()}], broken)  # fmt: skip
+
+
+# --- keys that a service keeps (section 4.5) ------------------------------------------------------------------------
+
+SERVICE = {"scheme": "service", "identity": "one", "key": "service"}
+
+
+def by_service(
+    scheme: bytes = b"service", identity: str = "one", wk: bytes = key("workspace 1"), after: bytes = b"", **more: bytes
+) -> Vector:
+    """A record that a service wrapped, which keeps a key of AES-GCM and puts the nonce before what it encrypts."""
+    label = b"strongroom/v1/key-wrap"
+    printed = hashlib.sha256(framed(b"strongroom/v1/key-fingerprint", scheme, identity.encode())).digest()[:16]
+    fields = (more.get("stored", scheme), more.get("printed", printed), more.get("salt", fixed("service salt", 16)))
+    header, nonce = more.get("start", b"SRKW\1\x80\0\0") + framed(*fields), fixed("service nonce", 12)
+    context = framed(b"strongroom/v1/workspace-key", STORE, WORKSPACE, u(4, 1))
+    sealed = nonce + AESGCM(key("service")).encrypt(nonce, wk, framed(label, more.get("bound", header), context))
+    made = {"epoch": 1, "provider": f"service:{identity}", "fingerprint": printed.hex(), "created_at": CREATED,
+            "wrapped": (header + framed(more.get("ciphertext", sealed)) + after).hex()}  # fmt: skip
+    return made | {"canary": canary(made, key("workspace 1"))}
+
+
+def services() -> Iterator[Vector]:
+    malformed, broken, first = "EnvelopeMalformed", "SealBroken", by_service()
+    wrapped, fits = bytes.fromhex(first["wrapped"]), opened("workspace 1", 1)
+
+    def one(name: str, why: str, stored: Vector, expect: Vector | str, **given: Any) -> Vector:
+        return keyring(f"service-{name}", why, [stored], expect, service=SERVICE | given)
+
+    def changed(name: str, why: str, expect: str, new: bytes) -> Vector:
+        return one(name, why, first | {"wrapped": new.hex()}, expect)
+
+    yield one("good", "A workspace key opens with a key that a service keeps.", first, fits)
+    yield keyring("service-good-beside-a-key", "A key and a service wrapped one key.", [record(), first], fits,
+                  service=SERVICE)  # fmt: skip
+    yield keyring("of-a-service", "Wrapped by a service, opened with a key.", [first], "WrongKey")
+    yield one("of-a-key", "Wrapped by a key, opened with a service.", record(), "WrongKey")
+    yield one("other-identity", "Another key of the same service.", first, "WrongKey", identity="two")
+    yield one("other-scheme", "A key of the same name that another service keeps.", first, "WrongKey", scheme="other")
+    yield changed("scheme-changed", "The scheme in the wrapped key was changed.", "WrongKey", flip(wrapped, 12))
+    yield changed("fingerprint-in-it-changed", "The fingerprint in the wrapped key was changed.", "WrongKey",
+                  flip(wrapped, 23))  # fmt: skip
+    yield one("fingerprint-changed", "The stored fingerprint was changed.", first | {"fingerprint": "0" * 32},
+              "WrongKey")  # fmt: skip
+    yield changed("salt-changed", "One bit of the salt.", broken, flip(wrapped, 43))
+    yield changed("ciphertext-changed", "One bit of what the service made.", broken, flip(wrapped, 80))
+    yield one("bound-to-another-header", "The service bound it to another header.", by_service(bound=b""), broken)
+    yield one("key-of-31-bytes", "What comes back is no key.", by_service(wk=key("workspace 1")[:31]), broken)
+    yield one("ciphertext-empty", "The service made nothing.", by_service(ciphertext=b""), malformed)
+    yield one("scheme-empty", "No scheme.", by_service(stored=b""), malformed)
+    yield one("scheme-of-33-bytes", "A scheme that is too long.", by_service(stored=b"s" * 33), malformed)
+    yield one("fingerprint-of-15-bytes", "A fingerprint that is too short.", by_service(printed=bytes(15)), malformed)
+    yield one("salt-of-17-bytes", "A salt that is too long.", by_service(salt=bytes(17)), malformed)
+    yield one("extended", "A byte follows the ciphertext.", by_service(after=b"\0"), malformed)
+    yield changed("truncated", "The last byte is missing.", malformed, wrapped[:-1])
+    yield changed("header-alone", "The ciphertext is not there.", malformed, wrapped[:59])
+    yield one("flag", "An unknown flag.", by_service(start=b"SRKW\1\x80\0\1"), "EnvelopeUnsupported")
+    yield one("canary-changed", "One bit of the canary.",
+              first | {"canary": flip(bytes.fromhex(first["canary"]), 0).hex()}, broken)  # fmt: skip
 
 
 # --- several wraps and retired epochs (sections 5 and 5.2) ----------------------------------------------------------
@@ -1407,7 +1466,7 @@ def backups() -> Iterator[Vector]:
 
 def vectors() -> Iterator[Vector]:
     versions = (good_envelopes, bad_wraps, bad_bodies, bad_paddings, bad_bindings, rewraps)
-    keys = (key_texts, macs, keyrings, passphrases, recovery_codes, recoveries, several_wraps, retirements)
+    keys = (key_texts, macs, keyrings, passphrases, recovery_codes, recoveries, services, several_wraps, retirements)
     registry = (states, heads, versions_and_notes, entries, anchors)
     for section in (*versions, *keys, sealers, *registry, files, backups):
         yield from section()

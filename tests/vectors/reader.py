@@ -316,7 +316,41 @@ class RecoveryCode:
         return hkdf(shared, None, framed(LABEL["recovery"], parameters), 32)
 
 
-Provider = RawKey | Passphrase | RecoveryCode
+class ServiceKey:
+    """A provider of method 128: a key that a service keeps (§4.5), which ``decrypt`` asks."""
+
+    method = 0x80
+
+    def __init__(self, scheme: str, identity: str, decrypt: Callable[[bytes, bytes], bytes]) -> None:
+        self.uri, self._scheme, self._decrypt = f"{scheme}:{identity}", scheme.encode(), decrypt
+        self._fingerprint = sha256(framed(LABEL["key-fingerprint"], self._scheme, identity.encode()))[:16]
+
+    def parameters_of(self, wrapped: bytes) -> bytes:
+        """What the service made, after the checks of the four fields."""
+        check(len(wrapped) <= 4096, "EnvelopeMalformed", "too long")
+        take = Bytes(wrapped[8:], "EnvelopeMalformed")
+        scheme, printed, salt, ciphertext = (take.raw(take.number(4)) for _ in range(4))
+        take.end()
+        fits = 1 <= len(scheme) <= 32 and len(printed) == len(salt) == 16 and ciphertext
+        check(fits, "EnvelopeMalformed", "sizes of the fields")
+        check(scheme == self._scheme, "WrongKey", "another kind of service")
+        return ciphertext
+
+    def fingerprint_for(self, parameters: bytes) -> str:
+        """What names the key of the service."""
+        return self._fingerprint.hex()
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """The workspace key, by asking the service."""
+        ciphertext = self.parameters_of(wrapped)
+        header = wrapped[: -4 - len(ciphertext)]
+        check(header[-36:-20] == self._fingerprint, "WrongKey", "another key of the service")
+        workspace_key = self._decrypt(ciphertext, framed(LABEL["key-wrap"], header, context))
+        check(len(workspace_key) == 32, "SealBroken", "no key of 32 bytes")
+        return workspace_key
+
+
+Provider = RawKey | Passphrase | RecoveryCode | ServiceKey
 
 
 def costs(parameters: bytes) -> tuple[int, ...]:
@@ -349,6 +383,8 @@ def parameters_of(provider: Provider, wrapped: bytes) -> bytes:
     check(wrapped[4] == 1 and wrapped[6:8] == b"\0\0", "EnvelopeUnsupported", "version or flags")
     check(wrapped[5] in (*PARAMETERS, 0x80), "EnvelopeUnsupported", "method")
     check(wrapped[5] == provider.method, "WrongKey", "wrapped by another kind of provider")
+    if isinstance(provider, ServiceKey):
+        return provider.parameters_of(wrapped)
     size = PARAMETERS[provider.method]
     check(len(wrapped) == 100 + size, "EnvelopeMalformed", "length of the wrapped key")
     parameters = wrapped[8 : 8 + size]
@@ -362,6 +398,8 @@ def parameters_of(provider: Provider, wrapped: bytes) -> bytes:
 def unwrap_workspace_key(provider: Provider, wrapped: bytes, context: bytes) -> bytes:
     """The workspace key out of its wrapped form (§4.4, and 7 and 8 of §5)."""
     parameters = parameters_of(provider, wrapped)
+    if isinstance(provider, ServiceKey):
+        return provider.unwrap(wrapped, context)
     end = 8 + len(parameters)
     salt, nonce = wrapped[end : end + 32], wrapped[end + 32 : end + 44]
     header = wrapped[: end + 44]
@@ -1118,6 +1156,7 @@ class Registry:
 
     def used_by(self, used: str) -> list[tuple[str, int]]:
         """The versions that refer to a document, by their names (§8): what the table says counts only if they do."""
+        self.head(used)
         query = "SELECT user, number FROM uses WHERE workspace = ? AND used = ? ORDER BY user, number"
         return [use for use in self._rows.execute(query, (self.keyring.workspace_id, used)) if self._refers(used, *use)]
 
@@ -1229,6 +1268,11 @@ def vector_provider(given: dict[str, Any]) -> Provider:
     """The provider that a vector opens with."""
     if "passphrase" in given:
         return Passphrase(from_template(**given["passphrase"]))
+    if "service" in given:
+        service = given["service"]
+        kept = vector_key(service["key"])
+        ask = lambda ciphertext, bound: unseal(kept, ciphertext[:12], ciphertext[12:], bound)  # noqa: E731
+        return ServiceKey(service["scheme"], service["identity"], ask)
     if "recovery" in given:
         return RecoveryCode(from_template(**given["recovery"]).decode())
     return RawKey(vector_key(given["key"]))
