@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 
 from strongroom_registry.audit import AUDIT_PURPOSE, CHAIN_START, AuditEntry, AuditReport, decode_entry
 from strongroom_registry.authority import REMEDY, Authority, decoded, named
+from strongroom_registry.document import Reference
 from strongroom_registry.envelope import Sealed, open_sealed
 from strongroom_registry.errors import AuditChainBroken, HiddenVersion, IntegrityError
 from strongroom_registry.heads import HeadRecord, StateRecord
@@ -43,6 +44,7 @@ def verify_documents(authority: Authority, view: View, state: StateRecord) -> Ve
     problems: list[Problem] = []
     names: list[str] = []
     versions = 0
+    uses = {(use.user, use.number, use.used) for use in view.all_uses(authority.workspace_id)}
     for row in view.heads(authority.workspace_id):
         names.append(row.name)
         try:
@@ -52,15 +54,17 @@ def verify_documents(authority: Authority, view: View, state: StateRecord) -> Ve
             continue
         if head is not None:
             versions += head.last
-            problems += _bad_versions(authority, view, head)
+            problems += _bad_versions(authority, view, head, uses)
     problems += _missing_heads(authority, view, state, names)
     return VerifyReport(len(names), versions, tuple(problems))
 
 
-def _bad_versions(authority: Authority, view: View, head: HeadRecord) -> Iterator[Problem]:
+def _bad_versions(
+    authority: Authority, view: View, head: HeadRecord, uses: set[tuple[str, int, str]]
+) -> Iterator[Problem]:
     for number in range(1, head.last + 1):
         try:
-            _check_opens(authority, view, head, number)
+            _check_opens(authority, view, head, number, uses)
         except IntegrityError as exc:
             yield Problem(head.name, number, exc)
     for row in view.versions(head.document):
@@ -72,9 +76,11 @@ def _bad_versions(authority: Authority, view: View, head: HeadRecord) -> Iterato
             yield Problem(head.name, row.number, unnamed)
 
 
-def _check_opens(authority: Authority, view: View, head: HeadRecord, number: int) -> None:
+def _check_opens(
+    authority: Authority, view: View, head: HeadRecord, number: int, uses: set[tuple[str, int, str]]
+) -> None:
     row = authority.version_row(view, head, number)
-    record = authority.believed_version(head, row).record
+    record, note, _ = authority.believed_version(head, row)
     if row.wrap is None:
         return
     try:
@@ -83,6 +89,9 @@ def _check_opens(authority: Authority, view: View, head: HeadRecord, number: int
     except IntegrityError as exc:
         raise named(exc, f"{head.name}@{number}") from None
     authority.check_body(head, record, row.body)
+    for name in (Reference.parse(reference).name for reference in note.references):
+        if (head.name, number, name) not in uses:
+            raise HiddenVersion(f"That {head.name}@{number} uses {name} is told to nobody who asks for it.", REMEDY)
 
 
 def _missing_heads(authority: Authority, view: View, state: StateRecord, names: list[str]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from strongroom_registry import DocumentState, Registry, open_registry
-from strongroom_registry.errors import DocumentInUse, InvalidReference, UnknownDocument, VersionTampered
+from strongroom_registry.errors import DocumentInUse, HiddenVersion, InvalidReference, UnknownDocument, VersionTampered
 
 from .conftest import Save, saver
 
@@ -95,6 +95,22 @@ def test_a_use_that_somebody_wrote_into_the_store_is_not_believed(url: str, path
             connection.execute("INSERT INTO uses SELECT workspace, used, 'app', 77 FROM uses LIMIT 1")
         connection.close()
         assert users(registry, "key") == ["app@1"]
+
+
+def test_a_use_that_somebody_took_out_of_the_store_is_found(url: str, path: Path) -> None:
+    with open_registry(url) as registry:
+        save = saver(registry)
+        save("key")
+        save("app", references=["key"])
+        save("app", references=["key@1"], overwrite=True)
+        save("app", overwrite=True)
+        registry.destroy("app", 1)
+        assert registry.verify().ok
+        with sqlite3.connect(path) as connection:
+            connection.execute("DELETE FROM uses")
+        connection.close()
+        [problem] = registry.verify().problems
+        assert (problem.name, problem.version, type(problem.error)) == ("app", 2, HiddenVersion)
 
 
 @pytest.mark.parametrize("column", ["references", "expiry"])
