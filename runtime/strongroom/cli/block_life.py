@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 from strongroom.cli.completion import block_names
 from strongroom.cli.durations import DURATION
 from strongroom.cli.outcome import CommandError, Exit
-from strongroom.cli.output import Column, listing, moment, print_json, printable
+from strongroom.cli.output import Column, counted, listing, moment, print_json, printable
 from strongroom.cli.references import bare, name_argument, parse
 from strongroom.cli.session import opened_registry
 from strongroom.cli.teaching import command, json_option
@@ -86,7 +87,9 @@ def promote(name: str, message: str, as_json: bool) -> None:
         head = registry.head(reference.name)
         number = reference.version if reference.label is None else head.labels.get(reference.label)
         if number is None:
-            raise CommandError(f"{name} names no version.", f"Write {reference.name}@3 or {reference.name}@pending.")
+            raise CommandError(
+                f"{name} names no version.", f"Write {reference.name}@3 or {reference.name}@pending.", Exit.USAGE
+            )
         head = registry.promote(reference.name, number, message=message)
     if as_json:
         print_json({"name": head.name, "current": head.current, "labels": dict(head.labels)})
@@ -125,14 +128,18 @@ def rotate(
     """
     from strongroom_blocks.credential_rotation import rotate_credential
 
+    steps: list[str] = []
+
     def say(step: Step) -> None:
+        steps.append(step.value)
         if not as_json:
             click.echo(f"{step.value} …", err=True)
 
     with opened_registry() as registry:
         type_ = registry.head(bare(name)).type
         rotation = _rotation(type_, factory, admin, users)
-        version = rotate_credential(bare(name), rotation, message=message, lifetime=lifetime, at=say)
+        with _failure_told(bare(name), steps):
+            version = rotate_credential(bare(name), rotation, message=message, lifetime=lifetime, at=say)
     if as_json:
         print_json({"name": version.document, "version": version.number, "expires_at": version.expires_at})
     else:
@@ -172,7 +179,7 @@ def migrate(names: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
         [_migration_shape(migration) for migration in shown],
         columns,
         as_json=as_json,
-        empty=f"All {len(found):,} blocks have the shape of their types.",
+        empty=f"Nothing to do: {counted(len(found), 'block')} looked at, all with the shape of their types.",
     )
     if dry_run and shown and not as_json:
         click.echo("Nothing was written.", err=True)
@@ -196,6 +203,24 @@ def _due(heads: Iterable[Head], within: timedelta, older_than: timedelta | None)
                 "expires_at": head.expires_at,
                 "saved_at": head.created_at,
             }
+
+
+@contextmanager
+def _failure_told(name: str, steps: list[str]) -> Iterator[None]:
+    """What a step raises is an answer of the service or of somebody's class, and no defect of the command."""
+    from strongroom_registry.errors import StrongroomError
+
+    try:
+        yield
+    except StrongroomError:
+        raise
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+        step = steps[-1] if steps else ""
+        remedy = "The current version is as it was. When that is repaired, the same command goes on."
+        if step == "finish":
+            remedy = f"The new credential is the current version; see what is left of {name}@previous."
+        raise CommandError(f"The rotation of {name} failed at {step}: {said}.", remedy) from error
 
 
 def _rotation(type_: str, factory: str | None, admin: str | None, users: str | None) -> CredentialRotation[Any]:

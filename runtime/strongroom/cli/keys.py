@@ -10,7 +10,7 @@ import click
 from strongroom.cli.confirmation import confirm, yes_option
 from strongroom.cli.durations import DURATION
 from strongroom.cli.outcome import CommandError, Exit
-from strongroom.cli.output import Column, listing, moment, on_terminal, print_json, printable
+from strongroom.cli.output import Column, counted, listing, moment, on_terminal, print_json, printable
 from strongroom.cli.session import opened_registry
 from strongroom.cli.teaching import group, json_option
 
@@ -34,8 +34,8 @@ LEVELS = ("provider", "workspace", "data")
 def keys() -> None:
     """See who can open the registry, and give it new keys.
 
-    Documents are sealed with keys of their own, these are wrapped by the workspace's key, and that is wrapped by one
-    provider or several: a file, a passphrase, a cloud's KMS.
+    Versions of blocks are sealed with keys of their own, these are wrapped by the workspace's key, and that is wrapped
+    by one provider or several: a file, a passphrase, a cloud's KMS.
     """
 
 
@@ -209,17 +209,17 @@ def _tell_rotation(report: RotationReport) -> None:
         click.echo(err=True)
     if report.resumed:
         click.echo("Finished a rotation that had been interrupted.")
-    sealed = f", {report.resealed:,} payloads encrypted anew" if report.resealed else ""
-    click.echo(f"Key epoch {report.epoch}: {report.versions:,} versions under the new key{sealed}.")
+    sealed = f", {counted(report.resealed, 'payload')} encrypted anew" if report.resealed else ""
+    click.echo(f"Key epoch {report.epoch}: {counted(report.versions, 'version')} under the new key{sealed}.")
     if report.retired:
         retired = ", ".join(map(str, report.retired))
-        click.echo(f"Retired epoch {retired}: its key opens the past of the audit, and no document any more.")
+        click.echo(f"Retired epoch {retired}: its key opens the past of the audit, and no block any more.")
     if not report.scrubbed:
         click.echo("Another process reads: the files are cleaned of what was replaced by the next rotation.", err=True)
     for problem in report.problems[:20]:
         click.echo(printable(str(problem.error)), err=True)
     if report.problems:
-        click.echo(f"{len(report.problems)} rows stay under their key, which is not retired.", err=True)
+        click.echo(f"{counted(len(report.problems), 'row')} under a former key, which is not retired.", err=True)
 
 
 def _tell_report(report: KeyReport) -> None:
@@ -234,13 +234,14 @@ def _tell_report(report: KeyReport) -> None:
     listing(rows, columns, as_json=False, empty="Nothing wraps the key.")
     *older, current = report.used
     click.echo()
-    click.echo(f"Epoch {current.epoch}, the current one: {current.versions:,} versions.")
+    click.echo(f"Epoch {current.epoch}, the current one: {counted(current.versions, 'version')}.")
     for use in older:
-        click.echo(f"Epoch {use.epoch}, not retired: {use.versions:,} versions and {use.heads:,} heads are left.")
+        left = f"{counted(use.versions, 'version')} and {counted(use.heads, 'head')}"
+        click.echo(f"Epoch {use.epoch}, not retired: {left} left.")
     if older:
         click.echo("Finish it: strongroom keys rotate")
     for removed in report.removed:
-        when, who = f"{removed.removed_at:%Y-%m-%d %H:%M}", printable(removed.provider)
+        when, who = moment(removed.removed_at), printable(removed.provider)
         click.echo(f"Backups from before {when} open with {who} ({removed.fingerprint[:16]}), which was removed.")
 
 

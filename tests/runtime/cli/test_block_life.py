@@ -28,6 +28,18 @@ class Fresh(CredentialRotation):
     def test(self, pending):
         assert pending.get()
 
+class Away(Fresh):
+    step = "set"
+    def set(self, current, pending):
+        if self.step == "set":
+            raise ConnectionError("nobody\\n\\tanswers")
+    def finish(self, former, current):
+        if self.step == "finish":
+            raise ConnectionError("nobody answers")
+
+class AwayAtLast(Away):
+    step = "finish"
+
 def nothing():
     return 3
 """
@@ -89,7 +101,7 @@ class TestPromote:
         assert Secret.load("token").get() == "second-one"
         assert "token is version 1 now." in strongroom("block", "promote", "token@1").stdout
 
-    @pytest.mark.parametrize(("name", "code"), [("token", 1), ("token@pending", 1), ("token@9", 3), ("nothing@1", 3)])
+    @pytest.mark.parametrize(("name", "code"), [("token", 2), ("token@pending", 2), ("token@9", 3), ("nothing@1", 3)])
     def test_what_is_no_version_is_refused(self, strongroom: Run, name: str, code: int) -> None:
         Secret(value="first-one").save("token")
         strongroom("block", "promote", name, code=code)
@@ -113,6 +125,14 @@ class TestRotate:
     def test_what_is_no_rotation_is_refused(self, strongroom: Run, factory: str) -> None:
         strongroom("block", "rotate", "token", "--with", factory, code=2)
         assert Secret.load("token").get() == "first-one"
+
+    def test_a_step_that_fails_is_told_with_what_is_current_now(self, strongroom: Run) -> None:
+        failed = strongroom("block", "rotate", "token", "--with", "my_rotation:Away", code=1).stderr
+        assert "The rotation of token failed at set: ConnectionError: nobody answers. The current version is" in failed
+        assert Secret.load("token").get() == "first-one"
+        failed = strongroom("block", "rotate", "token", "--with", "my_rotation:AwayAtLast", code=1).stderr
+        assert "failed at finish: ConnectionError: nobody answers. The new credential is the current" in failed
+        assert Secret.load("token").get() != "first-one"
 
     def test_a_type_without_one_says_how_to_give_one(self, strongroom: Run) -> None:
         assert "CredentialRotation" in strongroom("block", "rotate", "token", code=2).stderr
@@ -142,7 +162,7 @@ class TestMigrate:
         assert current().head("old").current == 1
         found = {row["name"]: row for row in told(strongroom, "block", "migrate")}
         assert (found["old"]["outcome"], found["old"]["version"]) == ("migrated", 2)
-        assert "All 2 blocks have the shape of their types." in strongroom("block", "migrate").stderr
+        assert "2 blocks looked at, all with the shape of their types." in strongroom("block", "migrate").stderr
 
     def test_what_does_not_fit_is_told_and_the_exit_code_says_so(self, strongroom: Run) -> None:
         class Newer(Block, slug="cli-migrated", schema_version=2):

@@ -37,8 +37,8 @@ def test_ls_shows_who_wraps_each_epoch(strongroom: Run) -> None:
 def test_rotate_says_what_it_did_and_blocks_load_as_before(strongroom: Run, level: str) -> None:
     said = strongroom("keys", "rotate", "--level", level).stdout
     expected = {
-        "workspace": "Key epoch 2: 1 versions under the new key.",
-        "data": "1 payloads encrypted anew",
+        "workspace": "Key epoch 2: 1 version under the new key.",
+        "data": "1 payload encrypted anew",
         "provider": "The former key lies in",
     }
     assert expected[level] in said
