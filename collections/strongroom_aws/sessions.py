@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -14,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strongroom import redactor, require_extra
+from strongroom.client_pool import ClientPool
 
 from strongroom_aws.client_parameters import AwsClientParameters
 from strongroom_aws.errors import CredentialsMissing
@@ -141,9 +138,7 @@ def _one_token(login: Login) -> Callable[[str], str]:
     return answer
 
 
-_pool: OrderedDict[bytes, Any] = OrderedDict()
-_pool_lock = threading.Lock()
-_digest_key = secrets.token_bytes(32)
+_pool: ClientPool[Any] = ClientPool(_CLIENTS)
 
 
 def client(login: Login, service: str) -> Any:
@@ -154,29 +149,24 @@ def client(login: Login, service: str) -> Any:
 
     :raises CredentialsMissing: see :func:`session`.
     """
-    key = _identity(login, service)
-    with _pool_lock:  # also because sessions may not be used by two threads at a time
-        if key not in _pool:
-            with told():
-                _pool[key] = session(login).client(service, **login.parameters.arguments(service))
-            if len(_pool) > _CLIENTS:
-                _pool.popitem(last=False)
-        _pool.move_to_end(key)
-        return _pool[key]
+
+    def make() -> Any:  # by one thread at a time: sessions may not be used by two
+        with told():
+            return session(login).client(service, **login.parameters.arguments(service))
+
+    return _pool.get(_identity(login, service), make)
 
 
-def _identity(login: Login, service: str) -> bytes:
-    """Tells logins apart without keeping their secrets; a forked process must not share its parent's connections."""
+def _identity(login: Login, service: str) -> tuple[object, ...]:
+    """All that makes one client another."""
     config = login.parameters.config
-    parts = (
-        os.getpid(),
+    return (
         service,
         *(getattr(login, name) for name in Login.__slots__ if name != "parameters"),
         login.parameters.model_dump_json(exclude={"config"}),
         config.get_secret_value() if config else None,
         _surroundings(login),
     )
-    return hashlib.blake2b(repr(parts).encode(), key=_digest_key).digest()
 
 
 def _surroundings(login: Login) -> list[object]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from strongroom import require_extra
+from strongroom.client_pool import ClientPool
 
 from strongroom_gcp.endpoint import Endpoint
 from strongroom_gcp.errors import GcpError, GcpLoginMissing
@@ -137,9 +134,7 @@ def retrying(seconds: float) -> dict[str, Any]:
     return {"retry": again, "timeout": seconds}
 
 
-_pool: OrderedDict[bytes, Any] = OrderedDict()
-_pool_lock = threading.Lock()
-_digest_key = secrets.token_bytes(32)
+_pool: ClientPool[Any] = ClientPool(_CLIENTS)
 
 
 def client(service: Service, login: Callable[[], Login], endpoint: Endpoint | None = None) -> Any:
@@ -152,14 +147,7 @@ def client(service: Service, login: Callable[[], Login], endpoint: Endpoint | No
     """
     endpoint = endpoint or _of_environment(service)
     who = None if endpoint is not None and endpoint.is_plain else login()
-    key = _identity(service, who, endpoint)
-    with _pool_lock:
-        if key not in _pool:
-            _pool[key] = _made(service, who, endpoint)
-            if len(_pool) > _CLIENTS:
-                _pool.popitem(last=False)
-        _pool.move_to_end(key)
-        return _pool[key]
+    return _pool.get(_identity(service, who, endpoint), lambda: _made(service, who, endpoint))
 
 
 def _of_environment(service: Service) -> Endpoint | None:
@@ -197,9 +185,8 @@ def _without_bodies(record: logging.LogRecord) -> bool:
     return record.levelno > logging.DEBUG
 
 
-def _identity(service: Service, login: Login | None, endpoint: Endpoint | None) -> bytes:
-    """Tells logins apart without keeping their secrets; a forked process must not share its parent's channels."""
+def _identity(service: Service, login: Login | None, endpoint: Endpoint | None) -> tuple[object, ...]:
+    """All that makes one client another."""
     who = [getattr(login, name) for name in Login.__slots__] if login is not None else None
     around = sorted(item for item in os.environ.items() if item[0].startswith(("GOOGLE_", "CLOUDSDK_")))
-    parts = (os.getpid(), service, who, endpoint, around)
-    return hashlib.blake2b(repr(parts).encode(), key=_digest_key).digest()
+    return service, who, endpoint, around

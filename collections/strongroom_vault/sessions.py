@@ -6,12 +6,8 @@ of the token's life is left: no thread runs for it, and what is not used is not 
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 from strongroom import redactor, require_extra
+from strongroom.client_pool import ClientPool
 
 from strongroom_vault.auth import Auth, Grant, field_of
 from strongroom_vault.errors import VaultError, VaultUnreachable
@@ -159,9 +156,7 @@ class VaultSession:
         return True
 
 
-_pool: OrderedDict[bytes, VaultSession] = OrderedDict()
-_pool_lock = threading.Lock()
-_digest_key = secrets.token_bytes(32)
+_pool: ClientPool[VaultSession] = ClientPool(_SESSIONS)
 
 
 def session_for(login: Login) -> VaultSession:
@@ -169,21 +164,13 @@ def session_for(login: Login) -> VaultSession:
 
     :raises MissingExtra: hvac is not installed.
     """
-    key = _identity(login)
-    with _pool_lock:
-        if key not in _pool:
-            _pool[key] = VaultSession(login)
-            if len(_pool) > _SESSIONS:
-                _pool.popitem(last=False)
-        _pool.move_to_end(key)
-        return _pool[key]
+    return _pool.get(_identity(login), lambda: VaultSession(login))
 
 
-def _identity(login: Login) -> bytes:
-    """Tells logins apart without keeping their secrets; a forked process must not share its parent's connections."""
+def _identity(login: Login) -> tuple[object, ...]:
+    """All that makes one session another."""
     auth = [
         (name, value.get_secret_value() if isinstance(value, SecretStr) else value)
         for name, value in sorted(vars(login.auth).items())
     ]
-    parts = (os.getpid(), login.address, login.namespace, login.verify, login.timeout_seconds, auth)
-    return hashlib.blake2b(repr(parts).encode(), key=_digest_key).digest()
+    return login.address, login.namespace, login.verify, login.timeout_seconds, auth

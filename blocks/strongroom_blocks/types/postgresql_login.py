@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from strongroom_blocks.client_pool import ClientPool
 from strongroom_blocks.errors import CheckAbsent, CheckDenied, CheckFailed, CheckUnreachable
 from strongroom_blocks.extras import require_extra
 
@@ -62,16 +58,10 @@ class Login:
         """That this login was dropped for newer ones."""
         return RuntimeError("The connections of this block were closed.")
 
-    @property
-    def identity(self) -> bytes:
-        """Tells logins apart without keeping their secrets; a forked process does not share its parent's."""
-        parts = (os.getpid(), sorted(self.parameters.items()))
-        return hashlib.blake2b(repr(parts).encode(), key=_digest_key).digest()
 
-
-_digest_key = secrets.token_bytes(32)
-_open: OrderedDict[bytes, Connections] = OrderedDict()
-_lock = threading.Lock()
+_open: ClientPool[Connections] = ClientPool(
+    _LOGINS, let_go=lambda connections: connections.close(), inherited=lambda connections: connections.after_fork()
+)
 
 
 def connections_of(login: Login, at_most: int) -> Connections:
@@ -82,13 +72,7 @@ def connections_of(login: Login, at_most: int) -> Connections:
     require_extra("psycopg", extra="postgres")
     from strongroom_registry.stores.postgres.connections import Connections
 
-    with _lock:
-        found = _open.pop(login.identity, None) or Connections(login, at_most=at_most)
-        _open[login.identity] = found
-        spare = _open.popitem(last=False)[1] if len(_open) > _LOGINS else None
-    if spare is not None:
-        spare.close()
-    return found
+    return _open.get(sorted(login.parameters.items()), lambda: Connections(login, at_most=at_most))
 
 
 def is_denial(error: BaseException) -> bool:
@@ -107,13 +91,3 @@ def verdict(error: psycopg.Error, place: str) -> CheckFailed:
     if error.sqlstate is None and "FATAL" not in said:
         return CheckUnreachable(told, "See whether the server runs and is reachable from here, and its sslmode fits.")
     return CheckFailed(told, "See what the server's log says.")
-
-
-def _after_fork_in_child() -> None:
-    global _open, _lock
-    for connections in _open.values():
-        connections.after_fork()
-    _open, _lock = OrderedDict(), threading.Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
