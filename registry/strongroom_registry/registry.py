@@ -451,7 +451,8 @@ class Registry:
 
     def recovery_kit(self) -> RecoveryCode:
         """A new recovery code, which opens the workspace's keys in the place of any code before."""
-        return key_care.recovery_kit(self._access)
+        with self._access.refusals("key-add", self.workspace):
+            return key_care.recovery_kit(self._access)
 
     def check_keys(self) -> KeyReport:
         """Try every wrap of the current key, and count what still uses an older one."""
@@ -466,7 +467,8 @@ class Registry:
         progress: Callable[[Progress], None] | None = None,
     ) -> RotationReport:
         """Renew keys while others read and write; one that was interrupted goes on. As :func:`rotation.rotate`."""
-        report = rotation.rotate(self._access, Level(level), to=to, older_than=older_than, progress=progress)
+        with self._access.refusals("rotate", self.workspace):
+            report = rotation.rotate(self._access, Level(level), to=to, older_than=older_than, progress=progress)
         self._warm = {}
         return report
 

@@ -147,6 +147,8 @@ def test_a_key_that_opens_another_workspace_too_is_not_replaced_where_it_lies(ur
             saver(blue)("sky", b"wide")
         with pytest.raises(KeyInUse, match="'blue'"):
             registry.rotate(Level.PROVIDER)
+        entry = next(iter(registry.audit()))
+        assert (entry.action, entry.outcome, entry.name) == ("rotate", "KeyInUse", "default")
         assert registry.rotate(Level.PROVIDER, to=f"file:{tmp_path / 'next.key'}").wraps is not None
         assert registry.rotate(Level.PROVIDER).wraps is not None
     with open_registry(url, workspace="blue") as blue:
