@@ -105,38 +105,22 @@ def _walk(annotation: Any, seen: set[Any]) -> Iterator[type]:
         yield from _walk(member, seen)
 
 
-def secret_paths(cls: type[BaseModel]) -> tuple[str, ...]:
-    """Where secrets stand, as dotted paths: ``token``, ``auth.password``, ``headers.*``. For forms and listings."""
-    return tuple(dict.fromkeys(_secrets(cls, "", (), True)))
-
-
 def holds_secret(annotation: Any, *, nested_blocks: bool = True) -> bool:
     """Whether a value of this type may hold a secret kind, at any depth, by default inside other blocks too."""
-    return any(True for _ in _secrets(annotation, "", (), nested_blocks))
+    return _holds_secret(annotation, (), nested_blocks)
 
 
-def _secrets(annotation: Any, path: str, inside: tuple[Any, ...], nested_blocks: bool) -> Iterator[str]:
+def _holds_secret(annotation: Any, inside: tuple[Any, ...], nested_blocks: bool) -> bool:
     annotation = unwrapped(annotation)
     if not nested_blocks and hasattr(annotation, "__block__"):
-        return
+        return False
     cls = annotation if isinstance(annotation, type) else get_origin(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, SECRET_KINDS):
-        yield f"{path}.*" if _is_mapping_secret(annotation) else path
-    elif isinstance(cls, type) and issubclass(cls, SECRET_KINDS):
-        yield path
-    elif (fields := members(annotation)) is not None or (fields := members(cls)) is not None:
-        if annotation in inside:
-            return
-        for name, member in fields.items():
-            yield from _secrets(member, f"{path}.{name}" if path else name, (*inside, annotation), nested_blocks)
-    else:
-        deeper = path if get_origin(annotation) in UNIONS else f"{path}.*"
-        for argument in arguments(annotation):
-            yield from _secrets(argument, deeper, inside, nested_blocks)
-
-
-def _is_mapping_secret(cls: type) -> bool:
-    return hasattr(cls, "keys")
+    if isinstance(cls, type) and issubclass(cls, SECRET_KINDS):
+        return True
+    if (fields := members(annotation)) is None and (fields := members(cls)) is None:
+        return any(_holds_secret(argument, inside, nested_blocks) for argument in arguments(annotation))
+    deeper = (*inside, annotation)
+    return annotation not in inside and any(_holds_secret(it, deeper, nested_blocks) for it in fields.values())
 
 
 def _describe(annotation: Any, inside: tuple[Any, ...]) -> str:

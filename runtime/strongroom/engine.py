@@ -238,7 +238,6 @@ _DEEDS: dict[type, Callable[[RunCall, Any], Any]] = {
     Abandon: lambda call, effect: call.abandon(effect.interrupt),
     Keep: lambda call, effect: call.keep(effect.state),
 }
-_SMALL = frozenset({type(None), bool, int, float})
 
 
 def _do(call: RunCall, effect: Effect) -> Any:
