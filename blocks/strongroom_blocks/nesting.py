@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 from strongroom_registry.errors import RegistryRefusal
 
-from strongroom_blocks import catalog, documents, encoding, origin, schema, shapes, validation
+from strongroom_blocks import catalog, encoding, origin, schema, shapes, validation
 from strongroom_blocks.equality import difference
 from strongroom_blocks.errors import BlockCycle, BlockNotStorable, UnknownBlock
 from strongroom_blocks.sources.acceptance import validator_for
@@ -90,6 +90,7 @@ class _Stored:
         self.around = (*around, name)
 
     def reference(self, text: str, path: str) -> Block:
+        from strongroom_blocks import documents
         from strongroom_blocks.block import Block
 
         name = text.partition("@")[0]

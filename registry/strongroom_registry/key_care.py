@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,8 @@ from strongroom_registry.changes import Change
 from strongroom_registry.errors import IntegrityError, KeyInUse, KeyProblem, KeyUnavailable, UnknownKey
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import Keyring, WrappedKey
-from strongroom_registry.keys.local import is_fixed
+from strongroom_registry.keys.local import RawKeyProvider
+from strongroom_registry.keys.passphrase import PassphraseKey
 from strongroom_registry.keys.recovery import RecoveryCode, RecoveryKey, RecoveryRecipient, is_recovery
 from strongroom_registry.verification import proven_entries
 
@@ -154,14 +155,30 @@ def renew(access: Access, to: str | None = None) -> WrapReport:
     """
     former = access.authority.keyring.provider
     if to is not None:
-        provider, made = _ready(to)
-    else:
-        if isinstance(former, keys.RenewsKey):
-            former.read_again()  # another process may have renewed it: what lies there now is what is to be kept
-        _check_alone(access, former)
-        provider, made = _renewed(former), None
-    with access.viewing() as (authority, _, state):
+        return _rewrapped(access, former, *_ready(to))
+    if not isinstance(former, keys.RenewsKey):
+        return _rewrapped(access, former, _renewable(former))
+    with former.alone():
+        former.read_again()  # another process may have renewed it: what lies there now is what is to be kept
+        _check_opens_no_other(access, former)
+        return _rewrapped(access, former, former.renewed(), replace=former.replace)
+
+
+def _rewrapped(
+    access: Access,
+    former: keys.KeyProvider,
+    provider: keys.KeyProvider,
+    made: str | None = None,
+    *,
+    replace: Callable[[], str] | None = None,
+) -> WrapReport:
+    """Add the wraps of one provider, and remove those of another.
+
+    :param replace: what puts the new key in the place of the former one, in between.
+    """
+    with access.viewing() as (authority, view, state):
         keyring = authority.keyring
+        keyring.learn(view.keys(authority.workspace_id))
         old = {wrap.fingerprint for wrap in _opened_by(keyring, former, state)}
         wraps = _wraps_by(keyring, provider, state)
         for wrap in wraps:  # who may only encrypt would lock everybody out
@@ -169,11 +186,13 @@ def renew(access: Access, to: str | None = None) -> WrapReport:
     with access.changing() as change:
         _check_epochs(change, wraps)
         _put(change, wraps)
-    kept = former.replace() if to is None and isinstance(former, keys.RenewsKey) else None
+    kept = replace() if replace is not None else None
     new = {wrap.fingerprint for wrap in wraps}
     with access.changing() as change:
-        old |= {wrap.fingerprint for wrap in _live(change) if wrap.provider == former.uri}
-        gone = [wrap for wrap in _live(change) if wrap.fingerprint in old - new]
+        live = _live(change)
+        old |= {wrap.fingerprint for wrap in live if wrap.provider == former.uri}
+        covered = {wrap.epoch for wrap in live if wrap.fingerprint in new}
+        gone = [wrap for wrap in live if wrap.fingerprint in old - new and wrap.epoch in covered]
         _remove(change, gone)
         report = WrapReport(
             tuple(_told(wrap, change.state) for wrap in wraps),
@@ -258,11 +277,10 @@ def _ready(uri: str) -> tuple[keys.KeyProvider, str | None]:
     return provider, provider.generate() if isinstance(provider, keys.GeneratesKey) else None
 
 
-def _check_alone(access: Access, provider: keys.KeyProvider) -> None:
+def _check_opens_no_other(access: Access, provider: keys.KeyProvider) -> None:
     """A key that is replaced where it lies is gone from there for every workspace that it opens."""
-    if not isinstance(provider, keys.RenewsKey):
-        return
     with access.viewing() as (authority, view, state):
+        authority.keyring.learn(view.keys(authority.workspace_id))
         ours = {wrap.fingerprint for wrap in _opened_by(authority.keyring, provider, state)}
         rows = [row for row in view.workspaces() if row.id != authority.workspace_id]
         others = [row.name for row in rows if any(wrap.fingerprint in ours for wrap in view.keys(row.id))]
@@ -274,10 +292,8 @@ def _check_alone(access: Access, provider: keys.KeyProvider) -> None:
         )
 
 
-def _renewed(provider: keys.KeyProvider) -> keys.KeyProvider:
-    if isinstance(provider, keys.RenewsKey):
-        return provider.renewed()
-    if is_fixed(provider):
+def _renewable(provider: keys.KeyProvider) -> keys.KeyProvider:
+    if isinstance(provider, RawKeyProvider | PassphraseKey | RecoveryKey):  # once more would be with the same key
         raise KeyUnavailable(
             f"The key at {provider.uri} is what it is.", "Name the place of another one: --to URI. Nothing was changed."
         )

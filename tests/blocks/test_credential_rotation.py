@@ -110,7 +110,7 @@ def test_somebody_who_saves_meanwhile_wins(service: Service) -> None:
     with pytest.raises(StaleExpectation):
         rotate_credential("token", Slow(service))
     for _ in range(2):  # what was pending then is older, and does not come back by itself
-        with pytest.raises(RotationNotPossible, match="Version 2 .* is pending, and version 3 was saved after it"):
+        with pytest.raises(RotationNotPossible, match=r"Version 2 .* is pending, and version 3 was saved after it"):
             rotate_credential("token", TokenRotation(service))
     assert Token.load("token").value.get_secret_value() == "saved by hand"
     assert current().head("token").current == 3

@@ -6,7 +6,6 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-
 from strongroom_registry import open_registry
 from strongroom_registry.errors import StoreForeign, StoreUnavailable
 from strongroom_registry.stores import sqlite_format
@@ -73,9 +72,10 @@ def test_an_upgrade_that_fails_leaves_the_file_as_it_was(
         raise ValueError(name)
 
     before = _tables(older)
-    with monkeypatch.context() as patched, pytest.raises(StoreForeign):
+    with monkeypatch.context() as patched:
         patched.setattr(sqlite_format, "path_of", broken)
-        SqliteStore(older)
+        with pytest.raises(StoreForeign):
+            SqliteStore(older)
     assert _tables(older) == before
     with open_registry(url, create=False) as registry:
         assert registry.verify().ok

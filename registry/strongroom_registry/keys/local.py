@@ -156,13 +156,5 @@ class RawKeyProvider(ABC):
         return f"{type(self).__name__}({self.uri!r})"
 
 
-def is_fixed(provider: object) -> bool:
-    """Whether wrapping once more with the same provider would be wrapping with the same key."""
-    from strongroom_registry.keys.passphrase import PassphraseKey
-    from strongroom_registry.keys.recovery import RecoveryKey
-
-    return isinstance(provider, RawKeyProvider | PassphraseKey | RecoveryKey)
-
-
 def _associated(header: bytes, context: bytes) -> bytes:
     return framed(KEY_WRAP, header, context)
