@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from strongroom_registry.anchor import Anchor
 from strongroom_registry.anchoring import Anchoring
@@ -17,8 +17,10 @@ from strongroom_registry.changes import Change
 from strongroom_registry.errors import IntegrityError, RegistryRefusal, RollbackDetected, StoreProblem
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import Keyring
-from strongroom_registry.stores.store import LoadedRows, Store, View
+from strongroom_registry.stores.store import NEWEST, Expected, LoadedRows, NotAtHand, Store, View
 from strongroom_registry.tree import Trie
+
+T = TypeVar("T")
 
 
 class Seen(NamedTuple):
@@ -65,21 +67,48 @@ class Access:
         self._repeats = Repeats()
 
     @contextmanager
-    def viewing(self) -> Iterator[Moment]:
-        """The workspace at one moment."""
-        floor = Floor(self._seen, self._anchoring.kept() if self._anchoring else None)
+    def viewing(self, name: str | None = None) -> Iterator[Moment]:
+        """The workspace at one moment.
+
+        :param name: the document that will be asked for first, if it is known.
+        """
+        floor = self._floor()
         with self.store.reading() as view:
+            if name is not None:
+                view.expect(self._expected(name))
             yield self.believed(view, floor)
 
+    def glance(
+        self, name: str, look: Callable[[Moment], T], *, number: int | None = None, with_body: bool = False
+    ) -> T:
+        """What ``look`` finds when it looks at a document at one moment. Where it wants to see more than the way to the
+        document and one version, it looks again, at another.
+
+        :param number: the version that it will ask for, if it is known; by default the newest.
+        :param with_body: whether it will ask for the body of that.
+        """
+        floor = self._floor()
+        try:
+            with self.store.glancing(self._expected(name, number, with_body)) as view:
+                return look(self.believed(view, floor))
+        except NotAtHand as missing:
+            if number is None and missing.number is not None:
+                return self.glance(name, look, number=missing.number, with_body=with_body)
+        with self.viewing(name) as moment:
+            return look(moment)
+
     @contextmanager
-    def changing(self, keyring: Keyring | None = None) -> Iterator[Change]:
+    def changing(self, keyring: Keyring | None = None, *, name: str | None = None) -> Iterator[Change]:
         """A change, and with it what the audit still has to say of repeated loads.
 
         :param keyring: one with a further epoch, which the change is written with, and which is adopted once it is
             stored.
+        :param name: the document that will be asked for first, if it is known.
         """
         floor = Floor(self._seen, self.writable_anchor())
         with self.store.writing() as transaction:
+            if name is not None:
+                transaction.expect(self._expected(name))
             authority, _, state = self.believed(transaction, floor)
             if self._anchoring is not None and floor.anchor is not None and floor.anchor.seq < state.seq:
                 self._anchoring.advance(authority, state)
@@ -176,6 +205,13 @@ class Access:
         self.authority.keyring.after_fork()
         self.authority = replace(self.authority, trie=Trie())
         self.store.after_fork()
+
+    def _floor(self) -> Floor:
+        return Floor(self._seen, self._anchoring.kept() if self._anchoring else None)
+
+    def _expected(self, name: str, number: int | None = None, with_body: bool = False) -> Expected:
+        authority, highest = self.authority, NEWEST if number is None else min(number, NEWEST)
+        return Expected(authority.workspace, authority.workspace_id, name, highest, with_body)
 
     def _authority_at(self, view: View, state: StateRecord) -> Authority:
         if state.oldest > self.authority.oldest:

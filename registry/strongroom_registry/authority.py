@@ -119,7 +119,7 @@ class Authority:
     def believed_head(self, view: View, state: StateRecord, name: str, row: HeadRow | None) -> HeadRecord | None:
         """As :meth:`head`, of a row that is at hand."""
         head = None if row is None else self.authentic_head(name, row)
-        mac = self.trie.find(state.root, path_of(name), lambda path: view.node(self.workspace_id, path))
+        mac = self.trie.find(state.root, path_of(name), lambda paths: view.nodes(self.workspace_id, paths))
         if row is None and mac is not None:
             raise HiddenVersion(f"The block {name} is gone, though nobody destroyed it.", REMEDY)
         if row is not None and mac != row.mac:

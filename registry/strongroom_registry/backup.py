@@ -146,7 +146,7 @@ def _rows(view: View) -> Iterator[Row]:
 def _nodes(view: View, workspace: WorkspaceRow) -> Iterator[NodeRow]:
     root = _state(workspace).root
     if root != EMPTY_ROOT:
-        for path, node in nodes(root, lambda path: view.node(workspace.id, path)):
+        for path, node in nodes(root, lambda paths: view.nodes(workspace.id, paths)):
             yield NodeRow(path, encode_node(node))
 
 

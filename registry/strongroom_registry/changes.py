@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -68,7 +68,7 @@ class Change:
         row = self._authority.signed_head(head)
         self._transaction.put_heads(self._authority.workspace_id, [row])
         leaf = Leaf(row.path, row.mac)
-        root, nodes = self._authority.trie.insert(self._state.root, leaf, self._node)
+        root, nodes = self._authority.trie.insert(self._state.root, leaf, self._nodes)
         self._transaction.put_nodes(self._authority.workspace_id, nodes)
         self._state = replace(self._state, root=root)
         return head
@@ -80,7 +80,7 @@ class Change:
         rows = [self._authority.signed_head(head) for head in heads]
         self._transaction.put_heads(self._authority.workspace_id, rows)
         leaves = [Leaf(row.path, row.mac) for row in rows]
-        root, nodes = self._authority.trie.insert_all(self._state.root, leaves, self._node)
+        root, nodes = self._authority.trie.insert_all(self._state.root, leaves, self._nodes)
         self._transaction.put_nodes(self._authority.workspace_id, nodes)
         self._state = replace(self._state, root=root)
 
@@ -99,7 +99,7 @@ class Change:
             mac = key.mac(HEAD_PURPOSE, record)
             renewed[path] = HeadRow(row.name, row.document, record, mac, row.path)
             replacements[path] = Replacement(row.mac, mac)
-        root, nodes, refused = self._authority.trie.replace_all(self._state.root, replacements, self._node)
+        root, nodes, refused = self._authority.trie.replace_all(self._state.root, replacements, self._nodes)
         written = [row for path, row in renewed.items() if path not in refused]
         self._transaction.put_heads(self._authority.workspace_id, written)
         self._transaction.put_nodes(self._authority.workspace_id, nodes)
@@ -164,5 +164,5 @@ class Change:
         self._transaction.put_workspace(row)
         return self._state, row
 
-    def _node(self, path: str) -> bytes | None:
-        return self._transaction.node(self._authority.workspace_id, path)
+    def _nodes(self, paths: Sequence[str]) -> Iterator[bytes | None]:
+        return self._transaction.nodes(self._authority.workspace_id, paths)

@@ -34,7 +34,7 @@ def believed_heads(
     """What each row says, or what is wrong with it; the trie is gone through once for all of them."""
     paths = [path_of(row.name) if is_name(row.name) else "" for row in rows]
     macs = authority.trie.find_all(
-        state.root, filter(None, paths), lambda path: view.node(authority.workspace_id, path)
+        state.root, [path for path in paths if path], lambda wanted: view.nodes(authority.workspace_id, wanted)
     )
     for path, row in zip(paths, rows, strict=True):
         try:

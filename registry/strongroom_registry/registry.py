@@ -16,7 +16,7 @@ from uuid import UUID
 from weakref import WeakSet
 
 from strongroom_registry import key_care, rotation
-from strongroom_registry.access import UNFLOORED, Access
+from strongroom_registry.access import UNFLOORED, Access, Moment
 from strongroom_registry.anchor import Anchor
 from strongroom_registry.anchoring import Anchoring, check_anchor
 from strongroom_registry.anchors import AnchorStore
@@ -58,7 +58,7 @@ from strongroom_registry.lifecycle import (
 from strongroom_registry.listing import listed
 from strongroom_registry.rotation import Level, Progress, RotationReport
 from strongroom_registry.sealer import Sealer
-from strongroom_registry.stores.store import Store, VersionRow, View, Watched
+from strongroom_registry.stores.store import HeadRow, Store, VersionRow, Watched
 from strongroom_registry.uses import doomed, in_use, users
 from strongroom_registry.verification import VerifyReport, proven_entries, verify_audit, verify_documents
 
@@ -154,7 +154,7 @@ class Registry:
         moved = [check_user_label(label) for label in labels]
         check_expiry(expires_at)
         refers = tuple(sorted({str(Reference.parse(reference)) for reference in references}))
-        with self._access.refusals("put", name), self._access.changing() as change:
+        with self._access.refusals("put", name), self._access.changing(name=name) as change:
             old = change.head(name)
             present = old if old is not None and old.state is DocumentState.LIVE else None
             if pending:
@@ -196,14 +196,12 @@ class Registry:
         :raises UnknownDocument: there is none of this name.
         """
         check_name(name)
-        with self._access.viewing() as (authority, view, state):
-            return _described(authority, view, known(authority.head(view, state, name), name))
+        return self._access.glance(name, lambda moment: _described(moment, name))
 
     def exists(self, name: str) -> bool:
         """Whether a document of this name is there and not deleted."""
         check_name(name)
-        with self._access.viewing() as (authority, view, state):
-            head = authority.head(view, state, name)
+        head = self._access.glance(name, lambda moment: moment.authority.head(moment.view, moment.state, name))
         return head is not None and head.state is DocumentState.LIVE
 
     def list(self, glob: str = "*", *, type: str | None = None, deleted: bool = False) -> builtins.list[Head]:
@@ -237,7 +235,7 @@ class Registry:
         :raises UnknownDocument: there is none of this name.
         """
         check_name(name)
-        with self._access.viewing() as (authority, view, state):
+        with self._access.viewing(name) as (authority, view, state):
             head = known(authority.head(view, state, name), name)
             proven = list(authority.versions(view, head, range(head.last, 0, -1)))
         return [version_of(head, version) for version in proven]
@@ -250,7 +248,7 @@ class Registry:
         """
         check_name(name)
         check_user_label(label)
-        with self._access.refusals("label", name), self._access.changing() as change:
+        with self._access.refusals("label", name), self._access.changing(name=name) as change:
             head = live(change.head(name), name)
             number = head.current if version is None else version
             check_loadable(head, number)
@@ -266,7 +264,7 @@ class Registry:
         """
         check_name(name)
         check_user_label(label)
-        with self._access.refusals("unlabel", name), self._access.changing() as change:
+        with self._access.refusals("unlabel", name), self._access.changing(name=name) as change:
             head = live(change.head(name), name)
             number = labelled(head, label)
             change.put_head(replace(head, labels={k: v for k, v in head.labels.items() if k != label}))
@@ -284,7 +282,7 @@ class Registry:
         """
         check_name(name)
         _check_message(message)
-        with self._access.refusals("promote", name, version), self._access.changing() as change:
+        with self._access.refusals("promote", name, version), self._access.changing(name=name) as change:
             head = live(change.head(name), name)
             check_expectation(name, head, True, expect)
             check_loadable(head, version)
@@ -303,7 +301,7 @@ class Registry:
         """
         check_name(name)
         _check_message(message)
-        with self._access.refusals("delete", name), self._access.changing() as change:
+        with self._access.refusals("delete", name), self._access.changing(name=name) as change:
             heads = doomed(change, live(change.head(name), name))
             if len(heads) > 1 and not cascade:
                 raise in_use(name, heads[1:])
@@ -318,7 +316,7 @@ class Registry:
         :raises UnknownDocument: there is none of this name.
         """
         check_name(name)
-        with self._access.viewing() as (authority, view, state):
+        with self._access.viewing(name) as (authority, view, state):
             known(authority.head(view, state, name), name)
             return [Reference(user.name, None, number) for user, number in users(authority, view, state, name)]
 
@@ -344,7 +342,7 @@ class Registry:
         :raises VersionDestroyed: it was destroyed.
         """
         check_name(name)
-        with self._access.refusals("undelete", name), self._access.changing() as change:
+        with self._access.refusals("undelete", name), self._access.changing(name=name) as change:
             head = known(change.head(name), name)
             if head.state is DocumentState.DESTROYED:
                 raise VersionDestroyed(f"{name} was destroyed.", "Nothing brings it back; save it anew.")
@@ -362,7 +360,7 @@ class Registry:
         :raises StoreUnavailable: it is destroyed, and a reader kept the files from being cleaned; repeat it.
         """
         check_name(name)
-        with self._access.refusals("destroy", name, version), self._access.changing() as change:
+        with self._access.refusals("destroy", name, version), self._access.changing(name=name) as change:
             head = known(change.head(name), name)
             first, last = (1, head.last) if version is None else (version, version)
             check_number(head, last)
@@ -525,13 +523,10 @@ class Registry:
     def _opened(self, reference: Reference, former: _Warm | None) -> tuple[_Warm, bytes]:
         """Verify and open what a reference means. What was verified before and is the same still needs no more than its
         place in the trie."""
-        with self._access.viewing() as (authority, view, state):
-            head_row = view.head(authority.workspace_id, reference.name)
-            head = live(authority.believed_head(view, state, reference.name, head_row), reference.name)
-            number = selected(head, reference)
-            check_loadable(head, number)
-            row = authority.version_row(view, head, number)
-        rows = (*(head_row or ())[2:4], *row[1:-1])
+        (authority, _, state), head_row, head, row = self._access.glance(
+            reference.name, lambda moment: _looked_up(moment, reference), number=reference.version, with_body=True
+        )
+        rows = (*head_row[2:4], *row[1:-1])
         if former is not None and former.rows == rows:
             warm = replace(former, root=state.root)
             return warm, _open(warm, row.body)
@@ -564,6 +559,17 @@ class Registry:
         self._access.after_fork()
 
 
+def _looked_up(moment: Moment, reference: Reference) -> tuple[Moment, HeadRow, HeadRecord, VersionRow]:
+    """The rows that a reference means; that of the version is not yet believed."""
+    authority, view, state = moment
+    head_row = view.head(authority.workspace_id, reference.name)
+    head = live(authority.believed_head(view, state, reference.name, head_row), reference.name)
+    assert head_row is not None  # noqa: S101  # what is live has a row
+    number = selected(head, reference)
+    check_loadable(head, number)
+    return moment, head_row, head, authority.version_row(view, head, number)
+
+
 def _newly_warm(
     authority: Authority,
     head: HeadRecord,
@@ -592,7 +598,9 @@ def _opener(authority: Authority, head: HeadRecord, record: VersionRecord, row: 
         raise named(exc, f"{head.name}@{record.number}") from None
 
 
-def _described(authority: Authority, view: View, head: HeadRecord) -> Head:
+def _described(moment: Moment, name: str) -> Head:
+    authority, view, state = moment
+    head = known(authority.head(view, state, name), name)
     return head_of(head, authority.version(view, head, head.current))
 
 

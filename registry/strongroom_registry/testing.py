@@ -16,23 +16,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 
 from strongroom_registry.errors import StoreProblem
 from strongroom_registry.keyring import WrappedKey
 from strongroom_registry.stores.store import (
+    NEWEST,
     AuditRow,
     Backlog,
+    Expected,
     HeadRow,
     Store,
     Transaction,
     UseRow,
     VersionRow,
+    View,
     WorkspaceRow,
     WrapRow,
 )
 from strongroom_registry.testing_keys import KeyProviderContract
+from strongroom_registry.tree import path_of, way_to
 
 __all__ = ["KeyProviderContract", "StoreContract"]
 
@@ -107,7 +112,7 @@ class StoreContract:
             assert view.head(WORKSPACE.id, "lake") == HEAD
             assert view.version(HEAD.document, 1) == VERSION
             assert list(view.versions(HEAD.document)) == [OUTLINE]
-            assert view.node(WORKSPACE.id, "a0") == b"node"
+            assert next(view.nodes(WORKSPACE.id, ["a0"])) == b"node"
             assert list(view.audit(WORKSPACE.id)) == [AuditRow(1, b"entry", b"mac")]
 
     def test_what_is_missing_is_none_or_nothing(self, store: Store) -> None:
@@ -116,7 +121,7 @@ class StoreContract:
             assert view.head(WORKSPACE.id, "river") is None
             assert view.head(b"x" * 16, "lake") is None
             assert view.version(HEAD.document, 2) is None
-            assert view.node(WORKSPACE.id, "a1") is None
+            assert next(view.nodes(WORKSPACE.id, ["a1"])) is None
             for rows in (view.keys(b"x" * 16), view.heads(b"x" * 16), view.versions(b"x" * 16), view.audit(b"x" * 16)):
                 assert list(rows) == []
 
@@ -141,7 +146,7 @@ class StoreContract:
             assert [row.record for row in view.heads(WORKSPACE.id)] == [b"newer"]
             assert view.version(HEAD.document, 1) == VERSION._replace(wrap=None, body=b"")
             assert list(view.versions(HEAD.document)) == [OUTLINE._replace(wrap=None, has_body=False)]
-            assert view.node(WORKSPACE.id, "a0") == b"newer"
+            assert next(view.nodes(WORKSPACE.id, ["a0"])) == b"newer"
 
     def test_an_audit_entry_is_never_replaced(self, store: Store) -> None:
         with pytest.raises(StoreProblem), store.writing() as transaction:
@@ -172,6 +177,61 @@ class StoreContract:
         with store.reading() as view:
             assert list(view.outlines(wanted)) == [empty, None, OUTLINE, None, empty]
             assert list(view.outlines([])) == []
+
+    def test_nodes_come_in_the_order_asked_for_and_say_what_is_missing(self, store: Store) -> None:
+        many = {f"{number:04x}": b"%d" % number for number in range(1500)}
+        with store.writing() as transaction:
+            transaction.put_nodes(WORKSPACE.id, {"": b"root", **many})
+        with store.reading() as view:
+            assert list(view.nodes(WORKSPACE.id, ["b", "a0", "", "a0"])) == [None, b"node", b"root", b"node"]
+            assert list(view.nodes(WORKSPACE.id, [])) == []
+            assert list(view.nodes(b"x" * 16, ["a0"])) == [None]
+            assert list(view.nodes(WORKSPACE.id, reversed(many))) == [*reversed(many.values())]
+
+    def test_what_is_expected_is_answered_and_changes_no_answer(self, store: Store) -> None:
+        with store.writing() as transaction:
+            transaction.put_version(HEAD.document, VERSION._replace(number=2))
+            transaction.put_nodes(WORKSPACE.id, dict(zip(way_to(path_of("lake"))[:3], (b"0", b"1", b"2"), strict=True)))
+        for workspace, name, number, with_body in product(
+            (WORKSPACE, WORKSPACE._replace(id=b"x" * 16, name="other")),
+            ("lake", "river"),
+            (1, 2, 3, NEWEST),
+            (False, True),
+        ):
+            expected = Expected(workspace.name, workspace.id, name, number, with_body)
+            with store.reading() as view:
+                there, stored = _asked(view, expected), _asked_of_versions(view)
+            with store.glancing(expected) as view:
+                assert _asked(view, expected) == there
+                if (workspace.id, name) == (WORKSPACE.id, HEAD.name):
+                    newest = min(number, 2)
+                    outline, version = stored[newest]
+                    assert list(view.outlines([(HEAD.document, newest)])) == [outline]
+                    assert not with_body or view.version(HEAD.document, newest) == version
+            for opened in (store.reading, store.writing):
+                with opened() as view:
+                    view.expect(expected)
+                    assert (_asked(view, expected), _asked_of_versions(view)) == (there, stored)
+                    assert next(view.nodes(WORKSPACE.id, ["a0"])) == b"node"
+
+    def test_a_change_sees_what_it_wrote_in_the_place_of_what_it_expected(self, store: Store) -> None:
+        expected = Expected(WORKSPACE.name, WORKSPACE.id, HEAD.name, with_body=True)
+        newer = VERSION._replace(body=b"newer")
+        with store.writing() as transaction:
+            transaction.expect(expected)
+            assert transaction.workspace(WORKSPACE.name) == WORKSPACE
+            transaction.put_workspace(WORKSPACE._replace(record=b"newer"))
+            transaction.put_heads(WORKSPACE.id, [HEAD._replace(record=b"newer")])
+            transaction.put_version(HEAD.document, newer)
+            transaction.put_nodes(WORKSPACE.id, {"": b"newer"})
+            for _ in range(2):
+                assert transaction.workspace(WORKSPACE.name) == WORKSPACE._replace(record=b"newer")
+                assert transaction.head(WORKSPACE.id, HEAD.name) == HEAD._replace(record=b"newer")
+                assert transaction.version(HEAD.document, 1) == newer
+                assert next(transaction.nodes(WORKSPACE.id, [""])) == b"newer"
+                transaction.expect(expected)
+            transaction.remove_workspace(WORKSPACE.id)
+            assert transaction.head(WORKSPACE.id, HEAD.name) is None
 
     def test_heads_come_by_path_in_portions_and_only_those_of_earlier_epochs(self, store: Store) -> None:
         with store.writing() as transaction:
@@ -290,12 +350,12 @@ class StoreContract:
             for rows in (view.keys(WORKSPACE.id), view.heads(WORKSPACE.id), view.audit(WORKSPACE.id)):
                 assert list(rows) == []
             assert view.version(HEAD.document, 1) is None
-            assert view.node(WORKSPACE.id, "a0") is None
+            assert next(view.nodes(WORKSPACE.id, ["a0"])) is None
             assert list(view.uses(WORKSPACE.id, "lake")) == []
             assert list(view.keys(other.id)) == [KEY]
             assert view.head(other.id, "river") == river
             assert view.version(river.document, 1) == VERSION
-            assert view.node(other.id, "a0") == b"node"
+            assert next(view.nodes(other.id, ["a0"])) == b"node"
             assert list(view.audit(other.id)) == [AuditRow(1, b"entry", b"mac")]
             assert list(view.uses(other.id, "lake")) == [UseRow("lake", "app", 1)]
 
@@ -303,7 +363,7 @@ class StoreContract:
         with store.writing() as transaction:
             transaction.put_nodes(WORKSPACE.id, {"ff": b"new"})
             transaction.put_version(HEAD.document, VERSION._replace(number=2))
-            assert transaction.node(WORKSPACE.id, "ff") == b"new"
+            assert next(transaction.nodes(WORKSPACE.id, ["ff"])) == b"new"
             assert [row.number for row in transaction.versions(HEAD.document)] == [2, 1]
 
     def test_a_transaction_that_raises_is_undone_wholly(self, store: Store) -> None:
@@ -321,13 +381,13 @@ class StoreContract:
         def add_one() -> None:
             for _ in range(10):
                 with store.writing() as transaction:
-                    count = int(transaction.node(WORKSPACE.id, "c") or 0)
+                    count = int(next(transaction.nodes(WORKSPACE.id, ["c"])) or 0)
                     transaction.put_nodes(WORKSPACE.id, {"c": b"%d" % (count + 1)})
 
         with _threads(8, add_one):
             pass
         with store.reading() as view:
-            assert view.node(WORKSPACE.id, "c") == b"80"
+            assert next(view.nodes(WORKSPACE.id, ["c"])) == b"80"
 
     def test_a_view_shows_one_moment(self, store: Store) -> None:
         """Two rows that every transaction writes alike are read alike, however reads and writes interleave."""
@@ -343,7 +403,7 @@ class StoreContract:
         with _threads(1, write):
             while not written.is_set():
                 with store.reading() as view:
-                    assert view.node(WORKSPACE.id, "1") == view.node(WORKSPACE.id, "2")
+                    assert next(view.nodes(WORKSPACE.id, ["1"])) == next(view.nodes(WORKSPACE.id, ["2"]))
 
     def test_large_rows_survive(self, store: Store) -> None:
         body = secrets.token_bytes(5_000_000)
@@ -356,7 +416,7 @@ class StoreContract:
     def test_a_forked_process_can_write_and_its_parent_still_can(self, store: Store) -> None:
         """The child's thread is alone; what others held when it was made is not waited for."""
         with store.reading() as view:
-            assert view.node(WORKSPACE.id, "a0") == b"node"
+            assert next(view.nodes(WORKSPACE.id, ["a0"])) == b"node"
         child = os.fork()
         if child == 0:
             try:
@@ -364,13 +424,16 @@ class StoreContract:
                 with store.writing() as transaction:
                     transaction.put_nodes(WORKSPACE.id, {"child": b"was here"})
                 with store.reading() as view:
-                    os._exit(0 if view.node(WORKSPACE.id, "child") == b"was here" else 1)
+                    os._exit(0 if next(view.nodes(WORKSPACE.id, ["child"])) == b"was here" else 1)
             finally:
                 os._exit(2)
         assert os.waitpid(child, 0)[1] == 0
         with store.writing() as transaction:
             transaction.put_nodes(WORKSPACE.id, {"parent": b"too"})
-            assert transaction.node(WORKSPACE.id, "child") in (b"was here", None)  # None: a store within the process
+            assert next(transaction.nodes(WORKSPACE.id, ["child"])) in (
+                b"was here",
+                None,
+            )  # None: a store within the process
 
     def test_a_closed_store_says_so_and_closes_again(self, store: Store) -> None:
         store.close()
@@ -383,6 +446,20 @@ class StoreContract:
 
 def _head(name: str, path: str, epoch: int) -> HeadRow:
     return HeadRow(name, name.encode().rjust(16), epoch.to_bytes(4, "big") + b"head", b"mac", path)
+
+
+def _asked(view: View, expected: Expected) -> list[object]:
+    workspace_name, workspace, name, _, _ = expected
+    way = way_to(path_of(name))
+    nodes = [list(view.nodes(workspace, wanted)) for wanted in (way, way[2:])]
+    return [view.workspace(workspace_name), view.head(workspace, name), *nodes]
+
+
+def _asked_of_versions(view: View) -> dict[int, tuple[object, object]]:
+    wanted = [(HEAD.document, number) for number in (1, 2, 3)]
+    outlines = [next(view.outlines([one])) for one in wanted]
+    assert list(view.outlines(wanted)) == outlines
+    return {one[1]: (outline, view.version(*one)) for one, outline in zip(wanted, outlines, strict=True)}
 
 
 def fill(transaction: Transaction, store_id: bytes) -> None:

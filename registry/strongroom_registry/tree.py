@@ -12,7 +12,7 @@ MACed state of the workspace, says.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby
 from threading import Lock
@@ -27,7 +27,14 @@ _NODE_LABEL = b"strongroom/v1/trie-node"
 _PATH_LABEL = b"strongroom/v1/trie-path"
 _CACHED_NODES = 2048
 
-Fetch = Callable[[str], bytes | None]
+_WAY = 8
+"""How many nodes on the way to a document are asked for at once. Only among thousands of millions there are more."""
+_AT_ONCE = 500
+"""How many nodes are asked for at once where many are gone through."""
+
+Fetch = Callable[[Sequence[str]], Iterator[bytes | None]]
+"""Returns the stored nodes at some paths, in the order of these; None for each that is missing. What is not taken from
+it need not be read."""
 
 
 class Leaf(NamedTuple):
@@ -58,6 +65,11 @@ _BARE: Node = (None,) * 16
 def path_of(name: str) -> str:
     """The 64 hexadecimal digits that lead to a name."""
     return sha256(_PATH_LABEL + name.encode()).hexdigest()
+
+
+def way_to(path: str, depth: int = 0) -> list[str]:
+    """Where the nodes on the way to a path can lie, from the root or a depth on: as many as are asked for at once."""
+    return [path[:at] for at in range(depth, depth - depth % _WAY + _WAY)]
 
 
 def encode_node(node: Node) -> bytes:
@@ -114,35 +126,34 @@ class Trie:
     def find(self, root: bytes, path: str, fetch: Fetch) -> bytes | None:
         """The head MAC that the trie holds for a path, or None where the path is proven to be absent.
 
-        :param fetch: returns the stored node at a path, or None.
         :raises RollbackDetected: a node on the way is missing or is not the one that belongs there.
         """
         slot: Slot = Branch(root)
-        depth = 0
+        depth, next_depth = 0, -1
+        stored: Iterator[bytes | None] = iter(())
         while isinstance(slot, Branch):
-            slot = self._node(slot.hash, path[:depth], fetch)[int(path[depth], 16)]
+            node = self._verified.get(slot.hash)
+            if node is None:
+                if depth != next_depth or depth % _WAY == 0:
+                    stored = fetch(way_to(path, depth))
+                node = _verified_node(slot.hash, path[:depth], next(stored))
+                self._remember(slot.hash, node)
+                next_depth = depth + 1
+            slot = node[int(path[depth], 16)]
             depth += 1
         return slot.head_mac if slot is not None and slot.path == path else None
 
-    def find_all(self, root: bytes, paths: Iterable[str], fetch: Fetch) -> dict[str, bytes]:
+    def find_all(self, root: bytes, paths: Collection[str], fetch: Fetch) -> dict[str, bytes]:
         """The head MACs of many paths, each node on the way read once and none kept.
 
         A path that is absent is left out, and so is one below a node that is missing or does not belong there:
         :meth:`find` tells which.
         """
         found: dict[str, bytes] = {}
-        pending = [("", Branch(root), list(paths))]
-        while pending:
-            prefix, branch, wanted = pending.pop()
-            try:
-                node = self._verified.get(branch.hash) or _verified_node(branch.hash, prefix, fetch)
-            except RollbackDetected:
-                continue
-            for digit, below in _by_digit(wanted, len(prefix)).items():
+        for _, node, below in self._on_the_way(root, paths, fetch):
+            for digit, wanted in below.items():
                 slot = node[int(digit, 16)]
-                if isinstance(slot, Branch):
-                    pending.append((prefix + digit, slot, below))
-                elif slot is not None and slot.path in below:
+                if isinstance(slot, Leaf) and slot.path in wanted:
                     found[slot.path] = slot.head_mac
         return found
 
@@ -156,7 +167,8 @@ class Trie:
         changed: dict[str, bytes] = {}
         if not leaves:
             return root, changed
-        return self._insert_all(Branch(root), "", leaves, fetch, changed).hash, changed
+        there = {prefix: node for prefix, node, _ in self._on_the_way(root, [leaf.path for leaf in leaves], fetch)}
+        return self._insert_all("", leaves, there, changed).hash, changed
 
     def replace_all(
         self, root: bytes, replacements: Mapping[str, Replacement], fetch: Fetch
@@ -167,7 +179,9 @@ class Trie:
         refused: set[str] = set()
         if not replacements:
             return root, changed, refused
-        branch = self._replace_all(Branch(root), "", sorted(replacements), replacements, fetch, changed, refused)
+        paths = sorted(replacements)
+        there = {prefix: node for prefix, node, _ in self._on_the_way(root, paths, fetch)}
+        branch = self._replace_all(Branch(root), "", paths, replacements, there, changed, refused)
         return branch.hash, changed, refused
 
     def leaves(self, root: bytes, fetch: Fetch) -> Iterator[Leaf]:
@@ -181,17 +195,19 @@ class Trie:
         return self._keep(prefix, tuple(node), changed)
 
     def _insert_all(
-        self, branch: Branch, prefix: str, leaves: Sequence[Leaf], fetch: Fetch, changed: dict[str, bytes]
+        self, prefix: str, leaves: Sequence[Leaf], there: Mapping[str, Node], changed: dict[str, bytes]
     ) -> Branch:
-        node = list(self._node(branch.hash, prefix, fetch))
+        if prefix not in there:
+            raise _misfit(prefix)
+        node = list(there[prefix])
         for digit, group in groupby(sorted(leaves), key=lambda leaf: leaf.path[len(prefix)]):
             at, below = int(digit, 16), list(group)
             slot = node[at]
             if isinstance(slot, Branch):
-                node[at] = self._insert_all(slot, prefix + digit, below, fetch, changed)
+                node[at] = self._insert_all(prefix + digit, below, there, changed)
                 continue
             for leaf in below:
-                slot = self._placed(slot, prefix + digit, leaf, changed.get, changed)
+                slot = self._placed(slot, prefix + digit, leaf, lambda paths: map(changed.get, paths), changed)
             node[at] = slot
         return self._keep(prefix, tuple(node), changed)
 
@@ -201,19 +217,18 @@ class Trie:
         prefix: str,
         paths: list[str],
         replacements: Mapping[str, Replacement],
-        fetch: Fetch,
+        there: Mapping[str, Node],
         changed: dict[str, bytes],
         refused: set[str],
     ) -> Branch:
-        try:
-            node = list(self._verified.get(branch.hash) or _verified_node(branch.hash, prefix, fetch))
-        except RollbackDetected:
+        if prefix not in there:
             refused.update(paths)
             return branch
+        node = list(there[prefix])
         for digit, below in _by_digit(paths, len(prefix)).items():
             slot = node[int(digit, 16)]
             if isinstance(slot, Branch):
-                slot = self._replace_all(slot, prefix + digit, below, replacements, fetch, changed, refused)
+                slot = self._replace_all(slot, prefix + digit, below, replacements, there, changed, refused)
             else:
                 former = slot.path if slot is not None else ""
                 refused.update(path for path in below if path != former)
@@ -253,9 +268,32 @@ class Trie:
         known = self._verified.get(digest)
         if known is not None:
             return known
-        node = _verified_node(digest, prefix, fetch)
+        node = _verified_node(digest, prefix, next(fetch([prefix])))
         self._remember(digest, node)
         return node
+
+    def _on_the_way(
+        self, root: bytes, paths: Collection[str], fetch: Fetch
+    ) -> Iterator[tuple[str, Node, dict[str, list[str]]]]:
+        """The nodes on the way to some paths, parents first, each with where it lies and the paths below each digit;
+        none that is missing or does not belong there, and none below such a one. None is kept."""
+        pending = [("", root, list(paths))]
+        while pending:
+            portion = pending[-_AT_ONCE:]
+            del pending[-_AT_ONCE:]
+            known = [self._verified.get(digest) for _, digest, _ in portion]
+            stored = fetch([prefix for (prefix, _, _), node in zip(portion, known, strict=True) if node is None])
+            for (prefix, digest, wanted), known_node in zip(portion, known, strict=True):
+                try:
+                    node = known_node or _verified_node(digest, prefix, next(stored))
+                except RollbackDetected:
+                    continue
+                below = _by_digit(wanted, len(prefix))
+                yield prefix, node, below
+                for digit, further in below.items():
+                    slot = node[int(digit, 16)]
+                    if isinstance(slot, Branch):
+                        pending.append((prefix + digit, slot.hash, further))
 
     def _remember(self, digest: bytes, node: Node) -> None:
         with self._lock:
@@ -271,10 +309,14 @@ def nodes(root: bytes, fetch: Fetch) -> Iterator[tuple[str, Node]]:
     """
     pending = [("", root)]
     while pending:
-        path, digest = pending.pop()
-        node = _verified_node(digest, path, fetch)
-        yield path, node
-        pending.extend((f"{path}{digit:x}", slot.hash) for digit, slot in enumerate(node) if isinstance(slot, Branch))
+        portion = pending[-_AT_ONCE:]
+        del pending[-_AT_ONCE:]
+        for (path, digest), stored in zip(portion, fetch([path for path, _ in portion]), strict=True):
+            node = _verified_node(digest, path, stored)
+            yield path, node
+            pending.extend(
+                (f"{path}{digit:x}", slot.hash) for digit, slot in enumerate(node) if isinstance(slot, Branch)
+            )
 
 
 def _by_digit(paths: list[str], depth: int) -> dict[str, list[str]]:
@@ -284,13 +326,16 @@ def _by_digit(paths: list[str], depth: int) -> dict[str, list[str]]:
     return groups
 
 
-def _verified_node(digest: bytes, prefix: str, fetch: Fetch) -> Node:
-    encoded = fetch(prefix)
+def _verified_node(digest: bytes, prefix: str, encoded: bytes | None) -> Node:
     if digest == EMPTY_ROOT and encoded is None:
         return _BARE
     if not isinstance(encoded, bytes) or node_hash(encoded) != digest:
-        raise RollbackDetected(
-            f"The trie over all documents does not fit at {prefix or 'its root'}: rows were changed or put back.",
-            "Restore the registry from a backup, and find out who can write its database.",
-        )
+        raise _misfit(prefix)
     return decode_node(encoded)
+
+
+def _misfit(prefix: str) -> RollbackDetected:
+    return RollbackDetected(
+        f"The trie over all documents does not fit at {prefix or 'its root'}: rows were changed or put back.",
+        "Restore the registry from a backup, and find out who can write its database.",
+    )

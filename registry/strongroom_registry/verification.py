@@ -97,7 +97,7 @@ def _check_opens(
 def _missing_heads(authority: Authority, view: View, state: StateRecord, names: list[str]) -> Iterator[Problem]:
     present = {path_of(name) for name in names}
     try:
-        for leaf in authority.trie.leaves(state.root, lambda path: view.node(authority.workspace_id, path)):
+        for leaf in authority.trie.leaves(state.root, lambda paths: view.nodes(authority.workspace_id, paths)):
             if leaf.path not in present:
                 gone = HiddenVersion(f"A block is gone whose name hashes to {leaf.path[:16]}….", REMEDY)
                 yield Problem("", None, gone)

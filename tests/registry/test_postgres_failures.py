@@ -48,7 +48,7 @@ def server_url(server: PostgresServer) -> str:
 
 def node(store: PostgresStore, path: str) -> bytes | None:
     with store.reading() as view:
-        return view.node(WORKSPACE.id, path)
+        return next(view.nodes(WORKSPACE.id, [path]))
 
 
 def _change_and_break_off(transaction: Transaction, postgres: PostgresDatabase, done: int) -> None:
@@ -61,7 +61,7 @@ def _change_and_break_off(transaction: Transaction, postgres: PostgresDatabase, 
     ]
     for step in steps[:done]:
         step()
-    transaction.node(WORKSPACE.id, "")  # all of it has arrived
+    next(transaction.nodes(WORKSPACE.id, [""]))  # all of it has arrived
     postgres.break_off()
     for step in steps[done:]:
         step()
@@ -134,7 +134,7 @@ class TestConnectionsThatBreak:
             transaction.put_nodes(WORKSPACE.id, {"a1": b"new"})
             with suppress(psycopg.Error):
                 transaction.append_audit(WORKSPACE.id, AuditRow(1, b"again", b"mac"))
-                transaction.node(WORKSPACE.id, "a1")
+                next(transaction.nodes(WORKSPACE.id, ["a1"]))
 
         with pytest.raises(StoreProblem), store.writing() as transaction:
             overhear(transaction)
@@ -179,7 +179,7 @@ class TestLocksAndLimits:
             try:
                 for _ in range(5):
                     with store.reading() as view:
-                        assert view.node(WORKSPACE.id, "a0") == b"node"
+                        assert next(view.nodes(WORKSPACE.id, ["a0"])) == b"node"
                     assert store.load(WORKSPACE.id, "lake", 1) is not None
             except BaseException as exc:
                 failures.append(exc)

@@ -108,7 +108,7 @@ def _read_everything(path: Path) -> None:
 def test_missing_tables_are_called_foreign(store: SqliteStore) -> None:
     store._connection().execute("DROP TABLE trie")
     with pytest.raises(StoreForeign, match="trie"), store.reading() as view:
-        view.node(WORKSPACE.id, "")
+        next(view.nodes(WORKSPACE.id, [""]))
 
 
 def test_a_store_that_is_not_to_be_made_is_not_made(path: Path) -> None:
@@ -147,5 +147,5 @@ def test_a_full_disk_says_so_and_loses_nothing(store: SqliteStore) -> None:
     with pytest.raises(StoreUnavailable, match="full"), store.writing() as transaction:
         transaction.put_nodes(WORKSPACE.id, {"big": bytes(100_000)})
     with store.reading() as view:
-        assert view.node(WORKSPACE.id, "big") is None
-        assert view.node(WORKSPACE.id, "a0") == b"node"
+        assert next(view.nodes(WORKSPACE.id, ["big"])) is None
+        assert next(view.nodes(WORKSPACE.id, ["a0"])) == b"node"

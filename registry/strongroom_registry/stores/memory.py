@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
 from typing import Any
 
@@ -13,6 +13,7 @@ from strongroom_registry.keyring import WrappedKey
 from strongroom_registry.stores.store import (
     AuditRow,
     Backlog,
+    Expected,
     HeadRow,
     LoadedRows,
     Transaction,
@@ -76,6 +77,9 @@ class _MemoryTransaction:
     def __init__(self, tables: _Tables) -> None:
         self._tables = tables
 
+    def expect(self, expected: Expected) -> None:
+        """Nothing to do: every answer is at hand."""
+
     def workspace(self, name: str) -> WorkspaceRow | None:
         return next((row for row in self.workspaces() if row.name == name), None)
 
@@ -136,9 +140,8 @@ class _MemoryTransaction:
     def versions(self, document: bytes) -> Iterator[VersionOutline]:
         return (row.outline() for row in self._tables.under("versions", (document,))[::-1])
 
-    def node(self, workspace: bytes, path: str) -> bytes | None:
-        node: bytes | None = self._tables.get("nodes", (workspace, path))
-        return node
+    def nodes(self, workspace: bytes, paths: Iterable[str]) -> Iterator[bytes | None]:
+        return (self._tables.get("nodes", (workspace, path)) for path in paths)
 
     def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
         rows = self._tables.under("audit", (workspace,))
@@ -229,6 +232,9 @@ class MemoryStore:
         with self._lock:
             self._check_open()
             yield _MemoryTransaction(self._tables)
+
+    def glancing(self, expected: Expected) -> AbstractContextManager[_MemoryTransaction]:
+        return self.reading()
 
     @contextmanager
     def writing(self) -> Iterator[_MemoryTransaction]:

@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +22,7 @@ from strongroom_registry.stores import sqlite_format
 from strongroom_registry.stores.store import (
     AuditRow,
     Backlog,
+    Expected,
     HeadRow,
     LoadedRows,
     Transaction,
@@ -47,6 +48,9 @@ class _SqliteTransaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._execute = connection.execute
         self._executemany = connection.executemany
+
+    def expect(self, expected: Expected) -> None:
+        """Nothing to do: each question is answered at once."""
 
     def workspace(self, name: str) -> WorkspaceRow | None:
         row = self._execute(_SQL["workspace"], (name,)).fetchone()
@@ -103,10 +107,10 @@ class _SqliteTransaction:
     def versions(self, document: bytes) -> Iterator[VersionOutline]:
         return map(VersionOutline._make, self._execute(_SQL["versions"], (document,)))
 
-    def node(self, workspace: bytes, path: str) -> bytes | None:
-        row = self._execute(_SQL["node"], (workspace, path)).fetchone()
-        node: bytes | None = row and row[0]
-        return node
+    def nodes(self, workspace: bytes, paths: Iterable[str]) -> Iterator[bytes | None]:
+        query = _SQL["node"]
+        rows = (self._execute(query, (workspace, path)).fetchone() for path in paths)
+        return (row and row[0] for row in rows)
 
     def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
         query = _SQL["audit_newest_first" if newest_first else "audit"]
@@ -258,6 +262,9 @@ class SqliteStore:
     def reading(self) -> Iterator[_SqliteTransaction]:
         with self._in_words(), _transaction(self._connection(), "BEGIN") as view:
             yield view
+
+    def glancing(self, expected: Expected) -> AbstractContextManager[_SqliteTransaction]:
+        return self.reading()
 
     @contextmanager
     def writing(self) -> Iterator[_SqliteTransaction]:

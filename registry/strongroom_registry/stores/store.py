@@ -117,8 +117,39 @@ class LoadedRows(NamedTuple):
     body: bytes | None
 
 
+NEWEST = 2**63 - 1
+"""The highest number that a version can have."""
+
+
+class Expected(NamedTuple):
+    """What a view will be asked for first: a workspace by its name, a document of it by its own, the nodes of the trie
+    on the way to that (:func:`~strongroom_registry.tree.way_to`), and the version that has the highest number up to
+    ``number``; with its body, or as an outline."""
+
+    workspace_name: str
+    workspace: bytes
+    name: str
+    number: int = NEWEST
+    with_body: bool = False
+
+
+class NotAtHand(Exception):
+    """A view that was opened for what was expected is asked for something else.
+
+    :param number: which version it is asked for, where it is one of the document that was expected.
+    """
+
+    def __init__(self, number: int | None = None) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class View(Protocol):
     """The store at one moment."""
+
+    def expect(self, expected: Expected) -> None:
+        """Be told what the next questions are. It changes no answer; a store to which each question is a journey can
+        ask for all of it on one."""
 
     def workspace(self, name: str) -> WorkspaceRow | None:
         """The workspace of this name, or None."""
@@ -167,8 +198,9 @@ class View(Protocol):
     def versions(self, document: bytes) -> Iterator[VersionOutline]:
         """All versions of a document, the newest first; none for an unknown document. Bodies are not read."""
 
-    def node(self, workspace: bytes, path: str) -> bytes | None:
-        """The node of the workspace's trie at a path, or None."""
+    def nodes(self, workspace: bytes, paths: Iterable[str]) -> Iterator[bytes | None]:
+        """The nodes of the workspace's trie at some paths, in the order in which they are asked for; None for each that
+        is missing. Those that are not taken from the iterator need not be read."""
 
     def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
         """The audit entries of a workspace in their order."""
@@ -244,6 +276,10 @@ class Store(Protocol):
 
     def reading(self) -> AbstractContextManager[View]:
         """A view that shows one moment for as long as it is open. Not to be nested."""
+
+    def glancing(self, expected: Expected) -> AbstractContextManager[View]:
+        """As :meth:`reading`, for what is expected: whatever else the view is asked for it may answer, or raise
+        :class:`NotAtHand`. So one question is enough for a store to which each is a journey."""
 
     def writing(self) -> AbstractContextManager[Transaction]:
         """A change: alone in the store, kept wholly when the block ends, undone wholly when it raises. Not to be

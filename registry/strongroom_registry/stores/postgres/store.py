@@ -18,12 +18,13 @@ from strongroom_registry.stores.postgres import schema
 from strongroom_registry.stores.postgres.connections import Connection, Connections
 from strongroom_registry.stores.postgres.listener import Listener
 from strongroom_registry.stores.postgres.place import Place
-from strongroom_registry.stores.postgres.transaction import SQL, PostgresTransaction
-from strongroom_registry.stores.store import LoadedRows, Transaction
+from strongroom_registry.stores.postgres.transaction import SQL, Glance, PostgresTransaction
+from strongroom_registry.stores.store import Expected, LoadedRows, Transaction
 
 _log = logging.getLogger("strongroom")
 _VIEW = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_CHANGE = b"BEGIN ISOLATION LEVEL READ COMMITTED; LOCK TABLE strongroom.store IN EXCLUSIVE MODE"
+_CHANGE = b"BEGIN ISOLATION LEVEL READ COMMITTED"
+_ALONE = b"LOCK TABLE strongroom.store IN EXCLUSIVE MODE"
 _MAKE = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(%d)" % schema.LOCK
 _CONNECTIONS = 10
 _REWRITTEN_UP_TO = 256 * 1024 * 1024
@@ -91,12 +92,19 @@ class PostgresStore:
             yield PostgresTransaction(connection)
 
     @contextmanager
+    def glancing(self, expected: Expected) -> Iterator[Glance]:
+        self._listener.resume()
+        with self._place.in_words(), self._connections.lent() as connection:
+            yield Glance(connection, expected)
+
+    @contextmanager
     def writing(self) -> Iterator[PostgresTransaction]:
         self._listener.resume()
         with self._writer, self._connection() as connection:
-            connection.execute(_CHANGE)
             transaction = PostgresTransaction(connection)
             with _committed(connection, self._place, pipelined=True):
+                connection.execute(_CHANGE)
+                connection.execute(_ALONE)
                 yield transaction
             self._replaced |= transaction.replaced
 

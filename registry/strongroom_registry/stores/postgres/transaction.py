@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
 from strongroom_registry.keyring import WrappedKey
+from strongroom_registry.stores.postgres.foreseen import Foreseen
 from strongroom_registry.stores.postgres.schema import queries
 from strongroom_registry.stores.store import (
     AuditRow,
     Backlog,
+    Expected,
     HeadRow,
+    NotAtHand,
     UseRow,
     VersionOutline,
     VersionRow,
@@ -33,6 +36,9 @@ _MATCHES_AT_ONCE = 10_000
 """How many found documents at a time; each time everything is searched."""
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
+_UNTOLD = object()
+
+R = TypeVar("R")
 Row = tuple[Any, ...]
 
 
@@ -40,17 +46,22 @@ class PostgresTransaction:
     """Both a view and a transaction, over a connection on which one has begun.
 
     What may be long comes in portions, each asked for from where the one before ended, so that neither side holds all
-    of it. Writes are sent without waiting for their answers, where the connection is in pipeline mode.
+    of it. Where the connection is in pipeline mode, writes are sent without waiting for their answers, and so is the
+    question for what is expected to be asked for.
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
+        self._foreseen: Foreseen | None = None
         self.replaced: set[str] = set()
         """The tables that may hold what was replaced or removed, and is to be cleaned away."""
 
+    def expect(self, expected: Expected) -> None:
+        self._foreseen = Foreseen(self._connection, expected)
+
     def workspace(self, name: str) -> WorkspaceRow | None:
-        row = self._one("workspace", (name,))
-        return None if row is None else WorkspaceRow._make(row)
+        row: WorkspaceRow | None = self._told("workspace", name)
+        return self._one(WorkspaceRow._make, "workspace", (name,)) if row is _UNTOLD else row
 
     def workspaces(self) -> Sequence[WorkspaceRow]:
         return [WorkspaceRow._make(row) for row in self._all("workspaces", ())]
@@ -62,8 +73,8 @@ class PostgresTransaction:
         ]
 
     def head(self, workspace: bytes, name: str) -> HeadRow | None:
-        row = self._one("head", (workspace, name))
-        return None if row is None else HeadRow._make(row)
+        row: HeadRow | None = self._told("head", workspace, name)
+        return self._one(HeadRow._make, "head", (workspace, name)) if row is _UNTOLD else row
 
     def heads(self, workspace: bytes) -> Iterator[HeadRow]:
         return map(HeadRow._make, self._portions("heads", lambda after: (workspace, after), "", _next_name))
@@ -94,12 +105,16 @@ class PostgresTransaction:
         return map(HeadRow._make, rows)
 
     def version(self, document: bytes, number: int) -> VersionRow | None:
-        row = self._one("version", (document, number))
-        return None if row is None else VersionRow._make(row)
+        row: VersionRow | None = self._told("version", document, number)
+        return self._one(VersionRow._make, "version", (document, number)) if row is _UNTOLD else row
 
     def outlines(self, wanted: Iterable[tuple[bytes, int]]) -> Iterator[VersionOutline | None]:
         remaining = iter(wanted)
         while portion := list(islice(remaining, _VERSIONS_AT_ONCE)):
+            told = self._told("outline", *portion[0])
+            if len(portion) == 1 and told is not _UNTOLD:
+                yield told
+                continue
             documents, numbers = zip(*portion, strict=True)
             for row in self._all("outlines", (list(documents), list(numbers))):
                 yield None if row[0] is None else VersionOutline._make(row)
@@ -110,9 +125,13 @@ class PostgresTransaction:
         )
         return map(VersionOutline._make, rows)
 
-    def node(self, workspace: bytes, path: str) -> bytes | None:
-        row = self._one("node", (workspace, path))
-        return None if row is None else row[0]
+    def nodes(self, workspace: bytes, paths: Iterable[str]) -> Iterator[bytes | None]:
+        remaining = iter(paths)
+        while portion := list(islice(remaining, _AT_ONCE)):
+            told = [self._told("node", workspace, path) for path in portion]
+            if _UNTOLD in told:
+                told = [node for (node,) in self._all("nodes", (workspace, portion))]
+            yield from told
 
     def audit(self, workspace: bytes, *, newest_first: bool = False) -> Iterator[AuditRow]:
         name, start, step = ("audit_newest_first", _HIGHEST, -1) if newest_first else ("audit", _LOWEST, 1)
@@ -173,14 +192,19 @@ class PostgresTransaction:
     def append_audit(self, workspace: bytes, row: AuditRow) -> None:
         self._execute("append_audit", (workspace, *row))
 
-    def _one(self, name: str, parameters: Row) -> Row | None:
-        row: Row | None = self._connection.execute(SQL[name], parameters, binary=True).fetchone()
-        return row
+    def _told(self, *question: object) -> Any:
+        """An answer that came before it was asked for, or ``_UNTOLD``."""
+        return _UNTOLD if self._foreseen is None else self._foreseen.answers.get(question, _UNTOLD)
+
+    def _one(self, make: Callable[[Row], R], name: str, parameters: Row) -> R | None:
+        rows = self._all(name, parameters)
+        return make(rows[0]) if rows else None
 
     def _all(self, name: str, parameters: Row) -> list[Row]:
         return self._connection.execute(SQL[name], parameters, binary=True).fetchall()
 
     def _execute(self, name: str, parameters: Row) -> None:
+        self._foreseen = None  # what was asked for before need not be so any more
         self._connection.execute(SQL[name], parameters)
 
     def _portions(
@@ -199,6 +223,20 @@ class PostgresTransaction:
             if len(rows) < size:
                 return
             first = after(rows[-1])
+
+
+class Glance(PostgresTransaction):
+    """What is expected to be asked of a document, by one question outside of any transaction, and nothing else.
+
+    :raises NotAtHand: something else is asked for.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], expected: Expected) -> None:
+        super().__init__(connection)
+        self.expect(expected)
+
+    def _all(self, name: str, parameters: Row) -> list[Row]:
+        raise NotAtHand(parameters[1] if name == "version" else None)
 
 
 def _next_name(row: Row) -> str:

@@ -5,6 +5,20 @@ JOIN strongroom.heads h ON h.workspace = w.id
 LEFT JOIN strongroom.versions v ON v.document = h.document AND v.number = %s
 WHERE w.id = %s AND h.name = %s;
 
+-- name: expected
+-- Nodes are looked up one by one: joined, a planner without statistics goes through all that a workspace has.
+SELECT w.id, w.name, w.record, w.mac, h.name, h.document, h.record, h.mac, h.path,
+    v.number, v.record, v.mac, v.note, v.public, v.wrap, octet_length(v.body) > 0, CASE WHEN %s THEN v.body END,
+    ARRAY(
+        SELECT (SELECT node FROM strongroom.trie WHERE workspace = %s AND path = wanted.path)
+        FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (path, place) ORDER BY wanted.place)
+FROM (SELECT 1) AS one
+LEFT JOIN strongroom.workspaces w ON w.name = %s
+LEFT JOIN strongroom.heads h ON h.workspace = %s AND h.name = %s
+LEFT JOIN LATERAL (
+    SELECT * FROM strongroom.versions WHERE document = h.document AND number <= %s ORDER BY number DESC LIMIT 1
+) v ON true;
+
 -- name: store_id
 SELECT id FROM strongroom.store WHERE one = 1;
 
@@ -121,8 +135,9 @@ DELETE FROM strongroom.uses WHERE workspace = %s AND "user" = %s AND number = %s
 -- name: remove_versions
 DELETE FROM strongroom.versions WHERE document IN (SELECT document FROM strongroom.heads WHERE workspace = %s);
 
--- name: node
-SELECT node FROM strongroom.trie WHERE workspace = %s AND path = %s;
+-- name: nodes
+SELECT (SELECT node FROM strongroom.trie WHERE workspace = %s AND path = wanted.path)
+FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (path, place) ORDER BY wanted.place;
 
 -- name: put_nodes
 INSERT INTO strongroom.trie (workspace, path, node) SELECT %s, * FROM unnest(%s::text[], %b::bytea[])
