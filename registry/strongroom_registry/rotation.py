@@ -167,13 +167,17 @@ def _begin(access: Access, plan: _Plan) -> None:
     with access.viewing() as (authority, view, _):
         keyring = authority.keyring
         keyring.learn(view.keys(authority.workspace_id))
-    successor, wraps = keyring.successor([keeper for keeper, _ in keepers(keyring, keyring.current.epoch)])
+    kept_by = list(keepers(keyring, keyring.current.epoch))
+    successor, wraps = keyring.successor([keeper for keeper, _ in kept_by])
     with access.changing(successor) as change:
         known = change.transaction.keys(change.authority.workspace_id)
         if max(wrap.epoch for wrap in known) + 1 != successor.current.epoch:
             raise StoreUnavailable(
                 "Another process began to rotate the key just now.", "See how far it is, and repeat."
             )
+        now = {wrap.fingerprint for wrap in known if wrap.epoch + 1 == successor.current.epoch}
+        if now != {record.fingerprint for _, record in kept_by}:
+            raise StoreUnavailable("Another process changed who keeps the key just now.", "Repeat it.")
         for wrap in wraps:
             change.transaction.put_key(change.authority.workspace_id, wrap)
         workspace = change.authority.workspace

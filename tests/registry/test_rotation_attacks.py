@@ -11,11 +11,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from strongroom_registry import backup, keys, open_registry, rotation
-from strongroom_registry.errors import HeadTampered, KeyDenied, KeyInUse, RollbackDetected
+from strongroom_registry import backup, key_care, keys, open_registry, rotation
+from strongroom_registry.errors import (
+    HeadTampered,
+    KeyDenied,
+    KeyInUse,
+    KeyUnavailable,
+    RollbackDetected,
+    StoreUnavailable,
+)
 from strongroom_registry.heads import STATE_PURPOSE
-from strongroom_registry.keyring import Keyring
-from strongroom_registry.keys import EnvKey, FileKey, generate_key_file
+from strongroom_registry.keyring import Keyring, WrappedKey
+from strongroom_registry.keys import EnvKey, FileKey, KeyProvider, generate_key_file
 from strongroom_registry.keys.material import new_key_text
 from strongroom_registry.rotation import Level, Progress
 from strongroom_registry.workspaces import new_workspace
@@ -242,4 +249,41 @@ def test_a_child_does_not_wait_for_a_thread_of_its_parent_that_unwraps(url: str)
         over.set()
         thread.join()
         assert os.waitpid(child, 0)[1] == 0
+        assert registry.get("lake").payload == b"water"
+
+
+def test_a_key_is_renewed_by_one_process_at_a_time(url: str, tmp_path: Path) -> None:
+    with open_registry(url, key=f"file:{tmp_path / 'a.key'}") as registry:
+        before = list(registry.keys())
+        with FileKey(tmp_path / "a.key").alone(), pytest.raises(KeyUnavailable, match="just now"):
+            registry.rotate(Level.PROVIDER)
+        wraps = registry.keys()
+        assert wraps == before
+        assert sorted(file.name for file in tmp_path.glob("a.key*")) == ["a.key"]
+        assert registry.rotate(Level.PROVIDER).wraps is not None
+
+
+@pytest.mark.parametrize("change", ["remove", "renew"])
+def test_a_rotation_notices_who_keeps_the_key_no_more(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    place = f"file:{tmp_path / 'a.key'}"
+    with open_registry(url, key=place) as registry, open_registry(url, key=place) as other:
+        saver(registry)("lake", b"water")
+        registry.add_key(f"file:{tmp_path / 'b.key'}")
+
+        def slow(keyring: Keyring, epoch: int) -> list[tuple[KeyProvider, WrappedKey]]:
+            found = list(key_care.keepers(keyring, epoch))
+            other.remove_key(f"file:{tmp_path / 'b.key'}") if change == "remove" else other.rotate(Level.PROVIDER)
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(rotation, "keepers", slow)
+            with pytest.raises(StoreUnavailable, match="who keeps the key"):
+                registry.rotate(Level.WORKSPACE)
+        registry.rotate(Level.WORKSPACE)
+        wraps = registry.keys()
+    current = [wrap.provider for wrap in wraps if wrap.state == "current"]
+    assert (f"file:{tmp_path / 'b.key'}" in current) is (change == "renew")
+    with open_registry(url, key=place) as registry:
         assert registry.get("lake").payload == b"water"

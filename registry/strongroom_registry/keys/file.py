@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from strongroom_registry.configuration import configuration_folder
 from strongroom_registry.errors import InvalidKeyUri, KeyUnavailable
 from strongroom_registry.keys.local import LocalKey, RawKeyProvider
 from strongroom_registry.keys.material import TEXT_LENGTH, key_from_text, new_key_text
-from strongroom_registry.keys.private_file import read_private
+from strongroom_registry.keys.private_file import alone_in, read_private
 from strongroom_registry.private_output import make_private_folder, new_private_file, sync_folder
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of a name that is no UTF-8, and no store can keep
@@ -38,6 +38,9 @@ class FileKey(RawKeyProvider):
             return None
         generate_key_file(self.path)
         return str(self.path)
+
+    def alone(self) -> AbstractContextManager[None]:
+        return alone_in(self.path.parent)
 
     def renewed(self) -> FileKey:
         waiting = self.path.with_name(f"{self.path.name}.new")

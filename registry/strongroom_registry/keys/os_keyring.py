@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
+from strongroom_registry.configuration import configuration_folder
 from strongroom_registry.errors import InvalidKeyUri, KeyAbsent, KeyUnavailable
 from strongroom_registry.keys.keyring_entry import PATIENCE, KeyringEntry
 from strongroom_registry.keys.local import LocalKey, RawKeyProvider
 from strongroom_registry.keys.material import key_from_text, new_key_text
+from strongroom_registry.keys.private_file import alone_in
+from strongroom_registry.private_output import make_private_folder
 
 
 class KeyringKey(RawKeyProvider):
@@ -51,6 +56,17 @@ class KeyringKey(RawKeyProvider):
                 "Choose another backend of the package keyring, or another place for the key.",
             ) from None
         return f"this user's keyring, in the entry {self.entry}"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        try:
+            make_private_folder(configuration_folder())
+        except OSError as error:
+            raise KeyUnavailable(
+                f"{configuration_folder()} cannot be made: {error.strerror}.", "Set XDG_CONFIG_HOME to another place."
+            ) from None
+        with alone_in(configuration_folder()):
+            yield
 
     def renewed(self) -> KeyringKey:
         """The key of the entry beside this one whose user ends with ``.new``, made where it is missing."""

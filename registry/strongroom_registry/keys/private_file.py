@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from strongroom_registry.errors import KeyExposed, KeyMalformed, KeyUnavailable
@@ -28,6 +31,34 @@ def read_private(path: Path, limit: int) -> bytes:
         raise KeyUnavailable(f"{path} cannot be read: {error.strerror}.", "Check the disk it lies on.") from None
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Within the block, nobody else who asks for this has the folder.
+
+    :raises KeyUnavailable: somebody has it.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise KeyUnavailable(f"{folder} cannot be opened: {error.strerror}.", "Check who owns it.") from None
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise KeyUnavailable(
+            f"Another process renews a key in {folder} just now.", "Try again when it is finished."
+        ) from None
+    except OSError as error:
+        raise KeyUnavailable(f"{folder} cannot be locked: {error.strerror}.", "Use a local disk.") from None
 
 
 def _check(path: Path, status: os.stat_result) -> None:

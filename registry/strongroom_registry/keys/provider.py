@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 
@@ -53,6 +54,12 @@ class GeneratesKey(Protocol):
 class RenewsKey(Protocol):
     """A provider that can put another key in the place of the one it names. Killed at any moment, one of the two lies
     there; both wraps are in the store until it is over."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Within the block, no other process of this machine renews the key.
+
+        :raises KeyUnavailable: another one does.
+        """
 
     def renewed(self) -> KeyProvider:
         """The provider of the next key, which waits beside the present one; the same until :meth:`replace`.
