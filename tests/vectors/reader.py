@@ -1112,7 +1112,7 @@ class Registry:
     def history(self, name: str) -> list[tuple[VersionRecord, Note, bytes]]:
         """Record, note and public projection of all versions of a document, the oldest first."""
         head = self.head(name)
-        return [self._version(head, version)[:3] for version in range(1, head.last + 1)]
+        return [self._version(head, version)[:3] for version in range(head.last, 0, -1)][::-1]
 
     def get(self, name: str, version: int | str | None = None) -> Document:
         """Open a version (§4.3): the current one, one by number, or one by label."""
