@@ -15,13 +15,16 @@ PAGE = Path(__file__).with_name("command-line.md")
 EXIT_CODES = {
     Exit.DONE: "done; of `strongroom run`: the flow completed",
     Exit.FAILED: "an error without a code of its own; of `run` and `resume`: the flow did not complete; of `scan`: "
-    "something was found; of `typegen --check`: the file is not current",
+    "something was found; of `typegen --check`: the file is not current; of `block check`: something does not work; of "
+    "`block due --exit-code`: something is due",
     Exit.USAGE: "the command line is wrong: an option, a name that is none, values that do not fit; of `scan`: nothing "
     "was found, and something could not be searched",
     Exit.NOT_FOUND: "there is no such block, version, label, type, flow or run; or it is deleted or destroyed",
-    Exit.REFUSED: "the registry says no: the name is taken, the version is not the expected one, the type differs",
-    Exit.KEY: "the key is absent, unreadable, exposed or the wrong one",
-    Exit.INTEGRITY: "somebody or something changed the data; also of `verify` and `audit verify` that found that",
+    Exit.REFUSED: "the registry says no: the name is taken, the version is not the expected one, the type "
+    "differs; of `import` and `apply`: a conflict; of `block migrate`: a block does not fit its class",
+    Exit.KEY: "the key is absent, unreadable, exposed or the wrong one; also of `keys check`: a wrap does not open",
+    Exit.INTEGRITY: "somebody or something changed the data; also of what found that, such as `verify` and "
+    "`backup verify`",
     Exit.STORE: "the registry cannot be opened, read or written, or is none",
     Exit.DEFECT: "a defect of Strongroom; `--debug` shows where",
     Exit.EXEC_FAILED: "`strongroom exec` failed before the command ran",
@@ -40,14 +43,17 @@ JSON_SHAPES = {
     "`uses` `schema` `fields`",
     "block diff": "a list of `field` `change` (`same`, `changed`, `added`, `removed`) `hidden` `old` `new`",
     "block new, set": "`name` `type` `version` `labels`",
-    "block label, unlabel, delete, undelete, destroy": "the block as in `block ls`",
+    "block label, unlabel, delete, undelete, destroy": "the block as in `block ls`; of `delete --cascade` also "
+    "`deleted_with_it` (names)",
+    "block check": "a list of `name` `subject` `state` (`works`, `absent`, `denied`, `unreachable`, `unfit`, "
+    "`misconfigured`, `failed`, `skipped`) `seconds` `told` `remedy`",
     "block types": "a list of `slug` `title` `class` `package`",
     "block types SLUG": "`slug` `title` `description` `fields`: a list of `field` `type` `required` `secret` `default` "
     "`description`",
     "block used-by": "a list of `name` `version` `type`",
-    "block due": "a list of `name` `type` `why` (`expired`, `expires`, `old`) `expires_at` `saved_at`",
+    "block due": "a list of `name` `type` `why` (`expired`, `expires`, `old`) `expires` `created`",
     "block promote": "`name` `current` `labels`",
-    "block rotate": "`name` `version` `expires_at`",
+    "block rotate": "`name` `version` `expires`",
     "block migrate": "a list of `name` `type` `outcome` (`same`, `migrated`, `newer`, `mismatch`, `unknown type`, "
     "`changed meanwhile`, `refused`) `written` `wanted` (schemas) `version` `problem`",
     "labels": "a list of `name` `label` `version` `current`",
@@ -102,8 +108,8 @@ HEAD = """\
 - Notes, warnings and the log of flows go to standard error, so that standard output holds the answer alone.
 - An error is one sentence and a remedy. `--debug`, before or after the command, adds the traceback, with secrets
   starred.
-- No command shows a secret but `strongroom block reveal`, `strongroom exec` to the command that it runs, and
-  `strongroom render` in the text that it makes. All are in the audit.
+- No command shows a secret but `strongroom block reveal`, `strongroom exec` to the command that it runs,
+  `strongroom render` in the text that it makes, and `strongroom export --plain`. All are in the audit.
 - Commands that read create nothing. The first `init`, `block new` or flow that loads a block makes the registry and its
   key.
 """

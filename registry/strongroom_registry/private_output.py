@@ -24,7 +24,11 @@ def new_private_file(path: Path, *, replace: bool = False, mode: int = 0o600) ->
     partial = path.parent / f".strongroom-{secrets.token_hex(8)}.partial"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with open(os.open(partial, flags, 0o600), "wb", buffering=_BUFFER) as file:
+        descriptor = os.open(partial, flags, 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    try:
+        with open(descriptor, "wb", buffering=_BUFFER) as file:
             yield file
             file.flush()
             os.fchmod(file.fileno(), mode)

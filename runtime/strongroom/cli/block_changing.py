@@ -19,6 +19,7 @@ from strongroom.cli.teaching import command, json_option
 if TYPE_CHECKING:
     from strongroom_blocks import Block
     from strongroom_registry.document import Head, Version
+    from strongroom_registry.registry import Registry
 
     from strongroom.cli.fields import Values
 
@@ -189,9 +190,28 @@ def delete(name: str, cascade: bool, message: str, as_json: bool) -> None:
 
     One that others use stays, unless they are to go with it: see block used-by.
     """
+    from strongroom_registry.document import DocumentState
+
+    from strongroom.cli.block_reading import head_shape
+
     with opened_registry() as registry:
+        users = _all_users(registry, bare(name)) if cascade else []
         head = registry.delete(bare(name), message=message, cascade=cascade)
-    _tell(head, f"{head.name} is deleted. Bring it back: strongroom block undelete {head.name}", as_json)
+        gone = [user for user in users if registry.head(user).state is DocumentState.DELETED]
+    if as_json:
+        print_json(head_shape(head) | ({"deleted_with_it": gone} if cascade else {}))
+        return
+    click.echo(f"{head.name} is deleted. Bring it back: strongroom block undelete {head.name}")
+    if gone:
+        click.echo(f"Deleted with it: {', '.join(gone)}")
+
+
+def _all_users(registry: Registry, name: str) -> list[str]:
+    """The blocks that use one, and those that use these."""
+    found = [name]
+    for used in found:  # grows while it is gone through
+        found += dict.fromkeys(user.name for user in registry.used_by(used) if user.name not in found)
+    return found[1:]
 
 
 @command("undelete", examples="strongroom block undelete old-crm")

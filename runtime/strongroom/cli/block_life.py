@@ -57,13 +57,13 @@ def due(within: timedelta, older_than: timedelta | None, exit_code: bool, as_jso
     """List blocks whose current version expires soon, or is older than a limit; the most urgent first."""
     with opened_registry() as registry:
         rows = list(_due(registry.list(), within, older_than))
-    rows.sort(key=lambda row: (row["expires_at"] or datetime.max.replace(tzinfo=UTC), row["saved_at"]))
+    rows.sort(key=lambda row: (row["expires"] or datetime.max.replace(tzinfo=UTC), row["created"]))
     columns = [
         Column("name", "Name", style="bold"),
         Column("type", "Type"),
         Column("why", "Why", style=lambda why: "red" if why == "expired" else ""),
-        Column("expires_at", "Expires", show=moment),
-        Column("saved_at", "Saved", show=moment),
+        Column("expires", "Expires", show=moment),
+        Column("created", "Saved", show=moment),
     ]
     listing(rows, columns, as_json=as_json, empty="Nothing is due.")
     if rows and exit_code:
@@ -141,7 +141,7 @@ def rotate(
         with _failure_told(bare(name), steps):
             version = rotate_credential(bare(name), rotation, message=message, lifetime=lifetime, at=say)
     if as_json:
-        print_json({"name": version.document, "version": version.number, "expires_at": version.expires_at})
+        print_json({"name": version.document, "version": version.number, "expires": version.expires_at})
     else:
         click.echo(
             f"{version.document} is version {version.number} now; the former one is {version.document}@previous."
@@ -200,8 +200,8 @@ def _due(heads: Iterable[Head], within: timedelta, older_than: timedelta | None)
                 "name": head.name,
                 "type": head.type,
                 "why": why,
-                "expires_at": head.expires_at,
-                "saved_at": head.created_at,
+                "expires": head.expires_at,
+                "created": head.created_at,
             }
 
 

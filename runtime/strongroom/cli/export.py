@@ -65,8 +65,6 @@ def export(
                 pass
         else:
             _write(selection, output or "", _providers(recipients))
-    if not selection.taken and not dry_run and output not in (None, "-"):
-        click.echo("No block fits; the export is empty.", err=True)
     _report(selection, as_json=as_json, quiet=output == "-" and not dry_run)
 
 
@@ -109,6 +107,8 @@ def _write(selection: Selection, output: str, providers: Sequence[KeyProvider]) 
             write_sealed(target, selection, providers)
         else:
             write_plain(target, selection)
+        if not selection.taken:
+            raise CommandError("No block fits.", "See the names with 'strongroom block ls'.", Exit.NOT_FOUND)
 
 
 @contextmanager
@@ -146,6 +146,6 @@ def _report(selection: Selection, *, as_json: bool, quiet: bool) -> None:
             Column("name", "Name", style="bold"),
             Column("type", "Type"),
             Column("version", "Version", right=True),
-            Column("wanted_by", "As it is in"),
+            Column("wanted_by", "Wanted by"),
         ]
         listing(rows, columns, as_json=False, empty="No block fits.")

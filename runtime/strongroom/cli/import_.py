@@ -42,6 +42,21 @@ class _Kinds(TeachingGroup):
         return built_in or _of_package(cmd_name)
 
 
+class _OfPackage(Teaching):
+    """An importer of a package, which says itself what its places are: the first paragraph of its docstring."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from inspect import getdoc
+
+        from strongroom.interchange.importers import importer
+
+        super().format_help_text(ctx, formatter)
+        told = (getdoc(importer(self.name or "")) or "").partition("\n\n")[0].replace("``", "'")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(told)
+
+
 def _of_package(kind: str) -> click.Command | None:
     from strongroom.interchange.importers import importer, registered
 
@@ -50,9 +65,8 @@ def _of_package(kind: str) -> click.Command | None:
 
     @click.command(
         kind,
-        cls=Teaching,
-        help=f"Import from {kind}. What a place is, the documentation of the package that reads it says.",
-        short_help=f"Import from {kind}.",
+        cls=_OfPackage,
+        help=f"Import from {kind}.",
         examples=f"strongroom import {kind} PLACE --dry-run",
     )
     @click.argument("places", nargs=-1, metavar="[PLACE]...")

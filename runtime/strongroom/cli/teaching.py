@@ -63,6 +63,12 @@ class TeachingGroup(Teaching, click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, self.aliases.get(cmd_name, cmd_name))
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The whole first sentence of each, over as many lines as it takes; click would cut it."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, found.get_short_help_str(500)) for name, found in commands if found])
+
 
 class Entry(NamedTuple):
     """Where a sub-command is found, and what the help says of it without loading it."""

@@ -95,7 +95,8 @@ def planned_changes(
     wheres = {item.name: item.where for item in desired}
     for step in steps:
         if step.action in (Action.SKIP, Action.CONFLICT):
-            raise UnfitDocument(f"{wheres[step.source]}, {step.source}, cannot be saved: {step.reason}", "Correct it.")
+            reason = step.reason.rstrip(".")
+            raise UnfitDocument(f"{wheres[step.source]}, {step.source}, cannot be saved: {reason}.", "Correct it.")
         if not allow_plain and isinstance(step.write, BlockWrite):
             _refuse_plain(step, wheres[step.source], step.write.block)
     return steps

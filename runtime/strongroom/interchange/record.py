@@ -74,7 +74,7 @@ def read(pieces: Iterable[bytes]) -> list[Record]:
     """
     lines = list(_lines(pieces))
     if not lines or lines[0].keys() != {"strongroom-export", "workspace", "created_at"}:
-        raise UnreadableFile("This is no export of Strongroom.", "Name a file that 'strongroom export' wrote.")
+        raise _no_export()
     if lines[0]["strongroom-export"] != FORMAT:
         raise UnreadableFile("The export has a format that this version does not know.", "Use a newer Strongroom.")
     if lines[-1] != {"end": len(lines) - 2}:
@@ -142,18 +142,25 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             waiting = []
         waiting.append(rest)
     if any(waiting):
-        raise UnreadableFile("The export was cut short.", _AGAIN)
+        raise UnreadableFile("The export was cut short.", _AGAIN) if number else _no_export()
 
 
 def _object(line: bytes, number: int) -> dict[str, Any]:
     try:
-        text = line.decode()
+        value = read_json(line.decode(), f"Line {number} of the export", depth=None)
     except UnicodeDecodeError:
-        text = ""
-    value = read_json(text, f"Line {number} of the export", depth=None)
+        raise (_no_export() if number == 1 else _impossible(number)) from None
+    except UnreadableFile:
+        if number > 1:
+            raise
+        raise _no_export() from None
     if not isinstance(value, dict):
         raise _impossible(number)
     return value
+
+
+def _no_export() -> UnreadableFile:
+    return UnreadableFile("This is no export of Strongroom.", "Name a file that 'strongroom export' wrote.")
 
 
 def _impossible(number: int) -> UnreadableFile:

@@ -50,6 +50,7 @@ class Selection:
         """The versions, each with what it holds. :attr:`taken` and :attr:`missing` are complete when they end.
 
         :raises IntegrityError: something in the registry was changed.
+        :raises UnknownDocument: there is no block of a name that was asked for.
         """
         waiting = [Taken(head.name, head.type, number, True) for head, number in self._asked_for()]
         if self.history:
@@ -69,6 +70,8 @@ class Selection:
     def _asked_for(self) -> list[tuple[Head, int]]:
         found: dict[str, tuple[Head, int]] = {}
         for glob in self.globs or ("*",):
+            if not set(glob) & set("*?["):
+                self.registry.head(glob)
             for head in self.registry.list(glob, type=self.type):
                 number = head.current if self.label is None else head.labels.get(self.label)
                 if number is not None:

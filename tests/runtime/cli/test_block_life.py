@@ -65,7 +65,11 @@ class TestUse:
         refused = strongroom("block", "delete", "crm", code=4)
         assert "holder" in refused.stderr
         assert "--cascade" in refused.stderr
-        strongroom("block", "delete", "crm", "--cascade")
+        assert "Deleted with it: holder\n" in strongroom("block", "delete", "crm", "--cascade").stdout
+        assert told(strongroom, "block", "ls") == []
+        for name in ("crm", "holder"):
+            strongroom("block", "undelete", name)
+        assert told(strongroom, "block", "delete", "crm", "--cascade")["deleted_with_it"] == ["holder"]
         assert told(strongroom, "block", "ls") == []
 
 

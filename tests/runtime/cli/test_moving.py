@@ -134,6 +134,23 @@ def test_a_dry_run_of_an_export_asks_for_no_key(strongroom: Run, crm: str) -> No
     assert "No block fits" in strongroom("export", "nothing-*", "--dry-run").stderr
 
 
+def test_what_fits_no_block_is_an_error_and_leaves_no_file(strongroom: Run, crm: str, tmp_path: Path) -> None:
+    key, path = generate_key_file(tmp_path / "a.key").uri, tmp_path / "all.export"
+    assert "No block fits." in strongroom("export", "nothing-*", "--to", key, "-o", str(path), code=NOT_FOUND).stderr
+    missing = strongroom("export", "prod-crm", "mistyped", "--to", key, "-o", str(path), code=NOT_FOUND).stderr
+    assert "no block named mistyped" in missing
+    assert not path.exists()
+    assert str(path / "a") in strongroom("export", "--to", key, "-o", str(path / "a"), code=1).stderr
+
+
+def test_another_file_is_told_to_be_no_export(strongroom: Run, crm: str, tmp_path: Path) -> None:
+    strongroom("backup", "make", str(tmp_path / "a.backup"))
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    for name in ("a.backup", "a.json"):
+        told = strongroom("import", "strongroom", str(tmp_path / name), code=1).stderr
+        assert "This is no export of Strongroom." in told
+
+
 def test_secrets_in_clear_are_asked_for_by_name(strongroom: Run, crm: str, outside: Path) -> None:
     path = outside / "plain.jsonl"
     assert "--yes-i-want" in strongroom("export", "--plain", "-o", str(path), code=USAGE).stderr
