@@ -23,6 +23,7 @@ from vectors import file_reader, reader
 from vectors.written import Written, copied, new_key, outcome
 
 PASSPHRASE = secrets.token_hex(12)
+ELSEWHERE = "A_TOKEN_KEPT_ELSEWHERE"
 
 
 class Files:
@@ -33,6 +34,7 @@ class Files:
         with self.registry.product() as registry:
             registry.put("long", type="secret", schema="1:ab", payload=json.dumps({"value": "y" * 150_000}).encode())
             registry.put("user", type="secret", schema="1:ab", payload=b'{"value":"z"}', references=["lake"])
+        self._run("block", "new", "secret", "pointed", "--set", f"value:source=env:{ELSEWHERE}")
         self.export, self.plain, self.backup = (folder / name for name in ("sealed", "plain", "backup"))
         self._run("export", "--history", "--to", f"file:{self.key}", "--to", "passphrase", "-o", str(self.export))
         self._run("export", "lake", "--plain", "--yes-i-want-secrets-in-clear", "-o", str(self.plain))
@@ -44,6 +46,7 @@ class Files:
             "STRONGROOM_KEY": f"file:{self.registry.key}",
             "STRONGROOM_HOME": str(self.registry.path.parent / "home"),
             "STRONGROOM_FILE_PASSPHRASE": PASSPHRASE,
+            ELSEWHERE: PASSPHRASE,
         }
         command = [sys.executable, "-m", "strongroom", *arguments]
         done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=False)
@@ -85,6 +88,18 @@ def test_an_export_is_what_is_in_the_registry(files: Files) -> None:
             assert set(version["labels"]) == labels - {"previous", "pending"}
     assert sorted(v["version"] for v in versions if v["name"] == "lake") == [1, 2, 3]
     assert [v["version"] for v in versions if v["name"] == "partly"] == [3, 2]
+
+
+def test_a_secret_that_is_kept_elsewhere(files: Files) -> None:
+    """A payload has the reference to it, in the exact form, and so has an export; neither has the secret."""
+    with files.registry.second() as second:
+        document = second.get("pointed")
+    assert document.payload == b'{"$exact":{"value":{"$source":"env:%s"}}}' % ELSEWHERE.encode()
+    assert (document.public, document.note.references) == (b"{}", ())
+    content = files.second(files.export.read_bytes())
+    (pointed,) = (version for version in file_reader.read_export(content) if version["name"] == "pointed")
+    assert pointed["payload"] == document.json()
+    assert PASSPHRASE.encode() not in content
 
 
 def test_a_passphrase_of_the_file_opens_it(files: Files) -> None:
