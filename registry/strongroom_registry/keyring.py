@@ -22,6 +22,7 @@ from strongroom_registry.errors import (
     KeyProblem,
     KeyUnavailable,
     SealBroken,
+    StrongroomError,
     WrongKey,
 )
 from strongroom_registry.keys.epoch import EpochKey, epoch_of
@@ -75,8 +76,14 @@ class WorkspaceKey:
         return True
 
     def wrap(self, provider: KeyProvider, context: bytes) -> bytes:
-        """This key, wrapped by ``provider``."""
-        return provider.wrap(self.__material, context)
+        """This key, wrapped by ``provider``.
+
+        :raises KeyProblem: the provider cannot wrap.
+        """
+        outcome = _outcome(provider, self.__material, context)
+        if isinstance(outcome, StrongroomError):
+            raise outcome
+        return outcome
 
     def _mac_for(self, purpose: bytes) -> HMAC:
         keyed = self._macs.get(purpose)
@@ -89,6 +96,17 @@ class WorkspaceKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A workspace key cannot be pickled or copied: open the keyring again where it is needed.")
+
+
+def _outcome(provider: KeyProvider, key: bytes, context: bytes) -> bytes | StrongroomError:
+    """What a provider made of a key, or its problem without the frames that hold the key."""
+    try:
+        return provider.wrap(key, context)
+    except StrongroomError as problem:
+        return type(problem)(problem.problem, problem.remedy)
+    except Exception as error:
+        kind = type(error).__name__
+        return KeyUnavailable(f"{provider.uri} could not be asked to wrap a key ({kind}).", "Check its settings.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,16 @@ from strongroom_registry.errors import (
     EnvelopeMalformed,
     IntegrityError,
     KeyMalformed,
+    KeyProblem,
     KeyUnavailable,
     SealBroken,
     StrongroomError,
     WrongKey,
 )
 from strongroom_registry.keyring import Keyring, WorkspaceKey, WrappedKey, _wrapped_by
-from strongroom_registry.keys import EnvKey, KeyProvider
+from strongroom_registry.keys import EnvKey, FileKey, KeyProvider, resolve
 from strongroom_registry.keys.material import new_key_text
+from strongroom_registry.keys.recovery import RecoveryCode, RecoveryKey
 
 STORE, WORKSPACE = b"s" * 16, b"w" * 16
 
@@ -292,6 +294,43 @@ def test_no_traceback_of_a_refusal_holds_a_key_even_with_the_variables_of_every_
         trace = traceback.TracebackException.from_exception(inner, capture_locals=True)
         assert repr(lie)[2:-1] not in "".join(trace.format())
     assert keyring.current.epoch == 1
+
+
+class _Faulty(CountingKeys):
+    """A provider of somebody else that fails with an error of its own."""
+
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        raise RuntimeError(f"cannot encrypt {key!r}")
+
+
+@pytest.mark.parametrize("uri", ["file", "env:NOT_SET", "passphrase:", "recovery:", "faulty"])
+def test_no_traceback_of_a_wrap_that_failed_holds_the_key(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRONGROOM_PASSPHRASE", "short")
+    monkeypatch.setenv("STRONGROOM_RECOVERY_CODE", "none")
+    exposed = tmp_path / "exposed.key"
+    exposed.touch(mode=0o644)
+    provider: KeyProvider = FileKey(exposed) if uri == "file" else _Faulty() if uri == "faulty" else resolve(uri)
+    material = secrets.token_bytes(32)
+    key = WorkspaceKey(1, material)
+    with pytest.raises(KeyProblem) as caught:
+        key.wrap(provider, b"context")
+    assert caught.value.__cause__ is None
+    inner = caught.value.with_traceback(caught.tb.tb_next)
+    shown = "".join(traceback.TracebackException.from_exception(inner, capture_locals=True).format())
+    assert repr(material)[2:-1] not in shown
+    assert "RuntimeError" not in shown or "cannot encrypt" not in shown
+
+
+def test_no_traceback_of_a_recovery_code_with_a_typing_error_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = RecoveryCode.new().shown()
+    monkeypatch.setenv("STRONGROOM_RECOVERY_CODE", ("B" if code[0] == "A" else "A") + code[1:])
+    with pytest.raises(KeyMalformed) as caught:
+        RecoveryKey().wrap(bytes(32), b"context")
+    inner = caught.value.with_traceback(caught.tb.tb_next)
+    shown = "".join(traceback.TracebackException.from_exception(inner, capture_locals=True).format())
+    assert code[6:] not in shown
 
 
 def test_the_canary_is_what_the_specification_says() -> None:

@@ -37,8 +37,15 @@ class RecoveryCode:
     __slots__ = ("__private", "__text", "public")
 
     def __init__(self, text: str) -> None:
+        private = _private(text)
+        if private is None:
+            del text  # a traceback may show the variables of the frame that raises
+            raise KeyMalformed(
+                "What was given as a recovery code is none, or has a typing error.",
+                "It is eight groups of five letters and digits from 2 to 7.",
+            )
         self.__text = text
-        self.__private = X25519PrivateKey.from_private_bytes(derive(_decoded(text), framed(RECOVERY, b"code")))
+        self.__private = private
         self.public = self.__private.public_key().public_bytes_raw()
 
     @classmethod
@@ -191,8 +198,8 @@ def _asked() -> str:
     return getpass.getpass("Recovery code of the Strongroom registry: ")
 
 
-def _decoded(text: str) -> bytes:
-    """The 20 bytes of a code; case, spaces and dashes do not count."""
+def _private(text: str) -> X25519PrivateKey | None:
+    """The private key of a code, None where it is none; case, spaces and dashes do not count."""
     plain = "".join(text.split()).replace("-", "").upper()
     try:
         raw = base64.b32decode(plain)
@@ -200,12 +207,8 @@ def _decoded(text: str) -> bytes:
         raw = b""
     secret = raw[:_SECRET]
     if len(raw) != _SECRET + _CHECK or raw[_SECRET:] != _checked(secret):
-        del text, plain, raw, secret  # a traceback may show the variables of the frame that raises
-        raise KeyMalformed(
-            "What was given as a recovery code is none, or has a typing error.",
-            "It is eight groups of five letters and digits from 2 to 7.",
-        )
-    return secret
+        return None
+    return X25519PrivateKey.from_private_bytes(derive(secret, framed(RECOVERY, b"code")))
 
 
 def _checked(secret: bytes) -> bytes:
