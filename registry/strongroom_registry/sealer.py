@@ -38,8 +38,10 @@ _CIPHERS_KEPT = 256
 
 
 class _Session(NamedTuple):
-    """What this process seals with until that is used up: the header's start, its cipher, a counter of uses."""
+    """What this process seals with until that is used up, or its key is no longer the current one: the header's start,
+    its cipher, a counter of uses."""
 
+    epoch: int
     start: bytes
     cipher: AESGCM
     uses: count[int]
@@ -69,12 +71,12 @@ class Sealer:
         """
         if len(data) > DATA_MAX:
             raise TooLarge(f"{len(data)} bytes are too many to seal at once.", f"At most {DATA_MAX} are possible.")
-        start, cipher, uses = self._session
-        while next(uses) >= MESSAGES_PER_KEY:
-            start, cipher, uses = self._renewed(start)
+        session = self._session
+        while session.epoch != self._keyring.current.epoch or next(session.uses) >= MESSAGES_PER_KEY:
+            session = self._renewed(session.start)
         nonce = os.urandom(_NONCE)
-        header = start + nonce
-        return header + cipher.encrypt(nonce, data, self._associated(header, context))
+        header = session.start + nonce
+        return header + session.cipher.encrypt(nonce, data, self._associated(header, context))
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Decrypt what :meth:`seal` returned.
@@ -104,7 +106,7 @@ class Sealer:
     def _new_session(self) -> _Session:
         key = self._keyring.current
         start = b"".join((_START, key.epoch.to_bytes(4, "big"), key.key_id, os.urandom(_SALT)))
-        return _Session(start, self._cipher(start), count())
+        return _Session(key.epoch, start, self._cipher(start), count())
 
     def _renewed(self, used_up: bytes) -> _Session:
         with self._lock:

@@ -215,6 +215,15 @@ def test_what_was_sealed_beside_the_registry_still_opens(registry: Registry) -> 
     assert registry.sealer("results").open(sealer.seal(b"later", b"run 2"), b"run 2") == b"later"
 
 
+def test_what_seals_beside_the_registry_uses_the_new_key_from_then_on(registry: Registry) -> None:
+    sealer = registry.sealer("results")
+    assert sealer.seal(b"a result", b"run 1")[8:12] == bytes([0, 0, 0, 1])
+    registry.rotate(Level.WORKSPACE)
+    sealed = sealer.seal(b"a result", b"run 1")
+    assert sealed[8:12] == bytes([0, 0, 0, 2])
+    assert sealer.open(sealed, b"run 1") == b"a result"
+
+
 def test_a_document_under_a_retired_key_is_not_believed(url: str, path: Path) -> None:
     """Whoever got hold of a key that was rotated away, or of a row from before, has nothing of it."""
     with open_registry(url) as registry:
