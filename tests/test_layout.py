@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -74,6 +75,21 @@ def test_the_arrows_point_down() -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_rooms_that_the_house_page_names_are_there() -> None:
+    page = (ROOT / "docs" / "explanation" / "house.md").read_text()
+    rooms = page[page.index("## The rooms on each floor") : page.index("## What each floor does not know")]
+    places = {"1": "registry/strongroom_registry", "2": "blocks/strongroom_blocks", "3": "runtime/strongroom"}
+    floor, named = "", 0
+    for row in rooms.splitlines():
+        if cell := re.match(r"\| ([1-3]?) ?\|", row):
+            floor = cell[1] or floor
+            for name in re.findall(r"`([a-z_/.]+)`", row):
+                named += 1
+                module = ROOT / places[floor] / name.rstrip("/")
+                assert module.is_dir() or module.with_suffix(".py").is_file(), f"floor {floor}: {name}"
+    assert named > 50
 
 
 def test_files_that_are_not_committed() -> None:

@@ -1,7 +1,8 @@
-"""Backing up a whole store, proving a backup, and restoring it.
+"""Backing up a whole store, and what is in a backup.
 
 Rows are sealed and MACed, so a backup is made without a key, and none of it says more than the store does. What a
-backup is worth shows when everything in it is opened, which :func:`verify_backup` does in a store of its own.
+backup is worth shows when everything in it is opened, which :mod:`strongroom_registry.restoring` does in a store of its
+own.
 """
 
 from __future__ import annotations

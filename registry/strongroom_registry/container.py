@@ -1,4 +1,4 @@
-"""A file that is sealed to somebody: what an export or a backup travels in.
+"""A file that is sealed to somebody: what an export travels in, or an index of fingerprints.
 
 One random file key encrypts the content in chunks. The header holds that key wrapped for each recipient, any of whom
 opens the file, and is authenticated with the file key itself. A purpose keeps a file of one kind from being taken for

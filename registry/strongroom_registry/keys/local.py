@@ -1,4 +1,4 @@
-"""Wrapping under a key that this process holds: what ``file:``, ``env:`` and ``passphrase:`` have in common."""
+"""Wrapping under a key that this process holds: what all providers share but those of services."""
 
 from __future__ import annotations
 

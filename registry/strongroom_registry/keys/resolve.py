@@ -27,8 +27,8 @@ _BUILT_IN: dict[str, Callable[[str], KeyProvider]] = {
 
 
 def resolve(uri: str) -> KeyProvider:
-    """The provider that a key URI names: ``file:``, ``env:``, ``passphrase:``, ``keyring:``, or a scheme that an
-    installed distribution registers. Reads no key yet.
+    """The provider that a key URI names: ``file:``, ``env:``, ``passphrase:``, ``keyring:``, ``recovery:``, or a
+    scheme that an installed distribution registers. Reads no key yet.
 
     :raises InvalidKeyUri: no provider understands it; the message shows its scheme at most.
     """
