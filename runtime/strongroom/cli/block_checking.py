@@ -30,10 +30,6 @@ def finding_shape(name: str, finding: Finding) -> dict[str, Any]:
     }
 
 
-def _style(state: str) -> str:
-    return _STYLES.get(state, "red")
-
-
 @command(
     "check",
     examples="""
@@ -64,22 +60,19 @@ def check(context: click.Context, names: tuple[str, ...], every: bool, timeout: 
         raise CommandError("Name blocks, or give --all.", "See: strongroom block check --help", Exit.USAGE)
     with opened_registry() as registry:
         wanted = [head.name for head in registry.list()] if every else list(dict.fromkeys(names))
-        rows = [finding_shape(name, finding) for name in wanted for finding in _findings(name, timeout)]
+        findings = [(name, finding) for name in wanted for finding in _findings(name, timeout)]
+    rows = [finding_shape(name, finding) for name, finding in findings]
     columns = [
         Column("name", "Block", style="bold"),
         Column("subject", "What", fold=True),
-        Column("state", "State", style=_style),
+        Column("state", "State", style=lambda state: _STYLES.get(state, "red")),
         Column("seconds", "Took", show=duration, right=True),
         Column("said", "", fold=True),
     ]
     said = [row if as_json else {**row, "said": f"{row['told']} {row['remedy']}".strip()} for row in rows]
     listing(said, columns, as_json=as_json, empty="There is no block to check.")
-    if any(_is_failure(row["state"]) for row in rows):
+    if any(finding.is_failure for _, finding in findings):
         context.exit(Exit.FAILED)
-
-
-def _is_failure(state: str) -> bool:
-    return state not in _STYLES
 
 
 def _findings(name: str, timeout: float) -> list[Finding]:
