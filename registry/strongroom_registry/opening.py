@@ -178,15 +178,18 @@ class Opening:
             raise refused
         return mine
 
-    def check_names(self) -> None:
-        """Look at each workspace that the key opens: one that is missed by its name may have been renamed by hand.
+    def check_names(self) -> set[str]:
+        """Look at each workspace that the key opens, and return their names: one that is missed by its name may be
+        another that was renamed by hand.
 
         :raises KeyProblem: it opens none.
         :raises HeadTampered: a workspace is not the one that its name says.
         """
-        for found in self.mine():
+        mine = self.mine()
+        for found in mine:
             if found.problem is not None:
                 raise found.problem
+        return {found.row.name for found in mine}
 
     def add(self, key: str | None) -> StateRecord:
         """Make the workspace that is meant. Only who can open another one of the registry may.
@@ -287,9 +290,11 @@ class Opening:
                     raise
                 refused = exc
         try:
-            self.check_names()
+            names = self.check_names()
         except (KeyProblem, IntegrityError) as exc:
             raise exc if refused is None or isinstance(exc, HeadTampered) else refused from None
+        if self._workspace in names:  # it was made, or its key renewed, between the two looks
+            return self._authority(store_id)
         raise UnknownWorkspace(
             f"There is no workspace {self._workspace!r} that this key opens.",
             "See `strongroom workspace ls`; `strongroom workspace new` makes one.",
