@@ -142,7 +142,6 @@ def _gcp(block: Any) -> Mapping[str, Any]:
 
 def _postgresql(block: Any) -> Mapping[str, Any]:
     """As Airflow's PostgreSQL provider reads a connection."""
-    settings = " ".join(f"-c {name}={_setting(value)}" for name, value in block.options.items())
     return {
         "conn_type": "postgres",
         "host": block.host,
@@ -154,15 +153,9 @@ def _postgresql(block: Any) -> Mapping[str, Any]:
             "sslmode": block.sslmode,
             "sslrootcert": block.sslrootcert,
             "connect_timeout": block.connect_timeout,
-            "options": settings or None,
+            "options": block.environment().get("PGOPTIONS"),
         },
     }
-
-
-def _setting(value: Any) -> str:
-    """A setting as libpq's ``options`` take it: spaces and backslashes escaped."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
 _MAPPINGS = {

@@ -79,7 +79,7 @@ def test_postgresql(canary: Any) -> None:
     )  # fmt: skip
     assert written(block) == {
         "conn_type": "postgres", "host": "db", "port": 5432, "schema": "shop", "login": "ada", "password": key,
-        "extra": {"sslmode": "require", "connect_timeout": 10, "options": "-c search_path=a,\\ b -c jit=false"},
+        "extra": {"sslmode": "require", "connect_timeout": 10, "options": "-c search_path=a,\\ b -c jit=off"},
     }  # fmt: skip
 
 
