@@ -7,6 +7,7 @@ import secrets
 import signal
 import sqlite3
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -287,3 +288,20 @@ def test_a_rotation_notices_who_keeps_the_key_no_more(
     assert (f"file:{tmp_path / 'b.key'}" in current) is (change == "renew")
     with open_registry(url, key=place) as registry:
         assert registry.get("lake").payload == b"water"
+
+
+def test_a_key_that_is_renewed_while_a_registry_is_opened_hides_no_workspace(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_registry(url) as other:
+        saver(other)("lake", b"water")
+        opened = Keyring.open
+
+        def late(wrapped: Sequence[WrappedKey], provider: KeyProvider, **ids: bytes) -> Keyring:
+            monkeypatch.setattr(Keyring, "open", opened)
+            other.rotate(Level.PROVIDER)
+            return opened(wrapped, provider, **ids)
+
+        monkeypatch.setattr(Keyring, "open", late)
+        with open_registry(url) as registry:
+            assert registry.get("lake").payload == b"water"
