@@ -71,7 +71,7 @@ def written_version(cls: type[Block], schema: str, name: str) -> int:
         raise SchemaNewer(
             f'"{name}" was written with version {version} of the schema of {cls.__block__.slug}; the class '
             f"{cls.__module__}.{cls.__qualname__} knows versions up to {cls.__block__.schema_version}.",
-            "Update the code that defines the class, or load an older version of the document.",
+            "Update the code that defines the class, or load an older version of the block.",
         )
     return version
 
@@ -97,7 +97,7 @@ def upgraded(cls: type[Block], fields: dict[str, Any], version: int, name: str) 
         fields = {}
         raise SchemaMismatch(
             f'The upgrade of {cls.__block__.slug} from schema version {step} failed on "{name}": {failure}.',
-            "Correct the upgrade function; the document is untouched.",
+            "Correct the upgrade function; the block is untouched.",
         )
     return fields
 

@@ -31,7 +31,11 @@ REGISTRY = {
     ),
     "STRONGROOM_KEY": ("a file in `~/.config/strongroom/keys/`", "Where the key is, see [keys](../how-to/keys.md)."),
     "STRONGROOM_PASSPHRASE": ("asked on a terminal", "The passphrase of a `passphrase:` key."),
-    "STRONGROOM_FILE_PASSPHRASE": ("asked on a terminal", "The passphrase of a sealed export or backup."),
+    "STRONGROOM_FILE_PASSPHRASE": ("asked on a terminal", "The passphrase of a sealed export or index of `scan`."),
+    "STRONGROOM_RECOVERY_CODE": (
+        "asked on a terminal",
+        "The [recovery code](../how-to/rotate-keys.md#a-second-way-in), where the key is `recovery:`.",
+    ),
     "STRONGROOM_WORKSPACE": ("`default`", "The [workspace](../how-to/workspaces.md) in the registry."),
     "STRONGROOM_ANCHOR": ("none", "Where [anchors](../how-to/anchors.md) are kept, apart from the data: `file:/path`."),
     "STRONGROOM_ACTOR": ("user and host", "Who the audit says did it."),
