@@ -1,0 +1,65 @@
+"""A way to a server that counts the journeys: how often the client says something after the server did."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+class Way:
+    """Hands on what client and server say to each other, over any number of connections."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.journeys = 0
+        self._target = (host, port)
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+
+    @property
+    def port(self) -> int:
+        return int(self._door.getsockname()[1])
+
+    def serve(self) -> None:
+        """Take connections until :meth:`close`."""
+        with suppress(OSError):
+            while True:
+                client, _ = self._door.accept()
+                server = socket.create_connection(self._target)
+                self._open += [client, server]
+                threading.Thread(target=self._hand_on, args=(client, server), daemon=True).start()
+
+    def close(self) -> None:
+        for one in (self._door, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _hand_on(self, client: socket.socket, server: socket.socket) -> None:
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        last = server
+        with suppress(OSError, ValueError), client, server:
+            while True:
+                for end in select.select([client, server], [], [])[0]:
+                    said = end.recv(1 << 20)
+                    if not said:
+                        return
+                    self.journeys += end is client and last is server
+                    last = end
+                    (server if end is client else client).sendall(said)
+
+
+@contextmanager
+def counted(host: str, port: int) -> Iterator[Way]:
+    """A way to a server that is open while the block lasts."""
+    way = Way(host, port)
+    thread = threading.Thread(target=way.serve)
+    thread.start()
+    try:
+        yield way
+    finally:
+        way.close()
+        thread.join()
