@@ -388,8 +388,8 @@ def _unwrapped_by(provider: KeyProvider, record: WrappedKey, store_id: bytes, wo
 def _check_canary(key: WorkspaceKey, record: WrappedKey, store_id: bytes, workspace_id: bytes) -> None:
     if not key.verify(CANARY, _proved(record, store_id, workspace_id), record.canary):
         raise SealBroken(
-            f"The record {record.fingerprint!r:.40} of key epoch {record.epoch} does not fit its canary: it was changed, "
-            "or belongs elsewhere.",
+            f"The record {record.fingerprint!r:.40} of key epoch {record.epoch} does not fit its canary: "
+            "it was changed, or belongs elsewhere.",
             _BACKUP,
         )
 
