@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from strongroom_blocks.errors import AmbiguousVariable
-from strongroom_blocks.secrets import SECRET_KINDS
+from strongroom_blocks.secrets import SECRET_KINDS, plain
 
 if TYPE_CHECKING:
     from strongroom_blocks.block import Block
@@ -62,17 +62,5 @@ def _variables(prefix: str, value: Any) -> list[tuple[str, str]]:
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    plain = to_jsonable_python(_revealed(value))
-    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
-
-
-def _revealed(value: Any) -> Any:
-    if isinstance(value, SECRET_KINDS):
-        return _revealed(value.get_secret_value())
-    if isinstance(value, BaseModel):
-        return {name: _revealed(getattr(value, name)) for name in type(value).model_fields}
-    if isinstance(value, Mapping):
-        return {name: _revealed(item) for name, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_revealed(item) for item in value]
-    return value
+    told = to_jsonable_python(plain(value))
+    return told if isinstance(told, str) else json.dumps(told, ensure_ascii=False)

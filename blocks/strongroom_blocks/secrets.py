@@ -7,13 +7,13 @@ values are secret. They show stars wherever they are shown or dumped; :func:`rev
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, KeysView
+from collections.abc import Iterator, KeysView, Mapping
 from typing import Any, TypeVar, overload
 
+from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic import Secret as SecretField
-from pydantic import SecretBytes, SecretStr
 
-__all__ = ["PRIVATE", "PUBLIC", "STARS", "SecretBytes", "SecretDict", "SecretField", "SecretStr", "reveal"]
+__all__ = ["PRIVATE", "PUBLIC", "STARS", "SecretBytes", "SecretDict", "SecretField", "SecretStr", "plain", "reveal"]
 
 T = TypeVar("T")
 
@@ -93,3 +93,16 @@ def reveal(value: Any) -> Any:
     if not isinstance(value, SECRET_KINDS):
         raise TypeError(f"Only a secret can be revealed, not {type(value).__name__}.")
     return value.get_secret_value()
+
+
+def plain(value: Any) -> Any:
+    """``value`` with every secret in it in clear: models as mappings, sets as lists, at any depth. Handle with care."""
+    if isinstance(value, SECRET_KINDS):
+        return plain(reveal(value))
+    if isinstance(value, BaseModel):
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value

@@ -20,12 +20,14 @@ def test_secrets_come_out_wherever_they_stand(canary: Any) -> None:
     value = {
         "login": Login(user="ada", password=SecretStr(one)),
         "list": [SecretBytes(two.encode()), SecretField[Any]({"deep": SecretStr(two)})],
+        "set": frozenset({SecretStr(one)}),
         "headers": SecretDict({"a": 1}),
         "none": None,
     }
     assert plain(value) == {
         "login": {"user": "ada", "password": one},
         "list": [two.encode(), {"deep": two}],
+        "set": [one],
         "headers": {"a": 1},
         "none": None,
     }
