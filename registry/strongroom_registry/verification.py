@@ -12,6 +12,7 @@ from strongroom_registry.document import Reference
 from strongroom_registry.envelope import Sealed, open_sealed
 from strongroom_registry.errors import AuditChainBroken, HiddenVersion, IntegrityError
 from strongroom_registry.heads import HeadRecord, StateRecord
+from strongroom_registry.listing import believed_heads
 from strongroom_registry.stores.store import AuditRow, View
 from strongroom_registry.tree import path_of
 
@@ -42,19 +43,16 @@ class VerifyReport:
 def verify_documents(authority: Authority, view: View, state: StateRecord) -> VerifyReport:
     """Check every head, open every version, and look for what is missing or should not be there."""
     problems: list[Problem] = []
-    names: list[str] = []
+    rows = list(view.heads(authority.workspace_id))
+    names = [row.name for row in rows]
     versions = 0
     uses = {(use.user, use.number, use.used) for use in view.all_uses(authority.workspace_id)}
-    for row in view.heads(authority.workspace_id):
-        names.append(row.name)
-        try:
-            head = authority.believed_head(view, state, row.name, row)
-        except IntegrityError as exc:
-            problems.append(Problem(row.name, None, exc))
+    for row, head in believed_heads(authority, view, state, rows):
+        if isinstance(head, IntegrityError):
+            problems.append(Problem(row.name, None, head))
             continue
-        if head is not None:
-            versions += head.last
-            problems += _bad_versions(authority, view, head, uses)
+        versions += head.last
+        problems += _bad_versions(authority, view, head, uses)
     problems += _missing_heads(authority, view, state, names)
     return VerifyReport(len(names), versions, tuple(problems))
 
