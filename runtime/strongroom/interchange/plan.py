@@ -25,6 +25,7 @@ from strongroom_registry.envelope import PAYLOAD_MAX
 from strongroom_registry.errors import NameTaken, RegistryRefusal, StaleExpectation, UnknownDocument
 from strongroom_registry.registry import MESSAGE_MAX, PUBLIC_MAX
 
+from strongroom.errors import UnreadableFile
 from strongroom.interchange.found import Found, FoundDocument, FoundReference, Skipped
 from strongroom.interchange.names import valid_name
 
@@ -97,9 +98,13 @@ def planned(
         differs is a conflict otherwise.
     :param message: what new versions say in the history, where the document has no message of its own.
     :param labels: labels that are to stand on the current version, by source.
+    :raises UnreadableFile: the documents refer to each other in a chain of a hundred or more.
     """
-    plan = _Plan(registry, list(found), prefix, overwrite, message, labels or {})
-    return plan.steps()
+    try:
+        return _Plan(registry, list(found), prefix, overwrite, message, labels or {}).steps()
+    except RecursionError:
+        pass
+    raise UnreadableFile("The documents refer to each other in too long a chain.", "Take fewer at a time.")
 
 
 def carried_out(registry: Registry, steps: Iterable[Step]) -> Iterator[Step]:

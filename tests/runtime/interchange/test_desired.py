@@ -163,6 +163,15 @@ def test_a_file_that_means_harm_is_refused(registry: Registry, config: Path) -> 
         applied(registry, config, f"a0: &a0 [x, x]\n{laughs}")
 
 
+def test_a_chain_of_references_without_end_is_refused(registry: Registry, config: Path) -> None:
+    documents = [
+        {"name": f"d{number}", "type": "json", "fields": {"value": {"next": {"$block": f"d{number + 1}"}}}}
+        for number in range(600)
+    ]
+    with pytest.raises(UnreadableFile, match="too long a chain"):
+        applied(registry, config, json.dumps(documents), allow_plain=True)
+
+
 def test_no_secret_of_a_file_is_told(registry: Registry, tmp_path: Path, canary: Plant) -> None:
     secret = canary()
     path = tmp_path.parent / f"{tmp_path.name}.yaml"
