@@ -15,6 +15,7 @@ from faults.story import Step
 from faults.victim import Act
 
 
+@pytest.mark.timeout(600)
 def test_what_was_acknowledged_before_a_kill_is_there(work: Work) -> None:
     assert broken(list(kills.run(replace(work, scale=0.004)))) == []
 
