@@ -168,6 +168,7 @@ def test_a_chain_of_references_without_end_is_refused(registry: Registry, config
         {"name": f"d{number}", "type": "json", "fields": {"value": {"next": {"$block": f"d{number + 1}"}}}}
         for number in range(600)
     ]
+    documents.append({"name": "d600", "type": "json", "fields": {"value": 1}})
     with pytest.raises(UnreadableFile, match="too long a chain"):
         applied(registry, config, json.dumps(documents), allow_plain=True)
 
