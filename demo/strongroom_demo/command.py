@@ -181,7 +181,7 @@ class Demo:
         (self.folder / "activate").write_text("\n".join(lines) + "\n")
 
     def _list_blocks(self) -> None:
-        from strongroom.cli.block_reading import STARS
+        from strongroom.cli.difference import STARS
         from strongroom_blocks.catalog import class_for
         from strongroom_registry.current import current
 
