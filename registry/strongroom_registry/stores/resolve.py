@@ -53,6 +53,6 @@ def _open_postgres(url: str, create: bool) -> Store:
         from strongroom_registry.stores.postgres import PostgresStore
     except ImportError:
         raise StoreUnavailable(
-            "A registry in PostgreSQL needs the package psycopg.", "Install strongroom[postgres]."
+            "A registry in PostgreSQL needs the package psycopg.", 'Run: pip install "strongroom[postgres]"'
         ) from None
     return PostgresStore(url, create=create)

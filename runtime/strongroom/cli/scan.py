@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from strongroom.scanning.matcher import Matcher
 
 LEAST_LENGTH = 8
+_NAMED = 20
 
 
 @command(
@@ -216,5 +217,10 @@ def _tell(done: Scan, skipped: list[Skipped], as_json: bool) -> None:
 
 
 def _tell_skipped(skipped: list[Skipped]) -> None:
+    """What was left out, one line for each reason: of a thousand blocks, many have the same."""
+    reasons: dict[str, list[str]] = {}
     for each in skipped:
-        click.echo(f"Not looked for: {printable(each.what)}: {printable(each.why)}", err=True)
+        reasons.setdefault(each.why, []).append(each.what)
+    for why, left_out in reasons.items():
+        more = f" and {len(left_out) - _NAMED:,} more" if len(left_out) > _NAMED else ""
+        click.echo(f"Not looked for: {printable(', '.join(left_out[:_NAMED]))}{more}: {printable(why)}", err=True)

@@ -11,7 +11,7 @@ from strongroom_blocks import Block, reveal
 from strongroom_blocks.redaction import COMMON, FEWEST, SHORTEST
 from strongroom_blocks.secrets import SECRET_KINDS
 from strongroom_registry.document import VersionState
-from strongroom_registry.errors import StrongroomError
+from strongroom_registry.errors import StoreProblem, StrongroomError
 
 from strongroom.scanning.findings import Skipped
 from strongroom.scanning.matcher import Owner
@@ -39,12 +39,15 @@ def sought_secrets(
 
     :param all_versions: those of older versions too; they stand in history more often than the current ones.
     :param least_length: values that are shorter are left out, in characters.
+    :raises StoreProblem: no load can be recorded, so that none is opened.
     """
     owners: dict[str | bytes, list[Owner]] = {}
     skipped: list[Skipped] = []
     for reference in _references(registry, glob, all_versions, skipped):
         try:
             block = Block.load(reference)
+        except StoreProblem:
+            raise
         except StrongroomError as error:
             skipped.append(Skipped(reference, error.problem))
             continue

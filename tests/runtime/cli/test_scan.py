@@ -11,7 +11,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from strongroom import Block, Secret
 from strongroom.scanning import places
+from strongroom_registry.errors import StoreUnavailable
 
 
 @pytest.fixture
@@ -110,6 +112,24 @@ def test_short_and_common_values_are_left_out_and_told(scan, strongroom, place):
     assert "Not looked for: pin@1#value: The value is shorter than 8 characters." in done.stderr
     assert "Not looked for: poor@1#value: The value is a word or a pattern" in done.stderr
     assert "app.log:1" in scan(place, "--min-length", "5", code=1).stdout
+
+
+def test_many_that_are_left_out_for_one_reason_are_one_line(scan, strongroom, place):
+    for number in range(22):
+        Secret(value=f"a1b2{number:02}").save(f"pin-{number:02}")
+    [line] = scan(place).stderr.splitlines()[1:]
+    assert line.startswith("Not looked for: pin-00@1#value, pin-01@1#value, ")
+    assert line.endswith("pin-19@1#value and 2 more: The value is shorter than 8 characters.")
+
+
+def test_a_registry_that_records_no_load_ends_the_scan(scan, strongroom, place, monkeypatch):
+    strongroom("block", "new", "secret", "pin", "--set", "value=-", input="a-long-enough-one")
+
+    def full(_: str) -> Block:
+        raise StoreUnavailable("The disk is full.", "Make room.")
+
+    monkeypatch.setattr(Block, "load", full)
+    assert "The disk is full." in scan(place, code=7).stderr
 
 
 def test_older_versions_are_sought_where_that_is_said(scan, strongroom, token, place):
