@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -60,3 +61,12 @@ def set_current(registry: Registry | None) -> None:
         former, _opened = _opened, registry
     if former is not None and former is not registry:
         former.close()
+
+
+def _after_fork() -> None:
+    """A thread of the parent may have been opening the registry; it is not here to let go of the lock."""
+    global _lock
+    _lock = Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

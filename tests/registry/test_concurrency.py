@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,27 @@ def test_a_disk_that_fills_up_loses_nothing(url: str, path: Path) -> None:
         assert registry.get("lake").payload == b"before"
         assert registry.verify().ok
         saver(registry)("lake", b"after", overwrite=True)
+
+
+def test_a_child_does_not_wait_for_a_thread_of_its_parent_that_opens_the_registry(url: str) -> None:
+    open_registry(url).close()
+    module = import_module("strongroom_registry.current")
+    held, over = threading.Event(), threading.Event()
+
+    def opening() -> None:
+        with module._lock:
+            held.set()
+            over.wait()
+
+    thread = threading.Thread(target=opening)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # ends a child that waits
+        os.environ["STRONGROOM_REGISTRY"] = url
+        module.current(create=False).list()
+        os._exit(0)
+    over.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
