@@ -72,12 +72,13 @@ JSON_SHAPES = {
     "`kept` (completed before the resumption) `children`",
     "runs logs": "an object a line: `timestamp` `level` `logger` `flow_run` `task_run` `name` `message`",
     "keys ls": "a list of `epoch` `state` (`current`, `older`, `retired`) `provider` `fingerprint` `created_at`",
-    "keys add, remove": "`added` `removed`: wraps as in `keys ls`; `new_key` `former_key` (where they lie, or null)",
+    "keys add, remove": "`added` `removed`: wraps as in `keys ls`; `new_key` `former_key` (where they lie, or null) "
+    "`scrubbed` (whether what was replaced is gone from the store's files)",
     "keys rotate": "`level` `epoch` `versions` `resealed` `heads` `retired` `resumed` `scrubbed` `problems`: a list of "
     "`name` `version` `problem`; `wraps` as of `keys add`, or null",
     "keys check": "`ok` `epochs`: a list of `epoch` `heads` `versions`; `wraps`: as in `keys ls` with `opens` (null: "
     "not tried) `problem`; `removed`: a list of `removed_at` `provider` `fingerprint`",
-    "keys recovery-kit": "`store_id` `workspace` `code`",
+    "keys recovery-kit": "`store_id` `workspace` `code` `scrubbed`",
     "audit ls": "a list of `seq` `at` `actor` `action` `outcome` `name` `version` `label` `message` `count`",
     "audit verify": "`ok` `entries` `first_bad` `problem`",
     "verify": "`ok` `blocks` `versions` `problems`: a list of `name` `version` `error` `problem` `remedy`",

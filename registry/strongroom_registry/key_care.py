@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from datetime import datetime
 
 from strongroom_registry import keys
 from strongroom_registry.access import Access
 from strongroom_registry.audit import DONE, Subject
 from strongroom_registry.changes import Change
-from strongroom_registry.errors import IntegrityError, KeyInUse, KeyProblem, KeyUnavailable, UnknownKey
+from strongroom_registry.errors import (
+    IntegrityError,
+    KeyInUse,
+    KeyProblem,
+    KeyUnavailable,
+    StoreUnavailable,
+    UnknownKey,
+)
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import Keyring, WrappedKey
 from strongroom_registry.keys.local import RawKeyProvider
@@ -79,12 +87,25 @@ class KeyReport:
 @dataclass(frozen=True, slots=True)
 class WrapReport:
     """What became of the wraps of a workspace's keys. ``new_key`` says where a key lies that was made, ``former_key``
-    where one lies that was replaced."""
+    where one lies that was replaced; ``scrubbed`` whether what was removed is gone from the store's files too."""
 
     added: tuple[KeyWrap, ...]
     removed: tuple[KeyWrap, ...]
     new_key: str | None = None
     former_key: str | None = None
+    scrubbed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryKit:
+    """A new recovery code; ``scrubbed`` says whether what the former one opened is gone from the store's files too."""
+
+    code: RecoveryCode
+    scrubbed: bool
+
+    def shown(self) -> str:
+        """The code as it is written down."""
+        return self.code.shown()
 
 
 def listed(access: Access) -> list[KeyWrap]:
@@ -140,8 +161,7 @@ def remove(access: Access, which: str) -> WrapReport:
             )
         _remove(change, chosen)
         report = WrapReport((), tuple(_told(wrap, change.state) for wrap in chosen))
-    access.store.scrub()
-    return report
+    return changed(report, scrubbed=scrubbed(access))
 
 
 def renew(access: Access, to: str | None = None) -> WrapReport:
@@ -201,11 +221,10 @@ def _rewrapped(
             kept,
         )
     keyring.use(former if kept else provider)
-    access.store.scrub()
-    return report
+    return changed(report, scrubbed=scrubbed(access))
 
 
-def recovery_kit(access: Access) -> RecoveryCode:
+def recovery_kit(access: Access) -> RecoveryKit:
     """A new recovery code, which opens the keys of a workspace from now on, in the place of any code before."""
     code = RecoveryCode.new()
     with access.viewing() as (authority, _, state):
@@ -214,8 +233,17 @@ def recovery_kit(access: Access) -> RecoveryCode:
         _check_epochs(change, wraps)
         _remove(change, [wrap for wrap in _live(change) if is_recovery(wrap.wrapped)])
         _put(change, wraps)
-    access.store.scrub()
-    return code
+    return RecoveryKit(code, scrubbed(access))
+
+
+def scrubbed(access: Access) -> bool:
+    """Clean the store's files of what was replaced. What was done is done where that cannot be now: somebody reads, or
+    may not clean; the next rotation, or whoever next may, cleans them of that as well."""
+    try:
+        access.store.scrub()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def check(access: Access) -> KeyReport:

@@ -35,8 +35,7 @@ from strongroom_registry.errors import (
     VersionDestroyed,
 )
 from strongroom_registry.heads import HeadRecord, Note, VersionRecord, with_destroyed
-from strongroom_registry.key_care import KeyReport, KeyWrap, WrapReport
-from strongroom_registry.keys.recovery import RecoveryCode
+from strongroom_registry.key_care import KeyReport, KeyWrap, RecoveryKit, WrapReport
 from strongroom_registry.lifecycle import (
     check_expectation,
     check_expiry,
@@ -447,7 +446,7 @@ class Registry:
         with self._access.refusals("key-remove", self.workspace):
             return key_care.remove(self._access, which)
 
-    def recovery_kit(self) -> RecoveryCode:
+    def recovery_kit(self) -> RecoveryKit:
         """A new recovery code, which opens the workspace's keys in the place of any code before."""
         with self._access.refusals("key-add", self.workspace):
             return key_care.recovery_kit(self._access)

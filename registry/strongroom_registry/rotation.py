@@ -18,7 +18,7 @@ from strongroom_registry.changes import Change
 from strongroom_registry.envelope import Sealed, open_sealed, rewrap
 from strongroom_registry.errors import HeadTampered, IntegrityError, StoreUnavailable
 from strongroom_registry.heads import HEAD_PURPOSE, VERSION_PURPOSE, HeadRecord, VersionRecord, record_epoch
-from strongroom_registry.key_care import WrapReport, keepers, renew
+from strongroom_registry.key_care import WrapReport, keepers, renew, scrubbed
 from strongroom_registry.keyring import WorkspaceKey
 from strongroom_registry.listing import believed_heads
 from strongroom_registry.stores.store import Backlog, HeadRow, VersionOutline, WrapRow
@@ -135,7 +135,9 @@ def rotate(
     """
     if level is Level.PROVIDER:
         wraps = renew(access, to)
-        return RotationReport(level, access.authority.keyring.current.epoch, 0, 0, 0, (), (), False, True, wraps)
+        return RotationReport(
+            level, access.authority.keyring.current.epoch, 0, 0, 0, (), (), False, wraps.scrubbed, wraps
+        )
     plan = _Plan(level, datetime.now(UTC) - older_than if older_than is not None else None)
     unfinished = _unfinished(access)
     if unfinished is not None:
@@ -212,7 +214,7 @@ class _Rotation:
             retired=retired,
             problems=tuple(done.problems.values()),
             resumed=False,
-            scrubbed=self._scrubbed(),
+            scrubbed=scrubbed(self._access),
         )
 
     def _versions(self) -> Iterator[None]:
@@ -369,13 +371,6 @@ class _Rotation:
                 change.audit(Subject("retire", DONE, authority.workspace, None, epoch))
             change.retire_before(self._epoch)
         return epochs
-
-    def _scrubbed(self) -> bool:
-        try:
-            self._access.store.scrub()
-        except StoreUnavailable:
-            return False
-        return True
 
 
 def _rewrapped(authority: Authority, key: WorkspaceKey, record: VersionRecord, outline: VersionOutline) -> WrapRow:

@@ -17,11 +17,13 @@ from strongroom_registry.errors import (
     KeyProblem,
     KeyUnavailable,
     SealBroken,
+    StoreUnavailable,
     UnknownKey,
     WrongKey,
 )
 from strongroom_registry.keys import KeyProvider, generate_key_file, resolve
 from strongroom_registry.keys.recovery import VARIABLE, RecoveryCode, RecoveryKey
+from strongroom_registry.stores.sqlite import SqliteStore
 from strongroom_registry.testing import KeyProviderContract
 
 from .conftest import saver
@@ -195,6 +197,25 @@ class TestRecoveryKits:
         monkeypatch.setenv(VARIABLE, former.shown())
         with pytest.raises(WrongKey):
             open_registry(url, key="recovery:")
+
+    @pytest.mark.parametrize("fails", [False, True])
+    def test_what_is_done_is_told_also_where_the_files_cannot_be_cleaned(
+        self, opened: Registry, places: list[str], fails: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def scrub(_: SqliteStore) -> None:
+            if fails:
+                raise StoreUnavailable("Somebody reads.", "Wait.")
+
+        monkeypatch.setattr(SqliteStore, "scrub", scrub)
+        kit = opened.recovery_kit()
+        renewed = opened.rotate("provider").wraps
+        opened.add_key(places[1])
+        removed = opened.remove_key(places[1])
+        assert renewed is not None
+        assert renewed.former_key
+        assert kit.scrubbed is renewed.scrubbed is removed.scrubbed is not fails
+        monkeypatch.setenv(VARIABLE, kit.shown())
+        assert opened.check_keys().ok
 
     def test_a_code_can_lie_in_a_file(self, opened: Registry, url: str, tmp_path: Path) -> None:
         file = tmp_path / "code"

@@ -94,6 +94,7 @@ def remove(which: str, yes: bool, as_json: bool) -> None:
         return
     gone = report.removed[0]
     click.echo(f"{printable(gone.provider)} ({gone.fingerprint[:16]}) opens nothing any more, but backups from before.")
+    _tell_scrubbed(report.scrubbed)
 
 
 @keys.command(
@@ -159,20 +160,21 @@ def check(as_json: bool) -> None:
 def recovery_kit(as_json: bool) -> None:
     """Make a code that opens the registry when its key is lost, and show it once. It ends any code before."""
     with opened_registry() as registry:
-        code = registry.recovery_kit()
+        kit = registry.recovery_kit()
         store_id, workspace = str(registry.store_id), registry.workspace
     if as_json:
-        print_json({"store_id": store_id, "workspace": workspace, "code": code.shown()})
+        print_json({"store_id": store_id, "workspace": workspace, "code": kit.shown(), "scrubbed": kit.scrubbed})
         return
     click.echo("Strongroom recovery kit")
     click.echo()
     click.echo(f"  Registry   {store_id}")
     click.echo(f"  Workspace  {workspace}")
-    click.echo(f"  Code       {code.shown()}")
+    click.echo(f"  Code       {kit.shown()}")
     click.echo()
     click.echo("Whoever has this code and the data can read everything. Keep it on paper, in a safe, apart from both.")
     click.echo("To use it: STRONGROOM_KEY=recovery: strongroom keys rotate --level provider --to file:/path/new.key")
     click.echo("The code is shown this once. The next kit ends it.")
+    _tell_scrubbed(kit.scrubbed)
 
 
 def _check_options(level: str, to: str | None, older_than: timedelta | None) -> None:
@@ -202,6 +204,16 @@ def _tell_wraps(report: WrapReport, to: str | None) -> None:
         )
     if to:
         click.echo(f"Tell Strongroom where the key is, from now on: export STRONGROOM_KEY={printable(to)}")
+    _tell_scrubbed(report.scrubbed)
+
+
+def _tell_scrubbed(scrubbed: bool) -> None:
+    if not scrubbed:
+        click.echo(
+            "What was replaced may still stand in the store's files: another process reads, or this role does not own "
+            "the tables. The next rotation cleans them.",
+            err=True,
+        )
 
 
 def _tell_rotation(report: RotationReport) -> None:
@@ -214,8 +226,7 @@ def _tell_rotation(report: RotationReport) -> None:
     if report.retired:
         retired = ", ".join(map(str, report.retired))
         click.echo(f"Retired epoch {retired}: its key opens the past of the audit, and no block any more.")
-    if not report.scrubbed:
-        click.echo("Another process reads: the files are cleaned of what was replaced by the next rotation.", err=True)
+    _tell_scrubbed(report.scrubbed)
     for problem in report.problems[:20]:
         click.echo(printable(str(problem.error)), err=True)
     if report.problems:
@@ -261,6 +272,7 @@ def _wraps_shape(report: WrapReport) -> dict[str, Any]:
         "removed": [_shape(wrap) for wrap in report.removed],
         "new_key": report.new_key,
         "former_key": report.former_key,
+        "scrubbed": report.scrubbed,
     }
 
 
