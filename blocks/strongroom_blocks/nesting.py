@@ -83,11 +83,11 @@ class _AtHand:
 
 
 class _Stored:
-    """Resolves references by loading them from the registry."""
+    """Resolves references by loading them from the registry. Input that is no saved block yet has no name."""
 
-    def __init__(self, name: str, around: tuple[str, ...]) -> None:
+    def __init__(self, name: str | None, around: tuple[str, ...]) -> None:
         self.name = name
-        self.around = (*around, name)
+        self.around = around if name is None else (*around, name)
 
     def reference(self, text: str, path: str) -> Block:
         from strongroom_blocks import documents
@@ -103,7 +103,9 @@ class _Stored:
             return documents.load(Block, text, self.around)
         except RegistryRefusal as error:
             problem, remedy = error.problem, error.remedy
-        raise UnknownBlock(f'The field "{path}" of "{self.name}" holds the block "{text}": {problem}', remedy)
+        holder = "" if self.name is None else f' of "{self.name}"'
+        where = f'The field "{path}"{holder} holds' if path else "The input names"
+        raise UnknownBlock(f'{where} the block "{text}": {problem}', remedy)
 
     def inline(self, slug: str, written: str, fields: dict[str, Any], path: str) -> Block:
         return _inline(self, slug, written, fields, path)
@@ -184,7 +186,7 @@ def resolve(data: Any) -> Any:
     :raises UnknownBlock: there is no such block; the path in the data is told.
     :raises InvalidSecretReference: the reference is none that a source here understands.
     """
-    return _resolve(data, _Stored("input", ()), "")
+    return _resolve(data, _Stored(None, ()), "")
 
 
 def _resolve(data: Any, stored: _Stored, path: str) -> Any:

@@ -184,3 +184,7 @@ def test_references_in_data_from_a_file_become_blocks(registry: Registry) -> Non
     assert password(Lake(**data).spares[0]) == "file-password"
     with pytest.raises(UnknownBlock, match=r'"spares\.0"'):
         nesting.resolve({"spares": [{"$block": "logon"}]})
+    with pytest.raises(UnknownBlock, match='The input names the block "logon": '):
+        nesting.resolve({"$block": "logon"})
+    Login(user="x", password="p").save("input")
+    assert nesting.resolve({"$block": "input"}).user == "x"

@@ -63,10 +63,11 @@ def read_desired(paths: Sequence[str]) -> list[Desired]:
     found: dict[str, Desired] = {}
     for path in paths:
         for number, content in enumerate(_contents(path), 1):
-            desired = _desired(content, f"Document {number} of {path}")
+            desired = _desired(content, f"Document {number} of {'standard input' if path == '-' else path}")
             if desired.name in found:
+                other = found[desired.name].where.replace("D", "d", 1)
                 raise UnfitDocument(
-                    f"{desired.where} is about {desired.name}, and so is {found[desired.name].where}.",
+                    f"{desired.where} is about {desired.name}, and so is {other}.",
                     "Leave one of them.",
                 )
             found[desired.name] = desired
