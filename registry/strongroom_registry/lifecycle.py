@@ -55,6 +55,15 @@ def successor(old: HeadRecord | None, name: str) -> HeadRecord:
     )
 
 
+def check_nothing_pending(head: HeadRecord) -> None:
+    """Refuse a second version that waits: who is about to promote the first would not know of it."""
+    if PENDING in head.labels:
+        raise StaleExpectation(
+            f"{head.name}@{head.labels[PENDING]} is pending already.",
+            f"Promote it, or take the label off: strongroom block unlabel {head.name} {PENDING}",
+        )
+
+
 def with_pending(old: HeadRecord) -> HeadRecord:
     """The head with one version more, which is not current but labelled as pending."""
     number = old.last + 1

@@ -40,6 +40,7 @@ from strongroom_registry.lifecycle import (
     check_expectation,
     check_expiry,
     check_loadable,
+    check_nothing_pending,
     check_number,
     check_same_type,
     check_user_label,
@@ -144,7 +145,7 @@ class Registry:
         :param expires_at: when what is in it stops working, with its time zone.
         :param pending: label the new version ``pending`` instead of making it the current one; see :meth:`promote`.
         :raises NameTaken: the name is taken, and neither ``overwrite`` nor ``expect`` is given.
-        :raises StaleExpectation: the current version is not ``expect``.
+        :raises StaleExpectation: the current version is not ``expect``; or another one is pending already.
         :raises TypeMismatch: the document is of another type, and ``retype`` is not given.
         :raises TooLarge: something is larger than allowed.
         """
@@ -158,6 +159,7 @@ class Registry:
             present = old if old is not None and old.state is DocumentState.LIVE else None
             if pending:
                 present = live(old, name)
+                check_nothing_pending(present)
             check_expectation(name, present, overwrite or pending, expect)
             if present is not None and not retype:
                 check_same_type(name, change.version(present, present.current).record.type, type)

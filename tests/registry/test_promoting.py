@@ -39,6 +39,9 @@ def test_numbers_go_on_beyond_a_version_that_waits(registry: Registry, save: Sav
     assert save("db", b"3", expect=1).number == 3
     assert registry.get("db").payload == b"3"
     assert registry.get("db@pending").payload == b"2"
+    with pytest.raises(StaleExpectation, match="db@2 is pending already"):
+        save("db", b"x", pending=True)
+    registry.unlabel("db", "pending")
     assert save("db", b"4", pending=True).number == 4
     assert registry.get("db@pending").payload == b"4"
     registry.promote("db", 2)
