@@ -24,8 +24,8 @@ from strongroom_registry.listing import believed_heads
 from strongroom_registry.stores.store import Backlog, HeadRow, VersionOutline, WrapRow
 from strongroom_registry.verification import Problem, proven_entries
 
-BATCH = 500
-"""Rows that are rotated within one transaction."""
+BATCH = 2_000
+"""Rows that are rotated within one transaction, where payloads stay as they are; a tenth of it, where they do not."""
 
 _NO_LIMIT = "all"
 
@@ -194,6 +194,7 @@ class _Rotation:
         self._plan = plan
         self._tell = progress or (lambda _: None)
         self._epoch = access.authority.keyring.current.epoch
+        self._batch = BATCH if plan.level is Level.WORKSPACE else max(2, BATCH // 10)
         self._done = _Done()
         self._rows = 0
         self._total = sum(backlog(access)) if progress is not None else 0
@@ -222,11 +223,11 @@ class _Rotation:
         while True:
             with self._access.changing() as change:
                 workspace = change.authority.workspace_id
-                rows = change.transaction.versions_before(workspace, self._epoch, after=after, limit=BATCH)
+                rows = change.transaction.versions_before(workspace, self._epoch, after=after, limit=self._batch)
                 self._rotate_versions(change, rows)
             self._rows += len(rows)
             yield
-            if len(rows) < BATCH:
+            if len(rows) < self._batch:
                 return
             former, after = after, (rows[-1][0].path, rows[-1][1].number)
             if after <= former:
@@ -238,12 +239,12 @@ class _Rotation:
         while True:
             with self._access.changing() as change:
                 rows = change.transaction.heads_by_path(
-                    change.authority.workspace_id, after=after, limit=BATCH, before_epoch=self._epoch
+                    change.authority.workspace_id, after=after, limit=self._batch, before_epoch=self._epoch
                 )
                 self._rotate_heads(change, rows)
             self._rows += len(rows)
             yield
-            if len(rows) < BATCH:
+            if len(rows) < self._batch:
                 return
             former, after = after, rows[-1].path
             if after <= former:
@@ -261,7 +262,9 @@ class _Rotation:
             return
         key = change.authority.keyring.current
         wraps: list[WrapRow] = []
-        unfinished = {rows[-1][0].document} if len(rows) == BATCH else set()  # more versions of the last may follow
+        unfinished = (
+            {rows[-1][0].document} if len(rows) == self._batch else set()
+        )  # more versions of the last may follow
         for row, outline in rows:
             try:
                 record = change.authority.authentic_version(row.name, row.document, outline)

@@ -34,6 +34,9 @@ from strongroom_registry.stores.store import (
 )
 
 _BUSY_SECONDS = 30.0
+_PRAGMAS = ("secure_delete = ON", "synchronous = FULL", "temp_store = MEMORY", "trusted_schema = OFF")
+_LOG_PAGES = 4_000
+"""When the log is written back, in pages of 4 KiB: a rotation changes many pages more than once."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -333,7 +336,7 @@ class SqliteStore:
         )
         connection.text_factory = _lenient_text
         try:
-            for pragma in ("secure_delete = ON", "synchronous = FULL", "temp_store = MEMORY", "trusted_schema = OFF"):
+            for pragma in (*_PRAGMAS, f"wal_autocheckpoint = {_LOG_PAGES}"):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute("PRAGMA user_version")  # the first to read the file
         except sqlite3.Error:
