@@ -71,13 +71,13 @@ JSON_SHAPES = {
     "`state_name` `message` `started` `seconds` `run_count` "
     "`kept` (completed before the resumption) `children`",
     "runs logs": "an object a line: `timestamp` `level` `logger` `flow_run` `task_run` `name` `message`",
-    "keys ls": "a list of `epoch` `state` (`current`, `older`, `retired`) `provider` `fingerprint` `created_at`",
+    "keys ls": "a list of `epoch` `state` (`current`, `older`, `retired`) `provider` `fingerprint` `created`",
     "keys add, remove": "`added` `removed`: wraps as in `keys ls`; `new_key` `former_key` (where they lie, or null) "
     "`scrubbed` (whether what was replaced is gone from the store's files)",
     "keys rotate": "`level` `epoch` `versions` `resealed` `heads` `retired` `resumed` `scrubbed` `problems`: a list of "
     "`name` `version` `problem`; `wraps` as of `keys add`, or null",
     "keys check": "`ok` `epochs`: a list of `epoch` `heads` `versions`; `wraps`: as in `keys ls` with `opens` (null: "
-    "not tried) `problem`; `removed`: a list of `removed_at` `provider` `fingerprint`",
+    "not tried) `problem`; `removed`: a list of `removed` (when) `provider` `fingerprint`",
     "keys recovery-kit": "`store_id` `workspace` `code` `scrubbed`",
     "audit ls": "a list of `seq` `at` `actor` `action` `outcome` `name` `version` `label` `message` `count`",
     "audit verify": "`ok` `entries` `first_bad` `problem`",
@@ -85,7 +85,7 @@ JSON_SHAPES = {
     "workspace ls": "a list of `name` `used` `changes` `id` `quarantine` (why it cannot be trusted, else null)",
     "workspace new, rm": "`name` `id`",
     "workspace use": "`workspace` `file` `overruled_by` (what STRONGROOM_WORKSPACE says, else null)",
-    "backup make": "`file` `store_id` `made_at` `made_by` `bytes` `workspaces`: a list of `name` `change` `blocks` "
+    "backup make": "`file` `store_id` `made` `made_by` `bytes` `workspaces`: a list of `name` `change` `blocks` "
     "`versions` `audit_entries` `keys` (each `epoch` `provider` `fingerprint`)",
     "backup verify": "as of `backup make`, and `ok`; each workspace also has `ok` `key_problem` `problems` (each "
     "`name` `version` `error` `problem`) `anchor_change`",

@@ -28,7 +28,7 @@ def summary_shape(summary: BackupSummary) -> dict[str, Any]:
     return {
         "file": str(summary.path),
         "store_id": str(summary.store_id),
-        "made_at": summary.made_at,
+        "made": summary.made_at,
         "made_by": summary.made_by,
         "bytes": summary.size,
         "workspaces": [_backed_up_shape(workspace) for workspace in summary.workspaces],

@@ -50,7 +50,7 @@ def ls(as_json: bool) -> None:
         Column("state", "State", style=lambda state: "" if state == "current" else "dim"),
         Column("provider", "Wrapped by", style="bold", fold=True),
         Column("fingerprint", "Fingerprint", show=None if as_json else lambda text: str(text)[:16]),
-        Column("created_at", "Since", show=moment),
+        Column("created", "Since", show=moment),
     ]
     listing([_shape(wrap) for wrap in wraps], columns, as_json=as_json, empty="There are no keys.")
 
@@ -262,7 +262,7 @@ def _shape(wrap: KeyWrap) -> dict[str, Any]:
         "state": wrap.state,
         "provider": wrap.provider,
         "fingerprint": wrap.fingerprint,
-        "created_at": wrap.created_at,
+        "created": wrap.created_at,
     }
 
 
@@ -300,7 +300,7 @@ def _report_shape(report: KeyReport) -> dict[str, Any]:
         "epochs": [{"epoch": use.epoch, "heads": use.heads, "versions": use.versions} for use in report.used],
         "wraps": [{**_shape(check.wrap), "opens": check.opens, "problem": check.problem} for check in report.wraps],
         "removed": [
-            {"removed_at": key.removed_at, "provider": key.provider, "fingerprint": key.fingerprint}
+            {"removed": key.removed_at, "provider": key.provider, "fingerprint": key.fingerprint}
             for key in report.removed
         ],
     }

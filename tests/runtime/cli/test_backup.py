@@ -34,7 +34,7 @@ def test_the_short_and_the_long_form_are_one_command(strongroom, crm, file):
     short = json.loads(strongroom("backup", "--json", str(file)).stdout)
     other = file.with_name("other.backup")
     long = json.loads(strongroom("backup", "make", str(other), "--json").stdout)
-    assert {**short, "file": "", "made_at": ""} == {**long, "file": "", "made_at": ""}
+    assert {**short, "file": "", "made": ""} == {**long, "file": "", "made": ""}
     assert short["workspaces"][0]["keys"][0]["epoch"] == 1
 
 
