@@ -6,6 +6,7 @@ threads need at the same time come from a pool.
 
 from __future__ import annotations
 
+import logging
 import select
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Connection]
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # a lost connection is told of by the store's own error
 
 _PATIENCE_SECONDS = 30.0
 
