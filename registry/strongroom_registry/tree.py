@@ -18,11 +18,12 @@ from itertools import groupby
 from threading import Lock
 from typing import NamedTuple
 
-from strongroom_registry.canonical import Cursor, Malformed
+from strongroom_registry.canonical import Malformed
 from strongroom_registry.errors import RollbackDetected
 
 _EMPTY, _LEAF, _BRANCH = 0, 1, 2
 _EMPTY_SLOT, _LEAF_TAG, _BRANCH_TAG = bytes([_EMPTY]), bytes([_LEAF]), bytes([_BRANCH])
+_SLOT_SIZES = {_EMPTY_SLOT: 0, _LEAF_TAG: 64, _BRANCH_TAG: 32}
 _NODE_LABEL = b"strongroom/v1/trie-node"
 _PATH_LABEL = b"strongroom/v1/trie-path"
 _CACHED_NODES = 2048
@@ -87,21 +88,22 @@ def encode_node(node: Node) -> bytes:
 
 def decode_node(data: bytes) -> Node:
     """The slots of a node; raises :class:`~strongroom_registry.canonical.Malformed`."""
-    cursor = Cursor(data)
-    node = tuple(_decode_slot(cursor) for _ in range(16))
-    cursor.end()
-    return node
-
-
-def _decode_slot(cursor: Cursor) -> Slot:
-    tag = cursor.take(1)[0]
-    if tag == _LEAF:
-        return Leaf(cursor.take(32).hex(), cursor.take(32))
-    if tag == _BRANCH:
-        return Branch(cursor.take(32))
-    if tag != _EMPTY:
-        raise Malformed("no slot of a trie")
-    return None
+    slots: list[Slot] = []
+    at = 0
+    for _ in range(16):
+        tag, start = data[at : at + 1], at + 1
+        at = start + _SLOT_SIZES.get(tag, len(data))
+        if tag == _EMPTY_SLOT:
+            slots.append(None)
+        elif tag == _BRANCH_TAG:
+            slots.append(Branch(data[start:at]))
+        elif tag == _LEAF_TAG:
+            slots.append(Leaf(data[start : start + 32].hex(), data[start + 32 : at]))
+        else:
+            raise Malformed("no slot of a trie")
+    if at != len(data):
+        raise Malformed("too short" if at > len(data) else "too long")
+    return tuple(slots)
 
 
 def node_hash(encoded: bytes) -> bytes:
