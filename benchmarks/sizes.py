@@ -1,5 +1,5 @@
-"""Registries of 10^2 to 10^6 documents in SQLite, and to 10^5 in PostgreSQL: what stays as it is however many there are, and
-what each document adds to where all are gone through."""
+"""Registries of 10^2 to 10^6 documents in SQLite, and to 10^5 in PostgreSQL: what stays as it is however many there
+are, and what each document adds to where all are gone through."""
 
 from __future__ import annotations
 
