@@ -52,7 +52,7 @@ class CredentialRotation(ABC, Generic[B]):
     def test(self, pending: B) -> None:
         """Prove that the new credential works, or raise; by default what :meth:`check` of the type does."""
         if not isinstance(pending, Checkable):
-            raise NotImplementedError(f"{type(pending).__name__} has no check(); say how to test it.")
+            raise _untestable(pending)
         pending.check(_TIMEOUT)
 
     def finish(self, former: B, current: B) -> None:  # most have nothing to do
@@ -74,12 +74,15 @@ def rotate_credential(
     :param at: called before each step.
     :raises StaleExpectation: somebody saved another version meanwhile; the pending one stays pending.
     :raises RotationNotPossible: what would get a new value is kept elsewhere, and the block only points at it; or a
-        version is pending that is older than the current one.
-    :raises Exception: what a step raised. The current version stays the current one; calling again goes on.
+        version is pending that is older than the current one; or nothing says how to test the new value.
+    :raises Exception: what a step raised. Before *finish* the current version stays the current one, and calling again
+        goes on; if *finish* raises, the new value is current already, and calling again makes another one.
     """
     registry = documents.the_registry()
     head = registry.head(name)
     current: B = documents.load(Block, f"{name}@{head.current}")  # type: ignore[assignment]
+    if type(rotation).test is CredentialRotation.test and not isinstance(current, Checkable):
+        raise _untestable(current)  # before the service is told of a value that could not be proved afterwards
     number = head.labels.get(PENDING)
     if number is None:
         at(Step.CREATE)
@@ -101,6 +104,13 @@ def rotate_credential(
     at(Step.FINISH)
     rotation.finish(current, pending)
     return next(version for version in registry.history(name) if version.number == number)
+
+
+def _untestable(block: Block) -> RotationNotPossible:
+    return RotationNotPossible(
+        f"{type(block).__name__} has no check(), so nothing would prove that the new value works.",
+        "Say how to test it: override test() in the rotation.",
+    )
 
 
 def _refuse_what_is_kept_elsewhere(name: str, current: Block, created: Block) -> None:

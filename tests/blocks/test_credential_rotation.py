@@ -120,9 +120,11 @@ def test_a_type_without_a_check_asks_for_a_test_of_its_own(service: Service) -> 
     class Untested(TokenRotation):
         test = CredentialRotation.test  # type: ignore[assignment]
 
-    with pytest.raises(NotImplementedError, match="check"):
-        rotate_credential("token", Untested(service))
-    assert current().head("token").current == 1
+    rotation = Untested(service)
+    with pytest.raises(RotationNotPossible, match="check"):
+        rotate_credential("token", rotation)
+    assert rotation.steps == []  # the service was told of nothing
+    assert (current().head("token").current, dict(current().head("token").labels)) == (1, {})
 
 
 def test_what_is_kept_elsewhere_is_rotated_there(service: Service) -> None:
