@@ -365,12 +365,11 @@ class _Rotation:
             if transaction.heads_by_path(workspace, after="", limit=1, before_epoch=self._epoch):
                 return ()
             epochs = tuple(range(change.state.oldest, self._epoch))
+            for wrap in transaction.keys(workspace):
+                if wrap.epoch in epochs:
+                    transaction.remove_key(workspace, wrap.epoch, wrap.fingerprint)
             for epoch in epochs:
-                kept = authority.keyring.retired(epoch)
-                for wrap in transaction.keys(authority.workspace_id):
-                    if wrap.epoch == epoch:
-                        transaction.remove_key(authority.workspace_id, epoch, wrap.fingerprint)
-                transaction.put_key(authority.workspace_id, kept)
+                transaction.put_key(workspace, authority.keyring.retired(epoch))
                 change.audit(Subject("retire", DONE, authority.workspace, None, epoch))
             change.retire_before(self._epoch)
         return epochs
