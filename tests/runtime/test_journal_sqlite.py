@@ -13,13 +13,15 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from strongroom.errors import JournalForeign, JournalNewer
-from strongroom.journal import file as journal_file
+from strongroom.databases import sqlite_file
+from strongroom.errors import JournalForeign, JournalNewer, JournalUnavailable
+from strongroom.journal.formats import run_history
 from strongroom.journal.records import now
 from strongroom.journal.sqlite import SqliteJournal
 from strongroom.journal.writer import Batch, Writer
@@ -205,12 +207,84 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(
     assert path.read_bytes() == before
 
 
+OLD_RUN = UUID("0197c1aa-0000-4000-8000-000000000001")
+OLD_ROWS = {
+    "flow_runs": dict(
+        id=OLD_RUN.bytes, name="brave-otter", flow_name="nightly", parameters_shown='{"n": 1}', dynamic_key="",
+        tags="[]", state_type="FAILED", state_name="Failed", state_time=START.timestamp(), history="[]", run_count=1,
+        created=START.timestamp(), pid=4, host="here", blocks='["lake@3"]',
+    ),
+    "task_runs": dict(
+        id=uuid4().bytes, name="extract-0", task_name="extract", task_key="etl.extract", dynamic_key="etl.extract-0",
+        flow_run_id=OLD_RUN.bytes, parent_id=OLD_RUN.bytes, state_type="COMPLETED", state_name="Completed",
+        state_time=START.timestamp(), history="[]", run_count=1, tags="[]", created=START.timestamp(), upstream=b"",
+        kind="task", result_inline=b"sealed", result_serializer="pickle", result_size=6,
+    ),
+    "lines": dict(flow_run_id=OLD_RUN.bytes, time=START.timestamp(), level=20, logger="l", message="said long ago"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def old_file(tmp_path: Path) -> Path:
+    """A file as the first format had it, with a run that failed, a task that completed, and a line."""
+    path = tmp_path / "home" / "runs.db"
+    path.parent.mkdir(mode=0o700)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(journal_file.MIGRATIONS[0].read_text())
+        connection.execute(f"PRAGMA application_id = {journal_file.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        for table, row in OLD_ROWS.items():
+            marks = ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+    return path
+
+
+@pytest.mark.parametrize("first", ["reading", "writing", "claiming"])
+def test_a_file_of_the_first_format_is_read_and_goes_on(opened: Open, old_file: Path, first: str) -> None:
+    journal = opened()
+    if first == "writing":
+        journal.save_flow_run(a_flow_run())
+        assert journal.flush()
+    run = journal.flow_run(str(OLD_RUN))
+    if first == "claiming":
+        assert journal.claim(run, Running())
+        run = journal.flow_run(str(OLD_RUN))
+    assert (run.name, run.parameters_shown, run.blocks) == ("brave-otter", {"n": 1}, ["lake@3"])
+    assert (run.expected_start, run.deployment, run.replay_of, run.idempotency_key) == (None, "", None, "")
+    [task_run] = journal.task_runs(OLD_RUN)
+    assert (task_run.name, task_run.explanation, task_run.worker) == ("extract-0", "", "")
+    assert [line.message for line in journal.logs(OLD_RUN)] == ["said long ago"]
+    with closing(sqlite3.connect(old_file)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (journal_file.FORMAT,)
+
+
+def test_a_migration_that_fails_changes_nothing(
+    opened: Open, old_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = tmp_path / "0003_wrong.sql"
+    wrong.write_text("ALTER TABLE flow_runs ADD COLUMN fine TEXT;\nALTER TABLE nothing ADD COLUMN wrong TEXT;\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(journal_file, "MIGRATIONS", [*journal_file.MIGRATIONS, wrong])
+        patch.setattr(journal_file, "FORMAT", len(journal_file.MIGRATIONS))
+        with pytest.raises(JournalUnavailable, match="no such table"):
+            opened().flow_run(str(OLD_RUN))
+    with closing(sqlite3.connect(old_file)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert opened().flow_run(str(OLD_RUN)).name == "brave-otter"
+
+
+def test_processes_that_find_an_old_file_at_once_all_go_on(opened: Open, old_file: Path) -> None:
+    processes = [subprocess.Popen(script(WRITES, old_file, 20)) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert len(opened().flow_runs()) == 61
+
+
 def test_a_journal_of_a_newer_version_is_refused(opened: Open) -> None:
     journal = opened()
     journal.save_flow_run(a_flow_run())
     journal.close()
     with sqlite3.connect(journal.path) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {run_history('sqlite').format + 1}")
     connection.close()
     with pytest.raises(JournalNewer, match="Upgrade"):
         journal.flow_runs()
@@ -244,7 +318,7 @@ def test_a_full_disk_fails_nothing_and_keeps_what_was_written(tmp_path: Path, op
 def test_a_locked_journal_is_written_when_the_lock_is_gone(
     opened: Open, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_file, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.01)
     journal = opened()
     journal.save_flow_run(a_flow_run())
     journal.close()

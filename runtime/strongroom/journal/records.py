@@ -51,7 +51,9 @@ class FlowRun:
     ``parameters_shown`` is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
     ``module:qualified.name``; ``source_hash`` is the SHA-256 of that file when the run began. ``dynamic_key`` tells a
     subflow's run from its siblings (``"<flow name>-<n>"``, counted per parent at call time), and is empty for others.
-    ``blocks`` names the versions of blocks that were loaded (``"name@3"``).
+    ``blocks`` names the versions of blocks that were loaded (``"name@3"``). ``expected_start`` is when a schedule
+    wanted it, ``deployment`` whose schedule (``"<flow>/<deployment>"``), ``replay_of`` the run that it runs again, and
+    ``idempotency_key`` what its starter told it from others by; all are empty for a flow that was simply called.
     """
 
     id: UUID
@@ -78,11 +80,15 @@ class FlowRun:
     heartbeat: datetime | None = None
     result: StoredResult | None = None
     blocks: list[str] = field(default_factory=list)
+    expected_start: datetime | None = None
+    deployment: str = ""
+    replay_of: UUID | None = None
+    idempotency_key: str = ""
 
     @property
     def expected_start_time(self) -> datetime:
         """When it was to begin: for a flow that was called, when it was."""
-        return self.created
+        return self.created if self.expected_start is None else self.expected_start
 
     @property
     def state_type(self) -> StateType:
@@ -101,7 +107,8 @@ class TaskRun:
 
     ``parent_id`` is the task or flow run that called it, ``dynamic_key`` its name among its siblings
     (``"<task_key>-<n>"``, counted per parent at call time); ``inputs_fingerprint`` tells a resumption whether it was
-    called with the same inputs; ``upstream`` names the task runs whose results it took.
+    called with the same inputs; ``upstream`` names the task runs whose results it took. ``explanation`` says why its
+    result was taken from a cache, or why not; ``worker`` where it ran, and nothing for the flow's own process.
     """
 
     id: UUID
@@ -123,6 +130,8 @@ class TaskRun:
     cache_key: str | None = None
     result: StoredResult | None = None
     kind: Literal["task", "node"] = "task"
+    explanation: str = ""
+    worker: str = ""
 
     @property
     def state_type(self) -> StateType:

@@ -32,12 +32,12 @@ FLOW_COLUMNS = (
     "id name flow_name flow_version parameters parameters_shown parent_flow_run_id parent_task_run_id dynamic_key tags "
     "state_type state_name state_message state_time history run_count created start_time end_time entrypoint "
     "source_hash pid host heartbeat result_inline result_key result_storage result_serializer result_size "
-    "result_expires blocks"
+    "result_expires blocks expected_start deployment replay_of idempotency_key"
 ).split()
 TASK_COLUMNS = (
     "id name task_name task_key dynamic_key flow_run_id parent_id state_type state_name state_message state_time "
     "history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind result_inline "
-    "result_key result_storage result_serializer result_size result_expires"
+    "result_key result_storage result_serializer result_size result_expires explanation worker"
 ).split()
 LOG_COLUMNS = "flow_run_id task_run_id time level logger message".split()
 
@@ -46,11 +46,13 @@ LONGEST_LINE = 64 * 1024
 _flow_fields = attrgetter(
     *"id name flow_name flow_version sealed_parameters parameters_shown parent_flow_run_id parent_task_run_id "
     "dynamic_key tags state.type state.name state.message state.timestamp history run_count created start_time "
-    "end_time entrypoint source_hash pid host heartbeat result blocks".split()
+    "end_time entrypoint source_hash pid host heartbeat expected_start deployment replay_of idempotency_key result "
+    "blocks".split()
 )
 _task_fields = attrgetter(
     *"id name task_name task_key dynamic_key flow_run_id parent_id state.type state.name state.message state.timestamp "
-    "history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind result".split()
+    "history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind explanation worker "
+    "result".split()
 )
 _NO_RESULT = (None, None, None, None, None, None)
 
@@ -69,25 +71,29 @@ def flow_row(snapshot: Snapshot) -> Row:
     """The values of ``FLOW_COLUMNS``."""
     (id_, name, flow_name, version, parameters, shown, parent_flow, parent_task, dynamic_key, tags) = snapshot[:10]
     (kind, state, message, time, _, run_count, created, start, end, entrypoint) = snapshot[10:20]
-    (source_hash, pid, host, heartbeat, result, _, history, blocks) = snapshot[20:]
+    (source_hash, pid, host, heartbeat, expected, deployment, replay_of, key) = snapshot[20:28]
+    (result, _, history, blocks) = snapshot[28:]
     return (
         id_.bytes, _said(name), _text(flow_name), _maybe(version), parameters, _json(shown),
         _bytes(parent_flow), _bytes(parent_task), _text(dynamic_key), _json(sorted(tags)),
         kind, _text(state), _said(message), time.timestamp(), _history(history), run_count,
         created.timestamp(), _number(start), _number(end), _maybe(entrypoint), source_hash,
         pid, host, _number(heartbeat), *_result(result), json.dumps(blocks),
+        _number(expected), _text(deployment), _bytes(replay_of), _said(key),
     )  # fmt: skip
 
 
 def task_row(snapshot: Snapshot) -> Row:
     """The values of ``TASK_COLUMNS``."""
     (id_, name, task_name, task_key, dynamic_key, flow_run, parent, kind, state, message, time) = snapshot[:11]
-    (_, run_count, tags, created, start, end, inputs, upstream, cache_key, sort, result, history) = snapshot[11:]
+    (_, run_count, tags, created, start, end, inputs, upstream, cache_key, sort) = snapshot[11:21]
+    (explanation, worker, result, history) = snapshot[21:]
     return (
         id_.bytes, _said(name), _text(task_name), _text(task_key), _text(dynamic_key), _bytes(flow_run), _bytes(parent),
         kind, _text(state), _said(message), time.timestamp(), _history(history),
         run_count, _json(sorted(tags)) if tags else "[]", created.timestamp(), _number(start), _number(end),
         inputs, b"".join([run.bytes for run in upstream]), _said(cache_key), sort, *_result(result),
+        _said(explanation), worker,
     )  # fmt: skip
 
 
@@ -149,6 +155,10 @@ def flow_record(row: Row) -> FlowRun:
         heartbeat=_when(field["heartbeat"]),
         result=_stored(field),
         blocks=json.loads(field["blocks"]),
+        expected_start=_when(field["expected_start"]),
+        deployment=field["deployment"],
+        replay_of=_uuid(field["replay_of"]),
+        idempotency_key=field["idempotency_key"],
     )
 
 
@@ -178,6 +188,8 @@ def task_record(row: Row) -> TaskRun:
         cache_key=field["cache_key"],
         kind=field["kind"],
         result=_stored(field),
+        explanation=field["explanation"],
+        worker=field["worker"],
     )
 
 

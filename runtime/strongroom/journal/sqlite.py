@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from strongroom.databases.sqlite_file import SqliteFile
 from strongroom.errors import JournalProblem, JournalUnavailable
 from strongroom.journal import rows
-from strongroom.journal.file import JournalFile
+from strongroom.journal.formats import run_history
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
 from strongroom.journal.selection import chosen, prefix_bounds
 from strongroom.journal.writer import Batch, Writer
@@ -39,7 +40,7 @@ class SqliteJournal:
     """
 
     def __init__(self, path: str | Path, **bounds: int) -> None:
-        self._file = JournalFile(Path(path).expanduser())
+        self._file = SqliteFile(Path(path).expanduser(), run_history("sqlite"))
         self._running: set[UUID] = set()
         self._pid = os.getpid()
         self._writer = Writer(self._write, self._beat, (sqlite3.Error, OSError, JournalProblem), **bounds)

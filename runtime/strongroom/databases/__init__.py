@@ -1,0 +1,1 @@
+"""Where the runtime keeps what outlives a process: SQLite files and PostgreSQL databases, opened with care."""
