@@ -61,7 +61,7 @@ class _FlowRun:
     def scheduled_start_time(self) -> datetime:
         """When the run was to begin; for a flow that was called, when it was. Outside of runs, now."""
         run = FlowRunContext.get()
-        return datetime.now(UTC) if run is None else run.flow_run.created
+        return datetime.now(UTC) if run is None else run.flow_run.expected_start_time
 
     @property
     def parent_flow_run_id(self) -> str | None:

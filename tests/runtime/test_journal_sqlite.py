@@ -14,12 +14,14 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from strongroom.databases import sqlite_file
+from strongroom.databases.sqlite_file import SqliteFile
 from strongroom.errors import JournalForeign, JournalNewer, JournalUnavailable
 from strongroom.journal.formats import run_history
 from strongroom.journal.records import now
@@ -29,6 +31,7 @@ from strongroom.retention import remove_old_runs
 from strongroom.states import Completed, Pending, Running
 from strongroom.testing.journal_contract import START, a_flow_run, a_line, a_task_run
 
+KIND = run_history("sqlite")
 Open = Callable[..., SqliteJournal]
 
 
@@ -209,19 +212,52 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(
 
 OLD_RUN = UUID("0197c1aa-0000-4000-8000-000000000001")
 OLD_ROWS = {
-    "flow_runs": dict(
-        id=OLD_RUN.bytes, name="brave-otter", flow_name="nightly", parameters_shown='{"n": 1}', dynamic_key="",
-        tags="[]", state_type="FAILED", state_name="Failed", state_time=START.timestamp(), history="[]", run_count=1,
-        created=START.timestamp(), pid=4, host="here", blocks='["lake@3"]',
-    ),
-    "task_runs": dict(
-        id=uuid4().bytes, name="extract-0", task_name="extract", task_key="etl.extract", dynamic_key="etl.extract-0",
-        flow_run_id=OLD_RUN.bytes, parent_id=OLD_RUN.bytes, state_type="COMPLETED", state_name="Completed",
-        state_time=START.timestamp(), history="[]", run_count=1, tags="[]", created=START.timestamp(), upstream=b"",
-        kind="task", result_inline=b"sealed", result_serializer="pickle", result_size=6,
-    ),
-    "lines": dict(flow_run_id=OLD_RUN.bytes, time=START.timestamp(), level=20, logger="l", message="said long ago"),
-}  # fmt: skip
+    "flow_runs": {
+        "id": OLD_RUN.bytes,
+        "name": "brave-otter",
+        "flow_name": "nightly",
+        "parameters_shown": '{"n": 1}',
+        "dynamic_key": "",
+        "tags": "[]",
+        "state_type": "FAILED",
+        "state_name": "Failed",
+        "state_time": START.timestamp(),
+        "history": "[]",
+        "run_count": 1,
+        "created": START.timestamp(),
+        "pid": 4,
+        "host": "here",
+        "blocks": '["lake@3"]',
+    },
+    "task_runs": {
+        "id": uuid4().bytes,
+        "name": "extract-0",
+        "task_name": "extract",
+        "task_key": "etl.extract",
+        "dynamic_key": "etl.extract-0",
+        "flow_run_id": OLD_RUN.bytes,
+        "parent_id": OLD_RUN.bytes,
+        "state_type": "COMPLETED",
+        "state_name": "Completed",
+        "state_time": START.timestamp(),
+        "history": "[]",
+        "run_count": 1,
+        "tags": "[]",
+        "created": START.timestamp(),
+        "upstream": b"",
+        "kind": "task",
+        "result_inline": b"sealed",
+        "result_serializer": "pickle",
+        "result_size": 6,
+    },
+    "lines": {
+        "flow_run_id": OLD_RUN.bytes,
+        "time": START.timestamp(),
+        "level": 20,
+        "logger": "l",
+        "message": "said long ago",
+    },
+}
 
 
 @pytest.fixture
@@ -230,8 +266,8 @@ def old_file(tmp_path: Path) -> Path:
     path = tmp_path / "home" / "runs.db"
     path.parent.mkdir(mode=0o700)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(journal_file.MIGRATIONS[0].read_text())
-        connection.execute(f"PRAGMA application_id = {journal_file.APPLICATION_ID}")
+        connection.executescript(KIND.migrations[0])
+        connection.execute(f"PRAGMA application_id = {KIND.application_id}")
         connection.execute("PRAGMA user_version = 1")
         for table, row in OLD_ROWS.items():
             marks = ", ".join("?" * len(row))
@@ -255,19 +291,15 @@ def test_a_file_of_the_first_format_is_read_and_goes_on(opened: Open, old_file: 
     assert (task_run.name, task_run.explanation, task_run.worker) == ("extract-0", "", "")
     assert [line.message for line in journal.logs(OLD_RUN)] == ["said long ago"]
     with closing(sqlite3.connect(old_file)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (journal_file.FORMAT,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (KIND.format,)
 
 
-def test_a_migration_that_fails_changes_nothing(
-    opened: Open, old_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wrong = tmp_path / "0003_wrong.sql"
-    wrong.write_text("ALTER TABLE flow_runs ADD COLUMN fine TEXT;\nALTER TABLE nothing ADD COLUMN wrong TEXT;\n")
-    with monkeypatch.context() as patch:
-        patch.setattr(journal_file, "MIGRATIONS", [*journal_file.MIGRATIONS, wrong])
-        patch.setattr(journal_file, "FORMAT", len(journal_file.MIGRATIONS))
-        with pytest.raises(JournalUnavailable, match="no such table"):
-            opened().flow_run(str(OLD_RUN))
+def test_a_migration_that_fails_changes_nothing(opened: Open, old_file: Path) -> None:
+    wrong = "ALTER TABLE flow_runs ADD COLUMN fine TEXT;\nALTER TABLE absent ADD COLUMN wrong TEXT;\n"
+    later = SqliteFile(old_file, replace(KIND, migrations=[*KIND.migrations, wrong]))
+    with pytest.raises(JournalUnavailable, match="no such table"):
+        later.read(lambda connection: None, None)
+    later.close()
     with closing(sqlite3.connect(old_file)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
     assert opened().flow_run(str(OLD_RUN)).name == "brave-otter"
@@ -284,7 +316,7 @@ def test_a_journal_of_a_newer_version_is_refused(opened: Open) -> None:
     journal.save_flow_run(a_flow_run())
     journal.close()
     with sqlite3.connect(journal.path) as connection:
-        connection.execute(f"PRAGMA user_version = {run_history('sqlite').format + 1}")
+        connection.execute(f"PRAGMA user_version = {KIND.format + 1}")
     connection.close()
     with pytest.raises(JournalNewer, match="Upgrade"):
         journal.flow_runs()

@@ -65,6 +65,10 @@ class JournalContract:
             source_hash=b"\0" * 32,
             result=StoredResult(None, "k/1", "lake", "json", 12, START),
             blocks=["lake@3"],
+            expected_start=START - timedelta(hours=1),
+            deployment="nightly/production",
+            replay_of=uuid4(),
+            idempotency_key="2026-01-02",
         )
         journal.save_flow_run(run)
         found = journal.flow_run(str(run.id))
@@ -84,6 +88,8 @@ class JournalContract:
             upstream=(uuid4(), uuid4()),
             cache_key="c",
             kind="node",
+            explanation="Its inputs are others than before.",
+            worker="tcp://10.0.0.7:4000",
         )
         journal.save_task_run(run)
         [found] = journal.task_runs(flow_run.id)
@@ -233,7 +239,9 @@ class JournalContract:
             tags=frozenset({secret}),
             parameters_shown={"text": secret},
         )
+        run.idempotency_key = secret
         task_run = a_task_run(run, name=secret, state=run.state, history=[event], tags=run.tags, cache_key=secret)
+        task_run.explanation = f"Another input: {secret}"
         journal.save_flow_run(run)
         journal.save_task_run(task_run)
         found: list[FlowRun | TaskRun] = [journal.flow_run(str(run.id)), *journal.task_runs(run.id)]
