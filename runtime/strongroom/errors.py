@@ -31,11 +31,19 @@ StrongroomError (strongroom_registry.errors)
 │   ├── JournalNewer                        written by a newer version
 │   ├── UnknownRun (LookupError)
 │   └── AmbiguousRun (LookupError)
+├── LedgerProblem                           what processes agree on at once
+│   ├── InvalidLedgerUrl (ValueError)
+│   ├── LedgerUnavailable                   cannot be opened or used now
+│   ├── LedgerForeign                       not a ledger, or a corrupt file
+│   └── LedgerNewer                         written by a newer version
+├── LockNotHeld (ValueError)                a lock that somebody releases who does not have it
+├── UnknownTransactionValue (ValueError)    nothing was set under this name in a transaction
 ├── ResultProblem
 │   ├── MissingResult (LookupError)         nothing is stored there, or it was not kept
 │   ├── CorruptResult                       what is stored is damaged, or no result
 │   ├── ResultKeyMismatch                   sealed with another key, or for another place
 │   ├── UnserializableResult (ValueError)
+│   ├── ResultLocked (RuntimeError)         somebody else holds the lock of a result that is to be written
 │   └── InvalidSerializer (ValueError)
 ├── InterchangeProblem                      moving in or out, and configuration kept in files
 │   ├── UnreadableFile (ValueError)         a file that is not what it should be; nothing of it is quoted
@@ -171,6 +179,34 @@ class AmbiguousRun(JournalProblem, LookupError):
     """Several runs' ids start like this."""
 
 
+class LedgerProblem(StrongroomError):
+    """The ledger cannot do what was asked."""
+
+
+class InvalidLedgerUrl(LedgerProblem, ValueError):
+    """A URL that names no ledger."""
+
+
+class LedgerUnavailable(LedgerProblem):
+    """The ledger cannot be opened or used now."""
+
+
+class LedgerForeign(LedgerProblem):
+    """What lies there is no ledger, or a corrupt one."""
+
+
+class LedgerNewer(LedgerProblem):
+    """A newer version of Strongroom wrote it."""
+
+
+class LockNotHeld(StrongroomError, ValueError):
+    """A lock that somebody releases who does not have it."""
+
+
+class UnknownTransactionValue(StrongroomError, ValueError):
+    """Nothing was set under this name in a transaction or around it."""
+
+
 class ResultProblem(StrongroomError):
     """Something is wrong with a result."""
 
@@ -189,6 +225,10 @@ class ResultKeyMismatch(ResultProblem):
 
 class UnserializableResult(ResultProblem, ValueError):
     """A value that the serializer cannot write."""
+
+
+class ResultLocked(ResultProblem, RuntimeError):
+    """Somebody else holds the lock of a result that is to be written."""
 
 
 class InvalidSerializer(ResultProblem, ValueError):

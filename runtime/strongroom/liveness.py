@@ -55,3 +55,22 @@ def _start_from_ps(pid: int) -> datetime | None:
     if not state or state.startswith("Z"):
         return None
     return datetime.strptime(start.strip(), "%a %b %d %H:%M:%S %Y").astimezone(UTC)
+
+
+def this_process() -> str:
+    """What a lease carries so that others can tell whether its holder still lives: ``"pid@host@start"``."""
+    pid = os.getpid()
+    start = process_start(pid)
+    return f"{pid}@{os.uname().nodename}@{start.timestamp() if start else 0:.2f}"
+
+
+def is_dead(process: str) -> bool:
+    """Whether the process of :func:`this_process` is known to have ended; one of another machine never is."""
+    pid, _, rest = process.partition("@")
+    host, _, start = rest.rpartition("@")
+    if host != os.uname().nodename:
+        return False
+    began = process_start(int(pid))
+    return began is None or (
+        float(start) > 0 and abs(began.timestamp() - float(start)) > _CLOCKS_DIFFER.total_seconds()
+    )
