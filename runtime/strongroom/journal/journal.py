@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from uuid import UUID
 
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
+from strongroom.journal.wanted import RunFilters
 
 if TYPE_CHECKING:
-    from strongroom.states import State, StateType
+    from strongroom.states import State
 
 
 class Journal(Protocol):
@@ -44,15 +44,8 @@ class Journal(Protocol):
         run, one gets it. Updates ``run`` where it returns True. Raises JournalUnavailable where it cannot be written.
         """
 
-    def flow_runs(
-        self,
-        *,
-        states: Iterable[StateType] | None = None,
-        flow: str | None = None,
-        subflows: bool = False,
-        limit: int = 100,
-    ) -> list[FlowRun]:
-        """Runs, newest first: of some states, of the flow of this name; with the runs of subflows or without."""
+    def flow_runs(self, *, limit: int = 100, offset: int = 0, **wanted: Unpack[RunFilters]) -> list[FlowRun]:
+        """Those of the runs that the filters want, newest first, from the one at ``offset`` on."""
 
     def flow_run(self, id_or_prefix: str) -> FlowRun:
         """The run of this id, or of the id that starts like this; raises UnknownRun or AmbiguousRun."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
 
 from strongroom.journal import rows
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
 from strongroom.journal.selection import chosen, prefix_bounds
+from strongroom.journal.wanted import RunFilters, Wanted
 
 if TYPE_CHECKING:
-    from strongroom.states import State, StateType
+    from strongroom.states import State
 
 _FLOW_OF_TASK = rows.TASK_COLUMNS.index("flow_run_id")
 
@@ -62,23 +62,10 @@ class MemoryJournal:
         rows.assign(run, claimed)
         return True
 
-    def flow_runs(
-        self,
-        *,
-        states: Iterable[StateType] | None = None,
-        flow: str | None = None,
-        subflows: bool = False,
-        limit: int = 100,
-    ) -> list[FlowRun]:
-        kinds = None if states is None else frozenset(states)
-        found = [
-            run
-            for run in self._all_flows()
-            if (subflows or run.parent_flow_run_id is None)
-            and (flow is None or run.flow_name == flow)
-            and (kinds is None or run.state.type in kinds)
-        ]
-        return sorted(found, key=lambda run: run.created, reverse=True)[:limit]
+    def flow_runs(self, *, limit: int = 100, offset: int = 0, **wanted: Unpack[RunFilters]) -> list[FlowRun]:
+        choice = Wanted(**wanted)
+        found = [run for run in self._all_flows() if choice.fits(run)]
+        return sorted(found, key=lambda run: run.created, reverse=True)[offset : offset + limit]
 
     def flow_run(self, id_or_prefix: str) -> FlowRun:
         first, last = prefix_bounds(id_or_prefix)

@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
 
 from strongroom.databases.sqlite_file import SqliteFile
@@ -20,10 +20,11 @@ from strongroom.journal import rows
 from strongroom.journal.formats import run_history
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
 from strongroom.journal.selection import chosen, prefix_bounds
+from strongroom.journal.wanted import RunFilters, Wanted
 from strongroom.journal.writer import Batch, Writer
 
 if TYPE_CHECKING:
-    from strongroom.states import State, StateType
+    from strongroom.states import State
 
 # One statement for many rows: each lets go of the interpreter's lock once, and may wait 5 ms to have it back.
 _CHUNKS = (256, 32, 4, 1)
@@ -104,26 +105,10 @@ class SqliteJournal:
         self._running.add(run.id)
         return True
 
-    def flow_runs(
-        self,
-        *,
-        states: Iterable[StateType] | None = None,
-        flow: str | None = None,
-        subflows: bool = False,
-        limit: int = 100,
-    ) -> list[FlowRun]:
-        conditions, values = ["1"], []
-        if not subflows:
-            conditions.append("parent_flow_run_id IS NULL")
-        if flow is not None:
-            conditions.append("flow_name = ?")
-            values.append(flow)
-        if states is not None:
-            kinds = [str(state) for state in states]
-            conditions.append(f"state_type IN ({', '.join('?' * len(kinds))})")
-            values.extend(kinds)
+    def flow_runs(self, *, limit: int = 100, offset: int = 0, **wanted: Unpack[RunFilters]) -> list[FlowRun]:
+        condition, values = Wanted(**wanted).where("?", "instr")
         found = self._select(
-            f"{_FLOWS} WHERE {' AND '.join(conditions)} ORDER BY created DESC, id LIMIT ?", *values, limit
+            f"{_FLOWS} WHERE {condition} ORDER BY created DESC, id LIMIT ? OFFSET ?", *values, limit, offset
         )
         return [rows.flow_record(row) for row in found]
 

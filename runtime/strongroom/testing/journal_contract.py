@@ -134,6 +134,34 @@ class JournalContract:
         assert set(ids(subflows=True)) == {run.id for run in (old, failed, other, new, sub)}
         assert [run.id for run in journal.subflow_runs(new.id)] == [sub.id]
 
+    def test_a_listing_asks_for_what_it_wants_and_comes_in_pages(self, journal: Journal) -> None:
+        def run(hour: int, **changes: object) -> FlowRun:
+            return a_flow_run(created=START + timedelta(hours=hour), **changes)
+
+        late = run(0, state=Failed(name="TimedOut"), tags=frozenset({"eu", 'the "big" one'}), name="brave-otter")
+        held = run(1, tags=frozenset({"eu-west"}), name="100%-sure", deployment="nightly/production")
+        last = run(2, tags=frozenset({"eu", "daily"}), name="Brave_fox", deployment="nightly/staging")
+        for one in (late, held, last):
+            journal.save_flow_run(one)
+
+        def names(**chosen: object) -> list[str]:
+            return [found.name for found in journal.flow_runs(**chosen)]  # type: ignore[arg-type]
+
+        assert names(state_names=["TimedOut"]) == names(states=[StateType.FAILED]) == ["brave-otter"]
+        assert names(states=[StateType.FAILED], state_names=["Running"]) == names()
+        assert names(state_names=[]) == []
+        assert names(tags=["eu"]) == ["Brave_fox", "brave-otter"]
+        assert names(tags=["eu", "daily"]) == ["Brave_fox"]
+        assert names(tags=['the "big" one']) == ["brave-otter"]
+        assert names(tags=["e_"]) == []
+        assert names(deployment="nightly/production") == ["100%-sure"]
+        assert names(name="brave") == ["brave-otter"]
+        assert names(name="%") == ["100%-sure"]
+        assert names(since=held.created) == ["Brave_fox", "100%-sure"]
+        assert names(until=held.created) == ["brave-otter"]
+        assert names(limit=1, offset=1) == ["100%-sure"]
+        assert names(offset=3) == []
+
     def test_a_run_is_found_by_the_start_of_its_id(self, journal: Journal) -> None:
         first, second = UUID("aaaa0000-0000-4000-8000-000000000001"), UUID("aaaa0001-0000-4000-8000-000000000001")
         journal.save_flow_run(a_flow_run(id=first))
