@@ -27,6 +27,11 @@ class Settings(BaseSettings):
     journal: str | None = Field(
         None, description='Where runs are kept: "sqlite:///path/runs.db" or "memory:"; runs.db in the home if not set.'
     )
+    ledger: str | None = Field(
+        None,
+        description='Where variables, limits, requests and deployments are kept: "sqlite:///path/ledger.db", '
+        '"postgresql://…" or "memory:"; beside the journal if not set.',
+    )
     journal_keep_days: PositiveInt | None = Field(
         None, description="Runs that ended longer ago are removed when a process that wrote runs ends; kept if not set."
     )
@@ -63,6 +68,16 @@ class Settings(BaseSettings):
     def journal_url(self) -> str:
         """The journal's URL, with its default filled in."""
         return self.journal or f"sqlite:///{self.home / 'runs.db'}"
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's URL: beside the journal where none is given."""
+        journal = self.journal_url
+        if self.ledger is not None:
+            return self.ledger
+        if journal.startswith("sqlite:///"):
+            return f"sqlite:///{Path(journal.removeprefix('sqlite:///')).with_name('ledger.db')}"
+        return journal
 
     @property
     def storage_path(self) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -40,18 +40,23 @@ class SqliteFile:
 
         Raises the kind's ``foreign`` and ``newer`` errors, OSError and sqlite3.Error; then nothing was written.
         """
+        with self.transaction() as connection:
+            return work(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that nobody else writes beside; an exception rolls it back. Raises what ``write`` raises."""
         self._leave_to_parent()
         with self._lock:
             connection = self._opened()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                answer = work(connection)
+                yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
                 raise
-            return answer
 
     def read(self, work: Callable[[sqlite3.Connection], T], absent: T) -> T:
         """Do ``work`` on what the file holds now; ``absent`` where there is no file yet.
@@ -61,14 +66,30 @@ class SqliteFile:
         if not self.path.exists():
             return absent
         try:
-            uri = f"file:{quote(str(self.path.absolute()))}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=self._patience())) as connection:
+            with self._for_reading() as connection:
                 made = self._format_of(connection)
                 if made == self._kind.format:
                     return work(connection)
-            return self._read_upgraded(work) if made else absent
+            if not made:
+                return absent
+            with self.view() as connection:
+                return work(connection)
         except sqlite3.Error as error:
             raise self.explained(error) from None
+
+    @contextmanager
+    def view(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own to a file that is there, in the newest format. Raises likewise, and sqlite3.Error."""
+        with self._for_reading() as connection:
+            made = self._format_of(connection)
+            if made == self._kind.format:
+                connection.execute("BEGIN")
+                yield connection
+                return
+        with self._lock:
+            self._opened()
+        with self._for_reading() as connection:
+            yield connection
 
     def close(self) -> None:
         """Let go of the connection; the next writing opens another."""
@@ -91,12 +112,9 @@ class SqliteFile:
             f"Move the file away, and a new one is begun; or set {kind.variable} to another file.",
         )
 
-    def _read_upgraded(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock:
-            self._opened()
+    def _for_reading(self) -> closing[sqlite3.Connection]:
         uri = f"file:{quote(str(self.path.absolute()))}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=self._patience())) as connection:
-            return work(connection)
+        return closing(sqlite3.connect(uri, uri=True, timeout=self._patience(), isolation_level=None))
 
     def _patience(self) -> float:
         return BUSY_SECONDS if self._busy_seconds is None else self._busy_seconds

@@ -11,11 +11,12 @@ import strongroom_registry
 
 from strongroom.journal.current import set_current_journal
 from strongroom.journal.memory import MemoryJournal
+from strongroom.ledger.current import open_ledger, set_current_ledger
 
 
 @contextmanager
 def strongroom_test_harness() -> Iterator[MemoryJournal]:
-    """Give the process an empty registry and an empty run history, both in memory, and a home that is removed after.
+    """Give the process an empty registry, run history and ledger, all in memory, and a home that is removed after.
 
     For a fixture of the whole test session, or around one test. Yields the journal, to look at what ran.
     """
@@ -25,9 +26,11 @@ def strongroom_test_harness() -> Iterator[MemoryJournal]:
         os.environ["STRONGROOM_HOME"] = folder
         strongroom_registry.set_current(strongroom_registry.open_registry("memory:"))
         set_current_journal(journal)
+        set_current_ledger(open_ledger("memory:"))
         try:
             yield journal
         finally:
+            set_current_ledger(None)
             set_current_journal(None)
             strongroom_registry.set_current(None)
             if home is None:
