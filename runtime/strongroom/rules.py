@@ -217,7 +217,7 @@ def returned(value: Any) -> State[Any]:
 
 
 def _adopted(state: State[Any]) -> State[Any]:
-    own: State[Any] = State(state.type, state.name, state.message, state.data, scheduled_time=state.scheduled_time)
+    own = state.model_copy(update={"id": None})
     own.by_hand = True
     return own
 

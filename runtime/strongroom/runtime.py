@@ -6,9 +6,10 @@ scheduled start is now, and everything else is None.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from strongroom.clock import now
 from strongroom.context import FlowRunContext, TaskRunContext
 
 
@@ -61,7 +62,7 @@ class _FlowRun:
     def scheduled_start_time(self) -> datetime:
         """When the run was to begin; for a flow that was called, when it was. Outside of runs, now."""
         run = FlowRunContext.get()
-        return datetime.now(UTC) if run is None else run.flow_run.expected_start_time
+        return now() if run is None else run.flow_run.expected_start_time
 
     @property
     def parent_flow_run_id(self) -> str | None:

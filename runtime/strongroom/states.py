@@ -2,12 +2,12 @@
 
 Names and types are those that Prefect 3 documents under "States"::
 
-    SCHEDULED   Scheduled, AwaitingRetry
-    PENDING     Pending, NotReady
+    SCHEDULED   Scheduled, Late, AwaitingRetry, AwaitingConcurrencySlot, Resuming
+    PENDING     Pending, NotReady, Submitting, InfrastructurePending
     RUNNING     Running, Retrying
     PAUSED      Paused, Suspended
     CANCELLING  Cancelling
-    COMPLETED   Completed, Cached
+    COMPLETED   Completed, Cached, RolledBack
     FAILED      Failed, TimedOut
     CRASHED     Crashed
     CANCELLED   Cancelled
@@ -17,12 +17,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
+from strongroom.clock import now
 from strongroom.errors import CancelledRun, CrashedRun, FailedRun, MissingResult, PausedRun, UnfinishedRun
+
+if TYPE_CHECKING:
+    from strongroom.state_details import StateDetails as StateDetails
+    from strongroom.state_groups import StateGroup as StateGroup
 
 R = TypeVar("R")
 
@@ -69,10 +74,23 @@ class State(Generic[R]):
     :param data: what came out: the returned value, or the exception of a run that failed. Read it by :meth:`result`.
     :param scheduled_time: when a scheduled state is due.
 
-    ``entered`` tells whether it is, or was, the state of a run; ``by_hand`` whether the run's own function made it.
+    ``entered`` tells whether it is, or was, the state of a run; ``owner`` the ids of that flow run and task run;
+    ``by_hand`` whether the run's own function made it.
     """
 
-    __slots__ = ("_id", "by_hand", "data", "entered", "message", "name", "scheduled_time", "timestamp", "type")
+    __slots__ = (
+        "_details",
+        "_id",
+        "by_hand",
+        "data",
+        "entered",
+        "message",
+        "name",
+        "owner",
+        "scheduled_time",
+        "timestamp",
+        "type",
+    )
 
     def __init__(
         self,
@@ -84,15 +102,27 @@ class State(Generic[R]):
         timestamp: datetime | None = None,
         scheduled_time: datetime | None = None,
         id: UUID | None = None,
+        state_details: StateDetails | Mapping[str, Any] | None = None,
     ) -> None:
         self.type = type if type.__class__ is StateType else StateType(type)
         self.name = name if name is not None else _NAMES[type]
         self.message = message
         self.data = data
-        self.timestamp = timestamp if timestamp is not None else datetime.now(UTC)
+        self.timestamp = timestamp if timestamp is not None else now()
         self.scheduled_time = scheduled_time
         self._id = id
         self.entered = self.by_hand = False
+        self.owner: tuple[UUID | None, UUID | None] | None = None
+        self._details: StateDetails | None = None
+        if state_details is not None:
+            self._detail(state_details)
+
+    def _detail(self, given: StateDetails | Mapping[str, Any]) -> None:
+        from strongroom.state_details import StateDetails
+
+        self._details = details = StateDetails(**given) if isinstance(given, Mapping) else given
+        if details.scheduled_time is not None:
+            self.scheduled_time = details.scheduled_time
 
     @property
     def id(self) -> UUID:
@@ -100,6 +130,17 @@ class State(Generic[R]):
         if self._id is None:
             self._id = uuid4()
         return self._id
+
+    @property
+    def state_details(self) -> StateDetails:
+        """Whose state it is, when it is due, and how long it waits for somebody."""
+        if self._details is None:
+            from strongroom.state_details import StateDetails
+
+            self._details = StateDetails(scheduled_time=self.scheduled_time)
+        if self.owner is not None:
+            self._details.flow_run_id, self._details.task_run_id = self.owner
+        return self._details
 
     def is_scheduled(self) -> bool:
         """Whether it will run later."""
@@ -188,6 +229,8 @@ class State(Generic[R]):
         The copy is the state of no run yet.
         """
         known = {name: getattr(self, name) for name in ("type", "name", "message", "data", "scheduled_time", "id")}
+        if self._details is not None:
+            known["state_details"] = copy.copy(self.state_details)
         if deep:
             known["data"] = copy.deepcopy(self.data)
         return State(**{**known, **(update or {})})
@@ -195,6 +238,8 @@ class State(Generic[R]):
     def fresh_copy(self, *, deep: bool = False) -> State[R]:
         """A copy that is another state: with an id and a timestamp of its own."""
         return self.model_copy(update={"id": None}, deep=deep)
+
+    copy = model_copy
 
     def _value(self) -> Any:
         if type(self.data) is Fetch:
@@ -207,15 +252,18 @@ class State(Generic[R]):
         return self.data
 
     def __str__(self) -> str:
-        return f"{self.name}({'' if self.message is None else repr(self.message)})"
+        said = [] if self.message is None else [repr(self.message)]
+        if self.name.casefold() != self.type.value.casefold():
+            said.append(f"type={self.type.value}")
+        return f"{self.name}({', '.join(said)})"
 
     def __repr__(self) -> str:
         return f"{self.name}(message={self.message!r}, type={self.type.value})"
 
     def __reduce__(self) -> tuple[Callable[..., State[Any]], tuple[Any, ...]]:
         data = None if isinstance(self.data, Fetch | NotKept) else self.data
-        marks = (self.entered, self.by_hand)
-        return _rebuild, (self.type, self.name, self.message, data, self.timestamp, self.scheduled_time, self.id, marks)
+        known = (self.type, self.name, self.message, data, self.timestamp, self.scheduled_time, self.id)
+        return _rebuild, (*known, (self.entered, self.by_hand, self.owner, self._details))
 
 
 def _rebuild(
@@ -226,10 +274,10 @@ def _rebuild(
     timestamp: datetime,
     scheduled_time: datetime | None,
     id: UUID,
-    marks: tuple[bool, bool],
+    marks: tuple[Any, ...],
 ) -> State[Any]:
     state: State[Any] = State(type, name, message, data, timestamp=timestamp, scheduled_time=scheduled_time, id=id)
-    state.entered, state.by_hand = marks
+    state.entered, state.by_hand, state.owner, state._details = marks
     return state
 
 
@@ -237,36 +285,73 @@ _NAMES = {kind: kind.value.title() for kind in StateType}
 
 
 def _factory(kind: StateType, default: str | None = None) -> Callable[..., State[Any]]:
-    def make(
-        name: str | None = default,
-        message: str | None = None,
-        data: Any = None,
-        *,
-        timestamp: datetime | None = None,
-        scheduled_time: datetime | None = None,
-    ) -> State[Any]:
-        return State(kind, name, message, data, timestamp=timestamp, scheduled_time=scheduled_time)
+    def make(name: str | None = default, message: str | None = None, data: Any = None, **more: Any) -> State[Any]:
+        state: State[Any] = State(kind, name, message, data, **more)
+        if kind is StateType.SCHEDULED and state.scheduled_time is None:
+            state.scheduled_time = now()
+        return state
 
     make.__name__ = make.__qualname__ = default or _NAMES[kind]
     make.__doc__ = f"A state of type {kind.value}, named {make.__name__} where no other name is given."
     return make
 
 
+def _pausing(default: str, reschedules: bool) -> Callable[..., State[Any]]:
+    def make(
+        name: str | None = default,
+        message: str | None = None,
+        data: Any = None,
+        *,
+        timeout_seconds: float | None = None,
+        pause_expiration_time: datetime | None = None,
+        reschedule: bool = reschedules,
+        pause_key: str | None = None,
+        **more: Any,
+    ) -> State[Any]:
+        if timeout_seconds is not None and pause_expiration_time is not None:
+            raise ValueError("A pause has timeout_seconds and a pause_expiration_time. Give one of them.")
+        until = pause_expiration_time if timeout_seconds is None else now() + timedelta(seconds=timeout_seconds)
+        state: State[Any] = State(StateType.PAUSED, name, message, data, **more)
+        if until is not None or reschedule or pause_key is not None:
+            details = state.state_details
+            details.pause_timeout, details.pause_reschedule, details.pause_key = until, reschedule, pause_key
+        return state
+
+    make.__name__ = make.__qualname__ = default
+    make.__doc__ = f"A state of type PAUSED, named {default}; its details say until when, and by which key."
+    return make
+
+
 Scheduled = _factory(StateType.SCHEDULED)
+Late = _factory(StateType.SCHEDULED, "Late")
 AwaitingRetry = _factory(StateType.SCHEDULED, "AwaitingRetry")
+AwaitingConcurrencySlot = _factory(StateType.SCHEDULED, "AwaitingConcurrencySlot")
+Resuming = _factory(StateType.SCHEDULED, "Resuming")
 Pending = _factory(StateType.PENDING)
 NotReady = _factory(StateType.PENDING, "NotReady")
+Submitting = _factory(StateType.PENDING, "Submitting")
+InfrastructurePending = _factory(StateType.PENDING, "InfrastructurePending")
 Running = _factory(StateType.RUNNING)
 Retrying = _factory(StateType.RUNNING, "Retrying")
-Paused = _factory(StateType.PAUSED)
-Suspended = _factory(StateType.PAUSED, "Suspended")
+Paused = _pausing("Paused", reschedules=False)
+Suspended = _pausing("Suspended", reschedules=True)
 Cancelling = _factory(StateType.CANCELLING)
 Cancelled = _factory(StateType.CANCELLED)
 Completed = _factory(StateType.COMPLETED)
 Cached = _factory(StateType.COMPLETED, "Cached")
+RolledBack = _factory(StateType.COMPLETED, "RolledBack")
 Failed = _factory(StateType.FAILED)
 TimedOut = _factory(StateType.FAILED, "TimedOut")
 Crashed = _factory(StateType.CRASHED)
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    homes = {"StateDetails": "strongroom.state_details", "StateGroup": "strongroom.state_groups"}
+    if name not in homes:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(homes[name]), name)
 
 
 def get_state_exception(state: State[Any]) -> BaseException:
@@ -280,6 +365,21 @@ def raise_state_exception(state: State[Any]) -> None:
     """Raise what :func:`get_state_exception` gives; nothing for a state that did not fail, crash, or get cancelled."""
     if state.type in _UNSUCCESSFUL:
         raise state.exception()
+
+
+async def aget_state_exception(state: State[Any]) -> BaseException:
+    """Like :func:`get_state_exception`."""
+    return get_state_exception(state)
+
+
+async def araise_state_exception(state: State[Any]) -> None:
+    """Like :func:`raise_state_exception`."""
+    raise_state_exception(state)
+
+
+async def get_state_result(state: State[R], raise_on_failure: bool = True) -> Any:
+    """What :meth:`State.aresult` gives."""
+    return await state.aresult(raise_on_failure)
 
 
 def is_state_iterable(value: Any) -> bool:

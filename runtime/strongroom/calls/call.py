@@ -99,9 +99,11 @@ def record_state(run: FlowRun | TaskRun, state: State[Any]) -> State[Any]:
             state.data,
             timestamp=state.timestamp,
             scheduled_time=state.scheduled_time,
+            state_details=state._details,
         )
         state.by_hand = by_hand
     state.entered = True
+    state.owner = (run.id, None) if type(run) is FlowRun else (run.flow_run_id, run.id)  # type: ignore[union-attr]
     run.state = state
     run.history.append(StateEvent(state.type, state.name, state.message or "", state.timestamp))
     if state.type is StateType.RUNNING:

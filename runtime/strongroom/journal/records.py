@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import UUID
+
+from strongroom.clock import now as now
 
 if TYPE_CHECKING:
     from strongroom.sealed_records import LateRecord
     from strongroom.states import State, StateType
-
-
-def now() -> datetime:
-    """The current time, aware and in UTC."""
-    return datetime.now(UTC)
 
 
 class StateEvent(NamedTuple):
@@ -51,9 +48,12 @@ class FlowRun:
     ``parameters_shown`` is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
     ``module:qualified.name``; ``source_hash`` is the SHA-256 of that file when the run began. ``dynamic_key`` tells a
     subflow's run from its siblings (``"<flow name>-<n>"``, counted per parent at call time), and is empty for others.
-    ``blocks`` names the versions of blocks that were loaded (``"name@3"``). ``expected_start`` is when a schedule
-    wanted it, ``deployment`` whose schedule (``"<flow>/<deployment>"``), ``replay_of`` the run that it runs again, and
-    ``idempotency_key`` what its starter told it from others by; all are empty for a flow that was simply called.
+    ``blocks`` names the versions of blocks that were loaded (``"name@3"``), ``pins`` those that a bare name gave first.
+    ``process`` tells its process from a later one of the same ``pid`` (:mod:`strongroom.liveness`).
+
+    ``expected_start`` is when a schedule wanted it, ``deployment`` whose schedule (``"<flow>/<deployment>"``),
+    ``replay_of`` the run that it runs again, and ``idempotency_key`` what its starter told it from others by; all are
+    empty for a flow that was simply called.
     """
 
     id: UUID
@@ -84,6 +84,8 @@ class FlowRun:
     deployment: str = ""
     replay_of: UUID | None = None
     idempotency_key: str = ""
+    process: str = ""
+    pins: dict[str, int] = field(default_factory=dict)
 
     @property
     def expected_start_time(self) -> datetime:
