@@ -51,6 +51,19 @@ StrongroomError (strongroom_registry.errors)
 │   └── UnknownImporter (LookupError)       no importer of this name is installed
 ├── ScanProblem                             something that cannot be searched for secrets, or an index that is none
 ├── TemplateProblem (ValueError)            a template that cannot be rendered; never shows a value
+├── VariableProblem (ValueError)
+│   ├── InvalidVariable                     a name or value that cannot be, or that holds a secret
+│   └── VariableExists
+├── ArtifactProblem
+│   ├── InvalidArtifact (ValueError)        a key or content that cannot be
+│   └── UnknownArtifact (LookupError)
+├── ConcurrencyProblem                      limits and their slots
+│   ├── InvalidLimit (ValueError)           a limit, or a request for its slots, that cannot be
+│   ├── LimitExists (ValueError)
+│   ├── UnknownLimit (LookupError)
+│   ├── ConcurrencySlotAcquisitionError     slots that are not to be had
+│   ├── AcquireConcurrencySlotTimeoutError (TimeoutError)
+│   └── LeaseLost                           slots that somebody else may have by now
 └── NotResumable (RuntimeError)             a run that cannot be continued
 """
 
@@ -261,3 +274,55 @@ class UnfitDocument(InterchangeProblem, ValueError):
 
 class UnknownImporter(InterchangeProblem, LookupError):
     """No importer of this name is installed."""
+
+
+class VariableProblem(StrongroomError, ValueError):
+    """Something is wrong with a variable."""
+
+
+class InvalidVariable(VariableProblem):
+    """A name or value that a variable cannot have, or a value that holds a secret."""
+
+
+class VariableExists(VariableProblem):
+    """A variable of this name is there already."""
+
+
+class ArtifactProblem(StrongroomError):
+    """Something is wrong with an artifact."""
+
+
+class InvalidArtifact(ArtifactProblem, ValueError):
+    """A key or content that an artifact cannot have."""
+
+
+class UnknownArtifact(ArtifactProblem, LookupError):
+    """No artifact has this id."""
+
+
+class ConcurrencyProblem(StrongroomError):
+    """Something is wrong with a limit, or with slots of it."""
+
+
+class InvalidLimit(ConcurrencyProblem, ValueError):
+    """A limit that cannot be, or a request for slots that none can fulfil."""
+
+
+class LimitExists(ConcurrencyProblem, ValueError):
+    """A limit of this name is there already."""
+
+
+class UnknownLimit(ConcurrencyProblem, LookupError):
+    """No limit has this name."""
+
+
+class ConcurrencySlotAcquisitionError(ConcurrencyProblem):
+    """Slots that are not to be had, however long one waits, or not within ``max_retries``."""
+
+
+class AcquireConcurrencySlotTimeoutError(ConcurrencyProblem, TimeoutError):
+    """Slots were not to be had in time."""
+
+
+class LeaseLost(ConcurrencyProblem):
+    """The lease of slots could not be renewed, so that somebody else may have them by now."""
