@@ -6,20 +6,36 @@ does not look at the input ``debug``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from strongroom.errors import CacheKeyProblem
 from strongroom.fingerprints import hash_objects
+from strongroom.locking.isolation import IsolationLevel
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from strongroom_blocks.capabilities import ObjectStore
+
     from strongroom.context import TaskRunContext
+    from strongroom.locking.protocol import LockManager
 
 CacheKeyFn = Callable[["TaskRunContext", dict[str, Any]], str | None]
 
 
 class CachePolicy:
-    """A recipe for cache keys. Subclass it and write :meth:`compute_key` for one of your own."""
+    """A recipe for cache keys. Subclass it and write :meth:`compute_key` for one of your own.
+
+    ``key_storage`` (a folder, or a block that stores objects) keeps the cache's records apart from the results;
+    ``isolation_level`` says whether several runs with one key may work at once, ``lock_manager`` how they take turns.
+    """
+
+    key_storage: ObjectStore | str | Path | None = None
+    isolation_level: IsolationLevel | None = None
+    lock_manager: LockManager | None = None
 
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
@@ -28,21 +44,86 @@ class CachePolicy:
         raise NotImplementedError
 
     @classmethod
-    def from_cache_key_fn(cls, cache_key_fn: CacheKeyFn) -> CachePolicy:
+    def from_cache_key_fn(cls, cache_key_fn: CacheKeyFn) -> CacheKeyFnPolicy:
         """A policy whose keys a function makes of the task's context and its inputs."""
         return CacheKeyFnPolicy(cache_key_fn)
 
-    def __add__(self, other: CachePolicy) -> CachePolicy:
-        if isinstance(other, NoCache):
+    def configure(
+        self,
+        key_storage: ObjectStore | str | Path | None = None,
+        lock_manager: LockManager | None = None,
+        isolation_level: IsolationLevel | str | None = None,
+    ) -> Self:
+        """A policy of the same keys that keeps or guards them otherwise; what is not given stays as it is.
+
+        ``SERIALIZABLE`` without a lock manager takes the locks of the ledger, which hold among processes.
+        """
+        changed = copy.copy(self)
+        _configure(
+            changed, key_storage, lock_manager, None if isolation_level is None else IsolationLevel(isolation_level)
+        )
+        return changed
+
+    def __add__(self, other: CachePolicy | CacheKeyFn) -> CachePolicy:
+        added = _policy(other)
+        if added is None:
+            return NotImplemented
+        if isinstance(added, NoCache):
             return self
-        return CompoundCachePolicy((*_parts(self), *(part for part in _parts(other) if part not in _parts(self))))
+        parts = _parts(self)
+        return _joined((*parts, *(part for part in _parts(added) if part not in parts)), (self, added))
+
+    def __radd__(self, other: CacheKeyFn) -> CachePolicy:
+        added = _policy(other)
+        return NotImplemented if added is None else added + self
 
     def __sub__(self, other: str) -> CachePolicy:
-        return self
+        """The same, and all inputs count but for the one of this name."""
+        return _joined((*_parts(self), Inputs(frozenset((_input_name(other),)))), (self,))
+
+
+def _configure(policy: CachePolicy, key_storage: Any, lock_manager: Any, isolation_level: Any) -> None:
+    given = {"key_storage": key_storage, "lock_manager": lock_manager, "isolation_level": isolation_level}
+    for name, value in given.items():
+        if value is not None:
+            object.__setattr__(policy, name, value)  # some policies are frozen
+
+
+def _policy(other: object) -> CachePolicy | None:
+    if isinstance(other, CachePolicy):
+        return other
+    return CacheKeyFnPolicy(other) if callable(other) else None
 
 
 def _parts(policy: CachePolicy) -> tuple[CachePolicy, ...]:
     return policy.policies if isinstance(policy, CompoundCachePolicy) else (policy,)
+
+
+def _joined(parts: Iterable[CachePolicy], sources: Iterable[CachePolicy]) -> CompoundCachePolicy:
+    """One policy of ``parts``, configured like ``sources``, which may not disagree."""
+    joined = CompoundCachePolicy(tuple(parts))
+    for name in ("key_storage", "lock_manager", "isolation_level"):
+        found: Any = None
+        for value in (getattr(source, name) for source in sources):
+            if found is not None and value is not None and value != found:
+                raise ValueError(f"The policies to add differ in their {name}. Configure their sum instead.")
+            found = value if found is None else found
+        if found is not None:
+            object.__setattr__(joined, name, found)
+    return joined
+
+
+def _input_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"The name of an input can be left out, not {type(name).__name__}.")
+    return name
+
+
+def _noted(task_ctx: TaskRunContext, what: str, value: str | None) -> None:
+    """Remember what a key is made of, so that the log can say why the next one is another."""
+    parts = getattr(task_ctx, "key_parts", None)
+    if parts is not None and value is not None:
+        parts[what] = value
 
 
 @dataclass(frozen=True)
@@ -54,12 +135,26 @@ class Inputs(CachePolicy):
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
     ) -> str | None:
-        return hash_objects({name: value for name, value in inputs.items() if name not in self.exclude})
+        digests = {}
+        for name, value in inputs.items():
+            if name not in self.exclude:
+                digests[name] = _hash_of_input(name, value)
+                _noted(task_ctx, f"the input {name!r}", digests[name])
+        return hash_objects(digests)
 
     def __sub__(self, other: str) -> CachePolicy:
-        if not isinstance(other, str):
-            raise TypeError(f"The name of an input can be left out, not {type(other).__name__}.")
-        return Inputs(self.exclude | {other})
+        changed = Inputs(frozenset((*self.exclude, _input_name(other))))
+        _configure(changed, self.key_storage, self.lock_manager, self.isolation_level)
+        return changed
+
+
+def _hash_of_input(name: str, value: Any) -> str:
+    try:
+        return hash_objects(value)
+    except CacheKeyProblem as error:
+        raise CacheKeyProblem(
+            f"the input {name!r} cannot be hashed ({error.problem.rstrip('.')})", error.remedy
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -69,6 +164,7 @@ class TaskSource(CachePolicy):
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
     ) -> str | None:
+        _noted(task_ctx, "the code", task_ctx.task.source_hash)
         return task_ctx.task.source_hash
 
 
@@ -79,7 +175,11 @@ class FlowParameters(CachePolicy):
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
     ) -> str | None:
-        return hash_objects(flow_parameters) if task_ctx.flow_run_context is not None else None
+        if task_ctx.flow_run_context is None:
+            return None
+        key = hash_objects(flow_parameters)
+        _noted(task_ctx, "the flow's parameters", key)
+        return key
 
 
 @dataclass(frozen=True)
@@ -89,7 +189,9 @@ class RunId(CachePolicy):
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
     ) -> str | None:
-        return str(task_ctx.flow_run_id or task_ctx.task_run_id)
+        key = str(task_ctx.flow_run_id or task_ctx.task_run_id)
+        _noted(task_ctx, "the run", key)
+        return key
 
 
 @dataclass(frozen=True)
@@ -101,7 +203,9 @@ class CacheKeyFnPolicy(CachePolicy):
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
     ) -> str | None:
-        return self.cache_key_fn(task_ctx, inputs)
+        key = self.cache_key_fn(task_ctx, inputs)
+        _noted(task_ctx, "the key of the cache_key_fn", None if key is None else hash_objects(key))
+        return key
 
 
 @dataclass(frozen=True)
@@ -113,8 +217,17 @@ class NoCache(CachePolicy):
     ) -> str | None:
         return None
 
-    def __add__(self, other: CachePolicy) -> CachePolicy:
-        return other
+    def __add__(self, other: CachePolicy | CacheKeyFn) -> CachePolicy:
+        added = _policy(other)
+        return NotImplemented if added is None else added
+
+    def __sub__(self, other: str) -> CachePolicy:
+        _input_name(other)
+        return self
+
+
+_None = NoCache
+"""What Prefect calls it."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +235,9 @@ class CompoundCachePolicy(CachePolicy):
     """The same while all of its parts say so; a part without an opinion is passed over."""
 
     policies: tuple[CachePolicy, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "policies", tuple(self.policies))
 
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
@@ -131,7 +247,11 @@ class CompoundCachePolicy(CachePolicy):
         return hash_objects(*known) if known else None
 
     def __sub__(self, other: str) -> CachePolicy:
-        return CompoundCachePolicy(tuple(policy - other for policy in self.policies))
+        _input_name(other)
+        parts = tuple(part - other if isinstance(part, Inputs) else part for part in self.policies)
+        if not any(isinstance(part, Inputs) for part in parts):
+            parts = (*parts, Inputs(frozenset((other,))))
+        return _joined(parts, (self,))
 
 
 INPUTS = Inputs()

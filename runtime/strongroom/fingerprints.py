@@ -44,24 +44,31 @@ class _Hash(io.RawIOBase):
 
 
 class _Canonical(pickle.Pickler):
-    """Writes equal values as equal bytes. ``strict`` refuses what has no identity that may be shown."""
+    """Writes equal values as equal bytes. ``strict`` refuses what has no identity that may be shown.
 
-    def __init__(self, file: Any, strict: bool) -> None:
+    ``dumps`` takes pydantic models by what they say of themselves, which need not be all that they hold.
+    """
+
+    def __init__(self, file: Any, strict: bool, dumps: bool = False) -> None:
         super().__init__(file, protocol=5)
         self.fast = True
         self._strict = strict
+        self._dumps = dumps
 
     def persistent_id(self, value: Any) -> Any:
         kind = type(value)
         if kind in _ATOMS:
             return None
         if kind is dict:
-            return "dict", _ordered((_digest(key, self._strict), item) for key, item in value.items())
+            return "dict", _ordered((_digest(key, self._strict, self._dumps), item) for key, item in value.items())
         if kind is set or kind is frozenset:
-            return kind.__name__, sorted(_digest(item, self._strict) for item in value)
+            return kind.__name__, sorted(_digest(item, self._strict, self._dumps) for item in value)
         if isinstance(value, type | FunctionType):
             return _name(value)
-        return _identity(value, self._strict)
+        identity = _identity(value, self._strict)
+        if identity is None and self._dumps and hasattr(kind, "__pydantic_serializer__"):
+            return "model", f"{kind.__module__}.{kind.__qualname__}", kind.__pydantic_serializer__.to_python(value)
+        return identity
 
 
 def _name(value: Any) -> tuple[str, ...] | None:
@@ -100,9 +107,9 @@ def _identity(value: Any, strict: bool) -> tuple[str, ...] | None:
     return None
 
 
-def _digest(value: Any, strict: bool) -> bytes:
+def _digest(value: Any, strict: bool, dumps: bool) -> bytes:
     file = io.BytesIO()
-    _Canonical(file, strict).dump(value)
+    _Canonical(file, strict, dumps).dump(value)
     return hashlib.sha256(file.getvalue()).digest()
 
 
@@ -120,15 +127,25 @@ def fingerprint(value: Any) -> bytes | None:
 
 
 def hash_objects(*values: Any) -> str:
-    """A hash of values for a cache key, in hexadecimal; raises :class:`~strongroom.errors.CacheKeyProblem`."""
-    file = _Hash(None)
-    try:
-        _Canonical(file, strict=True).dump(values)
-    except CacheKeyProblem:
-        raise
-    except Exception as error:
-        raise CacheKeyProblem(
-            f"An input cannot be hashed ({type(error).__name__}).",
-            "Leave it out: cache_policy=INPUTS - 'name', or give a cache_key_fn.",
-        ) from None
-    return file.digest().hex()
+    """A hash of values for a cache key, in hexadecimal; raises :class:`~strongroom.errors.CacheKeyProblem`.
+
+    A pydantic model that cannot be pickled is taken by what its serializer gives.
+    """
+    error: Exception | None = None
+    for dumps in (False, True):
+        file = _Hash(None)
+        try:
+            _Canonical(file, strict=True, dumps=dumps).dump(values)
+            return file.digest().hex()
+        except CacheKeyProblem:
+            raise
+        except Exception as problem:
+            error = error or problem
+    raise CacheKeyProblem(
+        f"A {_kinds(values)} cannot be hashed ({type(error).__name__}).",
+        "Leave it out: cache_policy=INPUTS - 'name', or give a cache_key_fn.",
+    ) from None
+
+
+def _kinds(values: tuple[Any, ...]) -> str:
+    return " or ".join(dict.fromkeys(type(value).__qualname__ for value in values)) or "value"

@@ -265,7 +265,9 @@ def test_the_algebra_of_the_documented_policies() -> None:
     assert INPUTS + NO_CACHE == INPUTS
     assert (INPUTS - "a") - "b" == (INPUTS - "b") - "a"
     assert DEFAULT - "a" == (INPUTS - "a") + TASK_SOURCE + RUN_ID
-    assert TASK_SOURCE - "a" == TASK_SOURCE
+    assert TASK_SOURCE - "a" == TASK_SOURCE + (INPUTS - "a")
+    assert (TASK_SOURCE + RUN_ID) - "a" == TASK_SOURCE + RUN_ID + (INPUTS - "a")
+    assert NO_CACHE - "a" == NO_CACHE
     with pytest.raises(TypeError):
         INPUTS - 3  # type: ignore[operator]
 
