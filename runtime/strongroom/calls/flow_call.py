@@ -88,6 +88,7 @@ class FlowCall(FlowRunContext):
         return self._resumed
 
     def _new_run(self, parent: Any, caller: FlowCall | None) -> FlowRun:
+        from strongroom.processes import this_process
         from strongroom.run_names import random_name
 
         flow = self.flow
@@ -106,6 +107,7 @@ class FlowCall(FlowRunContext):
             source_hash=flow.file_hash,
             pid=os.getpid(),
             host=_HOST,
+            process=this_process(),
         )
         record_state(run, run.state)
         return run

@@ -49,7 +49,7 @@ class FlowRun:
     ``module:qualified.name``; ``source_hash`` is the SHA-256 of that file when the run began. ``dynamic_key`` tells a
     subflow's run from its siblings (``"<flow name>-<n>"``, counted per parent at call time), and is empty for others.
     ``blocks`` names the versions of blocks that were loaded (``"name@3"``), ``pins`` those that a bare name gave first.
-    ``process`` tells its process from a later one of the same ``pid`` (:mod:`strongroom.liveness`).
+    ``process`` tells its process from a later one of the same ``pid`` (:mod:`strongroom.processes`).
 
     ``expected_start`` is when a schedule wanted it, ``deployment`` whose schedule (``"<flow>/<deployment>"``),
     ``replay_of`` the run that it runs again, and ``idempotency_key`` what its starter told it from others by; all are

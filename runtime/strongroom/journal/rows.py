@@ -21,6 +21,7 @@ from strongroom_blocks.redaction import redactor
 from strongroom_registry.errors import StrongroomError
 
 from strongroom.journal.records import FlowRun, LogEntry, StateEvent, StoredResult, TaskRun
+from strongroom.processes import this_process
 
 if TYPE_CHECKING:
     from strongroom.states import State
@@ -32,7 +33,7 @@ FLOW_COLUMNS = (
     "id name flow_name flow_version parameters parameters_shown parent_flow_run_id parent_task_run_id dynamic_key tags "
     "state_type state_name state_message state_time history run_count created start_time end_time entrypoint "
     "source_hash pid host heartbeat result_inline result_key result_storage result_serializer result_size "
-    "result_expires blocks expected_start deployment replay_of idempotency_key"
+    "result_expires blocks expected_start deployment replay_of idempotency_key process pins"
 ).split()
 TASK_COLUMNS = (
     "id name task_name task_key dynamic_key flow_run_id parent_id state_type state_name state_message state_time "
@@ -46,8 +47,8 @@ LONGEST_LINE = 64 * 1024
 _flow_fields = attrgetter(
     *"id name flow_name flow_version sealed_parameters parameters_shown parent_flow_run_id parent_task_run_id "
     "dynamic_key tags state.type state.name state.message state.timestamp history run_count created start_time "
-    "end_time entrypoint source_hash pid host heartbeat expected_start deployment replay_of idempotency_key result "
-    "blocks".split()
+    "end_time entrypoint source_hash pid host heartbeat expected_start deployment replay_of idempotency_key process "
+    "result blocks pins".split()
 )
 _task_fields = attrgetter(
     *"id name task_name task_key dynamic_key flow_run_id parent_id state.type state.name state.message state.timestamp "
@@ -58,8 +59,8 @@ _NO_RESULT = (None, None, None, None, None, None)
 
 
 def flow_snapshot(run: FlowRun) -> Snapshot:
-    """What a flow run says now. Its parameters shown are never changed in place, its history and blocks are."""
-    return (*_flow_fields(run), tuple(run.history), tuple(run.blocks))
+    """What a flow run says now. Its parameters shown are never changed in place, its history, blocks and pins are."""
+    return (*_flow_fields(run), tuple(run.history), tuple(run.blocks), run.pins.copy())
 
 
 def task_snapshot(run: TaskRun) -> Snapshot:
@@ -71,15 +72,16 @@ def flow_row(snapshot: Snapshot) -> Row:
     """The values of ``FLOW_COLUMNS``."""
     (id_, name, flow_name, version, parameters, shown, parent_flow, parent_task, dynamic_key, tags) = snapshot[:10]
     (kind, state, message, time, _, run_count, created, start, end, entrypoint) = snapshot[10:20]
-    (source_hash, pid, host, heartbeat, expected, deployment, replay_of, key) = snapshot[20:28]
-    (result, _, history, blocks) = snapshot[28:]
+    (source_hash, pid, host, heartbeat, expected, deployment, replay_of, key, process, result) = snapshot[20:30]
+    (_, _, history, blocks, pins) = snapshot[30:]
     return (
         id_.bytes, _said(name), _text(flow_name), _maybe(version), parameters, _json(shown),
         _bytes(parent_flow), _bytes(parent_task), _text(dynamic_key), _json(sorted(tags)),
         kind, _text(state), _said(message), time.timestamp(), _history(history), run_count,
         created.timestamp(), _number(start), _number(end), _maybe(entrypoint), source_hash,
         pid, host, _number(heartbeat), *_result(result), json.dumps(blocks),
-        _number(expected), _text(deployment), _bytes(replay_of), _said(key),
+        _number(expected), _text(deployment), _bytes(replay_of), _said(key), process,
+        json.dumps(pins),
     )  # fmt: skip
 
 
@@ -117,7 +119,8 @@ def claimed(run: FlowRun, state: State[Any]) -> FlowRun:
     """A copy of ``run`` in another state, owned by this process."""
     event = StateEvent(state.type, state.name, state.message, state.timestamp)
     history = [*run.history, event]
-    return replace(run, state=state, history=history, end_time=None, pid=os.getpid(), host=os.uname().nodename)
+    pid, host = os.getpid(), os.uname().nodename
+    return replace(run, state=state, history=history, end_time=None, pid=pid, host=host, process=this_process())
 
 
 def assign(run: FlowRun, other: FlowRun) -> None:
@@ -159,6 +162,8 @@ def flow_record(row: Row) -> FlowRun:
         deployment=field["deployment"],
         replay_of=_uuid(field["replay_of"]),
         idempotency_key=field["idempotency_key"],
+        process=field["process"],
+        pins=json.loads(field["pins"]),
     )
 
 
@@ -200,8 +205,9 @@ def log_record(row: Row) -> LogEntry:
 
 
 def _text(text: str) -> str:
-    """A text that a database takes: a lone surrogate (of a file name, say) becomes its escape."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    """A text that a database takes: a NUL, or a lone surrogate (of a file name, say), becomes its escape."""
+    text = text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\0", "\\x00")
 
 
 def _maybe(text: str | None) -> str | None:

@@ -69,6 +69,8 @@ class JournalContract:
             deployment="nightly/production",
             replay_of=uuid4(),
             idempotency_key="2026-01-02",
+            process="4@here@a-boot/12345",
+            pins={"lake": 3},
         )
         journal.save_flow_run(run)
         found = journal.flow_run(str(run.id))
@@ -236,7 +238,7 @@ class JournalContract:
         flow_run = a_flow_run(name=text, state=Failed(message=text))
         journal.save_flow_run(flow_run)
         journal.log(a_line(flow_run, text))
-        readable = text.encode("utf-8", "backslashreplace").decode()
+        readable = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
         assert journal.flow_run(str(flow_run.id)).name == readable
         assert journal.flow_run(str(flow_run.id)).state.message == readable
         assert [line.message for line in journal.logs(flow_run.id)] == [readable]
