@@ -45,6 +45,13 @@ StrongroomError (strongroom_registry.errors)
 │   ├── UnserializableResult (ValueError)
 │   ├── ResultLocked (RuntimeError)         somebody else holds the lock of a result that is to be written
 │   └── InvalidSerializer (ValueError)
+├── DeploymentProblem                       flows that run by themselves
+│   ├── InvalidSchedule (ValueError)        no cron expression, interval or rule, or several of them
+│   ├── InvalidDeployment (ValueError)      options that do not fit, or infrastructure that is not supported
+│   ├── UnknownDeployment (LookupError)
+│   ├── UnknownWorkPool (LookupError)
+│   ├── UnknownTask (LookupError)           an entrypoint that leads to no task
+│   └── SourceUnavailable                   the code of a flow cannot be fetched
 ├── InterchangeProblem                      moving in or out, and configuration kept in files
 │   ├── UnreadableFile (ValueError)         a file that is not what it should be; nothing of it is quoted
 │   ├── UnfitDocument (ValueError)          a document in a file that cannot be saved as it stands there
@@ -258,6 +265,34 @@ class TemplateProblem(StrongroomError, ValueError):
 
 class NotResumable(StrongroomError, RuntimeError):
     """A run that cannot be continued."""
+
+
+class DeploymentProblem(StrongroomError):
+    """Something is wrong with a flow that is to run by itself."""
+
+
+class InvalidSchedule(DeploymentProblem, ValueError):
+    """No cron expression, interval or recurrence rule, or several of them."""
+
+
+class InvalidDeployment(DeploymentProblem, ValueError):
+    """Options of a deployment that do not fit, or infrastructure that is not supported."""
+
+
+class UnknownDeployment(DeploymentProblem, LookupError):
+    """No deployment has this name."""
+
+
+class UnknownWorkPool(DeploymentProblem, LookupError):
+    """No work pool has this name."""
+
+
+class UnknownTask(DeploymentProblem, LookupError):
+    """An entrypoint that leads to no task."""
+
+
+class SourceUnavailable(DeploymentProblem):
+    """The code of a flow cannot be fetched from where it is kept."""
 
 
 class InterchangeProblem(StrongroomError):
