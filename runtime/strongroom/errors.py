@@ -10,7 +10,9 @@ StrongroomError (strongroom_registry.errors)
 │   ├── UnfinishedRun
 │   │   ├── PausedRun
 │   │   └── UpstreamTaskError               an input comes from a run that did not complete
+│   ├── FlowPauseTimeout (TimeoutError)     a run was paused, and nobody resumed it in time
 │   └── RunTimeout (TimeoutError)
+│       ├── FlowRunWaitTimeout              a run that somebody waited for is not over yet
 │       ├── FlowRunTimeoutError
 │       └── TaskRunTimeoutError
 ├── UnknownFlow (LookupError)               an entrypoint that leads to no flow
@@ -71,7 +73,18 @@ StrongroomError (strongroom_registry.errors)
 │   ├── ConcurrencySlotAcquisitionError     slots that are not to be had
 │   ├── AcquireConcurrencySlotTimeoutError (TimeoutError)
 │   └── LeaseLost                           slots that somebody else may have by now
+├── NotPausable (RuntimeError)              a pause where there can be none
+├── NotCancellable (RuntimeError)           a run that nobody can end by itself, or that is over
+├── InvalidRunInput (ValueError)            what a paused run is resumed with is not what it waits for
 └── NotResumable (RuntimeError)             a run that cannot be continued
+    └── NotPausedError                      a run that waits for nobody
+
+What ends the code of a run from outside is no error, and passes every ``except Exception``:
+
+ExternalSignal (BaseException)
+├── Cancellation                            somebody asked for the end of the run
+└── TerminationSignal (SystemExit)          the process was told to end
+Pause (SystemExit)                          the run was suspended, so its process ends
 """
 
 from __future__ import annotations
@@ -123,8 +136,16 @@ class UpstreamTaskError(UnfinishedRun):
     """A run never began, because an input comes from a run that did not complete."""
 
 
+class FlowPauseTimeout(RunProblem, TimeoutError):
+    """A run was paused, and nobody resumed it in time."""
+
+
 class RunTimeout(RunProblem, TimeoutError):
     """A run took longer than its ``timeout_seconds``."""
+
+
+class FlowRunWaitTimeout(RunTimeout):
+    """A run that somebody waited for is not over yet."""
 
 
 class FlowRunTimeoutError(RunTimeout):
@@ -265,6 +286,55 @@ class TemplateProblem(StrongroomError, ValueError):
 
 class NotResumable(StrongroomError, RuntimeError):
     """A run that cannot be continued."""
+
+
+class NotPausedError(NotResumable):
+    """A run that waits for nobody."""
+
+
+class NotPausable(StrongroomError, RuntimeError):
+    """A pause where there can be none: outside of flow runs, or in a task."""
+
+
+class NotCancellable(StrongroomError, RuntimeError):
+    """A run that nobody can end by itself, or that is over."""
+
+
+class InvalidRunInput(StrongroomError, ValueError):
+    """What a paused run is resumed with is not what it waits for. Says which field and why, and never shows a value."""
+
+
+class ExternalSignal(BaseException):
+    """Ends the code of a run from outside. ``original`` is what went through that code in its place, if anything did."""
+
+    def __init__(self, message: str, original: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.original = original
+
+
+class Cancellation(ExternalSignal):
+    """Somebody asked for the end of the run."""
+
+
+class TerminationSignal(ExternalSignal, SystemExit):
+    """The process was told to end by SIGTERM. Where nobody catches it, it does, with the code 143 as shells have it."""
+
+    def __init__(self, message: str = "The process was told to end.", original: BaseException | None = None) -> None:
+        super().__init__(message, original)
+        self.code = 128 + 15
+
+
+class Pause(SystemExit):
+    """The run was suspended, and its process ends, with the code 0 where nobody catches this.
+
+    ``outermost`` tells that it has left the outermost run, so that the caller is no run.
+    """
+
+    outermost = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = 0
 
 
 class DeploymentProblem(StrongroomError):
