@@ -63,5 +63,11 @@ class opaque(Annotation[T]):  # noqa: N801
     __slots__ = ()
 
 
+class freeze(Annotation[T]):  # noqa: N801
+    """In the parameters of a deployment: the value stays what it is, in whatever way its runs are begun."""
+
+    __slots__ = ()
+
+
 class NotSet:
     """The default of an option whose ``None`` means something."""

@@ -221,6 +221,13 @@ def resolve_futures_to_states(value: Any) -> Any:
     return replace(value, lambda future: _final(future) if isinstance(future, PrefectFuture) else future)
 
 
+def resolve_futures_to_results(value: Any) -> Any:
+    """The value with the result of each future in it in the future's place; waits for them, raises what they raised."""
+    from strongroom.inputs import replace
+
+    return replace(value, lambda future: future.result() if isinstance(future, PrefectFuture) else future)
+
+
 def _final(future: PrefectFuture[R]) -> State[R]:
     future.wait()
     return future.state

@@ -10,6 +10,7 @@ from typing import Any
 from strongroom.annotations import Annotation, allow_failure, opaque, quote
 from strongroom.errors import UpstreamTaskError
 from strongroom.futures import PrefectFuture, PrefectFutureList
+from strongroom.journal.records import FlowRun, TaskRun
 from strongroom.states import State
 
 _ATOMS = frozenset({str, int, float, bool, bytes, type(None), complex, bytearray})
@@ -143,7 +144,8 @@ def _like(original: dict[Any, Any], changed: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _is_dataclass(value: Any) -> bool:
-    return hasattr(type(value), "__dataclass_fields__")
+    """Whether ``value`` is a dataclass whose fields may hold futures; the record of a run is a value as a whole."""
+    return hasattr(type(value), "__dataclass_fields__") and not isinstance(value, FlowRun | TaskRun)
 
 
 def _is_model(value: Any) -> bool:

@@ -195,7 +195,7 @@ class State(Generic[R]):
         if self.type in _UNSUCCESSFUL:
             if raise_on_failure:
                 raise self.exception()
-            return self.data
+            return self.exception() if self.data is None and not self.entered else self.data
         if isinstance(self.data, UnfinishedRun):
             raise self.data
         if self.type is StateType.PAUSED:
