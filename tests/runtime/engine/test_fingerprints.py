@@ -46,6 +46,13 @@ def test_equal_values_have_equal_fingerprints(value: Any) -> None:
     assert hash_objects(value) == hash_objects(rebuilt(value))
 
 
+@given(st.lists(st.none() | st.booleans() | st.integers() | st.floats()))
+def test_numbers_have_the_same_one_the_short_way(values: list[Any]) -> None:
+    found = fingerprint(tuple(values))
+    assert found is not None
+    assert found.hex() == hash_objects(*values)
+
+
 @given(plain, plain)
 def test_other_values_have_other_fingerprints(a: Any, b: Any) -> None:
     if repr(a) != repr(rebuilt(b)) and a != b:
