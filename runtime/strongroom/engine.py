@@ -22,9 +22,11 @@ from strongroom.rules import (
     Gather,
     Keep,
     LookUp,
+    Policy,
     Prepare,
     Recall,
     Sleep,
+    rules_before_a_worker,
     rules_of_a_run,
 )
 from strongroom.states import State, is_state_iterable
@@ -43,8 +45,8 @@ class _Course:
 
     __slots__ = ("_steps", "effect", "state")
 
-    def __init__(self, call: RunCall) -> None:
-        self._steps = rules_of_a_run(call.policy)
+    def __init__(self, call: RunCall, rules: Callable[[Policy], Generator[Effect, Any, Any]] = rules_of_a_run) -> None:
+        self._steps = rules(call.policy)
         self.state: State[Any] | None = None
         self.effect: Effect | None = next(self._steps)
 
@@ -148,6 +150,31 @@ async def run_async_generator(call: RunCall) -> AsyncGenerator[Any, Any]:
 def carry_out(call: RunCall) -> State[Any]:
     """Carry out any call from synchronous code, an asynchronous one in an event loop of its own; for task runners."""
     return asyncio.run(run_async(call)) if call.is_async else run_sync(call)
+
+
+def begin(call: RunCall) -> State[Any] | None:
+    """Carry out what comes before a worker takes the call over: inputs, and what completed before a resumption.
+
+    A final state where the run ends here; None where it is to go on.
+    """
+    if not (call.policy.prepares or call.policy.recalls):
+        return None
+    with _inside(call):
+        course = _Course(call, rules_before_a_worker)
+        while (effect := course.effect) is not None:
+            try:
+                reply = _do(call, effect)
+            except BaseException as error:
+                course.fail(error)
+            else:
+                course.reply(reply)
+    return course.state
+
+
+def enter(call: RunCall, state: State[Any]) -> State[Any]:
+    """Put a call into a state that the rules did not lead to, such as the crash of its worker, and call the hooks."""
+    with _inside(call):
+        return cast("State[Any]", _do(call, Enter(state)))
 
 
 def result_of(state: State[Any]) -> Any:

@@ -154,7 +154,27 @@ def rules_of_a_run(policy: Policy) -> Steps:
     return (yield Enter(state))  # type: ignore[no-any-return]
 
 
+def rules_before_a_worker(policy: Policy) -> Generator[Effect, Any, State[Any] | None]:
+    """The part of the course that precedes a worker, which takes it up at LookUp. None: the worker is to go on."""
+    try:
+        state = yield from _found(policy)
+    except BaseException as error:
+        state = ended_by(error, policy)
+    return None if state is None else (yield Enter(state))
+
+
 def _found_or_run(policy: Policy) -> Steps:
+    if (policy.prepares or policy.recalls) and (state := (yield from _found(policy))) is not None:
+        return state
+    if policy.caches and (found := (yield LOOK_UP)) is not None:
+        return found  # type: ignore[no-any-return]
+    state = yield from _attempts(policy)
+    if state.is_completed():
+        state = yield Keep(state)
+    return state
+
+
+def _found(policy: Policy) -> Generator[Effect, Any, State[Any] | None]:
     if policy.prepares:
         try:
             yield PREPARE
@@ -163,14 +183,7 @@ def _found_or_run(policy: Policy) -> Steps:
         except ParameterProblem as error:
             what = f"Validation of {policy.kind.lower()} parameters failed with error"
             return Failed(message=f"{what}: {error}", data=error)
-    if policy.recalls and (found := (yield RECALL)) is not None:
-        return found  # type: ignore[no-any-return]
-    if policy.caches and (found := (yield LOOK_UP)) is not None:
-        return found  # type: ignore[no-any-return]
-    state = yield from _attempts(policy)
-    if state.is_completed():
-        state = yield Keep(state)
-    return state
+    return (yield RECALL) if policy.recalls else None
 
 
 def _attempts(policy: Policy) -> Steps:

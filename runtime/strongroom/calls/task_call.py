@@ -33,7 +33,14 @@ class TaskCall(TaskRunContext):
 
     flow_run_context: FlowCall | None
 
-    def __init__(self, task: Task[Any, Any], parameters: dict[str, Any], wait_for: Iterable[Any] | None) -> None:
+    def __init__(
+        self,
+        task: Task[Any, Any],
+        parameters: dict[str, Any],
+        wait_for: Iterable[Any] | None,
+        run: TaskRun | None = None,
+    ) -> None:
+        """``run`` is a record that another process made, whose inputs are there: this one carries the run out."""
         parent = current_run()
         flow: Any = None if parent is None else parent.flow_run_context
         self.task = task
@@ -48,8 +55,17 @@ class TaskCall(TaskRunContext):
         self._wait_for = tuple(wait_for) if wait_for is not None else ()
         self.upstream: tuple[Any, ...] = ()
         self.log_prints, self.persist_result = _inherited(task, flow)
+        self.task_run = self._new_run() if run is None else run
+        unresolved = any(has_upstreams(value) for value in parameters.values()) if parameters else False
+        if unresolved or self._wait_for:
+            self._find_upstream()
+        prepares = unresolved or bool(self._wait_for) or (task.task_run_name is not None and run is None)
+        self.policy = task.policy(prepares, recalls=flow is not None and bool(flow.past), caches=self.persist_result)
+
+    def _new_run(self) -> TaskRun:
+        task, parent, flow = self.task, self.parent, self.flow_run_context
         key = f"{task.task_key}-0" if parent is None else parent.next_key(task.task_key)
-        self.task_run = TaskRun(
+        return TaskRun(
             uuid4() if parent is None else child_id(parent.id, key),
             task.name + key[len(task.task_key) :],
             task.name,
@@ -58,13 +74,8 @@ class TaskCall(TaskRunContext):
             _PENDING,
             None if flow is None else flow.flow_run.id,
             None if parent is None else parent.id,
+            tags=task.tags | current_tags(),
         )
-        self.task_run.tags = task.tags | current_tags()
-        unresolved = any(has_upstreams(value) for value in parameters.values()) if parameters else False
-        if unresolved or self._wait_for:
-            self._find_upstream()
-        prepares = unresolved or bool(self._wait_for) or task.task_run_name is not None
-        self.policy = task.policy(prepares, recalls=flow is not None and bool(flow.past), caches=self.persist_result)
 
     @property
     def logger(self) -> RunLogger:
