@@ -29,6 +29,15 @@ if TYPE_CHECKING:
     from strongroom.state_details import StateDetails as StateDetails
     from strongroom.state_groups import StateGroup as StateGroup
 
+__all__ = [
+    "TERMINAL_STATES", "AwaitingConcurrencySlot", "AwaitingRetry", "Cached", "Cancelled", "Cancelling", "Completed",
+    "Crashed", "Failed", "InfrastructurePending", "Late", "NotReady", "Paused", "Pending", "Resuming", "Retrying",
+    "RolledBack", "Running", "Scheduled", "State", "StateDetails", "StateGroup", "StateType", "Submitting",
+    "Suspended", "TimedOut", "aget_state_exception", "aggregate", "araise_state_exception", "get_state_exception",
+    "get_state_result", "is_state_iterable", "raise_state_exception",
+]  # fmt: skip
+"""What ``from strongroom.states import *`` gives: none of the modules that this one needs."""
+
 R = TypeVar("R")
 
 

@@ -1,0 +1,51 @@
+"""The deployment that the flow run around the calling code was begun from; None and nothing where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from strongroom.context import FlowRunContext
+from strongroom.runtime.attributes import attribute
+
+if TYPE_CHECKING:
+    id: str | None
+    name: str | None
+    version: str | None
+    flow_run_id: str | None
+    parameters: dict[str, Any]
+
+
+def _root() -> Any:
+    """The outermost flow run around here, which is what a deployment begins."""
+    context: Any = FlowRunContext.get()
+    while context is not None and context.parent is not None and context.parent.flow_run_context is not None:
+        context = context.parent.flow_run_context
+    return context
+
+
+def _of_deployment(look: Any, default: Any = None) -> Any:
+    context = _root()
+    return look(context) if context is not None and context.flow_run.deployment else default
+
+
+def _flow_run_id() -> str | None:
+    context = FlowRunContext.get()
+    return None if context is None else str(context.id)
+
+
+_ATTRIBUTES = {
+    "id": lambda: _of_deployment(lambda context: context.flow_run.deployment),
+    "name": lambda: _of_deployment(lambda context: context.flow_run.deployment.partition("/")[2]),
+    "version": lambda: _of_deployment(lambda context: context.flow_run.flow_version),
+    "flow_run_id": _flow_run_id,
+    "parameters": lambda: _of_deployment(lambda context: dict(context.parameters), {}),
+}
+__all__ = list(_ATTRIBUTES)
+
+
+def __getattr__(name: str) -> Any:
+    return attribute("deployment", _ATTRIBUTES, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_ATTRIBUTES)
