@@ -17,9 +17,9 @@ StrongroomError (strongroom_registry.errors)
 │       └── TaskRunTimeoutError
 ├── UnknownFlow (LookupError)               an entrypoint that leads to no flow
 ├── FlowUnloadable (ImportError)            the file or module of a flow raised an exception
-├── InvalidDefinition (ValueError)          options of a flow or task that do not fit
+├── InvalidDefinition (ValueError, TypeError)   options of a flow or task that do not fit
 │   ├── InvalidNameError                    a flow's name with a character that names cannot have
-│   └── ReservedArgumentError (TypeError)   a parameter's name that calls need for themselves
+│   └── ReservedArgumentError               a parameter's name that calls need for themselves
 ├── ParameterProblem (TypeError)            arguments of a flow or task that do not fit
 │   ├── ParameterTypeError (ValueError)
 │   ├── ParameterBindError
@@ -89,7 +89,12 @@ Pause (SystemExit)                          the run was suspended, so its proces
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from strongroom_registry.errors import StrongroomError
+
+if TYPE_CHECKING:
+    from strongroom.states import State
 
 
 class InvalidSettings(StrongroomError, ValueError):
@@ -156,7 +161,7 @@ class TaskRunTimeoutError(RunTimeout):
     """A task run took longer than its ``timeout_seconds``."""
 
 
-class InvalidDefinition(StrongroomError, ValueError):
+class InvalidDefinition(StrongroomError, ValueError, TypeError):
     """Options of a flow or task that do not fit together, or do not fit its function."""
 
 
@@ -164,7 +169,7 @@ class InvalidNameError(InvalidDefinition):
     """The name of a flow has a character that names cannot have."""
 
 
-class ReservedArgumentError(InvalidDefinition, TypeError):
+class ReservedArgumentError(InvalidDefinition):
     """A parameter has a name that calls of flows and tasks need for themselves."""
 
 
@@ -305,7 +310,7 @@ class InvalidRunInput(StrongroomError, ValueError):
 
 
 class ExternalSignal(BaseException):
-    """Ends the code of a run from outside. ``original`` is what went through that code in its place, if anything did."""
+    """Ends the code of a run from outside. ``original`` is what went through that code in its place, if any did."""
 
     def __init__(self, message: str, original: BaseException | None = None) -> None:
         super().__init__(message)
@@ -327,14 +332,17 @@ class TerminationSignal(ExternalSignal, SystemExit):
 class Pause(SystemExit):
     """The run was suspended, and its process ends, with the code 0 where nobody catches this.
 
-    ``outermost`` tells that it has left the outermost run, so that the caller is no run.
+    ``state`` is the state to go into; ``outermost`` tells that this has left the outermost run, so the caller is no run.
     """
 
-    outermost = False
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, state: State[Any]) -> None:
+        super().__init__(state)
         self.code = 0
+        self.state = state
+        self.outermost = False
+
+    def __str__(self) -> str:
+        return self.state.message or self.state.name
 
 
 class DeploymentProblem(StrongroomError):
