@@ -58,6 +58,7 @@ StrongroomError (strongroom_registry.errors)
 │   ├── UnreadableFile (ValueError)         a file that is not what it should be; nothing of it is quoted
 │   ├── UnfitDocument (ValueError)          a document in a file that cannot be saved as it stands there
 │   └── UnknownImporter (LookupError)       no importer of this name is installed
+├── CannotTravel (ValueError)               an input, result or task that cannot go to a worker, or come back
 ├── ScanProblem                             something that cannot be searched for secrets, or an index that is none
 ├── TemplateProblem (ValueError)            a template that cannot be rendered; never shows a value
 ├── VariableProblem (ValueError)
@@ -279,6 +280,10 @@ class ResultLocked(ResultProblem, RuntimeError):
 
 class InvalidSerializer(ResultProblem, ValueError):
     """A name that no serializer has."""
+
+
+class CannotTravel(StrongroomError, ValueError):
+    """An input, result or task cannot go to the worker of a task runner, or come back."""
 
 
 class ScanProblem(StrongroomError):
