@@ -58,6 +58,10 @@ def run_shape(run: FlowRun) -> dict[str, Any]:
         "tags": sorted(run.tags),
         "entrypoint": run.entrypoint,
         "parent": str(run.parent_flow_run_id) if run.parent_flow_run_id else None,
+        "created": run.created,
+        "expected_start": run.expected_start,
+        "deployment": run.deployment,
+        "replay_of": str(run.replay_of) if run.replay_of else None,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strongroom.cli import runs_logs, runs_ls, runs_resume, runs_show
+from strongroom.cli import runs_graph, runs_logs, runs_ls, runs_resume, runs_show
 from strongroom.cli.teaching import group
 
 
@@ -24,6 +24,7 @@ for _command in (
     runs_ls.ls,
     runs_show.show,
     runs_logs.logs,
+    runs_graph.graph,
     runs_resume.resume,
 ):
     runs.add_command(_command)

@@ -190,7 +190,7 @@ def test_the_list_of_runs(strongroom, flows):
     assert [run["flow"] for run in shown] == ["bad"]
     assert set(shown[0]) == {
         "id", "flow", "name", "state", "state_name", "lost", "message", "started", "ended", "seconds", "run_count",
-        "parameters", "blocks", "tags", "entrypoint", "parent",
+        "parameters", "blocks", "tags", "entrypoint", "parent", "created", "expected_start", "deployment", "replay_of",
     }  # fmt: skip
     assert "inner" in strongroom("runs", "ls", "--subflows", "--flow", "inner").stdout
 
