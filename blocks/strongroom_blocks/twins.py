@@ -25,3 +25,15 @@ def async_twin(function: Callable[Concatenate[C, P], R]) -> Callable[Concatenate
         return await asyncio.to_thread(function, self, *args, **kwargs)
 
     return twin
+
+
+def function_twin(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """:func:`async_twin` of a function that is no method: ``aread = function_twin(read)``."""
+
+    @functools.wraps(function)
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        import asyncio
+
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    return twin

@@ -31,7 +31,12 @@ VALUE_MAX = 5000
 """The longest value, in characters: of a text as it is, of everything else as JSON."""
 
 _NAME = re.compile(r"[a-z0-9_-]+")
-_COLUMNS = "name, value, tags, created, updated"
+_SET = """
+    INSERT INTO variables (name, value, tags, created, updated) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated = excluded.updated,
+        tags = CASE WHEN ? = 1 THEN excluded.tags ELSE variables.tags END
+    RETURNING name, value, tags, created, updated
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,7 @@ class Variable:
                 raise VariableExists(
                     f"There is a variable {name!r} already.", "Give overwrite=True to replace its value."
                 )
-            [row] = session.execute(
-                f"INSERT INTO variables ({_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-                "value = excluded.value, tags = CASE WHEN ? = 1 THEN excluded.tags ELSE variables.tags END, "
-                f"updated = excluded.updated RETURNING {_COLUMNS}",
-                *(name, text, labels or "[]", now, now, int(labels is not None)),
-            )
+            [row] = session.execute(_SET, name, text, labels or "[]", now, now, int(labels is not None))
         return _variable(row)
 
     @classmethod
@@ -110,14 +110,14 @@ def find_variable(name: str) -> Variable | None:
     if not _is_name(name):
         return None
     with current_ledger().reading() as session:
-        rows = session.execute(f"SELECT {_COLUMNS} FROM variables WHERE name = ?", name)
+        rows = session.execute("SELECT name, value, tags, created, updated FROM variables WHERE name = ?", name)
     return _variable(rows[0]) if rows else None
 
 
 def list_variables() -> list[Variable]:
     """Every variable, sorted by name."""
     with current_ledger().reading() as session:
-        rows = session.execute(f"SELECT {_COLUMNS} FROM variables")
+        rows = session.execute("SELECT name, value, tags, created, updated FROM variables")
     return sorted(map(_variable, rows), key=lambda variable: variable.name)
 
 
@@ -193,5 +193,5 @@ def _check_secrets(name: str, value: Any) -> None:
 def _refuse_secret(name: str) -> None:
     raise InvalidVariable(
         f"The variable {redactor.redact(name)!r} would hold a secret, and variables are kept in clear.",
-        'Keep it in a block, which is encrypted: Secret(value=…).save("name"), and Secret.load("name") where it is used.',
+        'Keep it in a block, which is encrypted: Secret(value=…).save("name"); Secret.load("name") has it again.',
     )

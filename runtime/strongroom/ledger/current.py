@@ -44,11 +44,16 @@ def open_ledger(url: str) -> Ledger:
     )
 
 
+def chosen_ledger() -> Ledger | None:
+    """The ledger that code chose, at next to no cost; None where it is the one that the settings name."""
+    return _used.get() or _chosen
+
+
 def current_ledger() -> Ledger:
     """The ledger in use: that of ``using_ledger``, else the one that the settings name, opened once per process."""
-    used = _used.get() or _chosen
-    if used is not None:
-        return used
+    chosen = chosen_ledger()
+    if chosen is not None:
+        return chosen
     from strongroom.settings import get_settings
 
     url = get_settings().ledger_url
