@@ -91,6 +91,8 @@ class Definition:
         self.log_prints: bool | None = get("log_prints")
         self.isasync = inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
         self.isgenerator = inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain)
+        self.ismethod = False
+        self.isclassmethod, self.isstaticmethod = self._binds is classmethod, self._binds is staticmethod
         self._bound = False
         self.hooks: dict[StateType, list[Hook]] = {}
         for name, state in HOOKS.items():
@@ -103,7 +105,8 @@ class Definition:
     def changed(self, options: Any) -> Any:
         """All options with some changed; hooks that decorators added are kept."""
         hooks = {name: self.hooks[state] for name, state in HOOKS.items() if state in self.hooks}
-        return {**self.options, **hooks, **options}
+        given = {name: value for name, value in options.items() if value is not None or name in _MAY_BE_NONE}
+        return {**self.options, **hooks, **given}
 
     def _hook(self, kind: StateType, function: H) -> H:
         if not callable(function):
@@ -194,7 +197,7 @@ class Definition:
         bound.__dict__.pop("signature", None)
         bound.__dict__.pop("validator", None)
         bound.function = MethodType(self.fn, target)
-        bound._bound = True
+        bound._bound = bound.ismethod = True
         return bound
 
     def _bind_like(self, other: Definition) -> None:
@@ -203,6 +206,13 @@ class Definition:
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name!r}>"
 
+
+_MAY_BE_NONE = frozenset({
+    "cache_policy", "flow_run_name", "log_prints", "persist_result", "refresh_cache", "result_serializer",
+    "result_storage", "result_storage_key", "retries", "retry_condition_fn", "retry_delay_seconds",
+    "retry_jitter_factor", "task_run_name", "viz_return_value",
+})  # fmt: skip
+"""Options whose None means something in ``with_options``; of the others it means "as before"."""
 
 _RESERVED = ("return_state", "wait_for")
 

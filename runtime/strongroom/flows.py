@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from strongroom import engine
 from strongroom.calls.flow_call import FlowCall
 from strongroom.definitions import Definition, Options
 from strongroom.errors import InvalidDefinition, InvalidNameError
-from strongroom.parameters import Validator
+from strongroom.parameters import ParameterSchema, Validator, serialized
 from strongroom.rules import Policy
 from strongroom.run_names import RunName
 from strongroom.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -81,6 +81,15 @@ class Flow(Definition, Generic[P, R]):
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """The parameters as the annotations want them; raises ParameterTypeError, which names what does not fit."""
         return self.validator.validate(self.signature.bind((), parameters))
+
+    def serialize_parameters(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters as JSON can carry them; of a value that it cannot, the name of its type: ``"<Socket>"``."""
+        return serialized(parameters)
+
+    @functools.cached_property
+    def parameters(self) -> ParameterSchema:
+        """What the flow takes, as JSON Schema: ``flow.parameters.properties["table"]["type"]``."""
+        return self.validator.schema()
 
     def with_options(self, **options: Unpack[FlowOptions]) -> Flow[P, R]:
         """A flow of the same function and the same options, but for those given here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from strongroom_blocks.redaction import redactor
@@ -15,6 +16,21 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from strongroom.signatures import Signature
+
+
+@dataclass(frozen=True)
+class ParameterSchema:
+    """What a flow takes, as JSON Schema. The schemas of models that several parameters use are its ``definitions``."""
+
+    properties: dict[str, Any] = field(default_factory=dict)
+    required: list[str] = field(default_factory=list)
+    definitions: dict[str, Any] = field(default_factory=dict)
+    title: str = "Parameters"
+    type: str = "object"
+
+    def model_dump(self) -> dict[str, Any]:
+        """The schema as one mapping."""
+        return asdict(self)
 
 
 class Validator:
@@ -43,6 +59,32 @@ class Validator:
                 "Pass what they ask for, or use validate_parameters=False.",
             ) from None
         return {name: getattr(model, field) for field, name in self._fields.items() if name in values}
+
+    def schema(self) -> ParameterSchema:
+        """The schema of the arguments, in the order of the function; one that JSON cannot have stands there empty."""
+        from pydantic.json_schema import GenerateJsonSchema
+
+        class Lenient(GenerateJsonSchema):
+            def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:
+                return {}
+
+        whole = self._model.model_json_schema(ref_template="#/definitions/{model}", schema_generator=Lenient)
+        described = whole.get("properties", {})
+        properties = {name: {"position": n, **described[name]} for n, name in enumerate(self._fields.values())}
+        return ParameterSchema(properties, whole.get("required", []), whole.get("$defs", {}))
+
+
+def serialized(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as JSON can carry them; a secret is stars, and what JSON cannot carry is the name of its type."""
+    from pydantic_core import to_jsonable_python
+
+    found = {}
+    for name, value in parameters.items():
+        try:
+            found[name] = to_jsonable_python(value, bytes_mode="utf8", serialize_unknown=False)
+        except (ValueError, TypeError, RecursionError):
+            found[name] = f"<{type(value).__name__}>"
+    return found
 
 
 _MISSING = object()

@@ -44,6 +44,8 @@ class TaskOptions(Options, total=False):
     retry_condition_fn: RetryCondition | None
     result_storage_key: str | Callable[[], str] | None
     refresh_cache: bool | None
+    viz_return_value: Any
+    asset_deps: Iterable[Any] | None
 
 
 class Task(Definition, Generic[P, R]):
@@ -62,6 +64,8 @@ class Task(Definition, Generic[P, R]):
         self.cache_key_fn = options.get("cache_key_fn")
         self.cache_expiration = options.get("cache_expiration")
         self.refresh_cache = bool(options.get("refresh_cache"))
+        self.viz_return_value = options.get("viz_return_value")
+        self.asset_deps = list(options.get("asset_deps") or ())
         self.result_storage_key = options.get("result_storage_key")
         self.cache_policy = _cache_policy(self.name, options)
         if options.get("persist_result") is None and _persists(self.cache_policy, options):
@@ -231,6 +235,8 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     :param cache_result_in_memory: whether the state holds the result; where not, it is read when it is asked for.
     :param timeout_seconds: how long each attempt may take; then it fails as ``TimedOut``.
     :param log_prints: whether what it prints becomes lines of its log.
+    :param viz_return_value: what a call gives in ``flow.visualize()``, where nothing runs.
+    :param asset_deps: assets (:mod:`strongroom.assets`), or their keys, that what the task makes is made of.
     :param refresh_cache: run even where the cache has a result, and renew that.
     :param on_completion: functions of task, run and state that are called when a run completes; likewise
         ``on_failure``, ``on_running``, ``on_crashed`` and ``on_cancellation``.
