@@ -14,6 +14,7 @@ from uuid import UUID
 from strongroom.errors import MissingContextError
 
 if TYPE_CHECKING:
+    from strongroom.control.control import Control
     from strongroom.flows import Flow
     from strongroom.journal.records import FlowRun, TaskRun
     from strongroom.task_runners.runner import TaskRunner
@@ -52,6 +53,8 @@ class FlowRunContext(RunContext):
 
     flow: Flow[Any, Any]
     flow_run: FlowRun
+    control: Control | None = None
+    """Through which the run is ended from outside; None where it does not run here."""
 
     @classmethod
     def get(cls) -> FlowRunContext | None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from strongroom.calls.call import Call as RunCall
 from strongroom.calls.call import enter_context, leave_context
+from strongroom.control.interrupting import interruptible, nap
+from strongroom.errors import ExternalSignal, Pause
 from strongroom.rules import (
     Abandon,
     Ask,
@@ -29,14 +31,14 @@ from strongroom.rules import (
     rules_before_a_worker,
     rules_of_a_run,
 )
-from strongroom.states import State, is_state_iterable
+from strongroom.states import State, StateType, is_state_iterable
 from strongroom.timeouts import Expired, await_within, call_within
 
 if TYPE_CHECKING:
     from strongroom.flows import Flow
     from strongroom.journal.records import FlowRun
 
-sleep = time.sleep
+sleep = nap
 asleep = asyncio.sleep
 
 
@@ -74,7 +76,7 @@ def run_sync(call: RunCall) -> State[Any]:
             try:
                 reply = _do(call, effect)
             except BaseException as error:
-                course.fail(error)
+                course.fail(call.meaning(error))
             else:
                 course.reply(reply)
     return cast("State[Any]", course.state)
@@ -88,7 +90,7 @@ async def run_async(call: RunCall) -> State[Any]:
             try:
                 reply = await _do_async(call, effect)
             except BaseException as error:
-                course.fail(error)
+                course.fail(call.meaning(error))
             else:
                 course.reply(reply)
     return cast("State[Any]", course.state)
@@ -106,7 +108,7 @@ def run_generator(call: RunCall) -> Generator[Any, Any, Any]:
                     with _inside(call):
                         reply = _do(call, effect)
             except BaseException as error:
-                course.fail(error)
+                course.fail(call.meaning(error))
             else:
                 course.reply(reply)
     return result_of(cast("State[Any]", course.state))
@@ -141,7 +143,7 @@ async def run_async_generator(call: RunCall) -> AsyncGenerator[Any, Any]:
                     with _inside(call):
                         reply = await _do_async(call, effect)
             except BaseException as error:
-                course.fail(error)
+                course.fail(call.meaning(error))
             else:
                 course.reply(reply)
     result_of(cast("State[Any]", course.state))
@@ -149,7 +151,7 @@ async def run_async_generator(call: RunCall) -> AsyncGenerator[Any, Any]:
 
 def carry_out(call: RunCall) -> State[Any]:
     """Carry out any call from synchronous code, an asynchronous one in an event loop of its own; for task runners."""
-    return asyncio.run(run_async(call)) if call.is_async else run_sync(call)
+    return asyncio.run(interruptible(run_async(call))) if call.is_async else run_sync(call)
 
 
 def begin(call: RunCall) -> State[Any] | None:
@@ -165,7 +167,7 @@ def begin(call: RunCall) -> State[Any] | None:
             try:
                 reply = _do(call, effect)
             except BaseException as error:
-                course.fail(error)
+                course.fail(call.meaning(error))
             else:
                 course.reply(reply)
     return course.state
@@ -183,10 +185,23 @@ def result_of(state: State[Any]) -> Any:
     return state.result()
 
 
-def interrupt(state: State[Any]) -> None:
-    """Go on with what interrupted the run: Ctrl-C, a call to exit, a cancelled asynchronous task."""
-    if state.is_crashed() and isinstance(state.data, BaseException) and not isinstance(state.data, Exception):
-        raise state.data
+def interrupt(state: State[Any], *, asked: bool = False) -> None:
+    """Go on with what interrupted the run: Ctrl-C, a call to exit, a cancelled asynchronous task, a request to end.
+
+    ``asked`` tells that the caller asked for the state, and gets that of an outermost run which was suspended.
+    """
+    if state.type is StateType.COMPLETED or not isinstance(state.data, BaseException):
+        return
+    error = state.data
+    if isinstance(error, ExternalSignal):
+        raise error.original or error
+    if isinstance(error, Pause) and error.outermost and asked:
+        return
+    if state.type in _FROM_OUTSIDE and not isinstance(error, Exception):
+        raise error
+
+
+_FROM_OUTSIDE = frozenset({StateType.CRASHED, StateType.PAUSED})
 
 
 def start(call: RunCall, *, return_state: bool) -> Any:
@@ -196,7 +211,7 @@ def start(call: RunCall, *, return_state: bool) -> Any:
     if call.is_async:
         return _awaited(call, return_state)
     state = run_sync(call)
-    interrupt(state)
+    interrupt(state, asked=return_state)
     if return_state:
         return state
     return state.result() if (states := _returned_states(call, state)) is None else states
@@ -217,7 +232,7 @@ def _returned_states(call: RunCall, state: State[Any]) -> Any:
 
 async def _awaited(call: RunCall, return_state: bool) -> Any:
     state = await run_async(call)
-    interrupt(state)
+    interrupt(state, asked=return_state)
     if return_state:
         return state
     return await state.aresult() if (states := _returned_states(call, state)) is None else states
@@ -231,7 +246,7 @@ def resume_flow_run(flow: Flow[Any, Any], parameters: dict[str, Any], flow_run: 
     from strongroom.calls.flow_call import FlowCall
 
     state = carry_out(FlowCall(flow, parameters, resumed=flow_run))
-    interrupt(state)
+    interrupt(state, asked=True)
     return state
 
 

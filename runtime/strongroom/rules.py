@@ -28,10 +28,13 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from strongroom.errors import (
+    Cancellation,
     CancelledRun,
     FlowRunTimeoutError,
     ParameterProblem,
+    Pause,
     TaskRunTimeoutError,
+    TerminationSignal,
     UpstreamTaskError,
 )
 from strongroom.retries import Retries
@@ -149,7 +152,7 @@ def rules_of_a_run(policy: Policy) -> Steps:
     except BaseException as error:
         if policy.gathers:
             with suppress(BaseException):  # a second interrupt ends the waiting, and the state is recorded all the same
-                yield Abandon(interrupt=not isinstance(error, Exception))
+                yield Abandon(interrupt=not isinstance(error, Exception | Pause))
         state = ended_by(error, policy)
     return (yield Enter(state))  # type: ignore[no-any-return]
 
@@ -237,7 +240,9 @@ def _adopted(state: State[Any]) -> State[Any]:
 
 def ended_by(error: BaseException, policy: Policy) -> State[Any]:
     """The state of a run that ``error`` ended."""
-    if isinstance(error, CancelledRun):
+    if isinstance(error, Pause):
+        return error.state.model_copy(update={"id": None, "data": error})
+    if isinstance(error, CancelledRun | Cancellation):
         return Cancelled(message=str(error) or None, data=error)
     if isinstance(error, Exception):
         shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -247,6 +252,8 @@ def ended_by(error: BaseException, policy: Policy) -> State[Any]:
         return Completed(message="The caller stopped iterating before the end.")
     if isinstance(error, KeyboardInterrupt):
         how = "aborted by an interrupt signal"
+    elif isinstance(error, TerminationSignal):
+        how = "aborted by a termination signal"
     elif isinstance(error, SystemExit):
         how = "aborted by Python system exit call"
     elif isinstance(error, asyncio.CancelledError):

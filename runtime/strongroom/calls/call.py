@@ -58,6 +58,9 @@ class Call(Protocol):
     def keep(self, state: State[Any]) -> State[Any]:
         """Store the result where it persists."""
 
+    def meaning(self, error: BaseException) -> BaseException:
+        """What was raised, or what it stands for where somebody ends the run from outside."""
+
     def condition(self, state: State[Any]) -> Callable[[], Any]:
         """The ``retry_condition_fn``, ready to be called."""
 
@@ -90,7 +93,7 @@ def _stamped(digest: bytes) -> int:
 
 def record_state(run: FlowRun | TaskRun, state: State[Any]) -> State[Any]:
     """Put a run into a state: its history, its times, the number of its attempts."""
-    by_hand = state.by_hand
+    by_hand, resumes = state.by_hand, run.state.type is StateType.PAUSED
     if state.message is not None and (message := redactor.redact(state.message)) != state.message:
         state = State(
             state.type,
@@ -107,7 +110,7 @@ def record_state(run: FlowRun | TaskRun, state: State[Any]) -> State[Any]:
     run.state = state
     run.history.append(StateEvent(state.type, state.name, state.message or "", state.timestamp))
     if state.type is StateType.RUNNING:
-        run.run_count += 1
+        run.run_count += not resumes
         if run.start_time is None:
             run.start_time = state.timestamp
     elif state.is_final() or state.name == "NotReady":

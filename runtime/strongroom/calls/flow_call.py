@@ -13,6 +13,7 @@ from strongroom.calls import block_loads
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
 from strongroom.calls.task_call import upstreams_of
 from strongroom.context import FlowRunContext, RunContext, current_run, current_tags
+from strongroom.control.control import Control
 from strongroom.errors import MissingResult, ResultProblem
 from strongroom.fingerprints import fingerprint
 from strongroom.futures import resolve_futures_to_states
@@ -43,6 +44,7 @@ class FlowCall(FlowRunContext):
         "_stores",
         "_wait_for",
         "captures",
+        "control",
         "function",
         "is_async",
         "is_generator",
@@ -51,6 +53,8 @@ class FlowCall(FlowRunContext):
         "policy",
         "root_id",
     )
+
+    control: Control
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class FlowCall(FlowRunContext):
         self.log_prints, self.persist_result = _inherited(flow, caller)
         self.flow_run = resumed if resumed is not None else self._new_run(parent, caller)
         self.flow_run.parameters = parameters
+        self.control = Control(self) if caller is None or caller.control is None else caller.control
         self.root_id: UUID = self.flow_run.id if caller is None else caller.root_id
         self._resumed = resumed is not None or (caller is not None and caller.resumed)
         self.past: Mapping[tuple[UUID, str], TaskRun] = self._completed() if self._resumed else {}
@@ -122,9 +127,22 @@ class FlowCall(FlowRunContext):
 
         return flow_run_logger(self.flow_run)
 
+    @property
+    def is_outermost(self) -> bool:
+        """Whether no flow run called it."""
+        return self.flow_run.id == self.root_id
+
     def enter(self, state: State[Any]) -> State[Any]:
         """Record a state."""
+        with self.control.lock:
+            return self._enter(state)
+
+    def _enter(self, state: State[Any]) -> State[Any]:
         run = self.flow_run
+        if self.is_outermost:
+            if self.control.began is None and state.type is StateType.RUNNING:
+                self.control.begin()
+            state = self.control.leaving(state)
         state = record_state(run, state)
         run.heartbeat = state.timestamp
         self.journal.save_flow_run(run)
@@ -151,7 +169,13 @@ class FlowCall(FlowRunContext):
     def hooks(self, state: State[Any]) -> Sequence[Callable[[], Any]]:
         """What users want called in this state."""
         hooks = self.flow.hooks.get(state.type)
+        if state.type is StateType.CANCELLED and self.control.cancelling is not None:
+            state = self.control.cancelling
         return [lambda hook=hook: hook(self.flow, self.flow_run, state) for hook in hooks] if hooks else ()  # type: ignore[misc]
+
+    def meaning(self, error: BaseException) -> BaseException:
+        """What was raised, or what it stands for where somebody ends the run from outside."""
+        return self.control.meaning(error, of_flow=True)
 
     def condition(self, state: State[Any]) -> Callable[[], Any]:
         """Flows have no condition: they are always tried again."""
@@ -229,6 +253,8 @@ class FlowCall(FlowRunContext):
 
     def abandon(self, interrupt: bool) -> None:
         """Cancel the tasks that have not begun, and wait for those that have."""
+        if interrupt:
+            self.control.ending = True
         if self._open_runner is not None:
             self._open_runner.abandon(interrupt=interrupt)
 
@@ -290,6 +316,8 @@ class FlowCall(FlowRunContext):
         """Close the task runner; of the outermost run, write the journal and remove what only a resumption needs."""
         if self._open_runner is not None:
             self._open_runner.close()
+        if self.is_outermost:
+            self.control.end()
         if self.flow_run.parent_flow_run_id is not None:
             return
         self.journal.flush()

@@ -132,6 +132,11 @@ class TaskCall(TaskRunContext):
         hooks = self.task.hooks.get(state.type)
         return [lambda hook=hook: hook(self.task, self.task_run, state) for hook in hooks] if hooks else ()  # type: ignore[misc]
 
+    def meaning(self, error: BaseException) -> BaseException:
+        """What was raised, or what it stands for where somebody ends the flow run from outside."""
+        flow = self.flow_run_context
+        return error if flow is None or flow.control is None else flow.control.meaning(error, of_flow=False)
+
     def condition(self, state: State[Any]) -> Callable[[], Any]:
         """The ``retry_condition_fn``, ready to be called."""
         return lambda: self.task.retry_condition_fn(self.task, self.task_run, state)  # type: ignore[misc]

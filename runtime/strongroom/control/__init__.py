@@ -1,0 +1,1 @@
+"""Running flows from outside: signals, requests of other processes, pauses."""

@@ -1,0 +1,111 @@
+"""Ctrl-C and SIGTERM, while a flow runs on the main thread.
+
+The first one interrupts the flow, which ends its tasks and cleans up. A second one ends the process at once. Handlers
+that somebody else installed are left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import signal
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from strongroom.context import current_run
+from strongroom.control.last_words import end_process
+from strongroom.errors import TerminationSignal
+
+if TYPE_CHECKING:
+    from strongroom.control.control import Control
+
+PATIENCE_SECONDS = 10.0
+"""A second Ctrl-C within this time is one that means the same run, also where that has not begun to end."""
+
+_listening: list[Control] = []
+_before: dict[int, Any] = {}
+_first: dict[int, float] = {}
+
+
+def listen(control: Control) -> None:
+    """Signals concern this run from now on. Called on the main thread."""
+    if not _listening:
+        _take(signal.SIGINT, _on_interrupt)
+        _take(signal.SIGTERM, _on_termination)
+    _listening.append(control)
+
+
+def forget(control: Control) -> None:
+    """This run is over. Called on the main thread; a run that ends elsewhere gives the handlers back with the next."""
+    if control in _listening:
+        _listening.remove(control)
+    if not _listening:
+        _first.clear()
+        for number, handler in (signal.SIGINT, _on_interrupt), (signal.SIGTERM, _on_termination):
+            if number in _before and signal.getsignal(number) is handler:
+                signal.signal(number, _before[number])
+        _before.clear()
+
+
+def is_listening() -> bool:
+    """Whether SIGINT comes here."""
+    return signal.SIGINT in _before and signal.getsignal(signal.SIGINT) is _on_interrupt
+
+
+def _take(number: signal.Signals, handler: Any) -> None:
+    found = signal.getsignal(number)
+    if found in (signal.default_int_handler, signal.SIG_DFL) or _is_of_asyncio(found):
+        _before[number] = found
+        signal.signal(number, handler)
+
+
+def _is_of_asyncio(handler: Any) -> bool:
+    """Whether it is that of ``asyncio.run``, which cancels the main task."""
+    function = handler.func if isinstance(handler, functools.partial) else handler
+    return getattr(function, "__func__", None) is asyncio.Runner._on_sigint  # type: ignore[attr-defined]
+
+
+def _on_interrupt(number: int, frame: FrameType | None) -> None:
+    for control in _listening:
+        if control.struck:
+            control.struck = False
+            if not control.is_async or _is_inside(control):
+                raise control.blow()
+            return
+    if _is_second(number):
+        end_process(128 + number, "A second interrupt ended the process.")
+        return
+    _first[number] = time.monotonic()
+    if any(control.is_async and _is_inside(control) for control in _listening):
+        raise KeyboardInterrupt
+    _before[number](number, frame)
+
+
+def _on_termination(number: int, _frame: FrameType | None) -> None:
+    if _is_second(number):
+        end_process(128 + number, "A second signal ended the process.")
+        return
+    _first[number] = time.monotonic()
+    for control in _listening:
+        control.terminate()
+    innermost = _listening[-1]
+    if not innermost.is_async or _is_inside(innermost):
+        raise innermost.blow() if innermost.reason is not None else TerminationSignal()
+
+
+def _is_second(number: int) -> bool:
+    first = _first.get(number)
+    if first is None:
+        return False
+    return any(control.ending for control in _listening) or time.monotonic() - first < PATIENCE_SECONDS
+
+
+def _is_inside(control: Control) -> bool:
+    """Whether the code that the signal interrupted is part of the run, in a step of an event loop or outside of one."""
+    run: Any = current_run()
+    flow = None if run is None else run.flow_run_context
+    if flow is None or flow.control is not control:
+        return False
+    loop = asyncio._get_running_loop()
+    return loop is None or asyncio.current_task(loop) is not None
