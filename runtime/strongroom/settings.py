@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from strongroom.errors import InvalidSettings
 
@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     logging_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="From which level on the lines of runs are shown and kept."
     )
+    logging_extra_loggers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Loggers of other libraries whose lines are kept with the runs: dask,scipy."
+    )
+    logging_settings_path: Path | None = Field(
+        None, description="A YAML file that configures logging, for logging.config.dictConfig; logging.yml in the home."
+    )
     logging_log_prints: bool = Field(False, description="Whether flows and tasks that do not say so log their prints.")
     results_sealed: bool = Field(
         True, description="Whether results and parameters are encrypted at rest; switch off only what holds no secrets."
@@ -50,6 +56,20 @@ class Settings(BaseSettings):
     results_auto_max_bytes: NonNegativeInt = Field(
         64 * 1024 * 1024, description="The largest result that is kept by itself, so that a killed flow can be resumed."
     )
+    tasks_default_persist_result: bool | None = Field(
+        None, description="Whether results of tasks that do not say so persist, whatever their flow says."
+    )
+    tasks_refresh_cache: bool = Field(False, description="Run tasks even where the cache has a result, and renew that.")
+    tasks_disable_caching: bool = Field(False, description="Neither use nor fill the cache, whatever tasks say.")
+    tasks_default_no_cache: bool = Field(False, description="Cache no task that does not give a policy.")
+    tasks_default_retries: NonNegativeInt = Field(0, description="Retries of tasks that do not say how many.")
+    tasks_default_retry_delay_seconds: Annotated[tuple[NonNegativeFloat, ...], NoDecode] = Field(
+        (), description="Seconds before each retry of tasks that do not say it: 5, or 1,10,100."
+    )
+    flows_default_retries: NonNegativeInt = Field(0, description="Retries of flows that do not say how many.")
+    flows_default_retry_delay_seconds: Annotated[tuple[NonNegativeFloat, ...], NoDecode] = Field(
+        (), description="Seconds before each retry of flows that do not say it: 5, or 1,10,100."
+    )
     task_runner_max_workers: PositiveInt | None = Field(
         None, description="How many submitted tasks run at once; a number that fits the machine if not set."
     )
@@ -58,6 +78,18 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator(
+        "logging_extra_loggers",
+        "tasks_default_retry_delay_seconds",
+        "flows_default_retry_delay_seconds",
+        mode="before",
+    )
+    @classmethod
+    def _split(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return tuple(part.strip() for part in text.strip(" []()").split(",") if part.strip())
 
     @field_validator("logging_level", mode="before")
     @classmethod
@@ -84,6 +116,26 @@ class Settings(BaseSettings):
         """The folder of results that no block keeps."""
         return self.home / "storage"
 
+    def __getattr__(self, name: str) -> Any:
+        if name in _GROUPS:
+            return _Group(self, name)
+        return super().__getattr__(name)  # type: ignore[misc]
+
+
+_GROUPS = frozenset({"api", "flows", "logging", "results", "server", "tasks"})
+
+
+class _Group:
+    """The settings whose names begin alike: ``settings.logging.level`` is ``settings.logging_level``."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings, self._name = settings, name
+
+    def __getattr__(self, name: str) -> Any:
+        if self._name in ("api", "server"):
+            return None if name in ("url", "key", "auth_string", "ui_url") else _Group(self._settings, self._name)
+        return getattr(self._settings, f"{self._name}_{name}")
+
 
 def get_settings() -> Settings:
     """The settings as the environment has them now: read anew only when a variable changed, some 20 µs otherwise.
@@ -103,3 +155,17 @@ def _read(environment: tuple[tuple[str, str], ...]) -> Settings:
         raise InvalidSettings(
             f"The variable {name} does not fit: {first['msg']}.", "Set it anew, or unset it."
         ) from None
+
+
+get_current_settings = get_settings
+
+
+def __getattr__(name: str) -> Any:
+    from strongroom import setting_names
+
+    if name in ("Setting", "temporary_settings"):
+        return getattr(setting_names, name)
+    found = setting_names.setting(name)
+    if found is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return found
