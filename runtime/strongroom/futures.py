@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from strongroom.control.interrupting import acquire, take
 from strongroom.states import State
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class PrefectFuture(Generic[R]):
         gate = self._gate()
         if gate is not None:
             with blocked():
-                gate.acquire(timeout=-1 if timeout is None else timeout)
+                acquire(gate, timeout)
             if timeout is not None and self._final is None:
                 self._forget(gate)
 
@@ -204,7 +205,7 @@ def as_completed(futures: Iterable[PrefectFuture[R]], timeout: float | None = No
     for count in range(total):
         try:
             with blocked():
-                future = finished.get(timeout=_left(limit))
+                future = take(finished, _left(limit))
         except queue.Empty:
             raise TimeoutError(f"{total - count} of {total} task runs are not over after {timeout} seconds.") from None
         yield future

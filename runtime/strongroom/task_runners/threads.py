@@ -7,10 +7,10 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from strongroom.control.interrupting import interrupt_thread
 from strongroom.futures import has_seat
 from strongroom.task_runners.jobs import Job, QueueingTaskRunner
 from strongroom.task_runners.seats import Seats, checked_limit, configured_limit
-from strongroom.timeouts import plant
 
 if TYPE_CHECKING:
     from strongroom.calls.task_call import TaskCall
@@ -52,7 +52,7 @@ class ThreadPoolTaskRunner(QueueingTaskRunner):
     def interrupt(self, job: Job) -> None:
         """Make running Python code end at its next step."""
         if isinstance(job, _ThreadJob) and (thread := job.thread) is not None:
-            plant(thread, KeyboardInterrupt)
+            interrupt_thread(thread)
 
     def close(self) -> None:
         """Send the threads home."""
