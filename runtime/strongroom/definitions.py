@@ -12,7 +12,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, cast
 
 from strongroom.errors import InvalidDefinition, ReservedArgumentError
-from strongroom.retries import Delay, Retries
+from strongroom.retries import Delay, Retries, default_retries
 from strongroom.signatures import Signature
 from strongroom.states import StateType
 
@@ -77,9 +77,10 @@ class Definition:
         self.description: str | None = get("description") or inspect.getdoc(plain)
         self.version: str | None = get("version")
         self.timeout_seconds = _positive(get("timeout_seconds"))
-        self.retry_policy = Retries.of(get("retries"), get("retry_delay_seconds"), get("retry_jitter_factor"))
+        retries, delay = default_retries(kind, get("retries"), get("retry_delay_seconds"))
+        self.retry_policy = Retries.of(retries, delay, get("retry_jitter_factor"))
         self.retries: int = self.retry_policy.count
-        self.retry_delay_seconds = self.retry_policy.given(get("retry_delay_seconds"))
+        self.retry_delay_seconds = self.retry_policy.given(delay)
         self.persist_result: bool | None = get("persist_result")
         self.result_storage: ObjectStore | str | Path | None = get("result_storage")
         self.result_serializer: Serializer | str | None = get("result_serializer")

@@ -81,7 +81,7 @@ def serialized(parameters: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in parameters.items():
         try:
-            found[name] = to_jsonable_python(value, bytes_mode="utf8", serialize_unknown=False)
+            found[name] = to_jsonable_python(value, bytes_mode="utf8", timedelta_mode="float")
         except (ValueError, TypeError, RecursionError):
             found[name] = f"<{type(value).__name__}>"
     return found
@@ -108,9 +108,9 @@ def _model(function: Callable[..., Any], parameters: Mapping[str, inspect.Parame
     for number, parameter in enumerate(parameters.values()):
         kind = hints.get(parameter.name, Any)
         if parameter.kind is parameter.VAR_POSITIONAL:
-            kind = tuple[kind, ...]  # type: ignore[valid-type]
+            kind = tuple[Any, ...]
         elif parameter.kind is parameter.VAR_KEYWORD:
-            kind = dict[str, kind]  # type: ignore[valid-type]
+            kind = dict[str, Any]
         default = ... if parameter.default is parameter.empty else _default_of(parameter.default)
         default = ... if default is _MISSING else default
         fields[f"p{number}"] = (kind, Field(default, alias=parameter.name))

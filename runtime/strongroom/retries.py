@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,19 @@ def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
         return [backoff_factor * 2**retry for retry in range(retries)]
 
     return delays
+
+
+def default_retries(kind: str, count: int | None, delay: Delay | None) -> tuple[int | None, Delay | None]:
+    """``retries`` and ``retry_delay_seconds`` of a ``kind`` ("task", "flow"): the settings' where nobody said any."""
+    prefix = f"STRONGROOM_{kind.upper()}S_DEFAULT_RETR"
+    if f"{prefix}IES" not in os.environ and f"{prefix}Y_DELAY_SECONDS" not in os.environ:
+        return count, delay
+    from strongroom.settings import get_settings
+
+    settings = get_settings()
+    delays = getattr(settings, f"{kind}s_default_retry_delay_seconds")
+    count = getattr(settings, f"{kind}s_default_retries") if count is None else count
+    return count, (list(delays) if delay is None and delays else delay)
 
 
 @dataclass(frozen=True, slots=True)
