@@ -40,6 +40,13 @@ def names() -> list[str]:
     return sorted(p.stem for p in HERE.glob("*.py") if "def run(" in p.read_text() and not p.stem.startswith("_"))
 
 
+def times(ratio: float | None) -> str:
+    """A ratio in two digits at least."""
+    if ratio is None:
+        return ""
+    return f"{ratio:.2f}×" if ratio >= 0.1 else f"{ratio:.2g}×"
+
+
 def show(title: str, rows: Sequence[Row]) -> Table:
     """The rows as people read them."""
     table = Table(title=title, title_justify="left", caption_justify="left")
@@ -58,7 +65,7 @@ def show(title: str, rows: Sequence[Row]) -> Table:
             row.name,
             f"{row.ours:,.4g} {row.unit}",
             "" if row.peer is None else f"{row.peer:,.4g} {row.unit}",
-            "" if row.ratio is None else f"{row.ratio:.2f}×",
+            times(row.ratio),
             "" if row.target is None else f"≤ {row.target:g}{'×' if row.ratio is not None else ' ' + row.unit}",
             {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[row.met],
             row.note,
@@ -90,7 +97,7 @@ def page() -> str:
         parts.append("| what | ours | peer | ratio | promised | |\n|---|--:|--:|--:|--:|---|")
         for row in kept["rows"]:
             peer = "" if row["peer"] is None else f"{row['peer']:,.4g} {row['unit']}"
-            ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}×"
+            ratio = times(row["ratio"])
             bound = "" if row["target"] is None else f"≤ {row['target']:g}{'×' if ratio else ' ' + row['unit']}"
             ours = f"{row['ours']:,.4g} {row['unit']}"
             parts.append(f"| {row['name']} | {ours} | {peer} | {ratio} | {bound} | {row['note']} |")
