@@ -1,0 +1,53 @@
+"""Who wants to know how far runs of this process are: whatever shows them while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+from strongroom.artifacts.artifact import Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far something is, in percent, and which run says so."""
+
+    artifact_id: UUID
+    progress: float
+    description: str | None
+    key: str | None
+    flow_run_id: UUID | None
+    task_run_id: UUID | None
+
+
+Watcher = Callable[[Progress], None]
+_watchers: tuple[Watcher, ...] = ()
+
+
+def watch_progress(callback: Watcher) -> Callable[[], None]:
+    """Have ``callback`` called whenever a run of this process tells its progress, in the thread that tells it.
+
+    Gives a function that ends this. What ``callback`` raises is dropped.
+    """
+    global _watchers
+    _watchers = (*_watchers, callback)
+
+    def end() -> None:
+        global _watchers
+        _watchers = tuple(watcher for watcher in _watchers if watcher is not callback)
+
+    return end
+
+
+def tell(artifact: Artifact) -> None:
+    """Tell the watchers of a progress artifact as it is now."""
+    if not _watchers or artifact.id is None:
+        return
+    told = Progress(
+        artifact.id, artifact.data, artifact.description, artifact.key, artifact.flow_run_id, artifact.task_run_id
+    )
+    for watcher in _watchers:
+        with suppress(Exception):
+            watcher(told)
