@@ -20,6 +20,7 @@ StrongroomError (strongroom_registry.errors)
 ├── InvalidDefinition (ValueError, TypeError)   options of a flow or task that do not fit
 │   ├── InvalidNameError                    a flow's name with a character that names cannot have
 │   └── ReservedArgumentError               a parameter's name that calls need for themselves
+├── FlowVisualizationError                  a flow that cannot be drawn without its results
 ├── ParameterProblem (TypeError)            arguments of a flow or task that do not fit
 │   ├── ParameterTypeError (ValueError)
 │   ├── ParameterBindError
@@ -172,6 +173,10 @@ class InvalidNameError(InvalidDefinition):
 
 class ReservedArgumentError(InvalidDefinition):
     """A parameter has a name that calls of flows and tasks need for themselves."""
+
+
+class FlowVisualizationError(StrongroomError):
+    """A flow whose structure cannot be drawn, since its code looks into results of tasks, or fails without them."""
 
 
 class ParameterProblem(StrongroomError, TypeError):

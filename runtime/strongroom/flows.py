@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from strongroom import engine
+from strongroom_blocks.twins import async_twin
+
+from strongroom import engine, sketching
 from strongroom.calls.flow_call import FlowCall
 from strongroom.definitions import Definition, Options
 from strongroom.errors import InvalidDefinition, InvalidNameError
@@ -18,6 +20,9 @@ from strongroom.parameters import ParameterSchema, Validator, serialized
 from strongroom.rules import Policy
 from strongroom.run_names import RunName
 from strongroom.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+if TYPE_CHECKING:
+    from strongroom.graphs.picture import Picture
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -115,7 +120,34 @@ class Flow(Definition, Generic[P, R]):
             completed; the caller gets them as states. Raises what the function raises, and what a returned state, or
             the run behind a single future, failed with.
             """
+            if sketching.going_on and (sketch := sketching.current.get()) is not None:
+                return sketch.called(self, self.signature.bind(args, kwargs), wait_for, return_state)
             return engine.start(FlowCall(self, self.signature.bind(args, kwargs), wait_for), return_state=return_state)
+
+    def visualize(self, *args: Any, **kwargs: Any) -> Picture:
+        """Draw the tasks of the flow and what each waits for, without running them: an SVG.
+
+        A notebook shows it; elsewhere it is written to ``<name>.svg`` in the working directory, and opened where there
+        is a desktop. The flow's own code runs: where that looks into a task's result, the task needs a
+        ``viz_return_value``. Raises :class:`~strongroom.errors.FlowVisualizationError` otherwise.
+        """
+        from strongroom.graphs import svg
+        from strongroom.graphs.picture import present
+        from strongroom.graphs.sketch import sketch
+
+        root = sketch(self, args, kwargs)
+        return present(self.name, svg(root, title=self.name, subtitle="structure", duration=lambda _: ""))
+
+    avisualize = async_twin(visualize)
+
+    def generate_mermaid_graph(self, *args: Any, **kwargs: Any) -> str:
+        """The same as :meth:`visualize`, as a ``flowchart TD`` in the language of Mermaid; raises the same."""
+        from strongroom.graphs.mermaid import mermaid
+        from strongroom.graphs.sketch import sketch
+
+        return mermaid(sketch(self, args, kwargs))
+
+    agenerate_mermaid_graph = async_twin(generate_mermaid_graph)
 
 
 def _task_runner(given: TaskRunner | type[TaskRunner] | None) -> TaskRunner:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from strongroom import engine
+from strongroom import engine, sketching
 from strongroom.annotations import NotSet
 from strongroom.cache_policies import DEFAULT, NO_CACHE, CacheKeyFn, CachePolicy, NoCache
 from strongroom.cache_policies import task_input_hash as task_input_hash
@@ -106,6 +106,8 @@ class Task(Definition, Generic[P, R]):
             ``wait_for`` names futures that have to be over first. Raises what the function raises; a state that it
             returns is the caller's to look at.
             """
+            if sketching.going_on and (sketch := sketching.current.get()) is not None:
+                return sketch.called(self, self.signature.bind(args, kwargs), wait_for, return_state)
             return engine.start(TaskCall(self, self.signature.bind(args, kwargs), wait_for), return_state=return_state)
 
     if TYPE_CHECKING:
@@ -128,6 +130,8 @@ class Task(Definition, Generic[P, R]):
 
             Futures among the arguments become their results; the run begins when they are over.
             """
+            if sketching.going_on and (sketch := sketching.current.get()) is not None:
+                return sketch.submitted(self, self.signature.bind(args, kwargs), wait_for, return_state)
             future = _runner().schedule(self.prepare_call(self.signature.bind(args, kwargs), wait_for))
             if return_state:
                 future.wait()
@@ -151,10 +155,12 @@ class Task(Definition, Generic[P, R]):
             ``unmapped(value)`` and what cannot be iterated over go to every run as a whole; a future is waited for, and
             its result is iterated over. Gives the futures in order, or the final states.
             """
-            runner = _runner()
             wait_for = None if wait_for is None else list(wait_for)
             parameters = self.signature.bind(args, kwargs)
             defaults = self.signature.left_out(args, kwargs)
+            if sketching.going_on and (sketch := sketching.current.get()) is not None:
+                return sketch.mapped(self, parameters, defaults, wait_for, return_state)
+            runner = _runner()
             futures = PrefectFutureList(
                 runner.schedule(self.prepare_call(values, wait_for))
                 for values in self.mapped_parameters(parameters, defaults)
