@@ -24,10 +24,12 @@ from strongroom.rules import (
     Gather,
     Keep,
     LookUp,
+    Occupy,
     Policy,
     Prepare,
     Recall,
     Sleep,
+    Vacate,
     rules_before_a_worker,
     rules_of_a_run,
 )
@@ -35,6 +37,7 @@ from strongroom.states import State, StateType, is_state_iterable
 from strongroom.timeouts import Expired, await_within, call_within
 
 if TYPE_CHECKING:
+    from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.flows import Flow
     from strongroom.journal.records import FlowRun
 
@@ -279,7 +282,13 @@ _DEEDS: dict[type, Callable[[RunCall, Any], Any]] = {
     Gather: lambda call, effect: call.gather(effect.value),
     Abandon: lambda call, effect: call.abandon(effect.interrupt),
     Keep: lambda call, effect: call.keep(effect.state),
+    Occupy: lambda call, effect: _slots(call).occupy() if effect.waits else _slots(call).try_occupy(),
+    Vacate: lambda call, _: _slots(call).vacate(),
 }
+
+
+def _slots(call: RunCall) -> TagSlots:
+    return cast("TagSlots", call.slots)
 
 
 def _do(call: RunCall, effect: Effect) -> Any:
@@ -313,6 +322,8 @@ async def _do_async(call: RunCall, effect: Effect) -> Any:
         return await asleep(cast("Sleep", effect).seconds)
     if kind is Ask:
         return await _guarded_async(call, call.condition(cast("Ask", effect).state))
+    if kind is Occupy and cast("Occupy", effect).waits:
+        return await _slots(call).aoccupy()  # a thread that waits would be missing for those that give slots back
     if call.may_block(effect):
         return await asyncio.to_thread(_DEEDS[kind], call, effect)
     return _DEEDS[kind](call, effect)

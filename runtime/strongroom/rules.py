@@ -9,6 +9,8 @@ what was raised; it returns the final state. :mod:`strongroom.engine` carries th
        │
     LookUp ── the cache has it ────────────────────► Cached
        │
+    Occupy ── its tags' limits are used up ────────► AwaitingConcurrencySlot, and Occupy waits
+       │
     Running, Call ── took too long ──┐
        │      └───── raised ─────────┤  retries left, and Ask agrees: AwaitingRetry, Sleep, Retrying, Call again
        │                             └─ Abandon ───► Failed, TimedOut, Cancelled or Crashed
@@ -39,6 +41,7 @@ from strongroom.errors import (
 )
 from strongroom.retries import Retries
 from strongroom.states import (
+    AwaitingConcurrencySlot,
     AwaitingRetry,
     Cancelled,
     Completed,
@@ -62,7 +65,8 @@ class Policy:
     """What the rules have to know of a run; nothing else about it matters to them.
 
     ``prepares``: inputs have to be resolved or validated; ``recalls``: it may have completed before; ``caches``: it may
-    be in the cache; ``asks``: a ``retry_condition_fn`` decides; ``gathers``: tasks may run beside it that end with it.
+    be in the cache; ``asks``: a ``retry_condition_fn`` decides; ``gathers``: tasks may run beside it that end with it;
+    ``occupies``: its tags may have limits, so that it needs slots while it is Running.
     """
 
     kind: Literal["Flow", "Task"]
@@ -73,6 +77,7 @@ class Policy:
     caches: bool = False
     asks: bool = False
     gathers: bool = False
+    occupies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,18 @@ class Recall:
 @dataclass(frozen=True, slots=True)
 class LookUp:
     """Has the cache a result for it? A state, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occupy:
+    """Take the slots that the run needs. Gives what they are wanting of, "" where they are taken; or waits for them."""
+
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vacate:
+    """Give the slots back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +156,11 @@ class Keep:
     state: State[Any]
 
 
-Effect = Enter | Prepare | Recall | LookUp | Call | Gather | Abandon | Ask | Sleep | Keep
+Effect = Enter | Prepare | Recall | LookUp | Occupy | Vacate | Call | Gather | Abandon | Ask | Sleep | Keep
 Steps = Generator[Effect, Any, State[Any]]
 
 PREPARE, RECALL, LOOK_UP = Prepare(), Recall(), LookUp()
+OCCUPY, WAIT_TO_OCCUPY, VACATE = Occupy(), Occupy(waits=True), Vacate()
 
 
 def rules_of_a_run(policy: Policy) -> Steps:
@@ -190,10 +208,14 @@ def _found(policy: Policy) -> Generator[Effect, Any, State[Any] | None]:
 
 
 def _attempts(policy: Policy) -> Steps:
+    if policy.occupies:
+        yield from _slots()
     yield Enter(Running())
     retry = 0
     while True:
         state = yield from _attempt(policy)
+        if policy.occupies:
+            yield VACATE
         if not state.is_failed() or retry >= policy.retries.count:
             return state
         if policy.asks and not (yield Ask(state)):
@@ -203,7 +225,15 @@ def _attempts(policy: Policy) -> Steps:
         if delay > 0:
             yield Enter(awaiting_retry(state, delay))
             yield Sleep(delay)
+        if policy.occupies:
+            yield from _slots()
         yield Enter(Retrying())
+
+
+def _slots() -> Generator[Effect, Any, None]:
+    if wanting := (yield OCCUPY):
+        yield Enter(AwaitingConcurrencySlot(message=f"All slots are taken: {wanting}."))
+        yield WAIT_TO_OCCUPY
 
 
 def _attempt(policy: Policy) -> Steps:

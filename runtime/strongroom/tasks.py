@@ -74,13 +74,13 @@ class Task(Definition, Generic[P, R]):
             "Task", self.retry_policy, self.timeout_seconds, asks=self.retry_condition_fn is not None
         )
 
-    def policy(self, prepares: bool, recalls: bool, caches: bool) -> Policy:
+    def policy(self, prepares: bool, recalls: bool, caches: bool, occupies: bool = False) -> Policy:
         """What the rules have to know of one call."""
         caches = caches and not isinstance(self.cache_policy, NoCache)
-        if not (prepares or recalls or caches):
+        if not (prepares or recalls or caches or occupies):
             return self._plain_policy
-        plain = self._plain_policy
-        return Policy("Task", plain.retries, plain.timeout_seconds, prepares, recalls, caches, plain.asks)
+        asks, retries, timeout = self._plain_policy.asks, self._plain_policy.retries, self._plain_policy.timeout_seconds
+        return Policy("Task", retries, timeout, prepares, recalls, caches, asks, occupies=occupies)
 
     def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
         """A task of the same function and the same options, but for those given here."""

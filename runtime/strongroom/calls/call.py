@@ -17,6 +17,7 @@ from strongroom.rules import Policy
 from strongroom.states import State, StateType
 
 if TYPE_CHECKING:
+    from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.logging import RunLogger
 
 Hook = Callable[..., Any]
@@ -30,6 +31,7 @@ class Call(Protocol):
     is_async: bool
     is_generator: bool
     log_prints: bool
+    slots: TagSlots | None
 
     def enter(self, state: State[Any]) -> State[Any]:
         """Record a state; gives it as it was recorded, without secrets in its message."""

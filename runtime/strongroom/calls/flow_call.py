@@ -24,6 +24,7 @@ from strongroom.rules import Keep, Prepare, Recall
 from strongroom.states import Fetch, NotKept, Pending, State, StateType, is_state_iterable
 
 if TYPE_CHECKING:
+    from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.captures import Captures
     from strongroom.flows import Flow
     from strongroom.journal.journal import Journal
@@ -53,6 +54,7 @@ class FlowCall(FlowRunContext):
         "policy",
         "root_id",
     )
+    slots: TagSlots | None = None
 
     control: Control
 

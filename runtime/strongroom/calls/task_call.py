@@ -20,6 +20,7 @@ from strongroom.states import Cached, Cancelled, Fetch, NotKept, Pending, State,
 
 if TYPE_CHECKING:
     from strongroom.calls.flow_call import FlowCall
+    from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.journal.journal import Journal
     from strongroom.logging import RunLogger
     from strongroom.results import ResultStore
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class TaskCall(TaskRunContext):
     """A task run in the making, which is also the context that the task's code finds itself in."""
 
-    __slots__ = ("_journal", "_store", "_wait_for", "function", "is_async", "is_generator", "policy", "upstream")
+    __slots__ = ("_journal", "_store", "_wait_for", "function", "is_async", "is_generator", "policy", "slots", "upstream")
 
     flow_run_context: FlowCall | None
 
@@ -60,7 +61,10 @@ class TaskCall(TaskRunContext):
         if unresolved or self._wait_for:
             self._find_upstream()
         prepares = unresolved or bool(self._wait_for) or (task.task_run_name is not None and run is None)
-        self.policy = task.policy(prepares, recalls=flow is not None and bool(flow.past), caches=self.persist_result)
+        tags = self.task_run.tags
+        self.slots = _slots(tags) if tags else None
+        recalls = flow is not None and bool(flow.past)
+        self.policy = task.policy(prepares, recalls, self.persist_result, self.slots is not None)
 
     def _new_run(self) -> TaskRun:
         task, parent, flow = self.task, self.parent, self.flow_run_context
@@ -114,6 +118,8 @@ class TaskCall(TaskRunContext):
             error = state.data if isinstance(state.data, BaseException) else None
             exc_info = None if error is None else traceback_of(error)
             self.logger.error("Finished in state %s", state, exc_info=exc_info)
+        elif state.name == "AwaitingConcurrencySlot":
+            self.logger.info("%s", state.message)
         elif state.type is StateType.SCHEDULED:
             seconds = (state.scheduled_time - state.timestamp).total_seconds() if state.scheduled_time else 0
             self.logger.warning("%s Retry %s starts in %g s.", state.message, self._retry_number(), seconds)
@@ -278,6 +284,15 @@ class TaskCall(TaskRunContext):
         """Let go of what the run held, for the state may live on in a future."""
         self.parameters = {}
         self._store = None
+        if self.slots is not None:
+            self.slots.vacate()
+
+
+def _slots(tags: frozenset[str]) -> TagSlots | None:
+    """What the limits of tags want of a run; None where it is known that none has a limit."""
+    from strongroom.concurrency.tag_limits import TagSlots, may_be_limited
+
+    return TagSlots(tags) if may_be_limited(tags) else None
 
 
 def _inherited(task: Task[Any, Any], flow: RunContext | None) -> tuple[bool, bool]:
