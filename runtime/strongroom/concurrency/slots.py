@@ -165,7 +165,7 @@ def _accounts(session: Session, names: tuple[str, ...], occupy: int, now: int) -
         if known.slots < occupy:
             raise ConcurrencySlotAcquisitionError(
                 f"The limit {known.name!r} has {known.slots} slots, so that {occupy} are never to be had.",
-                "Occupy fewer, or raise the limit: strongroom concurrency update.",
+                f"Occupy fewer, or raise it: strongroom concurrency update {known.name} --limit {occupy}",
             )
     return active, tuple(name for name, known in found.items() if known is None)
 
