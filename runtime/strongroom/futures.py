@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _worker = threading.local()
+_SETTLED = threading.Lock()
+"""The lock of all futures whose runs are over: it is held for a look at them, and by nobody who waits."""
 
 
 def take_seat(seat: AbstractContextManager[None] | None) -> None:
@@ -44,10 +46,11 @@ class PrefectFuture(Generic[R]):
     Given to another task, alone or inside a collection, it makes that task wait for it and receive the result.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_final", "_lock", "_run", "_waiters", "helper")
+    __slots__ = ("__weakref__", "_callbacks", "_final", "_id", "_lock", "_name", "_run", "_waiters", "helper")
 
     def __init__(self, run: TaskRun, helper: Callable[[PrefectFuture[Any]], None] | None = None) -> None:
-        self._run = run
+        self._id = run.id
+        self._run: TaskRun | None = run
         self.helper = helper
         self._final: State[Any] | None = None
         self._lock = threading.Lock()
@@ -57,12 +60,19 @@ class PrefectFuture(Generic[R]):
     @property
     def task_run_id(self) -> UUID:
         """The id of the task run."""
-        return self._run.id
+        return self._id
+
+    @property
+    def task_run_name(self) -> str:
+        """The name of the task run."""
+        run = self._run
+        return self._name if run is None else run.name
 
     @property
     def state(self) -> State[R]:
         """The state that the run is in now."""
-        return self._final if self._final is not None else self._run.state
+        run = self._run  # which is let go of once the run is over, for many futures are kept
+        return self._final if self._final is not None or run is None else run.state  # type: ignore[return-value]
 
     def done(self) -> bool:
         """Whether the run is over."""
@@ -93,7 +103,7 @@ class PrefectFuture(Generic[R]):
         """
         self.wait(timeout)
         if self._final is None:
-            raise TimeoutError(f"Task run {self._run.name!r} is not over after {timeout} seconds.")
+            raise TimeoutError(f"Task run {self.task_run_name!r} is not over after {timeout} seconds.")
         return self._final.result(raise_on_failure)  # type: ignore[no-any-return]
 
     async def wait_async(self, timeout: float | None = None) -> None:
@@ -116,7 +126,7 @@ class PrefectFuture(Generic[R]):
         """Like :meth:`result`, for asynchronous code: the event loop goes on meanwhile."""
         await self.wait_async(timeout)
         if self._final is None:
-            raise TimeoutError(f"Task run {self._run.name!r} is not over after {timeout} seconds.")
+            raise TimeoutError(f"Task run {self.task_run_name!r} is not over after {timeout} seconds.")
         return await self._final.aresult(raise_on_failure)  # type: ignore[no-any-return]
 
     def add_done_callback(self, fn: Callable[[PrefectFuture[R]], object]) -> None:
@@ -134,10 +144,13 @@ class PrefectFuture(Generic[R]):
         with self._lock:
             if self._final is not None:
                 return
-            self._final = state
+            if self._run is not None:
+                self._name = self._run.name
+            self._final, self._run = state, None
             waiters, self._waiters = self._waiters, None
             callbacks, self._callbacks = self._callbacks, None
             self.helper = None
+            self._lock = _SETTLED
         for gate in waiters or ():
             gate.release()
         for callback in callbacks or ():
@@ -161,7 +174,7 @@ class PrefectFuture(Generic[R]):
                 self._waiters.remove(gate)
 
     def __repr__(self) -> str:
-        return f"<future of {self._run.name!r}: {self.state.name}>"
+        return f"<future of {self.task_run_name!r}: {self.state.name}>"
 
 
 class PrefectFutureList(list[PrefectFuture[R]]):

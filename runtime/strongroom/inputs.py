@@ -74,7 +74,7 @@ def outcome(upstream: Any, lenient: bool = False) -> Any:
     """The result of one future or state; with ``lenient``, the exception of a run that failed."""
     if isinstance(upstream, PrefectFuture):
         upstream.wait()
-        name, state = repr(upstream._run.name), upstream.state
+        name, state = repr(upstream.task_run_name), upstream.state
     else:
         name, state = "behind an input", upstream
     if state.is_completed():
