@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Token
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -136,11 +137,15 @@ def traceback_of(error: BaseException) -> Any:
         return None
     with suppress(AttributeError):
         error.__strongroom_logged__ = True  # type: ignore[attr-defined]
-    frames = error.__traceback__
-    inner = frames
+    return type(error), error, frames_of(error)
+
+
+def frames_of(error: BaseException) -> TracebackType | None:
+    """The frames of an exception from the user's function on; all of them where it did not get there."""
+    inner = error.__traceback__
     while inner is not None and inner.tb_frame.f_globals.get("__name__", "").startswith(_ENGINE):
         inner = inner.tb_next
-    return type(error), error, inner or frames
+    return inner or error.__traceback__
 
 
 _ENGINE = ("strongroom.engine", "strongroom.rules", "strongroom.calls", "strongroom.timeouts")

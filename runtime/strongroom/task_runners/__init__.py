@@ -1,5 +1,20 @@
 """What carries out submitted tasks."""
 
+from typing import TYPE_CHECKING, Any
+
 from strongroom.task_runners.runner import TaskRunner as TaskRunner
 from strongroom.task_runners.threads import ConcurrentTaskRunner as ConcurrentTaskRunner
 from strongroom.task_runners.threads import ThreadPoolTaskRunner as ThreadPoolTaskRunner
+
+if TYPE_CHECKING:
+    from strongroom.task_runners.processes import ProcessPoolTaskRunner as ProcessPoolTaskRunner
+
+_HOME_OF = {"ProcessPoolTaskRunner": "processes"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -53,7 +53,7 @@ def dumps(value: Any) -> bytes:
 
 def loads(body: bytes) -> Any:
     """The value; raises what its classes raise, such as the error of a block that cannot be loaded here."""
-    return pickle.loads(body)
+    return pickle.loads(body)  # noqa: S301  from this flow's own workers alone
 
 
 def dump_inputs(parameters: Mapping[str, Any], task: str) -> bytes:

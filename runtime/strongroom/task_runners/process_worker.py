@@ -1,0 +1,98 @@
+"""What a worker process of :class:`~strongroom.task_runners.ProcessPoolTaskRunner` does: one task after the other.
+
+Tasks run in the main thread, so that a timeout or an interrupt ends even a call that waits outside of Python. Another
+thread reads what the flow's process sends: a call, or an interrupt (nothing). When that process is gone, the task is
+interrupted, and this one ends.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from strongroom.task_runners import travel
+from strongroom.task_runners.messages import Refused
+from strongroom.task_runners.process import GRACE_SECONDS
+from strongroom.task_runners.remote import RemoteCall, place
+
+
+def main(descriptor: int) -> None:
+    """Carry out what comes in at a connection until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _Worker(Connection(descriptor)).run()
+
+
+class _Worker:
+    def __init__(self, connection: Connection[Any, Any]) -> None:
+        self._connection = connection
+        self._send_lock = threading.Lock()
+        self._calls: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._busy = False
+
+    def run(self) -> None:
+        try:
+            initializer, arguments = travel.loads(self._connection.recv_bytes())
+        except EOFError:
+            return
+        failure = _failure(lambda: initializer(*arguments)) if initializer is not None else None
+        threading.Thread(target=self._read, name="strongroom-calls", daemon=True).start()
+        while (body := self._calls.get()) is not None:
+            self._carry_out(body, failure)
+
+    def _carry_out(self, body: bytes, failure: str | None) -> None:
+        if failure is not None:
+            self._tell(Refused(failure, place()))
+            return
+        ending: Any = None
+        try:
+            self._busy = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            call: RemoteCall = travel.loads(body)
+            ending = call.carry_out(self._tell)
+        except KeyboardInterrupt:
+            ending = Refused("it was interrupted before it began.", place())
+        finally:
+            self._busy = False
+            with suppress(KeyboardInterrupt):  # one that came just now has nothing left to interrupt
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._tell(ending)
+
+    def _tell(self, told: Any) -> None:
+        body = travel.dumps(told)
+        with self._send_lock, suppress(OSError):
+            self._connection.send_bytes(body)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                body = self._connection.recv_bytes()
+            except (EOFError, OSError):
+                break
+            if body:
+                self._calls.put(body)
+            else:
+                self._interrupt()
+        self._calls.put(None)
+        if self._busy:
+            self._interrupt()
+            time.sleep(GRACE_SECONDS)
+            os.killpg(0, signal.SIGKILL)
+
+    def _interrupt(self) -> None:
+        if self._busy:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def _failure(initialize: Callable[[], object]) -> str | None:
+    try:
+        initialize()
+    except Exception as error:
+        return f"its initializer raised {type(error).__name__}: {error}"
+    return None
