@@ -1,9 +1,9 @@
 """Ending a flow run from outside, from any process: its code is interrupted, its clean-up runs, it ends Cancelled.
 
 A first request has the process of the run enter ``Cancelling``, interrupt the flow's own code and its running tasks as
-well as can be, run ``finally`` blocks, context managers and ``on_cancellation`` hooks, and record ``Cancelled``. A second
-request ends that process at once. A run that no process works on, being scheduled, suspended, or lost, is recorded as
-``Cancelled`` directly.
+well as can be, run ``finally`` blocks, context managers and ``on_cancellation`` hooks, and record ``Cancelled``. A
+second request ends that process at once. A run that no process works on, being scheduled, suspended, or lost, is
+recorded as ``Cancelled`` directly.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from strongroom.calls import block_loads
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
 from strongroom.calls.task_call import upstreams_of
 from strongroom.context import FlowRunContext, RunContext, current_run, current_tags
+from strongroom.control import signals
 from strongroom.control.control import Control
 from strongroom.errors import MissingResult, ResultProblem
 from strongroom.fingerprints import fingerprint
@@ -159,12 +160,16 @@ class FlowCall(FlowRunContext):
             error = state.data if isinstance(state.data, BaseException) else None
             exc_info = None if error is None else traceback_of(error)
             self.logger.error("Finished in state %s", state, exc_info=exc_info)
+            if state.type is StateType.CRASHED and self.is_outermost and self.flow.entrypoint is not None:
+                self.logger.info("Go on where it stopped: strongroom runs resume %s", str(self.flow_run.id)[:8])
         elif state.name == "Running":
             self.logger.info("Beginning flow run %r for flow %r", self.flow_run.name, name)
         elif state.type is StateType.SCHEDULED:
             self.logger.warning("%s Retry %s/%s follows.", state.message, count, self.policy.retries.count)
         elif state.name == "Retrying":
             self.logger.info("Retry %s/%s begins.", count - 1, self.policy.retries.count)
+        elif state.type is StateType.CANCELLING:
+            self.logger.warning("%s It is being ended.", state.message)
         elif state.is_final() or state.name == "NotReady":
             self.logger.info("Finished in state %s", state)
 
@@ -258,6 +263,8 @@ class FlowCall(FlowRunContext):
         if interrupt:
             self.control.ending = True
         if self._open_runner is not None:
+            if interrupt and signals.has_interrupted():
+                self.logger.warning("Its tasks are being ended; a second Ctrl-C ends the process at once.")
             self._open_runner.abandon(interrupt=interrupt)
 
     def keep(self, state: State[Any]) -> State[Any]:

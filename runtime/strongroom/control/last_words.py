@@ -21,12 +21,14 @@ def end_process(code: int, message: str) -> None:
 
     Handlers of signals may call it: what the interrupted code holds locked, it goes on to release.
     """
-    threading.Thread(target=_end, args=(code, message), name="strongroom-end", daemon=True).start()
+    from strongroom.control import watch
+
+    threading.Thread(target=_end, args=(code, message, watch.controls()), name="strongroom-end", daemon=True).start()
 
 
-def _end(code: int, message: str) -> None:
+def _end(code: int, message: str, controls: list[Control]) -> None:
     try:
-        writing = threading.Thread(target=_write, args=(message,), name="strongroom-last-words", daemon=True)
+        writing = threading.Thread(target=_write, args=(message, controls), name="strongroom-last-words", daemon=True)
         writing.start()
         writing.join(WRITING_SECONDS)
         _kill_children()
@@ -35,10 +37,8 @@ def _end(code: int, message: str) -> None:
         os._exit(code)
 
 
-def _write(message: str) -> None:
-    from strongroom.control import watch
-
-    for control in watch.controls():
+def _write(message: str, controls: list[Control]) -> None:
+    for control in controls:
         with suppress(Exception):
             record_end(control, message)
 

@@ -53,6 +53,11 @@ def is_listening() -> bool:
     return signal.SIGINT in _before and signal.getsignal(signal.SIGINT) is _on_interrupt
 
 
+def has_interrupted() -> bool:
+    """Whether a run on the main thread was interrupted by a signal, and is not over yet."""
+    return bool(_first)
+
+
 def _take(number: signal.Signals, handler: Any) -> None:
     found = signal.getsignal(number)
     if found in (signal.default_int_handler, signal.SIG_DFL) or _is_of_asyncio(found):

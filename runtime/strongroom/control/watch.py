@@ -78,11 +78,10 @@ def _answer(control: Control, request: Request) -> None:
     if request.suspends and control.halting is None:
         control.halt(request.until)
     if request.ends > control.requests:
-        first, control.requests = control.requests == 0, request.ends
-        if first and request.ends == 1:
+        if control.requests == 0:
             control.cancel("Somebody cancelled the run.")
-        else:
-            control.cancel("Somebody cancelled the run.")
+        control.requests = request.ends
+        if request.ends > 1:
             end_process(128 + 9, f"The run {control.call.flow_run.name!r} was cancelled again, so its process ends.")
     elif control.requests:
         control.strike_blocked_loop()
