@@ -108,14 +108,21 @@ def _model(function: Callable[..., Any], parameters: Mapping[str, inspect.Parame
     for number, parameter in enumerate(parameters.values()):
         kind = hints.get(parameter.name, Any)
         if parameter.kind is parameter.VAR_POSITIONAL:
-            kind = tuple[Any, ...]
+            kind = tuple[_if_it_fits(kind), ...]  # type: ignore[misc]
         elif parameter.kind is parameter.VAR_KEYWORD:
-            kind = dict[str, Any]
+            kind = dict[str, _if_it_fits(kind)]  # type: ignore[misc]
         default = ... if parameter.default is parameter.empty else _default_of(parameter.default)
         default = ... if default is _MISSING else default
         fields[f"p{number}"] = (kind, Field(default, alias=parameter.name))
     config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", hide_input_in_errors=True)
     return create_model("Parameters", __config__=config, **fields)
+
+
+def _if_it_fits(kind: Any) -> Any:
+    """Variable arguments are converted where they can be, and are never refused: many say what all of them are."""
+    from pydantic import Field
+
+    return typing.Annotated[typing.Union[kind, Any], Field(union_mode="left_to_right")]  # noqa: UP007
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

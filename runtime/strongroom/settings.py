@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     logging_settings_path: Path | None = Field(
         None, description="A YAML file that configures logging, for logging.config.dictConfig; logging.yml in the home."
     )
+    logging_colors: bool = Field(True, description="Whether a PrefectConsoleHandler in logging.yml shows colours.")
+    logging_markup: bool = Field(False, description="Whether it takes [red]…[/] in a message for a colour.")
     logging_log_prints: bool = Field(False, description="Whether flows and tasks that do not say so log their prints.")
     results_sealed: bool = Field(
         True, description="Whether results and parameters are encrypted at rest; switch off only what holds no secrets."

@@ -83,7 +83,12 @@ def get_run_logger(context: FlowRunContext | TaskRunContext | None = None, **ext
 def flow_run_logger(run: FlowRun, flow: Flow[Any, Any] | None = None, **extra: Any) -> RunLogger:
     """The logger of a flow run, for hooks: they run beside it. The run knows its ``flow``."""
     configure()
-    known = {"flow_run_id": str(run.id), "flow_run_name": run.name, "flow_name": run.flow_name}
+    known = {
+        "flow_run_id": str(run.id),
+        "flow_run_name": run.name,
+        "flow_name": run.flow_name,
+        "deployment_name": run.deployment.partition("/")[2] or None,
+    }
     return RunLogger(_flow_runs, {**known, **extra})
 
 
@@ -108,6 +113,17 @@ def task_run_logger(
 
 
 @contextmanager
+def disable_logger(name: str) -> Iterator[None]:
+    """The logger of this name says nothing inside the block."""
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+@contextmanager
 def disable_run_logger() -> Iterator[None]:
     """Runs say nothing inside the block, and ``get_run_logger`` works outside of runs: for testing ``my_task.fn()``."""
     token = _disabled.set(True)
@@ -127,13 +143,30 @@ class JournalHandler(logging.Handler):
             trace = record.exc_text or (record.exc_info and _formatter.formatException(record.exc_info))
             if trace:
                 message = f"{message}\n{trace}"
-            flow_run, task_run = getattr(record, "flow_run_id", None), getattr(record, "task_run_id", None)
+            flow_run, task_run = _runs(record)
+            if flow_run is None and task_run is None:
+                return
             when = datetime.fromtimestamp(record.created, UTC)
             current_journal().log(
                 LogEntry(_id(flow_run), _id(task_run), when, record.levelno, record.name, redactor.redact(message))
             )
         except Exception:
             self.handleError(record)
+
+
+def _runs(record: logging.LogRecord) -> tuple[str | None, str | None]:
+    """The ids of the flow run and task run that a record belongs to; where it says none, of those it comes from."""
+    flow_run, task_run = getattr(record, "flow_run_id", None), getattr(record, "task_run_id", None)
+    if flow_run is not None or task_run is not None:
+        return flow_run, task_run
+    from strongroom.context import TaskRunContext, current_run
+
+    run = current_run()
+    if run is None:
+        return None, None
+    if isinstance(run, TaskRunContext):
+        return None if run.flow_run_id is None else str(run.flow_run_id), str(run.id)
+    return str(run.id), None
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
@@ -172,6 +205,7 @@ def _who(record: logging.LogRecord) -> str:
     return f"Flow run {flow_run!r}" if flow_run is not None else record.name
 
 
+PrefectLogAdapter = RunLogger
 _configured = False
 
 
@@ -181,14 +215,9 @@ def configure() -> None:
     if _configured:
         return
     _configured = True
-    from strongroom.settings import get_settings
+    from strongroom.logging.configuration import setup_logging
 
-    for logger in (_flow_runs, _task_runs):
-        logger.addHandler(JournalHandler())
-    if not _root.handlers:
-        _root.addHandler(ConsoleHandler())
-    if _root.level == logging.NOTSET:
-        _root.setLevel(get_settings().logging_level)
+    setup_logging()
 
 
 @lru_cache(maxsize=4096)
