@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     )
     logging_colors: bool = Field(True, description="Whether a PrefectConsoleHandler in logging.yml shows colours.")
     logging_markup: bool = Field(False, description="Whether it takes [red]…[/] in a message for a colour.")
+    logging_live: bool = Field(
+        False,
+        description="Whether a flow that a script calls shows its tasks live on a terminal, as strongroom run does.",
+    )
     logging_log_prints: bool = Field(False, description="Whether flows and tasks that do not say so log their prints.")
     results_sealed: bool = Field(
         True, description="Whether results and parameters are encrypted at rest; switch off only what holds no secrets."
@@ -72,6 +76,7 @@ class Settings(BaseSettings):
     flows_default_retry_delay_seconds: Annotated[tuple[NonNegativeFloat, ...], NoDecode] = Field(
         (), description="Seconds before each retry of flows that do not say it: 5, or 1,10,100."
     )
+    telemetry: bool = Field(True, description="Whether runs are told to OpenTelemetry where the program has set it up.")
     task_runner_max_workers: PositiveInt | None = Field(
         None, description="How many submitted tasks run at once; a number that fits the machine if not set."
     )

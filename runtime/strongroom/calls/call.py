@@ -14,6 +14,7 @@ from strongroom_blocks.redaction import redactor
 
 from strongroom.context import FlowRunContext, TaskRunContext, _current
 from strongroom.journal.records import FlowRun, StateEvent, TaskRun
+from strongroom.observation import observers, tell
 from strongroom.rules import Policy
 from strongroom.states import State, StateType
 
@@ -118,6 +119,8 @@ def record_state(run: FlowRun | TaskRun, state: State[Any]) -> State[Any]:
             run.start_time = state.timestamp
     elif state.is_final() or state.name == "NotReady":
         run.end_time = state.timestamp
+    if observers:
+        tell(run)
     return state
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from strongroom import observation
 from strongroom.calls import block_loads
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
 from strongroom.calls.task_call import upstreams_of
@@ -81,6 +82,8 @@ class FlowCall(FlowRunContext):
         self.journal: Journal = current_journal() if caller is None else caller.journal
         self.captures: Captures | None = _captures() if caller is None else caller.captures
         self.log_prints, self.persist_result = _inherited(flow, caller)
+        if parent is None:
+            observation.begin(flow_run=True)
         self.flow_run = resumed if resumed is not None else self._new_run(parent, caller)
         self.flow_run.parameters = parameters
         self.control = Control(self) if caller is None or caller.control is None else caller.control

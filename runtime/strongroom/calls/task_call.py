@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from strongroom import observation
 from strongroom.annotations import allow_failure
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
 from strongroom.context import RunContext, TaskRunContext, current_run, current_tags
@@ -30,7 +31,17 @@ if TYPE_CHECKING:
 class TaskCall(TaskRunContext):
     """A task run in the making, which is also the context that the task's code finds itself in."""
 
-    __slots__ = ("_journal", "_store", "_wait_for", "function", "is_async", "is_generator", "policy", "slots", "upstream")
+    __slots__ = (
+        "_journal",
+        "_store",
+        "_wait_for",
+        "function",
+        "is_async",
+        "is_generator",
+        "policy",
+        "slots",
+        "upstream",
+    )
 
     flow_run_context: FlowCall | None
 
@@ -56,6 +67,8 @@ class TaskCall(TaskRunContext):
         self._wait_for = tuple(wait_for) if wait_for is not None else ()
         self.upstream: tuple[Any, ...] = ()
         self.log_prints, self.persist_result = _inherited(task, flow)
+        if parent is None:
+            observation.begin(flow_run=False)
         self.task_run = self._new_run() if run is None else run
         unresolved = any(has_upstreams(value) for value in parameters.values()) if parameters else False
         if unresolved or self._wait_for:
