@@ -59,7 +59,28 @@ def _run_ids() -> Iterable[str]:
     return [str(run.id) for run in current_journal().flow_runs(limit=50)]
 
 
+def _variable_names() -> Iterable[str]:
+    from strongroom.variables import list_variables
+
+    return [variable.name for variable in list_variables()]
+
+
+def _limit_names() -> Iterable[str]:
+    from strongroom.concurrency.limits import list_limits
+
+    return [limit.name for limit in list_limits()]
+
+
+def _artifact_keys() -> Iterable[str]:
+    from strongroom.artifacts import list_artifacts
+
+    return {artifact.key for artifact in list_artifacts(limit=1000) if artifact.key}
+
+
 type_slugs = _quietly(_type_slugs)
 block_names = _quietly(_block_names)
 run_ids = _quietly(_run_ids)
 workspace_names = _quietly(_workspace_names)
+variable_names = _quietly(_variable_names)
+limit_names = _quietly(_limit_names)
+artifact_keys = _quietly(_artifact_keys)
