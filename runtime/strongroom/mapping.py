@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from strongroom.annotations import allow_failure, quote, unmapped
@@ -13,7 +13,7 @@ from strongroom.inputs import outcome
 
 def mapped(
     name: str, parameters: Mapping[str, Any], defaults: Collection[str], rest: str | None
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """One set of parameters for each element of those that can be iterated over.
 
     :param defaults: the parameters that the caller did not give: every run gets the default as a whole.
@@ -24,10 +24,10 @@ def mapped(
     rows = _rows(name, {**flat, **others}, defaults)
     if rest is None:
         return rows
-    return [{**{key: row[key] for key in flat}, rest: {key: row[key] for key in others}} for row in rows]
+    return ({**{key: row[key] for key in flat}, rest: {key: row[key] for key in others}} for row in rows)
 
 
-def _rows(name: str, parameters: Mapping[str, Any], defaults: Collection[str]) -> list[dict[str, Any]]:
+def _rows(name: str, parameters: Mapping[str, Any], defaults: Collection[str]) -> Iterator[dict[str, Any]]:
     whole: dict[str, Any] = {}
     each: dict[str, list[Any]] = {}
     for key, value in parameters.items():
@@ -58,7 +58,7 @@ def _rows(name: str, parameters: Mapping[str, Any], defaults: Collection[str]) -
             "Wrap what is no list of inputs in unmapped().",
         )
     count = next(iter(lengths.values()))
-    return [{key: each[key][n] if key in each else whole[key] for key in parameters} for n in range(count)]
+    return ({key: each[key][n] if key in each else whole[key] for key in parameters} for n in range(count))
 
 
 def _iterable(value: Any) -> bool:

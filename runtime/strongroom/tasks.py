@@ -6,7 +6,8 @@ Parameters and their meaning are those that Prefect 3 documents under "Tasks".
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
@@ -15,6 +16,7 @@ from strongroom.annotations import NotSet
 from strongroom.cache_policies import DEFAULT, NO_CACHE, CacheKeyFn, CachePolicy, NoCache
 from strongroom.cache_policies import task_input_hash as task_input_hash
 from strongroom.calls.task_call import TaskCall
+from strongroom.calls.task_results import serializes
 from strongroom.context import FlowRunContext
 from strongroom.definitions import Definition, Options, module_stem
 from strongroom.errors import InvalidDefinition
@@ -26,9 +28,13 @@ from strongroom.run_names import RunName
 from strongroom.states import State
 
 _log = logging.getLogger(__name__)
+MAPPING_PATIENCE_SECONDS = 1.0
+"""How long ``map`` waits altogether for runs that do not get on, before it goes on beyond the runner's bound."""
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+TransactionHook = Callable[["Transaction"], Any]
+H = TypeVar("H", bound=TransactionHook)
 RetryCondition = Callable[["Task[..., Any]", Any, State[Any]], Any]
 
 
@@ -46,6 +52,8 @@ class TaskOptions(Options, total=False):
     refresh_cache: bool | None
     viz_return_value: Any
     asset_deps: Iterable[Any] | None
+    on_commit: Iterable[TransactionHook] | None
+    on_rollback: Iterable[TransactionHook] | None
 
 
 class Task(Definition, Generic[P, R]):
@@ -63,11 +71,16 @@ class Task(Definition, Generic[P, R]):
             raise InvalidDefinition(f"The retry_condition_fn of {self.name!r} is no function.", "Give a function.")
         self.cache_key_fn = options.get("cache_key_fn")
         self.cache_expiration = options.get("cache_expiration")
-        self.refresh_cache = bool(options.get("refresh_cache"))
+        self.refresh_cache = options.get("refresh_cache")
+        self.on_commit_hooks = _transaction_hooks(self.name, "on_commit", options.get("on_commit"))
+        self.on_rollback_hooks = _transaction_hooks(self.name, "on_rollback", options.get("on_rollback"))
         self.viz_return_value = options.get("viz_return_value")
         self.asset_deps = list(options.get("asset_deps") or ())
         self.result_storage_key = options.get("result_storage_key")
         self.cache_policy = _cache_policy(self.name, options)
+        self.uncached = _why_uncached(self.cache_policy, options)
+        self.has_default_policy = options.get("cache_policy", NotSet) is NotSet and options.get("cache_key_fn") is None
+        self.takes_turns = serializes(self.cache_policy)
         if options.get("persist_result") is None and _persists(self.cache_policy, options):
             self.persist_result = True
         self._plain_policy = Policy(
@@ -161,10 +174,11 @@ class Task(Definition, Generic[P, R]):
             if sketching.going_on and (sketch := sketching.current.get()) is not None:
                 return sketch.mapped(self, parameters, defaults, wait_for, return_state)
             runner = _runner()
-            futures = PrefectFutureList(
-                runner.schedule(self.prepare_call(values, wait_for))
-                for values in self.mapped_parameters(parameters, defaults)
-            )
+            futures = PrefectFutureList()
+            patience = MAPPING_PATIENCE_SECONDS
+            for values in self.mapped_parameters(parameters, defaults):
+                futures.append(runner.schedule(self.prepare_call(values, wait_for)))
+                patience = runner.relieve(patience)
             if return_state:
                 futures.wait()
                 return [future.state for future in futures]
@@ -176,7 +190,9 @@ class Task(Definition, Generic[P, R]):
         call.submitted()
         return call
 
-    def mapped_parameters(self, parameters: Mapping[str, Any], defaults: Collection[str] = ()) -> list[dict[str, Any]]:
+    def mapped_parameters(
+        self, parameters: Mapping[str, Any], defaults: Collection[str] = ()
+    ) -> Iterator[dict[str, Any]]:
         """The parameters of each run of a mapped task; ``defaults`` are those that nobody gave."""
         return mapped(self.name, parameters, defaults, self.signature.rest)
 
@@ -186,6 +202,26 @@ def _runner() -> Any:
 
     flow = FlowRunContext.get()
     return shared_runner() if flow is None else flow.task_runner
+
+
+def _transaction_hooks(task: str, name: str, hooks: Any) -> list[TransactionHook]:
+    if callable(hooks):
+        raise InvalidDefinition(f"{name} of {task!r} is a single function.", "Give a list.")
+    return [_transaction_hook(task, name, hook) for hook in hooks or ()]
+
+
+def _transaction_hook(task: str, name: str, hook: Any) -> Any:
+    if not callable(hook):
+        raise InvalidDefinition(f"The {name} hook {hook!r:.80} of {task!r} is no function.", "Give a list of them.")
+    return hook
+
+
+def _why_uncached(policy: CachePolicy | None, options: TaskOptions) -> str:
+    """What to say of each run where the options speak of a cache and rule it out."""
+    wanted = isinstance(options.get("cache_policy"), CachePolicy) and not isinstance(options["cache_policy"], NoCache)
+    if options.get("persist_result") is False and (wanted or options.get("cache_key_fn") is not None):
+        return "persistence is off (persist_result=False)"
+    return ""
 
 
 def _cache_policy(name: str, options: TaskOptions) -> CachePolicy | None:
@@ -244,6 +280,8 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     :param viz_return_value: what a call gives in ``flow.visualize()``, where nothing runs.
     :param asset_deps: assets (:mod:`strongroom.assets`), or their keys, that what the task makes is made of.
     :param refresh_cache: run even where the cache has a result, and renew that.
+    :param on_commit: functions of the run's transaction that are called when it is committed: at once where no other
+        transaction is around it (:mod:`strongroom.transactions`); likewise ``on_rollback``, when it is undone.
     :param on_completion: functions of task, run and state that are called when a run completes; likewise
         ``on_failure``, ``on_running``, ``on_crashed`` and ``on_cancellation``.
     """

@@ -93,7 +93,7 @@ class Sketch:
         """A task was mapped: a future for each element, or one where nobody knows how many there are."""
         each: list[dict[str, Any]]
         try:
-            each = task.mapped_parameters(parameters, defaults)
+            each = [*task.mapped_parameters(parameters, defaults)]
         except FlowVisualizationError:
             each = [parameters]
         if not each:

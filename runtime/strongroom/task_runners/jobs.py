@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from strongroom.calls.task_call import TaskCall
 
 
+MOST_OUTSTANDING = 4096
+_STEP_SECONDS = 0.05
+
+
 class JobQueue(Protocol):
     """Where a job goes when its inputs are there."""
 
@@ -85,6 +89,19 @@ class QueueingTaskRunner(TaskRunner):
             future.add_done_callback(job.one_less)
         job.one_less()
         return job.future
+
+    def relieve(self, patience: float) -> float:
+        """Where more than ``MOST_OUTSTANDING`` runs wait or run, wait until half of them ended, while they get on."""
+        if len(self._outstanding) <= MOST_OUTSTANDING:
+            return patience
+        waiting = list(self._outstanding)
+        last = waiting[len(waiting) // 2].future
+        while not last.done() and patience > 0:
+            before = len(self._outstanding)
+            last.wait(_STEP_SECONDS)
+            if len(self._outstanding) >= before:
+                patience -= _STEP_SECONDS
+        return patience
 
     def drain(self) -> None:
         """Wait until everything scheduled is over."""

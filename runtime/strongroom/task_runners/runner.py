@@ -28,11 +28,18 @@ class TaskRunner(ABC):
     ) -> PrefectFutureList[Any]:
         """Submit a task once for each element of the iterables among its parameters."""
         calls = task.mapped_parameters(parameters)
-        return PrefectFutureList([self.submit(task, values, wait_for) for values in calls])
+        return PrefectFutureList(self.submit(task, values, wait_for) for values in calls)
 
     @abstractmethod
     def schedule(self, call: TaskCall) -> PrefectFuture[Any]:
         """Carry out ``call`` when its dependencies are over; returns at once."""
+
+    def relieve(self, patience: float) -> float:
+        """Where very many runs are outstanding, wait for some to end, so that a long range takes little memory.
+
+        Waits up to ``patience`` seconds for runs that do not get on; returns what is left of them.
+        """
+        return patience
 
     @abstractmethod
     def drain(self) -> None:

@@ -7,11 +7,11 @@ import threading
 from typing import Any
 
 import pytest
-from strongroom import flow, task
+from strongroom import flow, task, tasks
 from strongroom.errors import InvalidDefinition
 from strongroom.futures import as_completed
 from strongroom.journal.memory import MemoryJournal
-from strongroom.task_runners import ThreadPoolTaskRunner
+from strongroom.task_runners import ThreadPoolTaskRunner, jobs
 
 
 class Crowd:
@@ -216,3 +216,44 @@ def test_a_setting_limits_the_default_runner(monkeypatch: pytest.MonkeyPatch) ->
 
     assert job() == 45
     assert crowd.most == 1
+
+
+def test_a_long_range_is_submitted_as_its_runs_get_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MOST_OUTSTANDING", 8)
+    most: list[int] = []
+
+    @task
+    def work(x: int) -> int:
+        return x
+
+    class Watched(ThreadPoolTaskRunner):
+        def schedule(self, call: Any) -> Any:
+            future = super().schedule(call)
+            most.append(len(self._outstanding))
+            return future
+
+    @flow(task_runner=Watched(max_workers=2))
+    def many() -> list[int]:
+        return work.map(range(200)).result()
+
+    assert many() == list(range(200))
+    assert max(most) <= 9
+
+
+def test_a_long_range_of_runs_that_wait_for_the_flow_is_submitted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MOST_OUTSTANDING", 8)
+    monkeypatch.setattr(tasks, "MAPPING_PATIENCE_SECONDS", 0.1)
+    opened = threading.Event()
+
+    @task
+    def work(x: int) -> int:
+        opened.wait()
+        return x
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+    def many() -> list[int]:
+        futures = work.map(range(40))
+        opened.set()
+        return futures.result()
+
+    assert many() == list(range(40))
