@@ -38,7 +38,7 @@ def bar(percentage: float) -> str:
 
 
 def rows_of(data: Any) -> list[dict[str, Any]]:
-    """The rows of a table artifact by the names of their columns; a list of lists has the numbers of columns instead."""
+    """The rows of a table artifact by the names of their columns; those of a list of lists are numbered."""
     table = json.loads(data) if isinstance(data, str) else data
     if isinstance(table, Mapping):
         columns = {str(name): cells if isinstance(cells, list) else [cells] for name, cells in table.items()}
