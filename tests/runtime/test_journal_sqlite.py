@@ -380,7 +380,7 @@ def test_a_journal_that_is_removed_meanwhile_is_begun_anew(opened: Open) -> None
 
 def test_runs_that_go_on_give_a_sign_of_life(opened: Open) -> None:
     journal = opened()
-    going, over = a_flow_run(), a_flow_run(state=Completed())
+    going, over = a_flow_run(pid=os.getpid()), a_flow_run(state=Completed())
     before = now() - timedelta(milliseconds=1)
     for run in (going, over):
         journal.save_flow_run(run)

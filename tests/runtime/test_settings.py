@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 from strongroom.errors import InvalidJournalUrl, InvalidSettings
@@ -49,10 +50,17 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
     assert get_settings().logging_level == "INFO"
 
 
-@pytest.mark.parametrize("url", ["", "postgres://x", "sqlite:", "sqlite:///", "/a/path", "memory"])
+@pytest.mark.parametrize("url", ["", "mysql://x", "sqlite:", "sqlite:///", "/a/path", "memory"])
 def test_a_url_that_names_no_journal_is_refused(url: str) -> None:
     with pytest.raises(InvalidJournalUrl, match="names no journal"):
         open_journal(url)
+
+
+def test_a_password_in_a_url_that_is_refused_is_not_repeated() -> None:
+    password = token_urlsafe()
+    with pytest.raises(InvalidJournalUrl) as refused:
+        open_journal(f"mysql://me:{password}@db/runs")
+    assert password not in str(refused.value)
 
 
 def test_the_journal_in_use_is_the_innermost_then_the_processs_then_the_settings(strongroom_home: Path) -> None:

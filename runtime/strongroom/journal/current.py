@@ -17,9 +17,11 @@ _lock = threading.Lock()
 
 
 def open_journal(url: str) -> Journal:
-    """The journal at ``url``: ``sqlite:///path/runs.db``, or ``memory:`` for one that ends with the process.
+    """The journal at ``url``: ``sqlite:///path/runs.db``, ``postgresql://user@host/database``, or ``memory:`` for one
+    that ends with the process.
 
-    Raises :class:`~strongroom.errors.InvalidJournalUrl` for anything else. Nothing is created before the first write.
+    Raises :class:`~strongroom.errors.InvalidJournalUrl` for anything else, and MissingExtra where PostgreSQL's driver
+    is not installed. Nothing is created, and nobody called, before the journal is first used.
     """
     from strongroom.errors import InvalidJournalUrl
 
@@ -32,7 +34,17 @@ def open_journal(url: str) -> Journal:
         from strongroom.journal.sqlite import SqliteJournal
 
         return SqliteJournal(path)
-    raise InvalidJournalUrl(f"{url!r} names no journal.", 'Use "sqlite:///path/to/runs.db" or "memory:".')
+    if url.startswith(("postgresql://", "postgres://")):
+        from strongroom_blocks import require_extra
+
+        require_extra("psycopg", extra="postgres")
+        from strongroom.journal.postgres import PostgresJournal
+
+        return PostgresJournal(url)
+    raise InvalidJournalUrl(
+        f"A URL that begins with {url.partition(':')[0]!r:.40} names no journal.",
+        'Use "sqlite:///path/to/runs.db", "postgresql://user@host/database" or "memory:".',
+    )
 
 
 def current_journal() -> Journal:

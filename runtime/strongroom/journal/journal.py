@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from uuid import UUID
@@ -34,6 +35,9 @@ class Journal(Protocol):
     def flush(self) -> bool:
         """Wait until everything saved before is on the disk; False where that is not to be had."""
 
+    def settle(self) -> bool:
+        """Flush for a flow that must go on: wait a few seconds at most, and not at all while writing fails."""
+
     def close(self) -> None:
         """Flush and let go of threads and files. A journal that is closed opens again when it is used again."""
 
@@ -51,16 +55,22 @@ class Journal(Protocol):
         """The run of this id, or of the id that starts like this; raises UnknownRun or AmbiguousRun."""
 
     def task_runs(self, flow_run_id: UUID) -> list[TaskRun]:
-        """All task runs of a flow run, those of nested tasks included and those of subflows not, oldest first."""
+        """All task runs of a flow run in the order they began: those of nested tasks too, those of subflows not."""
 
     def subflow_runs(self, flow_run_id: UUID) -> list[FlowRun]:
-        """The runs of the flows that this run called directly, oldest first."""
+        """The runs of the flows that this run called directly, in the order they began."""
 
     def completed(self, flow_run_id: UUID) -> dict[tuple[UUID, str], TaskRun]:
         """The completed task runs of a flow run whose result is known, by parent and dynamic key, for resumption."""
 
     def prune(self, ended_before: datetime) -> list[UUID]:
         """Remove the flow runs that ended before a time, with all that belongs to them; returns their ids."""
+
+    def remove(self, flow_run_ids: Iterable[UUID]) -> list[UUID]:
+        """Remove flow runs, with those of their subflows and all that belongs to them; returns the ids of all.
+
+        What is not there is no error. Whether a run still goes on is not asked: see :mod:`strongroom.retention`.
+        """
 
     def logs(self, flow_run_id: UUID, after: int = 0, limit: int | None = None) -> list[LogEntry]:
         """Lines of a flow run and its tasks, in order, from the one behind the line of id ``after``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, Unpack
@@ -48,6 +49,9 @@ class MemoryJournal:
     def flush(self) -> bool:
         return True
 
+    def settle(self) -> bool:
+        return True
+
     def close(self) -> None:
         pass
 
@@ -74,12 +78,10 @@ class MemoryJournal:
     def task_runs(self, flow_run_id: UUID) -> list[TaskRun]:
         with self._lock:
             found = list(self._tasks.values())
-        runs = [run for run in map(rows.task_record, found) if run.flow_run_id == flow_run_id]
-        return sorted(runs, key=lambda run: run.created)
+        return [run for run in map(rows.task_record, found) if run.flow_run_id == flow_run_id]
 
     def subflow_runs(self, flow_run_id: UUID) -> list[FlowRun]:
-        runs = [run for run in self._all_flows() if run.parent_flow_run_id == flow_run_id]
-        return sorted(runs, key=lambda run: run.created)
+        return [run for run in self._all_flows() if run.parent_flow_run_id == flow_run_id]
 
     def completed(self, flow_run_id: UUID) -> dict[tuple[UUID, str], TaskRun]:
         return {
@@ -95,10 +97,13 @@ class MemoryJournal:
 
     def prune(self, ended_before: datetime) -> list[UUID]:
         with self._lock:
+            roots = (run for run in self._all_flows() if run.parent_flow_run_id is None)
+            return self.remove([run.id for run in roots if run.end_time and run.end_time < ended_before])
+
+    def remove(self, flow_run_ids: Iterable[UUID]) -> list[UUID]:
+        with self._lock:
             flows = self._all_flows()
-            old = {
-                run.id for run in flows if not run.parent_flow_run_id and run.end_time and run.end_time < ended_before
-            }
+            old = self._flows.keys() & set(flow_run_ids)
             while more := {run.id for run in flows if run.parent_flow_run_id in old} - old:
                 old |= more
             gone = {id_.bytes for id_ in old}

@@ -65,6 +65,7 @@ class Writer:
     :param write: writes a batch whole or not at all, and raises ``expected`` errors where it cannot.
     :param beat: called about every ten seconds, for signs of life.
     :param expected: the errors after which the same batch is tried again later.
+    :param apart: whether ``write`` may hang, so that only that thread calls it while it lives.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class Writer:
         beat: Callable[[], None],
         expected: tuple[type[Exception], ...],
         *,
+        apart: bool = False,
         most_rows: int = MOST_ROWS,
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._write = write
         self._beat = beat
         self._expected = expected
+        self._apart = apart
         self._most_rows = most_rows
         self._most_bytes = most_bytes
         self._reset()
@@ -88,11 +91,14 @@ class Writer:
         # Reentrant: a finalizer that logs may run while its own thread holds the lock.
         self._lock = threading.RLock()
         self._awake = threading.Condition(self._lock)
+        self._settled = threading.Condition(self._lock)
         self._writing = threading.RLock()
         self._writer: int | None = None
         self._thread: threading.Thread | None = None
         self._asleep = False
         self._batch = Batch()
+        self._out: Batch | None = None
+        self._hangs = False
         self._failing = False
         self._said = False
         self.used = False
@@ -129,11 +135,35 @@ class Writer:
         self._writer = threading.get_ident()
         try:
             with self._lock:
-                batch, self._batch = self._batch, Batch()
-            return self._written(batch) if len(batch) else not self._failing
+                self._out, self._batch = self._batch, Batch()
+            return self._written(self._out) if len(self._out) else not self._failing
         finally:
             self._writer = None
             self._writing.release()
+            with self._lock:
+                self._out, self._hangs = None, False
+                self._settled.notify_all()
+
+    def settle(self) -> bool:
+        """Like :meth:`drain` for those who must go on: it waits a few seconds at most, and not while writing fails."""
+        if self._failing or self._hangs or self._writer == threading.get_ident():
+            return False
+        if not self._apart or self._thread is None:
+            return self.drain(BACKPRESSURE_SECONDS)
+        with self._lock:
+            waiting, out = self._batch, self._out
+            self._awake.notify_all()
+            self._hangs = not self._settled.wait_for(
+                lambda: (
+                    self._failing
+                    or (
+                        ((self._batch is not waiting or not len(waiting)) and (out is None or self._out is not out))
+                        and self._out is not waiting
+                    )
+                ),
+                BACKPRESSURE_SECONDS,
+            )
+            return not (self._hangs or self._failing)
 
     def _wake(self) -> None:
         self.used = True
@@ -150,8 +180,7 @@ class Writer:
         """Where too much waits, write it here and now, or give half of it up if writing fails."""
         if not self._full():
             return
-        if not self._failing:
-            self.drain(BACKPRESSURE_SECONDS)
+        self.settle()
         with self._lock:
             if self._full():
                 self._lost += self._batch.halve()
@@ -191,8 +220,8 @@ class Writer:
             thread, self._thread = self._thread, None
             self._awake.notify_all()
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
-        if self.drain():
+            thread.join(LONGEST_PAUSE_SECONDS if self._apart else None)
+        if self.drain(0 if self._hangs else -1):
             return True
         with self._lock:
             left, self._batch, self._lost = len(self._batch) + self._lost, Batch(), 0

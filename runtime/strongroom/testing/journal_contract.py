@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_urlsafe
@@ -205,12 +206,81 @@ class JournalContract:
         assert set(found) == {(flow_run.id, done.dynamic_key), (done.id, nested.dynamic_key)}
         assert found[flow_run.id, done.dynamic_key].result == done.result
 
-    def test_task_runs_come_in_the_order_they_were_made(self, journal: Journal) -> None:
+    def test_runs_come_in_the_order_they_began_whatever_the_clock_says(self, journal: Journal) -> None:
         flow_run = a_flow_run()
-        runs = [a_task_run(flow_run, number) for number in range(5)]
-        for run in reversed(runs):
+        tasks = [a_task_run(flow_run, number, created=START - timedelta(days=number)) for number in range(5)]
+        subflows = [a_flow_run(parent_flow_run_id=flow_run.id, created=task.created) for task in tasks]
+        for task, subflow in zip(tasks, subflows, strict=True):
+            journal.save_task_run(task)
+            journal.save_flow_run(subflow)
+            journal.flush()
+        for task, subflow in zip(reversed(tasks), reversed(subflows), strict=True):
+            journal.save_task_run(replace(task, state=Failed()))
+            journal.save_flow_run(replace(subflow, state=Failed()))
+        assert [run.name for run in journal.task_runs(flow_run.id)] == [run.name for run in tasks]
+        assert [run.id for run in journal.subflow_runs(flow_run.id)] == [run.id for run in subflows]
+
+    def test_thousands_are_kept_as_they_are(self, journal: Journal) -> None:
+        flow_run = a_flow_run()
+        runs = [a_task_run(flow_run, number) for number in range(3000)]
+        for run in runs:
             journal.save_task_run(run)
-        assert [run.name for run in journal.task_runs(flow_run.id)] == [run.name for run in runs]
+            journal.log(a_line(flow_run, run.name))
+        found = journal.task_runs(flow_run.id)
+        assert [(run.id, run.name, run.created) for run in found] == [(run.id, run.name, run.created) for run in runs]
+        assert [line.message for line in journal.logs(flow_run.id)] == [run.name for run in runs]
+        assert len(journal.completed(flow_run.id)) == 3000
+
+    def test_values_at_the_edges_are_kept(self, journal: Journal) -> None:
+        flow_run = a_flow_run(
+            run_count=2**40,
+            pid=2**31 + 1,
+            sealed_parameters=bytes(range(256)),
+            created=datetime(1970, 1, 1, tzinfo=UTC),
+            end_time=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+            result=StoredResult(None, "k", None, "json", 2**40, None),
+        )
+        journal.save_flow_run(flow_run)
+        found = journal.flow_run(str(flow_run.id))
+        assert replace(found, state=flow_run.state, heartbeat=None) == flow_run
+        journal.log(a_line(flow_run, "", level=10**10, timestamp=START))
+        [line] = journal.logs(flow_run.id)
+        assert (line.message, line.level, line.timestamp) == ("", 10**10, START)
+
+    def test_one_row_of_many_may_leave_out_what_the_others_have(self, journal: Journal) -> None:
+        flow_run = a_flow_run()
+        full = a_task_run(flow_run, 0, cache_key="c", inputs_fingerprint=b"\1", start_time=START, worker="w")
+        bare = a_task_run(flow_run, 1, result=None, parent_id=None)
+        for run in (bare, full, a_task_run(flow_run, 2, result=None)):
+            journal.save_task_run(run)
+        found = journal.task_runs(flow_run.id)
+        assert [(run.cache_key, run.start_time, run.parent_id) for run in found] == [
+            (None, None, None),
+            ("c", START, flow_run.id),
+            (None, None, flow_run.id),
+        ]
+
+    def test_writers_at_once_lose_nothing(self, journal: Journal) -> None:
+        flow_run = a_flow_run()
+
+        def work(thread: int) -> None:
+            for number in range(50):
+                run = a_task_run(flow_run, 1000 * thread + number, state=Pending())
+                journal.save_task_run(run)
+                journal.log(a_line(flow_run, f"{thread} {number}"))
+                journal.save_task_run(replace(run, state=Completed()))
+                if number % 20 == 0:
+                    assert journal.settle()
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(work, range(4)))
+        runs = journal.task_runs(flow_run.id)
+        assert len(runs) == 200
+        assert all(run.state.is_completed() for run in runs)
+        said = [line.message.split() for line in journal.logs(flow_run.id)]
+        assert [[number for who, number in said if who == str(thread)] for thread in range(4)] == [
+            [str(number) for number in range(50)] for _ in range(4)
+        ]
 
     def test_lines_come_in_order_and_from_where_the_reader_left_off(self, journal: Journal) -> None:
         flow_run, other = a_flow_run(), a_flow_run()
@@ -257,6 +327,20 @@ class JournalContract:
         for run, left in ((old, 0), (below, 0), (new, 1), (running, 1)):
             assert (len(journal.task_runs(run.id)), len(journal.logs(run.id))) == (left, left)
         assert journal.prune(START) == []
+
+    def test_runs_are_removed_with_their_subflows_and_nothing_else(self, journal: Journal) -> None:
+        gone, kept = a_flow_run(), a_flow_run()
+        sub = a_flow_run(parent_flow_run_id=gone.id)
+        for run in (gone, kept, sub):
+            journal.save_flow_run(run)
+            journal.save_task_run(a_task_run(run))
+            journal.log(a_line(run, "a line"))
+        assert set(journal.remove([gone.id, uuid4()])) == {gone.id, sub.id}
+        assert [run.id for run in journal.flow_runs(subflows=True)] == [kept.id]
+        for run, left in ((gone, 0), (sub, 0), (kept, 1)):
+            assert (len(journal.task_runs(run.id)), len(journal.logs(run.id))) == (left, left)
+        assert journal.remove([]) == []
+        assert journal.remove([gone.id]) == []
 
     def test_a_secret_that_this_process_knows_is_stars_wherever_people_can_write(self, journal: Journal) -> None:
         secret = token_urlsafe()
