@@ -62,19 +62,26 @@ def _run_ids() -> Iterable[str]:
 def _variable_names() -> Iterable[str]:
     from strongroom.variables import list_variables
 
-    return [variable.name for variable in list_variables()]
+    return [variable.name for variable in list_variables()] if _ledger_is_there() else []
 
 
 def _limit_names() -> Iterable[str]:
     from strongroom.concurrency.limits import list_limits
 
-    return [limit.name for limit in list_limits()]
+    return [limit.name for limit in list_limits()] if _ledger_is_there() else []
 
 
 def _artifact_keys() -> Iterable[str]:
     from strongroom.artifacts import list_artifacts
 
-    return {artifact.key for artifact in list_artifacts(limit=1000) if artifact.key}
+    found = list_artifacts(limit=1000) if _ledger_is_there() else []
+    return {artifact.key for artifact in found if artifact.key}
+
+
+def _ledger_is_there() -> bool:
+    from strongroom.ledger.current import ledger_is_there
+
+    return ledger_is_there()
 
 
 type_slugs = _quietly(_type_slugs)

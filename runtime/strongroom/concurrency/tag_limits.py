@@ -16,7 +16,7 @@ from strongroom.concurrency.turns import is_waited_for
 from strongroom.concurrency.wishes import Asking, Wish
 from strongroom.errors import LedgerProblem
 from strongroom.ledger import current_ledger
-from strongroom.ledger.current import chosen_ledger
+from strongroom.ledger.current import chosen_ledger, ledger_is_there
 
 PREFIX = "tag:"
 FRESH_SECONDS = 5.0
@@ -45,17 +45,23 @@ def limited(tags: Collection[str]) -> list[str]:
     global _known
     until, ledger, known = _known
     if time.monotonic() >= until or ledger is not chosen_ledger():
-        try:
-            with current_ledger().reading() as session:
-                rows = session.execute(
-                    "SELECT name FROM concurrency_limits WHERE active = 1 AND substr(name, 1, 4) = ?", PREFIX
-                )
-        except LedgerProblem as error:
-            _log.warning("Limits of tags cannot be read, so that none holds just now: %s", error)
-            rows = []
-        known = frozenset(name.removeprefix(PREFIX) for (name,) in rows)
+        known = _asked()
         _known = (time.monotonic() + FRESH_SECONDS, chosen_ledger(), known)
     return sorted(known.intersection(tags))
+
+
+def _asked() -> frozenset[str]:
+    try:
+        if not ledger_is_there():
+            return frozenset()
+        with current_ledger().reading() as session:
+            rows = session.execute(
+                "SELECT name FROM concurrency_limits WHERE active = 1 AND substr(name, 1, 4) = ?", PREFIX
+            )
+    except (LedgerProblem, OSError) as error:
+        _log.warning("Limits of tags cannot be read, so that none holds just now: %s", error)
+        return frozenset()
+    return frozenset(name.removeprefix(PREFIX) for (name,) in rows)
 
 
 class TagSlots:

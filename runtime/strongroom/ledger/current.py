@@ -49,6 +49,12 @@ def chosen_ledger() -> Ledger | None:
     return _used.get() or _chosen
 
 
+def ledger_is_there() -> bool:
+    """Whether there is anything to read: reading a ledger that is not there makes it."""
+    path = getattr(current_ledger(), "path", None)
+    return path is None or path.exists()
+
+
 def current_ledger() -> Ledger:
     """The ledger in use: that of ``using_ledger``, else the one that the settings name, opened once per process."""
     chosen = chosen_ledger()
