@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from strongroom.tasks import Task
 
 _current: ContextVar[FlowRunContext | TaskRunContext | None] = ContextVar("strongroom_run", default=None)
+_transaction: ContextVar[Any] = ContextVar("strongroom_transaction", default=None)
 _tags: ContextVar[frozenset[str]] = ContextVar("strongroom_tags", default=frozenset())
 
 
@@ -33,6 +34,10 @@ class RunContext:
     parent: FlowRunContext | TaskRunContext | None
     log_prints: bool
     persist_result: bool
+    scope: Any = None
+    """The innermost transaction that surrounds the run; of a task inside of one, its own."""
+    transaction: Any = None
+    """The run's own transaction, where it has one."""
 
     def next_key(self, key: str) -> str:
         """The dynamic key of the next call of ``key`` from here: ``"<key>-<n>"``, from 0 on."""
@@ -98,6 +103,10 @@ class TaskRunContext(RunContext):
         run = _current.get()
         return run if isinstance(run, TaskRunContext) else None
 
+    def join_transaction(self) -> Any:
+        """The run's own transaction, which what is inside of it shares."""
+        return self.transaction
+
     @property
     def id(self) -> UUID:
         """The run's id."""
@@ -124,6 +133,14 @@ def current_run() -> FlowRunContext | TaskRunContext | None:
     return _current.get()
 
 
+def transaction_around(run: FlowRunContext | TaskRunContext | None) -> Any:
+    """The innermost transaction of a ``with`` block around code of ``run``, or the run's scope; None where none is."""
+    found = _transaction.get()
+    while found is not None and found.run is not run:
+        found = found.parent
+    return run.scope if found is None and run is not None else found
+
+
 def get_run_context() -> FlowRunContext | TaskRunContext:
     """The run that the calling code is part of: a task's context inside a task, else the flow's.
 
@@ -143,6 +160,13 @@ def tags(*new_tags: str) -> Iterator[frozenset[str]]:
         yield _tags.get()
     finally:
         _tags.reset(token)
+
+
+def with_context(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """``fn`` for a process of one's own, ``pool.map(with_context(work), items)``: there it is part of the run here."""
+    from strongroom import context_travel
+
+    return context_travel.with_context(fn)
 
 
 @dataclass(frozen=True)
