@@ -65,9 +65,7 @@ class Variable:
         with current_ledger().changing() as session:
             now = session.now()
             if not overwrite and session.execute("SELECT name FROM variables WHERE name = ?", name):
-                raise VariableExists(
-                    f"There is a variable {name!r} already.", "Give overwrite=True to replace its value."
-                )
+                raise VariableExists(f"There is a variable {name!r} already.", "Say overwrite to replace its value.")
             [row] = session.execute(_SET, name, text, labels or "[]", now, now, int(labels is not None))
         return _variable(row)
 

@@ -68,9 +68,7 @@ def ls(as_json: bool) -> None:
 )
 @click.argument("name")
 @click.argument("limit", type=click.IntRange(0), required=False)
-@click.option(
-    "--limit", "-l", "limit_option", type=click.IntRange(0), help="How many slots; or as the second argument."
-)
+@click.option("--limit", "-l", "limit_option", type=click.IntRange(0), help="How many slots; or as an argument.")
 @decay_option
 @click.option("--disable", is_flag=True, help="Make it without letting it limit anything yet.")
 @json_option
@@ -87,9 +85,7 @@ def create(
     if as_json:
         print_json(_shape(made))
     else:
-        click.echo(
-            f"The limit {name} has {counted(made.limit, 'slot')}{'' if made.active else ', and is switched off'}."
-        )
+        _say(made)
 
 
 @concurrency.command("inspect", examples="strongroom concurrency inspect database")
@@ -148,8 +144,7 @@ def update(name: str, limit: int | None, decay: float | None, enable: bool, disa
     if as_json:
         print_json(_shape(changed))
     else:
-        off = "" if changed.active else ", and is switched off"
-        click.echo(f"The limit {name} has {counted(changed.limit, 'slot')}{off}.")
+        _say(changed)
 
 
 @concurrency.command("reset", examples="strongroom concurrency reset database --yes")
@@ -177,6 +172,11 @@ def delete(name: str, yes: bool) -> None:
         confirm(name, to="remove", done="removed")
     delete_limit(name)
     click.echo(f"The limit {name} is removed.")
+
+
+def _say(limit: ConcurrencyLimit) -> None:
+    off = "" if limit.active else ", and is switched off"
+    click.echo(f"The limit {limit.name} has {counted(limit.limit, 'slot')}{off}.")
 
 
 def _shape(limit: ConcurrencyLimit) -> dict[str, Any]:
