@@ -159,12 +159,11 @@ def test_a_connection_that_ends_in_the_midst_of_writing_costs_nothing(opened: Op
         other.execute("BEGIN")
         other.execute(f"LOCK TABLE {SCHEMA}.task_runs")
         journal.save_task_run(a_task_run(flow_run))
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        while postgres.administer(waiting) == [(0,)]:
+        held_up = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        while postgres.administer(f"SELECT count(*) {held_up}") == [(0,)]:
             time.sleep(0.01)
-        postgres.break_off()
+        postgres.administer(f"SELECT pg_terminate_backend(pid, 10000) {held_up}")
+        other.execute("ROLLBACK")
     assert journal.flush()
     assert len(journal.task_runs(flow_run.id)) == 1
 

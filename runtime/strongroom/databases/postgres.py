@@ -158,7 +158,7 @@ class PostgresDatabase:
         if isinstance(error, (pg.UndefinedTable, pg.UndefinedColumn, pg.NotNullViolation, pg.DatatypeMismatch)):
             return self._kind.foreign(f"The tables of {self.text} are not what they should be: {said}.", _REACHABLE)
         remedy = _RIGHTS if isinstance(error, pg.InsufficientPrivilege) else _REACHABLE
-        return self._kind.unavailable(f"{self.text} cannot be used now: {said}.".capitalize(), remedy)
+        return self._kind.unavailable(f"{self.text[0].upper()}{self.text[1:]} cannot be used now: {said}.", remedy)
 
     def _parsed(self, url: str) -> dict[str, Any]:
         try:
