@@ -1,6 +1,6 @@
 """Texts made from templates that take values from blocks: configuration files for programs that read nothing else.
 
-A template is Jinja without its power. It takes fields of blocks, decides with ``if``, repeats with ``for``, names
+A template is Jinja without its power. It takes fields of blocks, and variables (``strongroom.variables.region``), decides with ``if``, repeats with ``for``, names
 things with ``set``, and passes values through filters; it calls nothing but ``block("name")``, reaches no attribute
 that is no field, includes no file, and cannot make more text than :data:`OUTPUT_MAX`. Whoever writes a template decides
 what text comes of the blocks that he names; he runs no code.
@@ -123,13 +123,15 @@ def render(template: str, *, name: str = "the template", load: Callable[[str], B
 
 
 def _rendered(template: str, name: str, load: Callable[[str], Block]) -> str:
-    from jinja2 import Template
+    from jinja2 import Template, nodes
 
     environment = _environment()
     tree = environment.parse(template)
     loaded = {reference: load(reference) for reference in dict.fromkeys(_checked(tree, name))}
     parts = {reference: _seen(block, reference) for reference, block in loaded.items()}
     environment.globals["block"] = parts.__getitem__
+    if any(found.name == "strongroom" for found in tree.find_all(nodes.Name)):
+        environment.globals["strongroom"] = _seen({"variables": _variables()}, "strongroom")
     code = environment.compile(tree, filename=name)
     made = Template.from_code(environment, code, environment.globals)
     pieces: list[str] = []
@@ -140,6 +142,12 @@ def _rendered(template: str, name: str, load: Callable[[str], Block]) -> str:
             raise TemplateProblem(f"{name} makes more than {OUTPUT_MAX} characters.", "Make less of it.")
         pieces.append(piece)
     return "".join(pieces)
+
+
+def _variables() -> dict[str, Any]:
+    from strongroom.variables import list_variables
+
+    return {variable.name: variable.value for variable in list_variables()}
 
 
 def _checked(tree: nodes.Template, name: str) -> Iterator[str]:

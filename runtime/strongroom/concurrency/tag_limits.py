@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection
+from dataclasses import replace
 
 from strongroom.concurrency.leases import Lease
 from strongroom.concurrency.taking import atake_lease, lease_of, take_lease
@@ -105,4 +106,5 @@ class TagSlots:
             lease.release()
 
     def _wish(self) -> Wish:
-        return Wish.of([f"{PREFIX}{tag}" for tag in limited(self._tags)], 1, None)
+        names = [f"{PREFIX}{tag}" for tag in limited(self._tags)]
+        return replace(Wish.of(names, 1, None), tells=False)  # a limit may be deleted since it was asked about

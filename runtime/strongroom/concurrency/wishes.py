@@ -32,6 +32,7 @@ class Wish:
 
     :param names: of the limits, sorted, each once.
     :param strict: whether all of them have to exist.
+    :param tells: whether to log which do not.
     """
 
     names: tuple[str, ...]
@@ -41,6 +42,7 @@ class Wish:
     lease_seconds: float = 300.0
     strict: bool = False
     holder: str = "{}"
+    tells: bool = True
 
     @classmethod
     def of(
@@ -93,7 +95,8 @@ class Wish:
         problem = f"There is no limit {_listed(granted.missing)}"
         if self.strict:
             raise ConcurrencySlotAcquisitionError(f"{problem}.", "Create it first: strongroom concurrency create")
-        logger().warning("%s, so that nothing is limited by it.", problem)
+        if self.tells:
+            logger().warning("%s, so that nothing is limited by it.", problem)
 
 
 class Asking:
