@@ -1,9 +1,9 @@
 """Texts made from templates that take values from blocks: configuration files for programs that read nothing else.
 
-A template is Jinja without its power. It takes fields of blocks, and variables (``strongroom.variables.region``), decides with ``if``, repeats with ``for``, names
-things with ``set``, and passes values through filters; it calls nothing but ``block("name")``, reaches no attribute
-that is no field, includes no file, and cannot make more text than :data:`OUTPUT_MAX`. Whoever writes a template decides
-what text comes of the blocks that he names; he runs no code.
+A template is Jinja without its power. It takes fields of blocks, and variables (``strongroom.variables.region``);
+it decides with ``if``, repeats with ``for``, names things with ``set``, and passes values through filters; it calls
+nothing but ``block("name")``, reaches no attribute that is no field, includes no file, and cannot make more text than
+:data:`OUTPUT_MAX`. Whoever writes a template decides what text comes of the blocks that he names; he runs no code.
 """
 
 from __future__ import annotations
