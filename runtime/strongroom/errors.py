@@ -3,6 +3,8 @@
 StrongroomError (strongroom_registry.errors)
 ├── InvalidSettings (ValueError)            an environment variable that does not fit
 ├── MissingContextError (RuntimeError)      something that only a run has was asked for outside of one
+├── ObjectNotFound (LookupError)            also each of the errors below that is called Unknown…, but for code
+├── ObjectAlreadyExists (ValueError)        also each of the errors below that is called …Exists
 ├── RunProblem                              how a run ended, where it has no result to hand out
 │   ├── FailedRun
 │   ├── CrashedRun
@@ -32,7 +34,7 @@ StrongroomError (strongroom_registry.errors)
 │   ├── JournalUnavailable                  cannot be opened or read now
 │   ├── JournalForeign                      not a journal, or a corrupt file
 │   ├── JournalNewer                        written by a newer version
-│   ├── UnknownRun (LookupError)
+│   ├── UnknownRun (ObjectNotFound)
 │   └── AmbiguousRun (LookupError)
 ├── LedgerProblem                           what processes agree on at once
 │   ├── InvalidLedgerUrl (ValueError)
@@ -51,8 +53,8 @@ StrongroomError (strongroom_registry.errors)
 ├── DeploymentProblem                       flows that run by themselves
 │   ├── InvalidSchedule (ValueError)        no cron expression, interval or rule, or several of them
 │   ├── InvalidDeployment (ValueError)      options that do not fit, or infrastructure that is not supported
-│   ├── UnknownDeployment (LookupError)
-│   ├── UnknownWorkPool (LookupError)
+│   ├── UnknownDeployment (ObjectNotFound)
+│   ├── UnknownWorkPool (ObjectNotFound)
 │   ├── UnknownTask (LookupError)           an entrypoint that leads to no task
 │   └── SourceUnavailable                   the code of a flow cannot be fetched
 ├── InterchangeProblem                      moving in or out, and configuration kept in files
@@ -64,14 +66,14 @@ StrongroomError (strongroom_registry.errors)
 ├── TemplateProblem (ValueError)            a template that cannot be rendered; never shows a value
 ├── VariableProblem (ValueError)
 │   ├── InvalidVariable                     a name or value that cannot be, or that holds a secret
-│   └── VariableExists
+│   └── VariableExists (ObjectAlreadyExists)
 ├── ArtifactProblem
 │   ├── InvalidArtifact (ValueError)        a key or content that cannot be
-│   └── UnknownArtifact (LookupError)
+│   └── UnknownArtifact (ObjectNotFound)
 ├── ConcurrencyProblem                      limits and their slots
 │   ├── InvalidLimit (ValueError)           a limit, or a request for its slots, that cannot be
-│   ├── LimitExists (ValueError)
-│   ├── UnknownLimit (LookupError)
+│   ├── LimitExists (ObjectAlreadyExists)
+│   ├── UnknownLimit (ObjectNotFound)
 │   ├── ConcurrencySlotAcquisitionError     slots that are not to be had
 │   ├── AcquireConcurrencySlotTimeoutError (TimeoutError)
 │   └── LeaseLost                           slots that somebody else may have by now
@@ -105,6 +107,14 @@ class InvalidSettings(StrongroomError, ValueError):
 
 class MissingContextError(StrongroomError, RuntimeError):
     """Something that only a run has was asked for outside of one."""
+
+
+class ObjectNotFound(StrongroomError, LookupError):
+    """What was asked for by its name or id is not there."""
+
+
+class ObjectAlreadyExists(StrongroomError, ValueError):
+    """Something of this name is there already."""
 
 
 class UnknownFlow(StrongroomError, LookupError):
@@ -223,7 +233,7 @@ class JournalNewer(JournalProblem):
     """The journal was written by a newer version of Strongroom."""
 
 
-class UnknownRun(JournalProblem, LookupError):
+class UnknownRun(JournalProblem, ObjectNotFound):
     """No run has this id."""
 
 
@@ -367,11 +377,11 @@ class InvalidDeployment(DeploymentProblem, ValueError):
     """Options of a deployment that do not fit, or infrastructure that is not supported."""
 
 
-class UnknownDeployment(DeploymentProblem, LookupError):
+class UnknownDeployment(DeploymentProblem, ObjectNotFound):
     """No deployment has this name."""
 
 
-class UnknownWorkPool(DeploymentProblem, LookupError):
+class UnknownWorkPool(DeploymentProblem, ObjectNotFound):
     """No work pool has this name."""
 
 
@@ -407,7 +417,7 @@ class InvalidVariable(VariableProblem):
     """A name or value that a variable cannot have, or a value that holds a secret."""
 
 
-class VariableExists(VariableProblem):
+class VariableExists(VariableProblem, ObjectAlreadyExists):
     """A variable of this name is there already."""
 
 
@@ -419,7 +429,7 @@ class InvalidArtifact(ArtifactProblem, ValueError):
     """A key or content that an artifact cannot have."""
 
 
-class UnknownArtifact(ArtifactProblem, LookupError):
+class UnknownArtifact(ArtifactProblem, ObjectNotFound):
     """No artifact has this id."""
 
 
@@ -431,11 +441,11 @@ class InvalidLimit(ConcurrencyProblem, ValueError):
     """A limit that cannot be, or a request for slots that none can fulfil."""
 
 
-class LimitExists(ConcurrencyProblem, ValueError):
+class LimitExists(ConcurrencyProblem, ObjectAlreadyExists):
     """A limit of this name is there already."""
 
 
-class UnknownLimit(ConcurrencyProblem, LookupError):
+class UnknownLimit(ConcurrencyProblem, ObjectNotFound):
     """No limit has this name."""
 
 
