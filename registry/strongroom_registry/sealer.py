@@ -7,6 +7,7 @@ value is bound to its purpose, its workspace and a context, so that none is acce
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from itertools import count
 from threading import Lock
 from typing import NamedTuple, NoReturn
@@ -99,6 +100,13 @@ class Sealer:
     def name(self, data: bytes) -> str:
         """64 hexadecimal digits to know ``data`` again by, which tell nothing of it without the workspace's key."""
         return self._keyring.current.mac(_NAME, framed(self._purpose, data)).hex()
+
+    def former_names(self, data: bytes) -> Iterator[str]:
+        """What :meth:`name` gave under each earlier epoch, the latest first: names from before a rotation."""
+        current = self._keyring.current.epoch
+        for epoch in reversed(self._keyring.epochs):
+            if epoch != current:
+                yield self._keyring.epoch(epoch).mac(_NAME, framed(self._purpose, data)).hex()
 
     def _associated(self, header: bytes, context: bytes) -> bytes:
         return self._bound + framed(header, context)

@@ -29,6 +29,7 @@ from strongroom.rules import (
     Prepare,
     Recall,
     Sleep,
+    Undo,
     Vacate,
     rules_before_a_worker,
     rules_of_a_run,
@@ -284,7 +285,10 @@ _DEEDS: dict[type, Callable[[RunCall, Any], Any]] = {
     Keep: lambda call, effect: call.keep(effect.state),
     Occupy: lambda call, effect: _slots(call).occupy() if effect.waits else _slots(call).try_occupy(),
     Vacate: lambda call, _: _slots(call).vacate(),
+    Undo: lambda call, _: None,
 }
+_TRANSACTED = frozenset({LookUp, Keep, Undo})
+"""What means more where the call is a transaction."""
 
 
 def _slots(call: RunCall) -> TagSlots:
@@ -296,14 +300,18 @@ def _do(call: RunCall, effect: Effect) -> Any:
     if kind is Enter:
         state = call.enter(cast("Enter", effect).state)
         for hook in call.hooks(state):
-            _guarded(call, lambda hook=hook: _finished(hook()))  # type: ignore[misc]
+            _guarded(call, lambda hook=hook: finished(hook()))  # type: ignore[misc]
         return state
     if kind is Call:
         return _call(call, cast("Call", effect).timeout_seconds)
     if kind is Sleep:
         return sleep(cast("Sleep", effect).seconds)
     if kind is Ask:
-        return _guarded(call, lambda: _finished(call.condition(cast("Ask", effect).state)()))
+        return _guarded(call, lambda: finished(call.condition(cast("Ask", effect).state)()))
+    if kind in _TRANSACTED and (call.policy.transacts or call.transaction is not None):
+        from strongroom import transactions
+
+        return transactions.carry_out(call.transact(effect))
     return _DEEDS[kind](call, effect)
 
 
@@ -324,6 +332,10 @@ async def _do_async(call: RunCall, effect: Effect) -> Any:
         return await _guarded_async(call, call.condition(cast("Ask", effect).state))
     if kind is Occupy and cast("Occupy", effect).waits:
         return await _slots(call).aoccupy()  # a thread that waits would be missing for those that give slots back
+    if kind in _TRANSACTED and (call.policy.transacts or call.transaction is not None):
+        from strongroom import transactions
+
+        return await transactions.acarry_out(call.transact(effect))
     if call.may_block(effect):
         return await asyncio.to_thread(_DEEDS[kind], call, effect)
     return _DEEDS[kind](call, effect)
@@ -391,7 +403,7 @@ async def _stepped(call: RunCall, step: Callable[[], Awaitable[Any]], due: float
 _END = object()
 
 
-def _finished(value: Any) -> Any:
+def finished(value: Any) -> Any:
     """What a user's hook gives; of an asynchronous one, once it was awaited."""
     if not inspect.iscoroutine(value):
         return value

@@ -7,7 +7,7 @@ what was raised; it returns the final state. :mod:`strongroom.engine` carries th
        │
     Recall ── this run completed before ───────────► Completed (what a resumption finds)
        │
-    LookUp ── the cache has it ────────────────────► Cached
+    LookUp (the transaction begins) ── the cache has it ► Cached
        │
     Occupy ── its tags' limits are used up ────────► AwaitingConcurrencySlot, and Occupy waits
        │
@@ -16,8 +16,10 @@ what was raised; it returns the final state. :mod:`strongroom.engine` carries th
        │                             └─ Abandon ───► Failed, TimedOut, Cancelled or Crashed
     Gather (futures that were returned become states; for a flow, its tasks end)
        │
-    Keep (results that persist, or that a resumption needs)
+    Keep (results that persist, or that a resumption needs; the transaction ends)
        └───────────────────────────────────────────► Completed, or what was returned says
+
+    A task's attempt that fails is undone (Undo) where it is a transaction, and so is what was done inside of it.
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ class Policy:
     caches: bool = False
     asks: bool = False
     gathers: bool = False
+    transacts: bool = False
     occupies: bool = False
 
 
@@ -156,10 +159,18 @@ class Keep:
     state: State[Any]
 
 
-Effect = Enter | Prepare | Recall | LookUp | Occupy | Vacate | Call | Gather | Abandon | Ask | Sleep | Keep
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """An attempt failed: roll back what was done in it, and where it is the last one, what it is part of."""
+
+    final: bool
+
+
+Effect = Enter | Prepare | Recall | LookUp | Occupy | Vacate | Call | Gather | Abandon | Ask | Sleep | Keep | Undo
 Steps = Generator[Effect, Any, State[Any]]
 
 PREPARE, RECALL, LOOK_UP = Prepare(), Recall(), LookUp()
+UNDO, START_OVER = Undo(final=True), Undo(final=False)
 OCCUPY, WAIT_TO_OCCUPY, VACATE = Occupy(), Occupy(waits=True), Vacate()
 
 
@@ -171,6 +182,9 @@ def rules_of_a_run(policy: Policy) -> Steps:
         if policy.gathers:
             with suppress(BaseException):  # a second interrupt ends the waiting, and the state is recorded all the same
                 yield Abandon(interrupt=not isinstance(error, Exception | Pause))
+        if policy.kind == "Task":
+            with suppress(BaseException):
+                yield UNDO
         state = ended_by(error, policy)
     return (yield Enter(state))  # type: ignore[no-any-return]
 
@@ -187,11 +201,13 @@ def rules_before_a_worker(policy: Policy) -> Generator[Effect, Any, State[Any] |
 def _found_or_run(policy: Policy) -> Steps:
     if (policy.prepares or policy.recalls) and (state := (yield from _found(policy))) is not None:
         return state
-    if policy.caches and (found := (yield LOOK_UP)) is not None:
+    if (policy.caches or policy.transacts) and (found := (yield LOOK_UP)) is not None:
         return found  # type: ignore[no-any-return]
     state = yield from _attempts(policy)
     if state.is_completed():
         state = yield Keep(state)
+    elif policy.kind == "Task":
+        yield UNDO
     return state
 
 
@@ -204,7 +220,8 @@ def _found(policy: Policy) -> Generator[Effect, Any, State[Any] | None]:
         except ParameterProblem as error:
             what = f"Validation of {policy.kind.lower()} parameters failed with error"
             return Failed(message=f"{what}: {error}", data=error)
-    return (yield RECALL) if policy.recalls else None
+    found = (yield RECALL) if policy.recalls else None
+    return found if found is None or not policy.transacts else (yield Keep(found))
 
 
 def _attempts(policy: Policy) -> Steps:
@@ -220,6 +237,8 @@ def _attempts(policy: Policy) -> Steps:
             return state
         if policy.asks and not (yield Ask(state)):
             return state
+        if policy.kind == "Task":
+            yield START_OVER
         delay = policy.retries.delay(retry)
         retry += 1
         if delay > 0:

@@ -1,7 +1,8 @@
 """The form of results and parameters at rest.
 
-A record is ``b"SR" version flags payload``; the payload is the time it was written, when it expires, its serializer and
-its bytes. With the flag ``SEALED`` the payload is encrypted and bound to its place (a key, or a run), so that neither
+A record is ``b"SR" version flags payload``; the payload is the time it was written, when it expires, its serializer
+(and behind a line feed, who wrote it) and its bytes.
+With the flag ``SEALED`` the payload is encrypted and bound to its place (a key, or a run), so that neither
 reading the disk nor moving records about gives anything away, and nothing is unpickled that this registry's key did not
 seal. ``STRONGROOM_RESULTS_SEALED=false`` writes records in clear with a checksum: whoever may write the storage can
 then run code in the process that reads it, and whoever may read it sees every result, secrets included.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import struct
 import time
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -32,6 +34,7 @@ class Sealer(Protocol):
     def seal(self, data: bytes, context: bytes) -> bytes: ...
     def open(self, sealed: bytes, context: bytes) -> bytes: ...
     def name(self, data: bytes) -> str: ...
+    def former_names(self, data: bytes) -> Iterator[str]: ...
 
 
 def current_sealer() -> Sealer | None:
@@ -50,19 +53,20 @@ def current_sealer() -> Sealer | None:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a record holds; ``body`` is still serialized."""
+    """What a record holds; ``body`` is still serialized, ``writer`` names the run that wrote it, where it is known."""
 
     body: bytes
     serializer: str
     written: datetime
     expires: datetime | None
+    writer: str = ""
 
 
 def write_record(
-    body: bytes, serializer: str, expires: datetime | None, sealer: Sealer | None, context: bytes
+    body: bytes, serializer: str, expires: datetime | None, sealer: Sealer | None, context: bytes, writer: str = ""
 ) -> bytes:
     """A record of serialized bytes, sealed for the place that ``context`` names, or in clear without a sealer."""
-    name = serializer.encode()
+    name = (f"{serializer}\n{writer}" if writer else serializer).encode()[:255]
     head = _HEAD.pack(time.time(), expires.timestamp() if expires else 0.0, len(name))
     payload = b"".join((head, name, body))
     if sealer is not None:
@@ -98,9 +102,9 @@ def read_record(record: bytes, sealer: Sealer | None, context: bytes) -> Opened:
     payload = _opened_payload(record[len(_MAGIC)], record[len(_MAGIC) + 1 :], sealer, context)
     try:
         written, expires, length = _HEAD.unpack_from(payload)
-        name = payload[_HEAD.size : _HEAD.size + length].decode()
+        name, _, writer = payload[_HEAD.size : _HEAD.size + length].decode(errors="replace").partition("\n")
         until = datetime.fromtimestamp(expires, UTC) if expires else None
-        return Opened(payload[_HEAD.size + length :], name, datetime.fromtimestamp(written, UTC), until)
+        return Opened(payload[_HEAD.size + length :], name, datetime.fromtimestamp(written, UTC), until, writer)
     except (struct.error, ValueError, OverflowError, OSError):
         raise CorruptResult("The head of a stored result is damaged.", "Run the task again.") from None
 

@@ -1,4 +1,4 @@
-"""How results become bytes: ``pickle``, ``json``, and either of them compressed."""
+"""How results become bytes: ``pickle``, ``json``, either of them compressed, and forms of one's own."""
 
 from __future__ import annotations
 
@@ -11,22 +11,56 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
-from functools import lru_cache
 from types import ModuleType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from strongroom.errors import InvalidSerializer, UnserializableResult
 
 _script: ModuleType | None = None
 
 
-class Serializer(Protocol):
-    """Turns a value into bytes and back. ``name`` is kept beside the bytes and finds the serializer again."""
+class Serializer:
+    """Turns a value into bytes and back. Subclass it, with a ``type`` of its own, for a form of one's own::
+
+        class Rows(Serializer):
+            type: str = "rows"
+
+            def dumps(self, obj): ...
+            def loads(self, blob): ...
+
+    From then on ``"rows"`` names it, also inside ``"compressed/rows"``. Other annotated attributes are options:
+    ``Rows(limit=3)``. ``name`` is kept beside the bytes and finds the serializer again.
+    """
+
+    type: Any = None
+
+    def __init__(self, **options: Any) -> None:
+        known = {name for kind in type(self).__mro__ for name in vars(kind).get("__annotations__", ())}
+        for name, value in options.items():
+            if name not in known:
+                raise TypeError(f"{type(self).__name__} has no option {name!r}.")
+            setattr(self, name, value)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if isinstance(own := vars(cls).get("type"), str):
+            _registered[own] = cls
 
     @property
-    def name(self) -> str: ...
-    def dumps(self, value: Any) -> bytes: ...
-    def loads(self, blob: bytes) -> Any: ...
+    def name(self) -> str:
+        """What finds it again."""
+        return str(self.type)
+
+    def dumps(self, obj: Any) -> bytes:
+        """The bytes of a value."""
+        raise NotImplementedError
+
+    def loads(self, blob: bytes) -> Any:
+        """The value of these bytes."""
+        raise NotImplementedError
+
+
+_registered: dict[str, type[Serializer]] = {}
 
 
 def resolve(serializer: str | Serializer) -> Serializer:
@@ -34,17 +68,15 @@ def resolve(serializer: str | Serializer) -> Serializer:
     return _named(serializer) if isinstance(serializer, str) else serializer
 
 
-@lru_cache(maxsize=32)
 def _named(name: str) -> Serializer:
     if name.startswith("compressed/"):
         return CompressedSerializer(_named(name.removeprefix("compressed/")))
-    if name == "pickle":
-        return PickleSerializer()
-    if name == "json":
-        return JSONSerializer()
-    raise InvalidSerializer(
-        f"{name!r:.80} is no serializer.", 'Use "pickle", "json", "compressed/pickle" or "compressed/json".'
-    )
+    if name not in _registered:
+        raise InvalidSerializer(
+            f"{name!r:.80} is no serializer that this process knows.",
+            'Use "pickle", "json", "compressed/pickle" or "compressed/json", or import the module that defines it.',
+        )
+    return _registered[name]()
 
 
 def use_script(module: ModuleType) -> None:
@@ -65,10 +97,11 @@ class _Unpickler(pickle.Unpickler):
 
 
 @dataclass(frozen=True, slots=True)
-class PickleSerializer:
-    """Python's pickle; what it cannot write (lambdas, local classes) goes through cloudpickle."""
+class PickleSerializer(Serializer):
+    """Python's pickle; what it cannot write (lambdas, local classes) goes through cloudpickle, or ``picklelib``."""
 
-    name: ClassVar[str] = "pickle"
+    type: ClassVar[str] = "pickle"
+    picklelib: str = "cloudpickle"
 
     def dumps(self, value: Any, limit: int | None = None) -> bytes:
         """The pickle of ``value``; raises :class:`~strongroom.errors.UnserializableResult`, also beyond ``limit``."""
@@ -79,7 +112,7 @@ class PickleSerializer:
                 f"The pickle is longer than {limit} bytes.", "Return less, or persist it."
             ) from None
         except Exception:
-            return _cloudpickle(value, limit)
+            return _pickled_by(self.picklelib, value, limit)
 
     def loads(self, blob: bytes) -> Any:
         """The value of a pickle. Only for bytes whose seal was checked: a forged pickle runs code."""
@@ -114,11 +147,9 @@ def _bounded_pickle(pickler: Any, value: Any, limit: int | None) -> bytes:
     return buffer.parts[0] if len(buffer.parts) == 1 else b"".join(buffer.parts)
 
 
-def _cloudpickle(value: Any, limit: int | None) -> bytes:
-    import cloudpickle  # type: ignore[import-untyped]
-
+def _pickled_by(library: str, value: Any, limit: int | None) -> bytes:
     try:
-        return _bounded_pickle(cloudpickle.Pickler, value, limit)
+        return _bounded_pickle(importlib.import_module(library).Pickler, value, limit)
     except _TooLong:
         raise UnserializableResult(f"The pickle is longer than {limit} bytes.", "Return less, or persist it.") from None
     except Exception as error:
@@ -130,7 +161,7 @@ def _cloudpickle(value: Any, limit: int | None) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class JSONSerializer:
+class JSONSerializer(Serializer):
     """JSON text, for results that other programs read.
 
     Lists, mappings, texts, numbers, booleans and None are written as such: tuples come back as lists, keys as texts.
@@ -138,12 +169,14 @@ class JSONSerializer:
     ``{"__class__": "module:name", "data": …}`` and comes back as what it was. Secrets are refused.
     """
 
-    name: ClassVar[str] = "json"
+    type: ClassVar[str] = "json"
+    dumps_kwargs: dict[str, Any] = field(default_factory=dict)
+    loads_kwargs: dict[str, Any] = field(default_factory=dict)
 
     def dumps(self, value: Any) -> bytes:
         """The JSON of ``value``; raises :class:`~strongroom.errors.UnserializableResult`."""
         try:
-            return json.dumps(value, default=_tagged, ensure_ascii=False, allow_nan=True).encode()
+            return json.dumps(value, **{"default": _tagged, "ensure_ascii": False, **self.dumps_kwargs}).encode()
         except UnserializableResult:
             raise
         except Exception as error:
@@ -153,7 +186,7 @@ class JSONSerializer:
             ) from None
 
     def loads(self, blob: bytes) -> Any:
-        return json.loads(blob, object_hook=_untagged)
+        return json.loads(blob, **{"object_hook": _untagged, **self.loads_kwargs})
 
 
 _TEXTS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
@@ -202,24 +235,41 @@ def _untagged(mapping: dict[str, Any]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class CompressedSerializer:
-    """The bytes of another serializer, given itself or by name, compressed with zlib."""
+class CompressedSerializer(Serializer):
+    """The bytes of another serializer, given itself or by name, compressed.
+
+    ``compressionlib`` is a module with ``compress`` and ``decompress``: ``zlib``, ``lzma``, ``bz2`` or ``gzip``. What
+    was compressed by any of these is read back.
+    """
 
     serializer: Serializer = field(default_factory=PickleSerializer)
     level: int = 6
+    compressionlib: str = "zlib"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "serializer", resolve(self.serializer))
+        if self.compressionlib not in _MARKS:
+            raise InvalidSerializer(
+                f"{self.compressionlib!r:.40} does not compress here.", f"Use one of {', '.join(_MARKS)}."
+            )
 
     @property
     def name(self) -> str:
         return f"compressed/{self.serializer.name}"
 
-    def dumps(self, value: Any) -> bytes:
-        return zlib.compress(self.serializer.dumps(value), self.level)
+    def dumps(self, obj: Any) -> bytes:
+        body = self.serializer.dumps(obj)
+        if self.compressionlib == "zlib":
+            return zlib.compress(body, self.level)
+        return bytes(importlib.import_module(self.compressionlib).compress(body))
 
     def loads(self, blob: bytes) -> Any:
-        return self.serializer.loads(zlib.decompress(blob))
+        library = next((name for name, mark in _MARKS.items() if blob.startswith(mark)), "zlib")
+        return self.serializer.loads(importlib.import_module(library).decompress(blob))
+
+
+_MARKS = {"zlib": b"x", "lzma": b"\xfd7zXZ", "bz2": b"BZh", "gzip": b"\x1f\x8b"}
+"""How the bytes of each library begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
@@ -26,6 +25,9 @@ from strongroom.retries import exponential_backoff as exponential_backoff
 from strongroom.rules import Policy
 from strongroom.run_names import RunName
 from strongroom.states import State
+
+if TYPE_CHECKING:
+    from strongroom.transactions import Transaction
 
 _log = logging.getLogger(__name__)
 MAPPING_PATIENCE_SECONDS = 1.0
@@ -87,13 +89,39 @@ class Task(Definition, Generic[P, R]):
             "Task", self.retry_policy, self.timeout_seconds, asks=self.retry_condition_fn is not None
         )
 
-    def policy(self, prepares: bool, recalls: bool, caches: bool, occupies: bool = False) -> Policy:
+    def policy(
+        self, prepares: bool, recalls: bool, caches: bool, occupies: bool = False, transacts: bool = False
+    ) -> Policy:
         """What the rules have to know of one call."""
-        caches = caches and not isinstance(self.cache_policy, NoCache)
-        if not (prepares or recalls or caches or occupies):
+        caches = (caches and not isinstance(self.cache_policy, NoCache)) or self.uncached != ""
+        transacts = transacts or self.has_transaction_hooks or (caches and self.takes_turns)
+        if not (prepares or recalls or caches or occupies or transacts):
             return self._plain_policy
         asks, retries, timeout = self._plain_policy.asks, self._plain_policy.retries, self._plain_policy.timeout_seconds
-        return Policy("Task", retries, timeout, prepares, recalls, caches, asks, occupies=occupies)
+        return Policy("Task", retries, timeout, prepares, recalls, caches, asks, occupies=occupies, transacts=transacts)
+
+    @property
+    def has_transaction_hooks(self) -> bool:
+        """Whether something is called when its runs are committed or rolled back."""
+        return bool(self.on_commit_hooks or self.on_rollback_hooks)
+
+    def on_commit(self, fn: H) -> H:
+        """Decorates a function that is called with the transaction of a run when that is committed."""
+        self.on_commit_hooks.append(_transaction_hook(self.name, "on_commit", fn))
+        return fn
+
+    def on_rollback(self, fn: H) -> H:
+        """Decorates a function that is called with the transaction of a run when that is rolled back."""
+        self.on_rollback_hooks.append(_transaction_hook(self.name, "on_rollback", fn))
+        return fn
+
+    def changed(self, options: Any) -> Any:
+        """All options with some changed; hooks that decorators added are kept."""
+        changed: dict[str, Any] = super().changed(options)
+        for name, hooks in (("on_commit", self.on_commit_hooks), ("on_rollback", self.on_rollback_hooks)):
+            if hooks and options.get(name) is None:
+                changed[name] = list(hooks)
+        return changed
 
     def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
         """A task of the same function and the same options, but for those given here."""

@@ -19,7 +19,7 @@ from strongroom.captures import INLINE_BYTES, Captures, captures
 from strongroom.errors import CorruptResult, MissingResult, ResultKeyMismatch, ResultProblem, UnserializableResult
 from strongroom.journal.memory import MemoryJournal
 from strongroom.journal.records import now
-from strongroom.results import LocalStorage, ResultStore, result_store
+from strongroom.results import Hit, LocalStorage, Miss, ResultStore, result_store
 from strongroom.sealed_records import Sealer, read_record, write_record
 from strongroom.testing.journal_contract import a_flow_run, a_task_run
 from strongroom_blocks.redaction import redactor
@@ -57,8 +57,8 @@ def only_file(folder: Path) -> Path:
 
 
 def test_a_result_comes_back_by_its_key_and_by_its_record(store: ResultStore, strongroom_home: Path) -> None:
-    stored = store.write("daily/orders.pkl", {"rows": [1, 2]})
-    assert store.read("daily/orders.pkl") == store.read(stored) == {"rows": [1, 2]}
+    stored = store.keep("daily/orders.pkl", {"rows": [1, 2]})
+    assert store.read("daily/orders.pkl").result == store.load(stored) == {"rows": [1, 2]}
     assert store.exists("daily/orders.pkl")
     assert (stored.key, stored.storage, stored.serializer) == ("daily/orders.pkl", None, "pickle")
     assert only_file(strongroom_home / "storage") == strongroom_home / "storage" / "daily" / "orders.pkl"
@@ -66,9 +66,9 @@ def test_a_result_comes_back_by_its_key_and_by_its_record(store: ResultStore, st
 
 def test_a_result_is_nowhere_on_the_disk_in_clear(store: ResultStore, canary: Canary, strongroom_home: Path) -> None:
     secret = canary("in a result")
-    store.write("plain", {"password": secret})
-    store.write("wrapped", SecretStr(secret))
-    assert store.read("wrapped").get_secret_value() == secret
+    store.keep("plain", {"password": secret})
+    store.keep("wrapped", SecretStr(secret))
+    assert store.read("wrapped").result.get_secret_value() == secret
     for path in (strongroom_home / "storage").iterdir():
         assert secret.encode() not in path.read_bytes()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -84,12 +84,12 @@ def test_a_key_that_repeats_a_secret_is_told_to_nobody(
     secret = canary("token")
     redactor.register(secret)
     store, key = result_store(), f"orders-of-{secret}"
-    stored = store.write(key, 42)
+    stored = store.keep(key, 42)
     assert secret not in str(stored)
     assert secret not in str(only_file(strongroom_home / "storage"))
-    assert store.read(stored) == store.read(key) == 42
+    assert store.load(stored) == store.read(key).result == 42
     hit = store.cached(key)
-    assert hit is not None
+    assert isinstance(hit, Hit)
     assert (hit.value, hit.stored.key) == (42, stored.key)
     assert store.exists(key)
     assert not store.exists(f"{key}!")
@@ -100,30 +100,30 @@ def test_unsealed_results_can_be_asked_for_and_are_plain_pickles(
 ) -> None:
     monkeypatch.setenv("STRONGROOM_RESULTS_SEALED", "false")
     store = result_store()
-    store.write("k", ["a plain list"])
-    assert store.read("k") == ["a plain list"]
+    store.keep("k", ["a plain list"])
+    assert store.read("k").result == ["a plain list"]
     assert b"a plain list" in only_file(strongroom_home / "storage").read_bytes()
 
 
 def test_a_missing_result_is_said_with_its_key(store: ResultStore) -> None:
     with pytest.raises(MissingResult, match="'nowhere'"):
         store.read("nowhere")
-    assert store.cached("nowhere") is None
+    assert isinstance(store.cached("nowhere"), Miss)
     assert not store.exists("nowhere")
 
 
 def test_a_cached_result_is_used_until_it_expires(store: ResultStore) -> None:
-    store.write("fresh", 1, expiration=now() + timedelta(hours=1))
-    store.write("stale", 2, expiration=now() - timedelta(seconds=1))
-    store.write("lasting", 3)
+    store.keep("fresh", 1, expiration=now() + timedelta(hours=1))
+    store.keep("stale", 2, expiration=now() - timedelta(seconds=1))
+    store.keep("lasting", 3)
     hit = store.cached("fresh")
-    assert hit is not None
+    assert isinstance(hit, Hit)
     assert hit.value == 1
     assert hit.stored.expires is not None
-    assert store.cached("stale") is None
-    assert store.read("stale") == 2
+    assert isinstance(store.cached("stale"), Miss)
+    assert store.read("stale").result == 2
     lasting = store.cached("lasting")
-    assert lasting is not None
+    assert isinstance(lasting, Hit)
     assert lasting.stored.expires is None
 
 
@@ -147,12 +147,12 @@ def test_a_damaged_result_is_an_error_and_a_damaged_cache_a_miss(
     damage: Callable[[bytes], bytes],
     error: type[ResultProblem],
 ) -> None:
-    store.write("k", "value")
+    store.keep("k", "value")
     file = only_file(strongroom_home / "storage")
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(error):
         store.read("k")
-    assert store.cached("k") is None
+    assert isinstance(store.cached("k"), Miss)
     assert "The cached result 'k' is not used" in caplog.text
 
 
@@ -167,7 +167,7 @@ def test_a_storage_that_is_away_is_a_miss_for_a_cache(caplog: pytest.LogCaptureF
         def exists(self, path: str) -> bool:
             raise ConnectionError("no route to the lake")
 
-    assert ResultStore(Away()).cached("k") is None
+    assert isinstance(ResultStore(Away()).cached("k"), Miss)
     assert "no route to the lake" in caplog.text
 
 
@@ -177,13 +177,13 @@ def test_a_forged_result_in_clear_is_not_unpickled_where_results_are_sealed(stor
             return pytest.fail, ("a forged pickle was loaded",)
 
     forged = write_record(pickle.dumps(Trap()), "pickle", None, None, b"")
-    store.storage.write_path("k", forged)
+    store.result_storage.write_path("k", forged)
     with pytest.raises(ResultKeyMismatch, match="may be forged"):
         store.read("k")
 
 
 def test_a_result_that_was_moved_to_another_key_is_refused(store: ResultStore, strongroom_home: Path) -> None:
-    store.write("a", 1)
+    store.keep("a", 1)
     file = only_file(strongroom_home / "storage")
     file.rename(file.with_name("b"))
     with pytest.raises(ResultKeyMismatch, match="changed or moved"):
@@ -191,18 +191,18 @@ def test_a_result_that_was_moved_to_another_key_is_refused(store: ResultStore, s
 
 
 def test_a_result_of_another_registry_is_refused_and_a_miss(store: ResultStore) -> None:
-    store.write("k", 1)
+    store.keep("k", 1)
     with strongroom_registry.open_registry("memory:") as other, strongroom_registry.using(other):
         stranger = result_store()
     with pytest.raises(ResultKeyMismatch, match="another key"):
         stranger.read("k")
-    assert stranger.cached("k") is None
+    assert isinstance(stranger.cached("k"), Miss)
 
 
 def test_unsealed_damage_is_found_by_the_checksum(monkeypatch: pytest.MonkeyPatch, strongroom_home: Path) -> None:
     monkeypatch.setenv("STRONGROOM_RESULTS_SEALED", "false")
     store = result_store()
-    store.write("k", "value")
+    store.keep("k", "value")
     file = only_file(strongroom_home / "storage")
     file.write_bytes(file.read_bytes()[:-2])
     with pytest.raises(CorruptResult, match="checksum"):
@@ -212,7 +212,7 @@ def test_unsealed_damage_is_found_by_the_checksum(monkeypatch: pytest.MonkeyPatc
 def test_a_sealed_result_is_not_read_where_results_are_not_sealed(
     store: ResultStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.write("k", "value")
+    store.keep("k", "value")
     monkeypatch.setenv("STRONGROOM_RESULTS_SEALED", "false")
     with pytest.raises(ResultKeyMismatch, match="Unset STRONGROOM_RESULTS_SEALED"):
         result_store().read("k")
@@ -234,9 +234,9 @@ def test_any_key_can_be_used_and_none_leaves_the_folder(key: str) -> None:
         def exists(self, path: str) -> bool:
             return path in written
 
-    store = ResultStore(Dictionary(), "json")
-    store.write(key, 1)
-    assert store.read(key) == 1
+    store = ResultStore(Dictionary(), serializer="json", cache_result_in_memory=False)
+    store.keep(key, 1)
+    assert store.read(key).result == 1
     [path] = written
     assert ".." not in path.split("/")
     assert not path.startswith(("/", "captured/"))
@@ -246,8 +246,8 @@ def test_any_key_can_be_used_and_none_leaves_the_folder(key: str) -> None:
 def test_two_keys_never_share_a_record(store: ResultStore) -> None:
     keys = ["a/b", "a//b", "a/b/", "A/B", "a\0b", "ä", "a b", "hashed/x"]
     for number, key in enumerate(keys):
-        store.write(key, number)
-    assert [store.read(key) for key in keys] == list(range(len(keys)))
+        store.keep(key, number)
+    assert [store.read(key).result for key in keys] == list(range(len(keys)))
 
 
 def test_a_block_can_keep_results_and_its_reference_is_noted(tmp_path: Path) -> None:
@@ -255,28 +255,28 @@ def test_a_block_can_keep_results_and_its_reference_is_noted(tmp_path: Path) -> 
 
     LocalFolder(basepath=str(tmp_path / "lake")).save("lake")
     store = result_store("lake", "compressed/json")
-    stored = store.write("a/result", [1, 2])
+    stored = store.keep("a/result", [1, 2])
     assert stored.storage is not None
     assert "lake" in stored.storage
-    assert result_store(stored.storage).read("a/result") == [1, 2]
+    assert result_store(stored.storage).read("a/result").result == [1, 2]
     assert b"[1, 2]" not in only_file(tmp_path / "lake").read_bytes()
 
 
 def test_a_local_folder_can_keep_results(tmp_path: Path) -> None:
     store = result_store(tmp_path / "here")
-    store.write("k", 1)
+    store.keep("k", 1)
     assert only_file(tmp_path / "here").name == "k"
-    assert store.read("k") == 1
+    assert store.read("k").result == 1
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(store: ResultStore, strongroom_home: Path) -> None:
     with pytest.raises(UnserializableResult):
-        store.write("k", (n for n in [1]))
+        store.keep("k", (n for n in [1]))
     assert not (strongroom_home / "storage").exists()
     (strongroom_home / "storage").mkdir(parents=True)
     (strongroom_home / "storage" / "k").mkdir()
     with pytest.raises(OSError):
-        store.write("k", 1)
+        store.keep("k", 1)
     assert [path.name for path in (strongroom_home / "storage").iterdir()] == ["k"]
 
 
@@ -287,7 +287,7 @@ def test_a_result_whose_class_is_gone_says_so(store: ResultStore) -> None:
 
     sys.modules["passing"] = module
     try:
-        store.write("k", module.Row())
+        store.keep("k", module.Row())
     finally:
         del sys.modules["passing"]
     with pytest.raises(CorruptResult, match="classes may have moved"):
@@ -308,6 +308,9 @@ def test_records_come_back_for_their_context_alone(body: bytes, name: str, conte
 
         def name(self, data: bytes) -> str:
             return data.hex()
+
+        def former_names(self, data: bytes) -> Iterator[str]:
+            return iter(())
 
     sealer: Sealer | None
     for sealer in (None, Reversing()):

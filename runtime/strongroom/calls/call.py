@@ -62,6 +62,9 @@ class Call(Protocol):
     def keep(self, state: State[Any]) -> State[Any]:
         """Store the result where it persists."""
 
+    def transact(self, effect: Any) -> Any:
+        """The steps that LookUp, Keep or Undo means where the call is a transaction."""
+
     def meaning(self, error: BaseException) -> BaseException:
         """What was raised, or what it stands for where somebody ends the run from outside."""
 

@@ -13,7 +13,7 @@ from strongroom import observation
 from strongroom.calls import block_loads
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
 from strongroom.calls.task_call import upstreams_of
-from strongroom.context import FlowRunContext, RunContext, current_run, current_tags
+from strongroom.context import FlowRunContext, RunContext, current_run, current_tags, transaction_around
 from strongroom.control import signals
 from strongroom.control.control import Control
 from strongroom.errors import MissingResult, ResultProblem
@@ -26,8 +26,8 @@ from strongroom.rules import Keep, Prepare, Recall
 from strongroom.states import Fetch, NotKept, Pending, State, StateType, is_state_iterable
 
 if TYPE_CHECKING:
-    from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.captures import Captures
+    from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.flows import Flow
     from strongroom.journal.journal import Journal
     from strongroom.logging import RunLogger
@@ -55,6 +55,7 @@ class FlowCall(FlowRunContext):
         "past",
         "policy",
         "root_id",
+        "scope",
     )
     slots: TagSlots | None = None
 
@@ -74,6 +75,7 @@ class FlowCall(FlowRunContext):
         self.is_async, self.is_generator = flow.isasync, flow.isgenerator
         self.parameters = parameters
         self.parent = parent
+        self.scope = transaction_around(parent)
         self.restart_keys()
         self._lock = threading.Lock()
         self._open_runner: TaskRunner | None = None
@@ -153,7 +155,7 @@ class FlowCall(FlowRunContext):
         run.heartbeat = state.timestamp
         self.journal.save_flow_run(run)
         if state.type is StateType.RUNNING and run.parent_flow_run_id is None:
-            self.journal.flush()  # so that a run which is killed in its first moments can be found, and resumed
+            self.journal.settle()  # so that a run which is killed in its first moments can be found, and resumed
         self._say(state)
         return state
 
@@ -182,6 +184,10 @@ class FlowCall(FlowRunContext):
         if state.type is StateType.CANCELLED and self.control.cancelling is not None:
             state = self.control.cancelling
         return [lambda hook=hook: hook(self.flow, self.flow_run, state) for hook in hooks] if hooks else ()  # type: ignore[misc]
+
+    def transact(self, effect: Any) -> Any:
+        """Flows are no transactions."""
+        raise NotImplementedError
 
     def meaning(self, error: BaseException) -> BaseException:
         """What was raised, or what it stands for where somebody ends the run from outside."""
@@ -245,7 +251,7 @@ class FlowCall(FlowRunContext):
     def restore(self, stored: StoredResult, run_id: UUID, store: Callable[[], ResultStore]) -> Any:
         """The result of a run from before a resumption, which was captured, or persists in ``store``."""
         if stored.inline is None and not (stored.key or "").startswith("captured/"):
-            return store().read(stored)
+            return store().load(stored)
         if self.captures is None:
             raise MissingResult(f"Nothing can open the result of run {run_id}.", "Mend the registry's key first.")
         return self.captures.restore(stored, run_id)
@@ -279,14 +285,14 @@ class FlowCall(FlowRunContext):
         if self.persist_result:
             try:
                 store = self.store_for(None, None)
-                run.result = stored = store.write(str(run.id), value)
+                run.result = stored = store.keep(str(run.id), value, writer=f"{run.name} ({run.id})")
             except Exception as error:
                 self.logger.error("The result was not persisted: %s: %s", type(error).__name__, error)
         elif self.captures is not None and run.parent_flow_run_id is not None:
             run.result = self.captures.capture(value, run.id, self.root_id)
         if self.flow.cache_result_in_memory:
             return state
-        elsewhere = NotKept() if stored is None else Fetch(lambda: store.read(stored))
+        elsewhere = NotKept() if stored is None else Fetch(lambda: store.load(stored))
         return State(state.type, state.name, state.message, elsewhere, timestamp=state.timestamp)
 
     @property
@@ -298,6 +304,10 @@ class FlowCall(FlowRunContext):
                 runner.open()
                 self._open_runner = runner
             return self._open_runner
+
+    def result_store(self) -> ResultStore:
+        """Where the results of this run persist."""
+        return self.store_for(None, None)
 
     def store_for(self, storage: Any, serializer: Any) -> ResultStore:
         """The result store of this run, or of a task in it that wants another storage or serializer."""
@@ -332,7 +342,7 @@ class FlowCall(FlowRunContext):
             self.control.end()
         if self.flow_run.parent_flow_run_id is not None:
             return
-        self.journal.flush()
+        self.journal.settle()
         if self.captures is not None and self.flow_run.state.is_completed():
             self.captures.discard([self.root_id])
 

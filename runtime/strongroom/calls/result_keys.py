@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING
 from strongroom.errors import CacheKeyProblem
 
 if TYPE_CHECKING:
-    from strongroom.calls.task_call import TaskCall
+    from strongroom.calls.task_results import TaskResults
 
 
-def cache_key(call: TaskCall) -> str | None:
+def why_not_cached(call: TaskResults) -> str:
+    """What forbids to cache a call's result, in the words of the log; empty where nothing does."""
+    task = call.task
+    if task.uncached:
+        return task.uncached
+    store = call.result_store()
+    if store.disabled:
+        return "STRONGROOM_TASKS_DISABLE_CACHING is on"
+    if store.wants_policies and task.has_default_policy:
+        return "the task has no policy of its own, and STRONGROOM_TASKS_DEFAULT_NO_CACHE is on"
+    return ""
+
+
+def cache_key(call: TaskResults) -> str | None:
     """What identifies a result like this call's; None where nothing is cached.
 
     Raises :class:`~strongroom.errors.CacheKeyProblem`.
@@ -30,7 +43,7 @@ def cache_key(call: TaskCall) -> str | None:
         raise CacheKeyProblem(f"Its cache key cannot be computed: {type(error).__name__}: {error}.") from None
 
 
-def storage_key(call: TaskCall) -> str:
+def storage_key(call: TaskResults) -> str:
     """The key that ``result_storage_key`` spells out, else the run's id."""
     template = call.task.result_storage_key
     if template is None:

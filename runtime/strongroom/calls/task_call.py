@@ -9,36 +9,32 @@ from uuid import uuid4
 from strongroom import observation
 from strongroom.annotations import allow_failure
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
-from strongroom.context import RunContext, TaskRunContext, current_run, current_tags
-from strongroom.errors import CacheKeyProblem, ResultProblem
+from strongroom.calls.task_results import TaskResults
+from strongroom.context import RunContext, current_run, current_tags, transaction_around
+from strongroom.errors import ResultProblem
 from strongroom.fingerprints import fingerprint
 from strongroom.futures import PrefectFuture
 from strongroom.inputs import has_upstreams, outcome, resolve, upstreams
 from strongroom.journal.current import current_journal
 from strongroom.journal.records import TaskRun
 from strongroom.rules import Gather, Keep, Prepare, ended_by
-from strongroom.states import Cached, Cancelled, Fetch, NotKept, Pending, State, StateType, is_state_iterable
+from strongroom.states import Cancelled, Pending, State, StateType
 
 if TYPE_CHECKING:
     from strongroom.calls.flow_call import FlowCall
     from strongroom.concurrency.tag_limits import TagSlots
-    from strongroom.journal.journal import Journal
     from strongroom.logging import RunLogger
-    from strongroom.results import ResultStore
     from strongroom.tasks import Task
 
 
-class TaskCall(TaskRunContext):
+class TaskCall(TaskResults):
     """A task run in the making, which is also the context that the task's code finds itself in."""
 
     __slots__ = (
-        "_journal",
-        "_store",
         "_wait_for",
         "function",
         "is_async",
         "is_generator",
-        "policy",
         "slots",
         "upstream",
     )
@@ -62,8 +58,9 @@ class TaskCall(TaskRunContext):
         self.function = task.function
         self.is_async, self.is_generator = task.isasync, task.isgenerator
         self.restart_keys()
-        self._journal: Journal = current_journal() if flow is None else flow.journal
-        self._store: ResultStore | None = None
+        self._journal = current_journal() if flow is None else flow.journal
+        self._store = self.transaction = self.key_parts = None
+        self.scope = transaction_around(parent)
         self._wait_for = tuple(wait_for) if wait_for is not None else ()
         self.upstream: tuple[Any, ...] = ()
         self.log_prints, self.persist_result = _inherited(task, flow)
@@ -77,7 +74,8 @@ class TaskCall(TaskRunContext):
         tags = self.task_run.tags
         self.slots = _slots(tags) if tags else None
         recalls = flow is not None and bool(flow.past)
-        self.policy = task.policy(prepares, recalls, self.persist_result, self.slots is not None)
+        transacts = self.scope is not None
+        self.policy = task.policy(prepares, recalls, self.persist_result, self.slots is not None, transacts)
 
     def _new_run(self) -> TaskRun:
         task, parent, flow = self.task, self.parent, self.flow_run_context
@@ -203,88 +201,12 @@ class TaskCall(TaskRunContext):
         message = "Completed before the flow run was resumed."
         return State(StateType.COMPLETED, past.state.name, message, value, timestamp=past.end_time)
 
-    def look_up(self) -> State[Any] | None:
-        """The cached result, if there is one and it is wanted."""
-        from strongroom.calls.result_keys import cache_key
-
-        try:
-            self.task_run.cache_key = key = cache_key(self)
-        except CacheKeyProblem as error:
-            self.logger.warning("This run is not cached: %s", error)
-            return None
-        if key is None or self.task.refresh_cache:
-            return None
-        try:
-            hit = self.result_store().cached(key)
-        except Exception as error:
-            self.logger.warning("The cache is not to be had: %s: %s", type(error).__name__, error)
-            return None
-        if hit is None:
-            return None
-        self.task_run.result = hit.stored
-        return Cached(message="The result was in the cache.", data=hit.value)
-
     def gather(self, value: Any) -> Any:
         """Nothing belongs to a task: futures that it returns are its caller's."""
         return value
 
     def abandon(self, interrupt: bool) -> None:
         """A task has nothing of its own that runs beside it."""
-
-    def keep(self, state: State[Any]) -> State[Any]:
-        """Store the result: where it persists, or where a resumption looks for it."""
-        value = state.data
-        if is_state_iterable(value) or isinstance(value, State):
-            return state
-        if self.persist_result:
-            self._persist(value)
-        elif self.flow_run_context is not None and self.flow_run_context.captures is not None:
-            run = self.task_run
-            run.result = self.flow_run_context.captures.capture(value, run.id, self.flow_run_context.root_id)
-        if self.task.cache_result_in_memory:
-            return state
-        return State(state.type, state.name, state.message, self._elsewhere(), timestamp=state.timestamp)
-
-    def _persist(self, value: Any) -> None:
-        from strongroom.calls.result_keys import storage_key
-
-        expiration = None if self.task.cache_expiration is None else self._now() + self.task.cache_expiration
-        try:
-            key = self.task_run.cache_key or storage_key(self)
-            self.task_run.result = self.result_store().write(key, value, expiration=expiration)
-        except Exception as error:
-            self.logger.error("The result was not persisted: %s: %s", type(error).__name__, error)
-
-    @staticmethod
-    def _now() -> Any:
-        from strongroom.journal.records import now
-
-        return now()
-
-    def _elsewhere(self) -> Fetch | NotKept:
-        run, flow = self.task_run, self.flow_run_context
-        stored = run.result
-        if stored is None:
-            return NotKept()
-        if self.persist_result:
-            store = self.result_store()
-            return Fetch(lambda: store.read(stored))
-        captures = flow.captures if flow is not None else None
-        if captures is None:
-            return NotKept()
-        return Fetch(lambda: captures.restore(stored, run.id))
-
-    def result_store(self) -> ResultStore:
-        """Where the task's results persist: its own storage and serializer, or the flow's, or the settings'."""
-        if self._store is None:
-            task, flow = self.task, self.flow_run_context
-            if flow is not None:
-                self._store = flow.store_for(task.result_storage, task.result_serializer)
-            else:
-                from strongroom.results import result_store
-
-                self._store = result_store(task.result_storage, task.result_serializer)
-        return self._store
 
     def may_block(self, effect: Any) -> bool:
         """Whether an effect waits for a disk or for other runs."""
