@@ -7,9 +7,17 @@ from strongroom.task_runners.threads import ConcurrentTaskRunner as ConcurrentTa
 from strongroom.task_runners.threads import ThreadPoolTaskRunner as ThreadPoolTaskRunner
 
 if TYPE_CHECKING:
+    from strongroom.task_runners.dask import DaskTaskRunner as DaskTaskRunner
+    from strongroom.task_runners.dask_clients import get_async_dask_client as get_async_dask_client
+    from strongroom.task_runners.dask_clients import get_dask_client as get_dask_client
     from strongroom.task_runners.processes import ProcessPoolTaskRunner as ProcessPoolTaskRunner
 
-_HOME_OF = {"ProcessPoolTaskRunner": "processes"}
+_HOME_OF = {
+    "DaskTaskRunner": "dask",
+    "ProcessPoolTaskRunner": "processes",
+    "get_async_dask_client": "dask_clients",
+    "get_dask_client": "dask_clients",
+}
 
 
 def __getattr__(name: str) -> Any:

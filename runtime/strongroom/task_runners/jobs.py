@@ -19,6 +19,9 @@ MOST_OUTSTANDING = 4096
 _STEP_SECONDS = 0.05
 
 
+NOT_OPEN = ("The task runner is not open.", "Use it as `with runner:`, or give it to a flow.")
+
+
 class JobQueue(Protocol):
     """Where a job goes when its inputs are there."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from strongroom.errors import CrashedRun, InvalidDefinition
 from strongroom.states import State
 from strongroom.task_runners import travel
-from strongroom.task_runners.jobs import Job, QueueingTaskRunner
+from strongroom.task_runners.jobs import NOT_OPEN, Job, QueueingTaskRunner
 from strongroom.task_runners.messages import Line, Message
 from strongroom.task_runners.process import WorkerProcess
 from strongroom.task_runners.remote_run import RemoteRun
@@ -87,7 +87,7 @@ class ProcessPoolTaskRunner(QueueingTaskRunner):
     def job(self, call: TaskCall) -> Job:
         """A job for a process."""
         if self._seats is None:
-            raise InvalidDefinition("The task runner is not open.", "Use it as `with runner:`, or give it to a flow.")
+            raise InvalidDefinition(*NOT_OPEN)
         return _ProcessJob(call, self._seats, self)
 
     def interrupt(self, job: Job) -> None:

@@ -91,7 +91,7 @@ class RemoteRun:
     def lost(self, why: str) -> State[Any]:
         """The worker is gone, or could not begin: the run crashed, and its hooks are called here."""
         error = CrashedRun(why)
-        error.__strongroom_logged__ = True  # type: ignore[attr-defined]  it has no traceback, and the state says it all
+        error.__strongroom_logged__ = True  # type: ignore[attr-defined]
         return self._ended(Crashed(message=why, data=error))
 
     def interrupted(self) -> State[Any]:

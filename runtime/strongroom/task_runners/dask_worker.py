@@ -1,0 +1,34 @@
+"""What runs on the workers of a Dask cluster, and on its scheduler."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from strongroom.task_runners import remote, travel
+from strongroom.task_runners.messages import Message
+
+
+def carry_out(body: bytes, topic: str, name: str) -> bytes:
+    """Carry out a call; each message goes to the flow as an event of ``topic``, before the outcome does."""
+    from distributed import get_worker
+
+    worker = get_worker()
+
+    def tell(message: Message) -> None:
+        worker.log_event(topic, (name, travel.dumps(message)))
+
+    call: remote.RemoteCall = travel.loads(body)
+    return travel.dumps(call.carry_out(tell, f"{worker.address} ({remote.place()})"))
+
+
+def interrupt(run_ids: list[UUID]) -> int:
+    """End those of these runs that this worker carries out; how many there were."""
+    return sum(remote.interrupt(run_id) for run_id in run_ids)
+
+
+def forget(topic: str, dask_scheduler: Any = None) -> None:
+    """Have the scheduler let go of the events of a topic, which it keeps for those who come later."""
+    topics = getattr(getattr(dask_scheduler, "_broker", None), "_topics", None)
+    if topics is not None:
+        topics.pop(topic, None)
