@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pydantic import ValidationError
 from strongroom_registry.document import DocumentState, Reference
@@ -28,6 +28,19 @@ Watcher = Callable[[Reference], None]
 _watchers: list[Watcher] = []
 
 
+class Pins(Protocol):
+    """What bare names stand for, for code that has to find the same versions again."""
+
+    def version(self, name: str) -> int | None:
+        """The version that is meant by this bare name; None for the current one."""
+
+    def loaded(self, name: str, version: int) -> None:
+        """A bare name gave this version."""
+
+
+_pins: Pins | None = None
+
+
 def the_registry() -> Registry:
     """The registry that is meant where none is named."""
     from strongroom_registry.current import current
@@ -39,6 +52,12 @@ def watch_loads(watcher: Watcher) -> Callable[[], None]:
     """Call ``watcher`` with the pinned reference of every block that is loaded; returns what ends it."""
     _watchers.append(watcher)
     return lambda: _watchers.remove(watcher)
+
+
+def pin_loads(pins: Pins | None) -> None:
+    """Ask ``pins`` which version a bare name means, at every load in this process; None ends that."""
+    global _pins
+    _pins = pins
 
 
 @without_frames
@@ -99,7 +118,12 @@ def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -
     if requested.type in _ALSO_CALLED:
         reference = requested = replace(requested, type=_ALSO_CALLED[requested.type])
     registry = the_registry()
-    document = _get(registry, reference, requested)
+    pins = _pins if requested.version is None and requested.label is None else None
+    number = None if pins is None else pins.version(requested.name)
+    if number is None:
+        document = _get(registry, reference, requested)
+    else:
+        document = _get(registry, requested.pinned(number), requested.pinned(number))
     version = document.version
     actual = _class_of(cls, document)
     payload = document.payload
@@ -116,6 +140,8 @@ def load(cls: type[B], reference: str | Reference, path: tuple[str, ...] = ()) -
     validation.keep_out_of_logs(block)
     for watcher in _watchers:
         watcher(resolved)
+    if pins is not None:
+        pins.loaded(version.document, version.number)
     return cast(B, block)
 
 

@@ -20,7 +20,7 @@ import pytest
 from canaries import Plant
 from pydantic import BaseModel, HttpUrl, PrivateAttr, SecretStr, field_validator
 from strongroom_blocks import Block, reference_of
-from strongroom_blocks.documents import watch_loads
+from strongroom_blocks.documents import pin_loads, watch_loads
 from strongroom_blocks.errors import (
     BlockNotSaved,
     BlockNotStorable,
@@ -352,6 +352,41 @@ def test_the_watcher_is_told_of_every_load(registry: Registry) -> None:
     stop()
     Block.load("prod-crm")
     assert [str(reference) for reference in seen] == ["prod-crm@1"]
+
+
+class PinnedAt:
+    def __init__(self, **versions: int) -> None:
+        self.versions = versions
+        self.seen: list[tuple[str, int]] = []
+
+    def version(self, name: str) -> int | None:
+        return self.versions.get(name)
+
+    def loaded(self, name: str, version: int) -> None:
+        self.seen.append((name, version))
+
+
+def test_bare_names_can_be_pinned_and_other_names_are_not(registry: Registry) -> None:
+    class Holder(Block, slug="test-pinned-holder"):
+        inner: CrmApi
+
+    first = crm("token-one").save("prod-crm")
+    crm("token-two").save("prod-crm", overwrite=True, labels=["stable"])
+    crm("token-three").save("prod-crm", overwrite=True)
+    Holder(inner=Block.load("prod-crm")).save("holder")
+    pins = PinnedAt(**{"prod-crm": first.number})
+    pin_loads(pins)
+    try:
+        found = CrmApi.load("prod-crm")
+        found_by_type = Block.load("test-crm-api/prod-crm@latest")
+        others = [CrmApi.load("prod-crm@2"), CrmApi.load("prod-crm@stable")]
+        held = Holder.load("holder").inner
+    finally:
+        pin_loads(None)
+    assert [str(reference_of(block)) for block in (found, found_by_type, held)] == ["prod-crm@1"] * 3
+    assert [str(reference_of(block)) for block in others] == ["prod-crm@2", "prod-crm@2"]
+    assert pins.seen == [("prod-crm", 1), ("prod-crm", 1), ("prod-crm", 1), ("holder", 1)]
+    assert str(reference_of(CrmApi.load("prod-crm"))) == "prod-crm@3"
 
 
 def test_slug_and_title_come_from_the_class_name() -> None:
