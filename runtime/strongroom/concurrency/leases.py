@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -29,7 +30,7 @@ class Lease:
     :param lost: called, in another thread, when somebody else may have the slots by now.
     """
 
-    __slots__ = ("due", "ends", "id", "ledger", "lost", "over", "seconds")
+    __slots__ = ("due", "ends", "id", "ledger", "lost", "over", "pid", "seconds")
 
     def __init__(self, id: str, seconds: float, ledger: Ledger, lost: Callable[[], None]) -> None:
         self.id = id
@@ -37,6 +38,7 @@ class Lease:
         self.ledger = ledger
         self.lost = lost
         self.over = not id
+        self.pid = os.getpid()
         self.extend()
 
     def extend(self) -> None:
@@ -46,7 +48,7 @@ class Lease:
 
     def release(self) -> None:
         """Give the slots back. Never raises: where that fails, they are free when the lease's time is over."""
-        if self.over:
+        if self.over or self.pid != os.getpid():  # a forked process has not got what its parent has
             return
         self.over = True
         try:
@@ -88,7 +90,7 @@ class Renewals:
 
     def forget(self) -> None:
         """A forked process holds nothing of its parent's."""
-        self.__init__()  # type: ignore[misc]
+        self._queue, self._changed, self._thread = [], threading.Condition(), None
 
     def _run(self) -> None:
         while True:
@@ -122,3 +124,4 @@ class Renewals:
 
 renewals = Renewals()
 """Those of this process."""
+os.register_at_fork(after_in_child=renewals.forget)

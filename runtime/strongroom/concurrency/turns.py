@@ -7,6 +7,7 @@ fulfil than his own, and who holds slots while waiting for others of another kin
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Hashable, Iterator
@@ -31,6 +32,16 @@ class _Line:
 _threads: dict[Hashable, _Line] = {}
 _guard = threading.Lock()
 _loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Line]] = WeakKeyDictionary()
+
+
+def _forget() -> None:
+    """The threads of its parent do not wait in a forked process."""
+    global _guard
+    _guard = threading.Lock()
+    _threads.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def is_waited_for(key: Hashable) -> bool:
