@@ -25,6 +25,7 @@ pytest_plugins = [
     "servers.aws",
     "servers.os_keyring",
     "servers.postgres",
+    "servers.ledgers",
     "servers.vault",
 ]
 
