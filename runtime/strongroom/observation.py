@@ -26,9 +26,14 @@ def tell(run: FlowRun | TaskRun) -> None:
         try:
             observer(run)
         except Exception:
-            if observer in observers:
-                observers.remove(observer)
+            dismiss(observer)
             _log.exception("What looks on at runs failed, and does so no more; the runs go on")
+
+
+def dismiss(observer: Observer) -> None:
+    """``observer`` looks on no more; harmless where it does not."""
+    if observer in observers:
+        observers.remove(observer)
 
 
 def begin(flow_run: bool) -> None:

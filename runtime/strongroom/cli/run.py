@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,12 @@ from strongroom.cli.teaching import command, json_option
     "-p", "--param", "params", multiple=True, metavar="NAME=VALUE",
     help="A parameter, as JSON or plain text; NAME=@FILE reads a file, NAME=- stdin.",
 )  # fmt: skip
+@click.option(
+    "--live/--no-live", "live", default=True,
+    help="Show the tasks while they run, where standard error is a terminal; by default they are.",
+)  # fmt: skip
 @json_option
-def run(entrypoint: str, params: tuple[str, ...], as_json: bool) -> None:
+def run(entrypoint: str, params: tuple[str, ...], live: bool, as_json: bool) -> None:
     """Run a flow.
 
     Its log goes to standard error and to the run history. The exit code is 0 where the run completed and 1 where not.
@@ -38,12 +43,14 @@ def run(entrypoint: str, params: tuple[str, ...], as_json: bool) -> None:
     from strongroom import engine
     from strongroom.calls.flow_call import FlowCall
     from strongroom.entrypoints import load_flow
+    from strongroom.live import showing
 
     parameters = read_parameters(params)
     flow = load_flow(entrypoint)
     call = FlowCall(flow, flow.signature.bind((), parameters))
     try:
-        engine.interrupt(engine.carry_out(call))
+        with showing() if live else nullcontext():
+            engine.interrupt(engine.carry_out(call))
     except KeyboardInterrupt:
         hint_at_resumption(call.flow_run)
         raise

@@ -57,8 +57,8 @@ def begin() -> None:
 
 def _remove() -> None:
     global _spans
-    if _spans is not None and _spans in observation.observers:
-        observation.observers.remove(_spans)
+    if _spans is not None:
+        observation.dismiss(_spans)
     _spans = None
 
 
