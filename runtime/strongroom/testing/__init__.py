@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strongroom.testing.harness import strongroom_test_harness as strongroom_test_harness
     from strongroom.testing.journal_contract import JournalContract as JournalContract
+    from strongroom.testing.lock_manager_contract import LockManagerContract as LockManagerContract
     from strongroom.testing.secret_source_contract import SecretSourceContract as SecretSourceContract
     from strongroom.testing.secret_sources import using_sources as using_sources
     from strongroom.testing.task_runner_contract import TaskRunnerContract as TaskRunnerContract
@@ -14,11 +15,19 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "strongroom_test_harness": "harness",
     "JournalContract": "journal_contract",
+    "LockManagerContract": "lock_manager_contract",
     "SecretSourceContract": "secret_source_contract",
     "TaskRunnerContract": "task_runner_contract",
     "using_sources": "secret_sources",
 }
-__all__ = ["JournalContract", "SecretSourceContract", "TaskRunnerContract", "strongroom_test_harness", "using_sources"]
+__all__ = [
+    "JournalContract",
+    "LockManagerContract",
+    "SecretSourceContract",
+    "TaskRunnerContract",
+    "strongroom_test_harness",
+    "using_sources",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,135 @@
+"""Locks of all processes that share a ledger: on one machine by SQLite, on several by PostgreSQL."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from typing import Any
+
+from strongroom.errors import LedgerProblem
+from strongroom.ledger import Ledger, current_ledger
+from strongroom.locking.waiting import Locks
+from strongroom.processes import has_ended, this_process
+
+LEASE_SECONDS = 60
+"""How long a lock outlives its holder's last sign of life, where nobody can see that the holder died."""
+
+
+class LedgerLockManager(Locks):
+    """Locks as rows of the ledger, which a thread renews while they are held.
+
+    The lock of a process that died is free at once for processes of its machine, and after a minute for others.
+    :param ledger: where they are kept; the ledger in use where nothing is given.
+    """
+
+    def __init__(self, ledger: Ledger | None = None) -> None:
+        self._given = ledger
+
+    def __reduce__(self) -> tuple[type[LedgerLockManager], tuple[()]]:
+        return type(self), ()  # in another process, that of its settings
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the locks are kept."""
+        return self._given if self._given is not None else current_ledger()
+
+    def take(self, key: str, holder: str, hold_timeout: float | None) -> bool:
+        """Give the lock to ``holder`` if it is free, or is the holder's already."""
+        ledger, name = self.ledger, _name(key)
+        with ledger.changing() as session:
+            now = session.now()
+            held = _holder(session, name, now)
+            if held is not None:
+                return held == holder
+            until = None if hold_timeout is None else now + int(hold_timeout * 1_000_000)
+            session.execute(
+                "INSERT INTO locks (key, holder, process, expires, until) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, process = excluded.process, "
+                "expires = excluded.expires, until = excluded.until",
+                name, holder, this_process(), _lease_end(now), until,
+            )  # fmt: skip
+        _renewal.keep(ledger, name, holder)
+        return True
+
+    def give_back(self, key: str, holder: str) -> bool:
+        """Free the lock if ``holder`` has it."""
+        ledger, name = self.ledger, _name(key)
+        _renewal.drop(ledger, name, holder)
+        with ledger.changing() as session:
+            if _holder(session, name, session.now()) != holder:
+                return False
+            session.execute("DELETE FROM locks WHERE key = ? AND holder = ?", name, holder)
+            return True
+
+    def holder_of(self, key: str) -> str | None:
+        """Who has the lock; None for one that is free."""
+        with self.ledger.reading() as session:
+            return _holder(session, _name(key), session.now())
+
+
+def _holder(session: Any, name: str, now: int) -> str | None:
+    rows = session.execute("SELECT holder, process, expires, until FROM locks WHERE key = ?", name)
+    if not rows:
+        return None
+    holder, process, expires, until = rows[0]
+    ended = has_ended(process)
+    gone = expires <= now if ended is None else ended
+    return None if gone or (until is not None and until <= now) else str(holder)
+
+
+def _lease_end(now: int) -> int:
+    return now + LEASE_SECONDS * 1_000_000
+
+
+def _name(key: str) -> str:
+    """The key, or the hash of one that no database takes as it is."""
+    data = key.encode("utf-8", "surrogatepass")
+    return key if len(data) <= 200 and key.isprintable() else hashlib.sha256(data).hexdigest()
+
+
+class _Renewal:
+    """A thread that renews the leases of all locks that this process holds, for as long as it holds any."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin with nothing, as a forked child does: it holds none of its parent's locks."""
+        self._changed = threading.Condition()
+        self._held: dict[tuple[str, str], Ledger] = {}
+        self._running = False
+
+    def keep(self, ledger: Ledger, name: str, holder: str) -> None:
+        with self._changed:
+            self._held[name, holder] = ledger
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._renew, name="strongroom-locks", daemon=True).start()
+
+    def drop(self, ledger: Ledger, name: str, holder: str) -> None:
+        with self._changed:
+            self._held.pop((name, holder), None)
+            self._changed.notify_all()
+
+    def _renew(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._held, LEASE_SECONDS / 3)
+                if not self._held:
+                    self._running = False
+                    return
+                held = list(self._held.items())
+            for (name, holder), ledger in held:
+                try:
+                    with ledger.changing() as session:
+                        session.execute(
+                            "UPDATE locks SET expires = ? WHERE key = ? AND holder = ?",
+                            _lease_end(session.now()), name, holder,
+                        )  # fmt: skip
+                except LedgerProblem:
+                    continue  # the next time, before the lease is over
+
+
+_renewal = _Renewal()
+os.register_at_fork(after_in_child=_renewal.forget)
