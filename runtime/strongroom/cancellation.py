@@ -54,7 +54,7 @@ async def acancel_flow_run(flow_run_id: UUID | str) -> State[Any]:
 def _check(run: FlowRun) -> None:
     if run.state.is_final():
         raise NotCancellable(f"The run {run.name!r} is over: it is {run.state.name}.", "There is nothing to cancel.")
-    if run.parent_flow_run_id is not None:
+    if run.parent_flow_run_id is not None and not run.deployment:
         raise NotCancellable(
             f"The run {run.name!r} is a part of another one, and ends with it.",
             f"Cancel that one: {run.parent_flow_run_id}.",

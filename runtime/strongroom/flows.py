@@ -15,6 +15,7 @@ from strongroom_blocks.twins import async_twin
 from strongroom import engine, sketching
 from strongroom.calls.flow_call import FlowCall
 from strongroom.definitions import Definition, Options
+from strongroom.deployable import Deployable
 from strongroom.errors import InvalidDefinition, InvalidNameError
 from strongroom.parameters import ParameterSchema, Validator, serialized
 from strongroom.rules import Policy
@@ -38,7 +39,7 @@ class FlowOptions(Options, total=False):
     validate_parameters: bool
 
 
-class Flow(Definition, Generic[P, R]):
+class Flow(Deployable, Definition, Generic[P, R]):
     """A function that runs as a flow. Made by :func:`flow`, which documents the options."""
 
     def __init__(self, fn: Callable[P, R], **options: Unpack[FlowOptions]) -> None:

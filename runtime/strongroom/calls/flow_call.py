@@ -105,6 +105,8 @@ class FlowCall(FlowRunContext):
         from strongroom.run_names import random_name
 
         flow = self.flow
+        if caller is not None and caller.control is not None and caller.control.halting is not None:
+            caller.control.halt_before(parent)
         key = f"{flow.name}-0" if parent is None else parent.next_key(flow.name)
         run = FlowRun(
             uuid4() if parent is None else child_id(parent.id, f"flow:{key}"),
@@ -154,7 +156,7 @@ class FlowCall(FlowRunContext):
         state = record_state(run, state)
         run.heartbeat = state.timestamp
         self.journal.save_flow_run(run)
-        if state.type is StateType.RUNNING and run.parent_flow_run_id is None:
+        if state.type is StateType.RUNNING and run.id == self.root_id:
             self.journal.settle()  # so that a run which is killed in its first moments can be found, and resumed
         self._say(state)
         return state
@@ -173,6 +175,10 @@ class FlowCall(FlowRunContext):
             self.logger.warning("%s Retry %s/%s follows.", state.message, count, self.policy.retries.count)
         elif state.name == "Retrying":
             self.logger.info("Retry %s/%s begins.", count - 1, self.policy.retries.count)
+        elif state.type is StateType.PAUSED:
+            self.logger.info(
+                "%s: %s Resume it: strongroom runs resume %s", state.name, state.message, str(self.flow_run.id)[:8]
+            )
         elif state.type is StateType.CANCELLING:
             self.logger.warning("%s It is being ended.", state.message)
         elif state.is_final() or state.name == "NotReady":
@@ -340,7 +346,7 @@ class FlowCall(FlowRunContext):
             self._open_runner.close()
         if self.is_outermost:
             self.control.end()
-        if self.flow_run.parent_flow_run_id is not None:
+        if self.flow_run.id != self.root_id:
             return
         self.journal.settle()
         if self.captures is not None and self.flow_run.state.is_completed():

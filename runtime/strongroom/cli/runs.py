@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strongroom.cli import runs_graph, runs_logs, runs_ls, runs_resume, runs_show
+from strongroom.cli import runs_execute, runs_graph, runs_logs, runs_ls, runs_resume, runs_show
 from strongroom.cli.teaching import group
 
 
@@ -26,5 +26,6 @@ for _command in (
     runs_logs.logs,
     runs_graph.graph,
     runs_resume.resume,
+    runs_execute.execute,
 ):
     runs.add_command(_command)

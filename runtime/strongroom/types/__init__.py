@@ -1,0 +1,1 @@
+"""The module names of Prefect under which scripts import types."""
