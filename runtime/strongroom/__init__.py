@@ -41,8 +41,13 @@ if TYPE_CHECKING:
     from strongroom.annotations import opaque as opaque
     from strongroom.annotations import quote as quote
     from strongroom.annotations import unmapped as unmapped
+    from strongroom.client.orchestration import get_client as get_client
     from strongroom.context import get_run_context as get_run_context
     from strongroom.context import tags as tags
+    from strongroom.flow_runs import aresume_flow_run as aresume_flow_run
+    from strongroom.flow_runs import pause_flow_run as pause_flow_run
+    from strongroom.flow_runs import resume_flow_run as resume_flow_run
+    from strongroom.flow_runs import suspend_flow_run as suspend_flow_run
     from strongroom.flows import Flow as Flow
     from strongroom.flows import flow as flow
     from strongroom.logging import disable_run_logger as disable_run_logger
@@ -65,7 +70,9 @@ _HOMES = {
     ),
     "strongroom_registry.errors": ("StrongroomError",),
     "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),
+    "strongroom.client.orchestration": ("get_client",),
     "strongroom.context": ("get_run_context", "tags"),
+    "strongroom.flow_runs": ("aresume_flow_run", "pause_flow_run", "resume_flow_run", "suspend_flow_run"),
     "strongroom.flows": ("Flow", "flow"),
     "strongroom.logging": ("disable_run_logger", "get_run_logger"),
     "strongroom.states": ("State",),
@@ -74,8 +81,8 @@ _HOMES = {
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = frozenset({
-    "cache_policies", "context", "exceptions", "filesystems", "flows", "futures", "logging", "runtime", "serializers",
-    "states", "task_runners", "tasks",
+    "cache_policies", "context", "exceptions", "filesystems", "flow_runs", "flows", "futures", "input", "logging",
+    "runtime", "serializers", "states", "task_runners", "tasks",
 })  # fmt: skip
 """After ``import strongroom`` alone, ``strongroom.runtime.flow_run.name`` works."""
 

@@ -1,1 +1,1 @@
-"""The module names of Prefect's client under which scripts import the types of runs; there is no client here."""
+"""A client for what runs left behind, under the names of Prefect's; there is no server behind it, only the history."""

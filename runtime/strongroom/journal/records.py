@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from strongroom.clock import now as now
 
 if TYPE_CHECKING:
     from strongroom.sealed_records import LateRecord
     from strongroom.states import State, StateType
+
+
+def flow_id(flow_name: str) -> UUID:
+    """The id that stands for a flow's name, the same everywhere."""
+    return uuid5(NAMESPACE_URL, f"strongroom:flow/{flow_name}")
+
+
+def _duration(start: datetime | None, end: datetime | None) -> timedelta:
+    return timedelta() if start is None else (now() if end is None else end) - start
 
 
 class StateEvent(NamedTuple):
@@ -93,6 +102,31 @@ class FlowRun:
         return self.created if self.expected_start is None else self.expected_start
 
     @property
+    def flow_id(self) -> UUID:
+        """The id of the flow: the same for all its runs."""
+        return flow_id(self.flow_name)
+
+    @property
+    def deployment_id(self) -> UUID | None:
+        """The id of the deployment that it is a run of; None where there is none, or none any more."""
+        if not self.deployment:
+            return None
+        from strongroom.deployments.store import find
+        from strongroom.errors import UnknownDeployment
+        from strongroom.ledger import current_ledger
+
+        with current_ledger().reading() as session:
+            try:
+                return find(session, self.deployment).id
+            except UnknownDeployment:
+                return None
+
+    @property
+    def total_run_time(self) -> timedelta:
+        """How long it took, or has been going on."""
+        return _duration(self.start_time, self.end_time)
+
+    @property
     def state_type(self) -> StateType:
         """The type of the state that it is in."""
         return self.state.type
@@ -134,6 +168,16 @@ class TaskRun:
     kind: Literal["task", "node"] = "task"
     explanation: str = ""
     worker: str = ""
+
+    @property
+    def expected_start_time(self) -> datetime:
+        """When it was to begin, which is when it was called."""
+        return self.created
+
+    @property
+    def total_run_time(self) -> timedelta:
+        """How long it took, or has been going on."""
+        return _duration(self.start_time, self.end_time)
 
     @property
     def state_type(self) -> StateType:

@@ -1,0 +1,75 @@
+"""``async with get_client() as client: await client.read_flow_runs(…)``: the run history and the ledger, by Prefect's
+method names. There is no server: what is read and changed are the journal and the ledger of the settings.
+
+A method that is not here has no counterpart on one machine, or lives in a module of its own, which the error names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from strongroom.client.deployments import DeploymentMethods
+from strongroom.client.records import RecordMethods
+from strongroom.client.runs import RunMethods
+
+_ELSEWHERE = {
+    "hello": "There is no server to greet.",
+    "create_flow_run": "Call the flow, or use create_flow_run_from_deployment.",
+    "create_task_run": "Call the task.",
+    "read_block_document_by_name": "Use Block.load(name).",
+    "read_block_documents": "Use strongroom_registry.current().list().",
+    "create_block_document": "Use block.save(name).",
+}
+
+
+class SyncPrefectClient(RunMethods, RecordMethods, DeploymentMethods):
+    """The client for synchronous code; every call blocks while a database answers, some milliseconds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        remedy = _ELSEWHERE.get(name, "See dir(client) for what it has.")
+        raise AttributeError(f"The client has no {name!r}. {remedy}")
+
+
+class PrefectClient:
+    """The client for asynchronous code: the same methods, awaited; the event loop goes on meanwhile."""
+
+    def __init__(self) -> None:
+        self._client = SyncPrefectClient()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            return await asyncio.to_thread(method, *args, **kwargs)
+
+        return awaited
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._client) if not name.startswith("_")]
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def get_client(*, sync_client: Literal[False] = False) -> PrefectClient: ...
+    @overload
+    def get_client(*, sync_client: Literal[True]) -> SyncPrefectClient: ...
+
+
+def get_client(*, sync_client: bool = False) -> PrefectClient | SyncPrefectClient:
+    """A client, for ``async with``; with ``sync_client=True`` one for ``with``."""
+    return SyncPrefectClient() if sync_client else PrefectClient()
