@@ -112,6 +112,7 @@ class Above(io.TextIOBase):
     def __init__(self, screen: Screen, stream: TextIO) -> None:
         self._screen = screen
         self.stream = stream
+        self._descriptor: int | None = None
 
     def write(self, text: str, /) -> int:
         self._screen.above(text)
@@ -124,7 +125,17 @@ class Above(io.TextIOBase):
         return self.stream.isatty()
 
     def fileno(self) -> int:
-        return self.stream.fileno()
+        """A copy of the stream's own: ``input()`` would write its question around us to a stream that has that one."""
+        if self._descriptor is None:
+            self._descriptor = os.dup(self.stream.fileno())
+        return self._descriptor
+
+    def give_back(self) -> TextIO:
+        """The stream itself, when the screen is drawn no more."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        return self.stream
 
     def writable(self) -> bool:
         return True

@@ -64,25 +64,30 @@ class Tally:
         self._open: dict[UUID, tuple[FlowRun | TaskRun, Group, str]] = {}
         self._flows: dict[UUID, Group] = {}
         self._ended_flows: set[UUID] = set()
+        self._ended: dict[UUID, None] = {}
+        """What ended at the last look, and may still be told of: a state is there before it is told."""
         self.note = self._fresh.append
         self.note_progress = self._told.append
 
     def look(self) -> None:
         """Count what is new."""
-        ended: list[UUID] = []
+        ended: dict[UUID, None] = {}
         for _ in range(len(self._fresh)):
             self._count(self._fresh.popleft(), ended)
         for run, _, _ in list(islice(self._open.values(), LOOKS)):
-            self._count(run, ended)
+            if run.id not in self._ended:
+                self._count(run, ended)
             if (kept := self._open.pop(run.id, None)) is not None:
                 self._open[run.id] = kept  # the others have their turn next time
         for _ in range(len(self._told)):
             self._take(self._told.popleft())
         for id_ in ended:
-            if (known := self._open.pop(id_, None)) is not None:
-                known[1].forget_progress(id_)
+            self._open[id_][1].forget_progress(id_)
+        for id_ in self._ended:
+            self._open.pop(id_, None)
+        self._ended = ended
 
-    def _count(self, run: FlowRun | TaskRun, ended: list[UUID]) -> None:
+    def _count(self, run: FlowRun | TaskRun, ended: dict[UUID, None]) -> None:
         state = run.state
         kind = state.type.value
         known = self._open.get(run.id)
@@ -102,7 +107,7 @@ class Tally:
             group.end = max(group.end, state.timestamp.timestamp())
         self._open[run.id] = run, group, kind
         if state.is_final():
-            ended.append(run.id)
+            ended[run.id] = None
             if isinstance(run, FlowRun):
                 self._ended_flows.add(run.id)
 

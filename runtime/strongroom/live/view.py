@@ -151,8 +151,9 @@ class View:
 
 
 def _give_back(name: str, above: Above) -> None:
+    stream = above.give_back()
     if getattr(sys, name) is above:
-        setattr(sys, name, above.stream)
+        setattr(sys, name, stream)
 
 
 def _paint() -> Callable[[str, str], str]:
