@@ -20,11 +20,13 @@ _OURS = ("captured/", "explained/", "hashed/")
 
 
 class Storage(Protocol):
-    """The part of an object store that results need; every ``ObjectStore`` block has it."""
+    """The part of an object store that results need; every ``ObjectStore`` block has it.
+
+    One that also has ``exists(path)`` is asked that where reading fails, to tell what is missing from what is away.
+    """
 
     def read_path(self, path: str) -> bytes: ...
     def write_path(self, path: str, content: bytes) -> object: ...
-    def exists(self, path: str) -> bool: ...
 
 
 class Record(NamedTuple):
@@ -69,7 +71,7 @@ class RecordStorage:
     def exists(self, key: str) -> bool:
         """Whether a record lies under ``key``."""
         told = self.told(key)
-        return any(self.storage.exists(_path(name)) for name in (told, *self._former(key, told)))
+        return any(self._is_there(_path(name)) for name in (told, *self._former(key, told)))
 
     def told(self, key: str) -> str:
         """The key, or a name for one that repeats a secret: keys are names of files, and stand in the run history."""
@@ -88,13 +90,22 @@ class RecordStorage:
         try:
             record = self.storage.read_path(path)
         except Exception as error:
-            if self.storage.exists(path):
+            if hasattr(self.storage, "exists") and self._is_there(path):
                 raise
             raise MissingResult(
                 f"No result lies under the key {key!r:.80} ({type(error).__name__}).",
                 "It was removed, or the storage is another one; run the task again.",
             ) from None
         return Record(key, read_record(record, self._sealer, self._context(key)), len(record))
+
+    def _is_there(self, path: str) -> bool:
+        if (exists := getattr(self.storage, "exists", None)) is not None:
+            return bool(exists(path))
+        try:
+            self.storage.read_path(path)
+        except Exception:
+            return False
+        return True
 
     def _context(self, key: str) -> bytes:
         return self._purpose + b"\0" + _bytes(key)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 from strongroom.errors import InvalidSerializer, UnserializableResult
 
@@ -100,7 +100,7 @@ class _Unpickler(pickle.Unpickler):
 class PickleSerializer(Serializer):
     """Python's pickle; what it cannot write (lambdas, local classes) goes through cloudpickle, or ``picklelib``."""
 
-    type: ClassVar[str] = "pickle"
+    type = "pickle"
     picklelib: str = "cloudpickle"
 
     def dumps(self, value: Any, limit: int | None = None) -> bytes:
@@ -169,7 +169,7 @@ class JSONSerializer(Serializer):
     ``{"__class__": "module:name", "data": …}`` and comes back as what it was. Secrets are refused.
     """
 
-    type: ClassVar[str] = "json"
+    type = "json"
     dumps_kwargs: dict[str, Any] = field(default_factory=dict)
     loads_kwargs: dict[str, Any] = field(default_factory=dict)
 

@@ -385,8 +385,8 @@ BaseTransaction = AsyncTransaction = Transaction
 
 def carry_out(steps: Steps) -> Any:
     """Carry out steps in synchronous code; an asynchronous hook gets an event loop of its own."""
-    advance: Callable[[Any], Deed]
-    advance, value = steps.send, None
+    advance: Callable[[Any], Deed] = steps.send
+    value: Any = None
     while True:
         try:
             deed = advance(value)
@@ -400,8 +400,8 @@ def carry_out(steps: Steps) -> Any:
 
 async def acarry_out(steps: Steps) -> Any:
     """Carry out steps in asynchronous code: hooks in its event loop, what waits for a disk in a thread."""
-    advance: Callable[[Any], Deed]
-    advance, value = steps.send, None
+    advance: Callable[[Any], Deed] = steps.send
+    value: Any = None
     while True:
         try:
             deed = advance(value)
@@ -429,13 +429,14 @@ def _innermost(run: Any) -> Transaction | None:
     """The innermost transaction around code of ``run``: one that was opened there, or that of the task that it is."""
     opened = _transaction.get()
     while True:
-        found = opened
+        found: Transaction | None = opened
         while found is not None and found.run is not run:
             found = found.parent
         if found is not None or run is None:
             return found
         if isinstance(run, TaskRunContext):
-            return run.join_transaction()
+            joined: Transaction = run.join_transaction()
+            return joined
         run = run.parent
 
 

@@ -33,6 +33,7 @@ class Call(Protocol):
     is_async: bool
     is_generator: bool
     log_prints: bool
+    transaction: Any
     slots: TagSlots | None
 
     def enter(self, state: State[Any]) -> State[Any]:
@@ -67,6 +68,9 @@ class Call(Protocol):
 
     def meaning(self, error: BaseException) -> BaseException:
         """What was raised, or what it stands for where somebody ends the run from outside."""
+
+    def settle(self) -> None:
+        """Have the run on the disk before its caller goes on."""
 
     def condition(self, state: State[Any]) -> Callable[[], Any]:
         """The ``retry_condition_fn``, ready to be called."""

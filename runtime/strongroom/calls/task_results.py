@@ -65,10 +65,13 @@ class TaskResults(TaskRunContext):
         except CacheKeyProblem as error:
             self.logger.warning("This run is not cached: %s", error)
             why = error.problem.rstrip(".")
-        if why:
-            return self._explain(f"Not cached: {why}.")
-        refresh = self.task.refresh_cache if self.task.refresh_cache is not None else self.result_store().refreshes
-        return self._explain("Not cached: refresh_cache is on.") if refresh else run.cache_key
+        refresh = self.task.refresh_cache
+        if not why and (self.result_store().refreshes if refresh is None else refresh):
+            why = "refresh_cache is on"
+        if not why:
+            return run.cache_key
+        self._explain(f"Not cached: {why}.")
+        return None
 
     def _cached(self, key: str) -> State[Any] | None:
         from strongroom.calls.explanations import cached, missed
@@ -78,10 +81,12 @@ class TaskResults(TaskRunContext):
             found = self.result_store().cached(key)
         except Exception as error:
             self.logger.warning("The cache is not to be had: %s: %s", type(error).__name__, error)
-            return self._explain(f"Not cached: the cache is not to be had ({type(error).__name__}).")
+            self._explain(f"Not cached: the cache is not to be had ({type(error).__name__}).")
+            return None
         parts = self.key_parts or {}
         if isinstance(found, Miss):
-            return self._explain(missed(self.task.task_key, self.task_run.name, parts, found.reason))
+            self._explain(missed(self.task.task_key, self.task_run.name, parts, found.reason))
+            return None
         self.task_run.result = found.stored
         self.task_run.explanation = message = cached(parts, found)
         return Cached(message=message, data=found.value)
@@ -230,7 +235,7 @@ class TaskResults(TaskRunContext):
             key=key,
             store=None if key is None else self.result_store(),
             isolation_level=None if policy is None or key is None else policy.isolation_level,
-            logger=self.logger,  # type: ignore[arg-type]
+            logger=self.logger,
         )
         alone = key is not None and self.scope is None and not self.task.has_transaction_hooks
         made.belong(self, around=None if alone else self.parent, alone=alone)
