@@ -108,7 +108,7 @@ class Renewals:
         try:
             with lease.ledger.changing() as session:
                 renewed = renew(session, lease.id, round(lease.seconds * MICROS), session.now())
-        except LedgerProblem as error:
+        except Exception as error:
             if time.monotonic() < lease.ends:
                 lease.due = time.monotonic() + lease.seconds / 20
                 _log.warning("A lease of slots could not be renewed, and is tried again: %s", error)
