@@ -23,6 +23,7 @@ StrongroomError (strongroom_registry.errors)
 │   ├── InvalidNameError                    a flow's name with a character that names cannot have
 │   └── ReservedArgumentError               a parameter's name that calls need for themselves
 ├── FlowVisualizationError                  a flow that cannot be drawn without its results
+├── InvalidEvent (ValueError)               an event without a name or resource, or one that is too long
 ├── ParameterProblem (TypeError)            arguments of a flow or task that do not fit
 │   ├── ParameterTypeError (ValueError)
 │   ├── ParameterBindError
@@ -80,8 +81,10 @@ StrongroomError (strongroom_registry.errors)
 ├── NotPausable (RuntimeError)              a pause where there can be none
 ├── NotCancellable (RuntimeError)           a run that nobody can end by itself, or that is over
 ├── InvalidRunInput (ValueError)            what a paused run is resumed with is not what it waits for
-└── NotResumable (RuntimeError)             a run that cannot be continued
-    └── NotPausedError                      a run that waits for nobody
+├── NotResumable (RuntimeError)             a run that cannot be continued
+│   └── NotPausedError                      a run that waits for nobody
+├── NotReplayable (RuntimeError)            a run that cannot be run again, or not from there
+└── NotRemovable (RuntimeError)             a run that goes on, or is a part of another one
 
 What ends the code of a run from outside is no error, and passes every ``except Exception``:
 
@@ -187,6 +190,10 @@ class ReservedArgumentError(InvalidDefinition):
 
 class FlowVisualizationError(StrongroomError):
     """A flow whose structure cannot be drawn, since its code looks into results of tasks, or fails without them."""
+
+
+class InvalidEvent(StrongroomError, ValueError):
+    """An event that has no name, is about nothing, is no JSON, or is too long."""
 
 
 class ParameterProblem(StrongroomError, TypeError):
@@ -311,6 +318,14 @@ class TemplateProblem(StrongroomError, ValueError):
 
 class NotResumable(StrongroomError, RuntimeError):
     """A run that cannot be continued."""
+
+
+class NotReplayable(StrongroomError, RuntimeError):
+    """A run that cannot be run again with what it had, or not from there."""
+
+
+class NotRemovable(StrongroomError, RuntimeError):
+    """A run that goes on, or is a part of another one."""
 
 
 class NotPausedError(NotResumable):

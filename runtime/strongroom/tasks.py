@@ -78,6 +78,10 @@ class Task(Definition, Generic[P, R]):
         self.on_rollback_hooks = _transaction_hooks(self.name, "on_rollback", options.get("on_rollback"))
         self.viz_return_value = options.get("viz_return_value")
         self.asset_deps = list(options.get("asset_deps") or ())
+        if self.asset_deps:
+            from strongroom.assets.lineage import watch
+
+            watch(self)
         self.result_storage_key = options.get("result_storage_key")
         self.cache_policy = _cache_policy(self.name, options)
         self.uncached = _why_uncached(self.cache_policy, options)
@@ -90,15 +94,22 @@ class Task(Definition, Generic[P, R]):
         )
 
     def policy(
-        self, prepares: bool, recalls: bool, caches: bool, occupies: bool = False, transacts: bool = False
+        self,
+        prepares: bool,
+        recalls: bool,
+        caches: bool,
+        occupies: bool = False,
+        transacts: bool = False,
+        durable: bool = False,
     ) -> Policy:
         """What the rules have to know of one call."""
         caches = (caches and not isinstance(self.cache_policy, NoCache)) or self.uncached != ""
         transacts = transacts or self.has_transaction_hooks or (caches and self.takes_turns)
-        if not (prepares or recalls or caches or occupies or transacts):
+        if not (prepares or recalls or caches or occupies or transacts or durable):
             return self._plain_policy
-        asks, retries, timeout = self._plain_policy.asks, self._plain_policy.retries, self._plain_policy.timeout_seconds
-        return Policy("Task", retries, timeout, prepares, recalls, caches, asks, occupies=occupies, transacts=transacts)
+        plain = self._plain_policy
+        attempts = (plain.retries, plain.timeout_seconds)
+        return Policy("Task", *attempts, prepares, recalls, caches, plain.asks, False, transacts, occupies, durable)
 
     @property
     def has_transaction_hooks(self) -> bool:
@@ -305,6 +316,8 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     :param cache_result_in_memory: whether the state holds the result; where not, it is read when it is asked for.
     :param timeout_seconds: how long each attempt may take; then it fails as ``TimedOut``.
     :param log_prints: whether what it prints becomes lines of its log.
+    :param durable: whether a completed run is on the disk before its caller goes on, so that it is not run again after
+        a kill; the flow's choice where nothing is given. It costs a write, a millisecond or more, for each run.
     :param viz_return_value: what a call gives in ``flow.visualize()``, where nothing runs.
     :param asset_deps: assets (:mod:`strongroom.assets`), or their keys, that what the task makes is made of.
     :param refresh_cache: run even where the cache has a result, and renew that.
