@@ -86,8 +86,9 @@ def _told(group: Group, room: int, paint: Paint) -> tuple[int, str]:
     """How a group stands, and how many cells that takes."""
     if group.runs == 1:
         text = group.state
-        if group.message and group.state not in _UNTELLING:
-            text += f": {_plain(group.message).strip().partition(chr(10))[0]}"
+        told = group.message.strip().partition("\n")[0]
+        if told and group.state not in _UNTELLING:
+            text += f": {_plain(told)}"
         text = _cut(text, room)
         return cell_len(text), paint(text, _type(group))
     done = f"{group.over:,}/{group.runs:,}"
