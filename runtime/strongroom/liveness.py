@@ -18,7 +18,7 @@ _CLOCKS_DIFFER = timedelta(seconds=2)
 
 def is_alive(run: FlowRun) -> bool:
     """Whether somebody still works on ``run``: its process on this machine, or a recent sign of life from another."""
-    if run.state.is_final():
+    if run.state.is_final() or run.state.name == "Suspended":
         return False
     ended = has_ended(run.process) if run.process else _has_ended_by_time(run)
     if ended is not None:

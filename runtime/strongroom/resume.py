@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from strongroom.captures import captures
+from strongroom.control import requests
 from strongroom.engine import resume_flow_run
 from strongroom.entrypoints import load_flow
-from strongroom.errors import FlowUnloadable, NotResumable, ResultProblem, UnknownFlow
+from strongroom.errors import FlowUnloadable, NotPausedError, NotResumable, ResultProblem, UnknownFlow
 from strongroom.flows import Flow
+from strongroom.input.answering import let_go_on
 from strongroom.journal.current import current_journal
 from strongroom.journal.records import FlowRun
+from strongroom.ledger import current_ledger
 from strongroom.liveness import is_alive
 from strongroom.logging import flow_run_logger
 from strongroom.states import Scheduled, State
 
 
-def resume(run_id: str) -> State[Any]:
+def resume(run_id: str, run_input: Mapping[str, Any] | None = None) -> State[Any]:
     """Go on with the flow run of this id, or of the one id that starts like this, in this process; returns its end.
+
+    A run that is paused goes on in its own process, if that is alive; then its state is returned as it was.
+    ``run_input`` answers what a paused or suspended run asks for, by field.
 
     The flow is loaded from where it stood, and called with the parameters that it had. Calls of tasks and of subflows
     that completed before, at the same place and with the same inputs, give what they gave.
 
     Raises :class:`~strongroom.errors.NotResumable`, with the remedy, for a run that completed, that still runs, or
-    whose flow or parameters cannot be had any more; UnknownRun or AmbiguousRun for the id.
+    whose flow or parameters cannot be had any more; NotPausedError for an input that nobody waits for;
+    :class:`~strongroom.errors.InvalidRunInput` for one that does not fit; UnknownRun or AmbiguousRun for the id.
     """
     journal = current_journal()
     run = journal.flow_run(run_id)
+    if run.state.is_paused() and is_alive(run):
+        let_go_on(run, run_input)
+        return run.state
+    if run_input and not run.state.is_paused():
+        raise NotPausedError(
+            f"The run {run.name!r} waits for no input: it is {run.state.name}.", "Leave the input out."
+        )
     _check(run)
-    flow = _flow_of(run)
-    parameters = _parameters_of(run)
+    flow = flow_of(run)
+    parameters = parameters_of(run)
+    if run.state.is_paused():
+        let_go_on(run, run_input)
+    with current_ledger().changing() as session:
+        requests.forget(session, run.id)
     if not journal.claim(run, Scheduled(name="Resuming")):
         raise NotResumable(f"The run {run.name!r} changed meanwhile.", "Somebody else may have resumed it: look again.")
     if flow.file_hash != run.source_hash:
@@ -37,11 +56,11 @@ def resume(run_id: str) -> State[Any]:
     return resume_flow_run(flow, parameters, run)
 
 
-async def aresume(run_id: str) -> State[Any]:
+async def aresume(run_id: str, run_input: Mapping[str, Any] | None = None) -> State[Any]:
     """The asynchronous twin of :func:`resume`."""
     import asyncio
 
-    return await asyncio.to_thread(resume, run_id)
+    return await asyncio.to_thread(resume, run_id, run_input)
 
 
 def _check(run: FlowRun) -> None:
@@ -58,7 +77,7 @@ def _check(run: FlowRun) -> None:
         )
 
 
-def _flow_of(run: FlowRun) -> Flow[Any, Any]:
+def flow_of(run: FlowRun) -> Flow[Any, Any]:
     if run.entrypoint is None:
         raise NotResumable(
             f"The flow of the run {run.name!r} stood in no file, or inside of a function, so it cannot be found again.",
@@ -72,7 +91,7 @@ def _flow_of(run: FlowRun) -> Flow[Any, Any]:
         ) from None
 
 
-def _parameters_of(run: FlowRun) -> dict[str, Any]:
+def parameters_of(run: FlowRun) -> dict[str, Any]:
     if run.sealed_parameters is None:
         raise NotResumable(
             f"The parameters of the run {run.name!r} could not be kept.",

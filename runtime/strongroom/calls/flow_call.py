@@ -26,6 +26,7 @@ from strongroom.rules import Keep, Prepare, Recall
 from strongroom.states import Fetch, NotKept, Pending, State, StateType, is_state_iterable
 
 if TYPE_CHECKING:
+    from strongroom.calls.replayed import Replayed
     from strongroom.captures import Captures
     from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.flows import Flow
@@ -48,14 +49,17 @@ class FlowCall(FlowRunContext):
         "_wait_for",
         "captures",
         "control",
+        "durable",
         "function",
         "is_async",
         "is_generator",
         "journal",
         "past",
         "policy",
+        "replayed",
         "root_id",
         "scope",
+        "warned_of_durability",
     )
     slots: TagSlots | None = None
 
@@ -67,6 +71,7 @@ class FlowCall(FlowRunContext):
         parameters: dict[str, Any],
         wait_for: Iterable[Any] | None = None,
         resumed: FlowRun | None = None,
+        replayed: Replayed | None = None,
     ) -> None:
         parent = current_run()
         caller: Any = None if parent is None else parent.flow_run_context
@@ -86,13 +91,19 @@ class FlowCall(FlowRunContext):
         self.log_prints, self.persist_result = _inherited(flow, caller)
         if parent is None:
             observation.begin(flow_run=True)
+        self.durable: bool = (caller is not None and caller.durable) if flow.durable is None else flow.durable
+        self.warned_of_durability = False
+        self.replayed: Replayed | None = replayed if caller is None else caller.replayed
         self.flow_run = resumed if resumed is not None else self._new_run(parent, caller)
+        if self.replayed is not None:
+            self.replayed.mark(self.flow_run)
         self.flow_run.parameters = parameters
         self.control = Control(self) if caller is None or caller.control is None else caller.control
         self.root_id: UUID = self.flow_run.id if caller is None else caller.root_id
         self._resumed = resumed is not None or (caller is not None and caller.resumed)
-        self.past: Mapping[tuple[UUID, str], TaskRun] = self._completed() if self._resumed else {}
-        self.policy = flow.policy(recalls=self._resumed and resumed is None)
+        self.past: Mapping[tuple[UUID, str], TaskRun] = self._completed()
+        recalls = resumed is None and (self._resumed or (self.replayed is not None and caller is not None))
+        self.policy = flow.policy(recalls, self.durable)
         block_loads.watch()
 
     @property
@@ -109,7 +120,7 @@ class FlowCall(FlowRunContext):
             caller.control.halt_before(parent)
         key = f"{flow.name}-0" if parent is None else parent.next_key(flow.name)
         run = FlowRun(
-            uuid4() if parent is None else child_id(parent.id, f"flow:{key}"),
+            _first_id(self.replayed) if parent is None else child_id(parent.id, f"flow:{key}"),
             random_name(),
             flow.name,
             Pending(),
@@ -128,7 +139,8 @@ class FlowCall(FlowRunContext):
         return run
 
     def _completed(self) -> Mapping[tuple[UUID, str], TaskRun]:
-        return self.journal.completed(self.flow_run.id)
+        past = {} if self.replayed is None else self.replayed.tasks
+        return {**past, **self.journal.completed(self.flow_run.id)} if self._resumed else past
 
     @property
     def logger(self) -> RunLogger:
@@ -169,6 +181,8 @@ class FlowCall(FlowRunContext):
             self.logger.error("Finished in state %s", state, exc_info=exc_info)
             if state.type is StateType.CRASHED and self.is_outermost and self.flow.entrypoint is not None:
                 self.logger.info("Go on where it stopped: strongroom runs resume %s", str(self.flow_run.id)[:8])
+        elif state.name == "Running" and self.flow_run.history[-2].type is StateType.PAUSED:
+            self.logger.info("It goes on.")
         elif state.name == "Running":
             self.logger.info("Beginning flow run %r for flow %r", self.flow_run.name, name)
         elif state.type is StateType.SCHEDULED:
@@ -198,6 +212,10 @@ class FlowCall(FlowRunContext):
     def meaning(self, error: BaseException) -> BaseException:
         """What was raised, or what it stands for where somebody ends the run from outside."""
         return self.control.meaning(error, of_flow=True)
+
+    def settle(self) -> None:
+        """Have the run on the disk before its caller goes on."""
+        self.journal.settle()
 
     def condition(self, state: State[Any]) -> Callable[[], Any]:
         """Flows have no condition: they are always tried again."""
@@ -244,12 +262,28 @@ class FlowCall(FlowRunContext):
             self.logger.warning("It completed before, but runs again: %s", error)
             return None
         run = self.flow_run
+        if past.id != run.id:
+            run.result = self.adopted(past.result, value, run.id)
+            return State(StateType.COMPLETED, past.state.name, self.taken_over, value)
         run.name, run.start_time, run.run_count, run.result = past.name, past.start_time, past.run_count, past.result
         run.history = [*past.history]
         message = "Completed before the flow run was resumed."
         return State(StateType.COMPLETED, past.state.name, message, value, timestamp=past.end_time)
 
+    @property
+    def taken_over(self) -> str:
+        """What a run says whose result comes from the run that is replayed."""
+        return f"Taken over from the run {'' if self.replayed is None else self.replayed.name!r}, which is replayed."
+
+    def adopted(self, stored: StoredResult, value: Any, run_id: UUID) -> StoredResult | None:
+        """What was stored of a run that is replayed, for the run that takes it over."""
+        if stored.inline is None and not (stored.key or "").startswith("captured/"):
+            return stored
+        return None if self.captures is None else self.captures.capture(value, run_id, self.root_id)
+
     def _past_subflow(self) -> FlowRun | None:
+        if self.replayed is not None and (found := self.replayed.subflows.get(self.flow_run.id)) is not None:
+            return found
         caller = self.flow_run.parent_flow_run_id
         siblings = () if caller is None else self.journal.subflow_runs(caller)
         return next((run for run in siblings if run.id == self.flow_run.id and run.state.is_completed()), None)
@@ -351,6 +385,10 @@ class FlowCall(FlowRunContext):
         self.journal.settle()
         if self.captures is not None and self.flow_run.state.is_completed():
             self.captures.discard([self.root_id])
+
+
+def _first_id(replayed: Replayed | None) -> UUID:
+    return uuid4() if replayed is None else replayed.root_id
 
 
 def _captures() -> Captures | None:

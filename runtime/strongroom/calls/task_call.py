@@ -75,10 +75,13 @@ class TaskCall(TaskResults):
         self.slots = _slots(tags) if tags else None
         recalls = flow is not None and bool(flow.past)
         transacts = self.scope is not None
-        self.policy = task.policy(prepares, recalls, self.persist_result, self.slots is not None, transacts)
+        durable = (flow is not None and flow.durable) if task.durable is None else task.durable
+        self.policy = task.policy(prepares, recalls, self.persist_result, self.slots is not None, transacts, durable)
 
     def _new_run(self) -> TaskRun:
         task, parent, flow = self.task, self.parent, self.flow_run_context
+        if flow is not None and flow.control is not None and flow.control.halting is not None:
+            flow.control.halt_before(parent)
         key = f"{task.task_key}-0" if parent is None else parent.next_key(task.task_key)
         return TaskRun(
             uuid4() if parent is None else child_id(parent.id, key),
@@ -195,9 +198,12 @@ class TaskCall(TaskResults):
         except ResultProblem as error:
             self.logger.warning("It completed before, but runs again: %s", error)
             return None
-        run.result, run.cache_key, run.start_time = past.result, past.cache_key, past.start_time
+        run.cache_key = past.cache_key
+        if past.id != run.id:
+            run.result = flow.adopted(past.result, value, run.id)
+            return State(StateType.COMPLETED, past.state.name, flow.taken_over, value)
+        run.result, run.start_time, run.run_count = past.result, past.start_time, past.run_count
         run.history.extend(past.history)
-        run.run_count = past.run_count
         message = "Completed before the flow run was resumed."
         return State(StateType.COMPLETED, past.state.name, message, value, timestamp=past.end_time)
 
@@ -207,6 +213,19 @@ class TaskCall(TaskResults):
 
     def abandon(self, interrupt: bool) -> None:
         """A task has nothing of its own that runs beside it."""
+
+    def settle(self) -> None:
+        """Have the run on the disk before its caller goes on."""
+        flow = self.flow_run_context
+        why = ""
+        if not self._journal.settle():
+            why = "the run history is not written now"
+        elif flow is not None and flow.captures is not None and self.task_run.result is None:
+            why = "its result cannot be kept: it is no data, or too large"
+        if why and (flow is None or not flow.warned_of_durability):
+            self.logger.warning("It is not durable, and a resumption may run it again: %s.", why)
+            if flow is not None:
+                flow.warned_of_durability = True
 
     def may_block(self, effect: Any) -> bool:
         """Whether an effect waits for a disk or for other runs."""

@@ -50,7 +50,7 @@ def run(entrypoint: str, params: tuple[str, ...], live: bool, as_json: bool) -> 
     call = FlowCall(flow, flow.signature.bind((), parameters))
     try:
         with showing() if live else nullcontext():
-            engine.interrupt(engine.carry_out(call))
+            engine.interrupt(engine.carry_out(call), asked=True)
     except KeyboardInterrupt:
         hint_at_resumption(call.flow_run)
         raise

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def report(flow_run: FlowRun, *, as_json: bool) -> None:
-    """Say how a run ended, and exit with 1 where it did not complete."""
+    """Say how a run ended, and exit with 1 where it did not complete, unless it waits to be resumed."""
     state = flow_run.state
     short = str(flow_run.id)[:8]
     if as_json:
@@ -25,11 +25,16 @@ def report(flow_run: FlowRun, *, as_json: bool) -> None:
         click.echo(
             f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name} in {took}  (run {short})"
         )
+    elif state.is_paused():
+        click.echo(
+            f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name}. "
+            f"Resume it: strongroom runs resume {short}"
+        )
     else:
         reason = printable(redacted(state.message or "")).strip()
         click.echo(f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name}. {reason}", err=True)
         hint_at_resumption(flow_run)
-    if not state.is_completed():
+    if not state.is_completed() and not state.is_paused():
         raise SystemExit(Exit.FAILED)
 
 

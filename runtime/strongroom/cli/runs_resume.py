@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import click
+
+from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.run_choice import journal, run_id_argument
-from strongroom.cli.run_report import report
+from strongroom.cli.run_report import report, run_shape
 from strongroom.cli.teaching import command, json_option
 
 
@@ -11,15 +14,33 @@ from strongroom.cli.teaching import command, json_option
     "resume",
     examples="""
         strongroom runs resume 0197c1
+        strongroom runs resume 0197c1 --input approved=true --input name=Ada
     """,
 )
 @run_id_argument
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME=VALUE",
+    help="What the run waits for, as JSON or plain text; NAME=- reads stdin. Asked for on a terminal.",
+)  # fmt: skip
 @json_option
-def resume(run_id: str, as_json: bool) -> None:
-    """Go on with a run that failed or was killed. What completed before is not run again."""
+def resume(run_id: str, inputs: tuple[str, ...], as_json: bool) -> None:
+    """Go on with a run that is paused, that failed, or was killed. What completed before is not run again."""
+    from strongroom.cli.answer_prompts import answer
+    from strongroom.cli.output import print_json
+    from strongroom.input.answering import question_of
+    from strongroom.liveness import is_alive
     from strongroom.resume import resume as resume_run
 
     history = journal()
     run = history.flow_run(run_id)
-    resume_run(str(run.id))
-    report(history.flow_run(str(run.id)), as_json=as_json)
+    question = question_of(run) if run.state.is_paused() else None
+    if inputs and question is None:
+        raise CommandError(f"The run {run.name!r} waits for no input.", "Leave --input out.", Exit.USAGE)
+    elsewhere = run.state.is_paused() and is_alive(run)
+    resume_run(str(run.id), None if question is None else answer(question, inputs))
+    if not elsewhere:
+        report(history.flow_run(str(run.id)), as_json=as_json)
+    elif as_json:
+        print_json(run_shape(run))
+    else:
+        click.echo(f"The run {run.name} goes on, in the process {run.pid} on {run.host}.")

@@ -136,6 +136,15 @@ class Control:
         state = Suspended(message="Somebody suspended the run.", pause_expiration_time=until)
         self.halting = Pause(state)
 
+    def halt_before(self, caller: Any) -> None:
+        """Raise what suspends the run, where a flow calls, and no task."""
+        from strongroom.context import FlowRunContext
+
+        while isinstance(caller, FlowRunContext):
+            caller = caller.parent
+        if caller is None and self.halting is not None:
+            raise Pause(self.halting.state)
+
     def complain(self, after: float) -> None:
         """Say, once, what keeps the run from ending: code that waits where nothing in Python can interrupt it."""
         if self._complained or time.monotonic() - self._struck_at < after:

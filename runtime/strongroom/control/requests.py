@@ -55,13 +55,13 @@ def ask_to_end(session: Session, run_id: UUID) -> int:
     return int(count)
 
 
-def ask_to_suspend(session: Session, run_id: UUID, until: int | None) -> None:
+def ask_to_suspend(session: Session, run_id: UUID, until: datetime | None) -> None:
     """Ask a run to suspend itself before its next task."""
     session.execute(
         "INSERT INTO suspensions (flow_run_id, until, created) VALUES (?, ?, ?) "
         "ON CONFLICT (flow_run_id) DO UPDATE SET until = excluded.until",
         str(run_id),
-        until,
+        None if until is None else round(until.timestamp() * 1e6),
         session.now(),
     )
 
