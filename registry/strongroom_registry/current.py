@@ -63,6 +63,19 @@ def set_current(registry: Registry | None) -> None:
         former.close()
 
 
+@contextmanager
+def using_in_process(registry: Registry) -> Iterator[Registry]:
+    """Have :func:`current` mean ``registry`` in the whole process within the block, and what it meant before after."""
+    global _opened
+    with _lock:
+        before, _opened = _opened, registry
+    try:
+        yield registry
+    finally:
+        with _lock:
+            _opened = before
+
+
 def _after_fork() -> None:
     """A thread of the parent may have been opening the registry; it is not here to let go of the lock."""
     global _lock

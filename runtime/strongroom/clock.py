@@ -28,9 +28,9 @@ class FixedClock:
     def __call__(self) -> datetime:
         return self._time
 
-    def advance(self, by: timedelta | float) -> datetime:
-        """Go on by a duration, or by a number of seconds; gives the time then."""
-        self._time += by if isinstance(by, timedelta) else timedelta(seconds=by)
+    def advance(self, by: timedelta | None = None, **parts: float) -> datetime:
+        """Go on by a duration, or by the parts of one, ``hours=1, minutes=30``; gives the time then."""
+        self._time += (timedelta() if by is None else by) + timedelta(**parts)
         return self._time
 
 

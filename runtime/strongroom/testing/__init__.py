@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strongroom.clock import FixedClock as FixedClock
+    from strongroom.clock import using_clock as using_clock
+    from strongroom.testing.harness import StrongroomForTests as StrongroomForTests
+    from strongroom.testing.harness import strongroom_for_tests as strongroom_for_tests
     from strongroom.testing.harness import strongroom_test_harness as strongroom_test_harness
     from strongroom.testing.journal_contract import JournalContract as JournalContract
     from strongroom.testing.lock_manager_contract import LockManagerContract as LockManagerContract
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
     from strongroom.testing.task_runner_contract import TaskRunnerContract as TaskRunnerContract
 
 _HOME_OF = {
+    "StrongroomForTests": "harness",
+    "strongroom_for_tests": "harness",
     "strongroom_test_harness": "harness",
     "JournalContract": "journal_contract",
     "LockManagerContract": "lock_manager_contract",
@@ -33,6 +39,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
+    if name in ("FixedClock", "using_clock"):
+        return getattr(import_module("strongroom.clock"), name)
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
