@@ -122,6 +122,8 @@ def _if_it_fits(kind: Any) -> Any:
     """Variable arguments are converted where they can be, and are never refused: many say what all of them are."""
     from pydantic import Field
 
+    if kind is Any:
+        return kind
     return typing.Annotated[typing.Union[kind, Any], Field(union_mode="left_to_right")]  # noqa: UP007
 
 

@@ -19,7 +19,7 @@ def cached(parts: dict[str, str], hit: Hit) -> str:
     """Which run the result is from, and what both have in common."""
     kinds = list(dict.fromkeys(_kind(part) for part in parts)) or ["key"]
     source = f"run {hit.writer}" if hit.writer else "an earlier run"
-    return f"Cached: the same {_listed(kinds)} as {source} of {hit.written:%Y-%m-%d %H:%M:%S} UTC."
+    return f"the same {_listed(kinds)} as {source} of {hit.written:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def missed(task_key: str, run_name: str, parts: dict[str, str], reason: str) -> str:
@@ -28,10 +28,10 @@ def missed(task_key: str, run_name: str, parts: dict[str, str], reason: str) -> 
     What the key was made of is remembered on this machine for that, as hashes.
     """
     if not parts:
-        return f"Not cached: {reason or 'no earlier run has the same key'}."
+        return f"Not cached: {(reason or 'no earlier run has the same key').rstrip('.')}."
     before = _last(task_key, {"run": run_name, "parts": {name: digest[:16] for name, digest in parts.items()}})
     if reason:
-        return f"Not cached: {reason}."
+        return f"Not cached: {reason.rstrip('.')}."
     none = f"Not cached: no earlier run has the same {_listed(list(dict.fromkeys(map(_kind, parts))))}"
     if before is None:
         return f"{none}."
