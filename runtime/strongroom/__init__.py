@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from strongroom.client.orchestration import get_client as get_client
     from strongroom.context import get_run_context as get_run_context
     from strongroom.context import tags as tags
+    from strongroom.deployments.runner import adeploy as adeploy
+    from strongroom.deployments.runner import deploy as deploy
     from strongroom.flow_runs import aresume_flow_run as aresume_flow_run
     from strongroom.flow_runs import pause_flow_run as pause_flow_run
     from strongroom.flow_runs import resume_flow_run as resume_flow_run
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from strongroom.flows import flow as flow
     from strongroom.logging import disable_run_logger as disable_run_logger
     from strongroom.logging import get_run_logger as get_run_logger
+    from strongroom.runner.serving import aserve as aserve
+    from strongroom.runner.serving import serve as serve
     from strongroom.states import State as State
     from strongroom.task_twins import task_twin as task_twin
     from strongroom.tasks import Task as Task
@@ -72,17 +76,19 @@ _HOMES = {
     "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),
     "strongroom.client.orchestration": ("get_client",),
     "strongroom.context": ("get_run_context", "tags"),
+    "strongroom.deployments.runner": ("adeploy", "deploy"),
     "strongroom.flow_runs": ("aresume_flow_run", "pause_flow_run", "resume_flow_run", "suspend_flow_run"),
     "strongroom.flows": ("Flow", "flow"),
     "strongroom.logging": ("disable_run_logger", "get_run_logger"),
+    "strongroom.runner.serving": ("aserve", "serve"),
     "strongroom.states": ("State",),
     "strongroom.task_twins": ("task_twin",),
     "strongroom.tasks": ("Task", "task"),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = frozenset({
-    "cache_policies", "context", "exceptions", "filesystems", "flow_runs", "flows", "futures", "input", "logging",
-    "runtime", "serializers", "states", "task_runners", "tasks",
+    "cache_policies", "context", "deployments", "exceptions", "filesystems", "flow_runs", "flows", "futures", "input",
+    "logging", "runner", "runtime", "schedules", "serializers", "states", "task_runners", "task_worker", "tasks",
 })  # fmt: skip
 """After ``import strongroom`` alone, ``strongroom.runtime.flow_run.name`` works."""
 

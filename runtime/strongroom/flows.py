@@ -57,9 +57,11 @@ class Flow(Deployable, Definition, Generic[P, R]):
         if self.persist_result is None and stored:
             self.persist_result = True
 
-    def policy(self, recalls: bool) -> Policy:
+    def policy(self, recalls: bool, durable: bool) -> Policy:
         """What the rules have to know of one call."""
-        return Policy("Flow", self.retry_policy, self.timeout_seconds, prepares=True, recalls=recalls, gathers=True)
+        return Policy(
+            "Flow", self.retry_policy, self.timeout_seconds, True, recalls=recalls, gathers=True, durable=durable
+        )
 
     @functools.cached_property
     def validator(self) -> Validator:
@@ -181,6 +183,7 @@ def flow(fn: Any = None, /, **options: Any) -> Any:
     :param result_storage: a block that stores objects, its reference, or a folder.
     :param result_serializer: ``"pickle"``, ``"json"``, ``"compressed/pickle"``, ``"compressed/json"``, or one of yours.
     :param cache_result_in_memory: whether the state holds the result; where not, it is read when it is asked for.
+    :param durable: what ``durable`` of the tasks and flows inside is that do not say so (:func:`strongroom.task`).
     :param log_prints: whether what it, and the tasks inside that do not say so, print becomes lines of their logs.
     :param on_completion: functions of flow, run and state that are called when a run completes; likewise
         ``on_failure``, ``on_running``, ``on_crashed`` and ``on_cancellation``.
@@ -188,3 +191,7 @@ def flow(fn: Any = None, /, **options: Any) -> Any:
     if fn is None:
         return lambda function: Flow(function, **options)
     return Flow(fn, **options)
+
+
+flow.from_source = Flow.from_source  # type: ignore[attr-defined]
+flow.afrom_source = Flow.afrom_source  # type: ignore[attr-defined]

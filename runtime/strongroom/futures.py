@@ -245,3 +245,11 @@ def resolve_futures_to_results(value: Any) -> Any:
 def _final(future: PrefectFuture[R]) -> State[R]:
     future.wait()
     return future.state
+
+
+def __getattr__(name: str) -> Any:
+    if name != "PrefectDistributedFuture":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from strongroom.background.future import PrefectDistributedFuture
+
+    return PrefectDistributedFuture

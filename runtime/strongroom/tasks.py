@@ -17,6 +17,7 @@ from strongroom.cache_policies import task_input_hash as task_input_hash
 from strongroom.calls.task_call import TaskCall
 from strongroom.calls.task_results import serializes
 from strongroom.context import FlowRunContext
+from strongroom.deferrable import Deferrable
 from strongroom.definitions import Definition, Options, module_stem
 from strongroom.errors import InvalidDefinition
 from strongroom.futures import PrefectFuture, PrefectFutureList
@@ -58,7 +59,7 @@ class TaskOptions(Options, total=False):
     on_rollback: Iterable[TransactionHook] | None
 
 
-class Task(Definition, Generic[P, R]):
+class Task(Deferrable, Definition, Generic[P, R]):
     """A function that runs as a task. Made by :func:`task`, which documents the options."""
 
     def __init__(self, fn: Callable[P, R], **options: Unpack[TaskOptions]) -> None:
@@ -201,17 +202,20 @@ class Task(Definition, Generic[P, R]):
         def map(self, *args: Any, **kwargs: Any) -> Any: ...
     else:
 
-        def map(self, /, *args, return_state=False, wait_for=None, **kwargs):
+        def map(self, /, *args, return_state=False, wait_for=None, deferred=False, **kwargs):
             """Submit the task once for each element of its iterable arguments, which have to be of one length.
 
             ``unmapped(value)`` and what cannot be iterated over go to every run as a whole; a future is waited for, and
-            its result is iterated over. Gives the futures in order, or the final states.
+            its result is iterated over. Gives the futures in order, or the final states. ``deferred`` leaves the runs
+            to the processes that serve the task, as ``delay`` does.
             """
             wait_for = None if wait_for is None else list(wait_for)
             parameters = self.signature.bind(args, kwargs)
             defaults = self.signature.left_out(args, kwargs)
             if sketching.going_on and (sketch := sketching.current.get()) is not None:
                 return sketch.mapped(self, parameters, defaults, wait_for, return_state)
+            if deferred:
+                return self.map_async(parameters, defaults, wait_for)
             runner = _runner()
             futures = PrefectFutureList()
             patience = MAPPING_PATIENCE_SECONDS

@@ -103,6 +103,11 @@ class TaskCall(TaskResults):
         flow = self.flow_run_context
         return task_run_logger(self.task_run, flow_run=None if flow is None else flow.flow_run)
 
+    @property
+    def awaited(self) -> tuple[Any, ...]:
+        """What the caller wants over first, beside the inputs."""
+        return self._wait_for
+
     def submitted(self) -> None:
         """The call waits for a thread: show it."""
         record_state(self.task_run, Pending())

@@ -7,6 +7,7 @@ from strongroom.task_runners.threads import ConcurrentTaskRunner as ConcurrentTa
 from strongroom.task_runners.threads import ThreadPoolTaskRunner as ThreadPoolTaskRunner
 
 if TYPE_CHECKING:
+    from strongroom.task_runners.background import PrefectTaskRunner as PrefectTaskRunner
     from strongroom.task_runners.dask import DaskTaskRunner as DaskTaskRunner
     from strongroom.task_runners.dask_clients import get_async_dask_client as get_async_dask_client
     from strongroom.task_runners.dask_clients import get_dask_client as get_dask_client
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _HOME_OF = {
     "DaskTaskRunner": "dask",
+    "PrefectTaskRunner": "background",
     "ProcessPoolTaskRunner": "processes",
     "get_async_dask_client": "dask_clients",
     "get_dask_client": "dask_clients",
