@@ -10,11 +10,11 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from strongroom_blocks import require_extra
 
 from strongroom.errors import InvalidDefinition
-from strongroom.futures import PrefectFuture
 from strongroom.logging import get_logger
 from strongroom.states import State
 from strongroom.task_runners import dask_worker, travel
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 IN_FLIGHT = 1000
 """So many tasks at a time are with the scheduler, or two a thread of the cluster where that is more."""
 
+LARGE = 1024 * 1024
+"""Results of more bytes than this go from worker to worker, rather than through the flow's process, to later tasks."""
+
 GRACE_SECONDS = 10.0
 """How long interrupted tasks may take for their clean-up."""
 
@@ -37,9 +40,9 @@ class DaskTaskRunner(QueueingTaskRunner):
     """Carries out tasks on the workers of a Dask cluster: a temporary one of this machine, or any other.
 
     Inputs and results travel as pickles, saved blocks as references, which a worker loads from the registry that its
-    own environment names. Large results stay where they were made for the tasks that take them next. What a worker that
-    is lost was doing, Dask begins again elsewhere; a task that takes several workers down is Crashed. Tasks that a task
-    submits run in threads of its worker.
+    own environment names. A result beyond a MiB goes from worker to worker, to the tasks that take it. What a lost
+    worker was doing, and what it alone kept, Dask does again elsewhere; a task that takes several workers down is
+    Crashed. Tasks that a task submits run in threads of its worker.
 
     :param cluster: a running cluster, which stays open.
     :param address: where the scheduler of one listens: ``"tcp://127.0.0.1:8786"``.
@@ -180,27 +183,20 @@ def _made(distributed: Any, cluster_class: Any, cluster_kwargs: dict[str, Any]) 
         cluster_class = getattr(require_extra(module, extra="dask"), name)
     if cluster_class is None or cluster_class is distributed.LocalCluster:
         cluster_class = distributed.LocalCluster
-        cluster_kwargs = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:8787", **cluster_kwargs}
+        cluster_kwargs = {"dashboard_address": "127.0.0.1:8787", **cluster_kwargs}
     return cluster_class(**cluster_kwargs)
-
-
-class DaskFuture(PrefectFuture[Any]):
-    """The future of a task on a cluster; ``kept`` is Dask's own one where a large result stays with its worker."""
-
-    __slots__ = ("kept",)
-
-    kept: Any
 
 
 class _DaskJob(Job):
     """A job that the dispatcher brings to the cluster."""
 
-    __slots__ = ("_over", "remote", "run")
+    __slots__ = ("_over", "remote", "run", "upstream")
 
     def __init__(self, call: TaskCall, dispatcher: _Dispatcher, outstanding: dict[Any, None]) -> None:
         super().__init__(call, dispatcher, outstanding)
         self.run = RemoteRun(call)
         self.remote: Any = None
+        self.upstream = call.upstream
         self._over = threading.Lock()
 
     def end(self, ended: Callable[[], State[Any]]) -> None:
@@ -233,6 +229,7 @@ class _Dispatcher:
         self._limit = max(IN_FLIGHT, 2 * sum(client.nthreads().values()))
         self._ready: deque[_DaskJob] = deque()
         self._flying: dict[str, _DaskJob] = {}
+        self._kept: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._news: queue.SimpleQueue[tuple[str, Any] | None] = queue.SimpleQueue()
         client.subscribe_topic(self._topic, lambda event: self._news.put(event[1]))
         self._thread = threading.Thread(target=self._work, name="strongroom-dask", daemon=True)
@@ -284,27 +281,49 @@ class _Dispatcher:
         if not job.claim():
             return
         try:
-            begun = job.context.run(job.run.begin)
+            kept, there = self._on_the_cluster(job)
+            begun = job.context.run(job.run.begin, there)
             if isinstance(begun, State):
                 job.end(lambda: begun)
                 return
             name = f"{job.call.task.name}-{uuid4().hex}"
             body = travel.dumps(begun)
-            job.remote = self._client.submit(dask_worker.carry_out, body, self._topic, name, key=name, pure=False)
+            job.remote = self._client.submit(
+                dask_worker.carry_out, body, self._topic, name, *kept, key=name, pure=False
+            )
         except BaseException as error:
             why = f"The task cannot be brought to the Dask cluster: {type(error).__name__}: {error}"
             job.end(lambda: job.run.lost(why))
             return
         self._flying[name] = job
-        job.remote.add_done_callback(lambda future: self._news.put((name, future)))
+        self._watch(name, job.remote)
+
+    def _watch(self, name: str, future: Any) -> None:
+        future.add_done_callback(lambda future: self._news.put((name, future)))
+
+    def _on_the_cluster(self, job: _DaskJob) -> tuple[list[Any], dict[int, int]]:
+        """Dask's futures of inputs that are on the cluster, and the number of each by the ``id`` of its value here."""
+        found = [(self._kept[future], future.state.data) for future in job.upstream if future in self._kept]
+        job.upstream = ()
+        return [kept for kept, _ in found], {id(value): number for number, (_, value) in enumerate(found)}
 
     def _land(self, name: str, job: _DaskJob, future: Any) -> None:
+        status = future.status
+        if status in ("pending", "lost"):  # its worker died before anybody fetched the result, so Dask makes it again
+            self._watch(name, future)
+            return
         del self._flying[name]
-        if future.status == "finished":
-            job.end(lambda: job.run.finish(travel.loads(future.result())))
-        elif future.status == "cancelled":
+        job.remote = None
+        if status == "finished":
+            job.end(lambda: job.run.finish(self._fetched(job, future)))
+        elif status == "cancelled":
             job.end(job.run.interrupted)
         else:
             error = future.exception()
             job.end(lambda: job.run.lost(f"Dask gave the task up: {type(error).__name__}: {error}"))
-        job.remote = None
+
+    def _fetched(self, job: _DaskJob, future: Any) -> Any:
+        body = future.result()
+        if len(body) > LARGE:
+            self._kept[job.future] = future
+        return travel.loads(body)

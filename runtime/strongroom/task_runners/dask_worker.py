@@ -9,8 +9,11 @@ from strongroom.task_runners import remote, travel
 from strongroom.task_runners.messages import Message
 
 
-def carry_out(body: bytes, topic: str, name: str) -> bytes:
-    """Carry out a call; each message goes to the flow as an event of ``topic``, before the outcome does."""
+def carry_out(body: bytes, topic: str, name: str, *kept: bytes) -> bytes:
+    """Carry out a call; each message goes to the flow as an event of ``topic``, before the outcome does.
+
+    ``kept`` are the outcomes of calls before it whose results are among its inputs.
+    """
     from distributed import get_worker
 
     worker = get_worker()
@@ -19,7 +22,11 @@ def carry_out(body: bytes, topic: str, name: str) -> bytes:
         worker.log_event(topic, (name, travel.dumps(message)))
 
     call: remote.RemoteCall = travel.loads(body)
-    return travel.dumps(call.carry_out(tell, f"{worker.address} ({remote.place()})"))
+    return travel.dumps(call.carry_out(tell, f"{worker.address} ({remote.place()})", lambda n: _result(kept[n])))
+
+
+def _result(outcome: bytes) -> Any:
+    return travel.loads(travel.loads(outcome).body)
 
 
 def interrupt(run_ids: list[UUID]) -> int:

@@ -24,9 +24,10 @@ class RunChanged:
 
 @dataclass(frozen=True, slots=True)
 class BlocksLoaded:
-    """The flow used these versions of blocks, on the worker."""
+    """The flow used these versions of blocks, on the worker, and bare names gave these first."""
 
     references: tuple[str, ...]
+    pins: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)

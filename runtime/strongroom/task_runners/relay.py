@@ -29,7 +29,7 @@ class Relay:
 
     def save_flow_run(self, run: FlowRun) -> None:
         if run.id == self._flow:
-            self._outlet(BlocksLoaded(tuple(run.blocks)))
+            self._outlet(BlocksLoaded(tuple(run.blocks), dict(run.pins)))
         else:
             self._outlet(RunChanged(told_of_flow(run), self._attempt))
 
@@ -41,6 +41,9 @@ class Relay:
         self._outlet(entry)
 
     def flush(self) -> bool:
+        return True
+
+    def settle(self) -> bool:
         return True
 
     def close(self) -> None:

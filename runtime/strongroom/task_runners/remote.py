@@ -13,7 +13,7 @@ import os
 import platform
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -66,8 +66,11 @@ class RemoteCall:
     origin: str
 
     @staticmethod
-    def of(call: TaskCall) -> RemoteCall:
-        """What a worker needs of ``call``; raises :class:`~strongroom.errors.CannotTravel`, which names what cannot."""
+    def of(call: TaskCall, there: Mapping[int, int] | None = None) -> RemoteCall:
+        """What a worker needs of ``call``; raises :class:`~strongroom.errors.CannotTravel`, which names what cannot.
+
+        ``there`` gives numbers to inputs, by their ``id``, that the worker gets another way.
+        """
         task, run, flow = call.task, call.task_run, call.flow_run_context
         if call.policy.caches:
             _ = task.source_hash  # where the source cannot be read on a worker, it is hashed here all the same
@@ -76,17 +79,18 @@ class RemoteCall:
         return RemoteCall(
             replace(run, history=list(run.history)),
             travel.dump_named(task, f"The task {task.name!r}"),
-            travel.dump_inputs(call.parameters, task.name),
+            travel.dump_inputs(call.parameters, task.name, there),
             None if flow is None else FlowAsTold.of(flow),
             current_tags(),
             levels(),
             place(),
         )
 
-    def carry_out(self, outlet: Outlet, worker: str | None = None) -> Ending:
+    def carry_out(self, outlet: Outlet, worker: str | None = None, here: Callable[[int], Any] | None = None) -> Ending:
         """Run the task here; tells ``outlet`` what happens and returns how it ended. Never raises an ``Exception``.
 
-        ``worker`` is what the run's record says of where it ran; ``pid@host`` if nothing is given.
+        ``worker`` is what the run's record says of where it ran, ``pid@host`` if nothing is given; ``here`` gives the
+        inputs that came another way.
         """
         where, attempt = worker or place(), uuid4()
         relay = Relay(outlet, self.run.id, attempt)
@@ -97,7 +101,7 @@ class RemoteCall:
                 stack.enter_context(lines_go_to(outlet, self.levels))
             try:
                 flow = None if self.flow is None else stack.enter_context(WorkerFlow.told(self.flow, relay))
-                call = self._call(where)
+                call = self._call(where, here)
             except Exception as error:
                 return Refused(_why(error), where)
             _under_way[self.run.id] = threading.get_ident()
@@ -111,8 +115,8 @@ class RemoteCall:
                     flow.end(interrupt=call.task_run.state.is_crashed())
             return call.outcome(state, attempt)
 
-    def _call(self, worker: str) -> _WorkerCall:
-        task, parameters = _task(self.task), travel.loads(self.parameters)
+    def _call(self, worker: str, here: Callable[[int], Any] | None) -> _WorkerCall:
+        task, parameters = _task(self.task), travel.loads(self.parameters, here)
         return _WorkerCall(task, parameters, None, run=replace(self.run, worker=worker, history=list(self.run.history)))
 
 
@@ -133,9 +137,13 @@ def interrupt(run_id: UUID) -> bool:
 
 def _why(error: Exception) -> str:
     """What is wrong on this worker. What unpickling classes say may carry their values, so only some is repeated."""
-    if isinstance(error, StrongroomError | ImportError):
-        return redactor.redact(f"{type(error).__name__}: {error}")
-    return f"{type(error).__name__} while its inputs were unpacked"
+    if isinstance(error, ImportError | AttributeError):
+        told = f"{type(error).__name__}: {error}. Install the flow's modules on the worker, in the same versions."
+    else:
+        told = (
+            str(error) if isinstance(error, StrongroomError) else f"{type(error).__name__}, as it took up its inputs."
+        )
+    return redactor.redact(told)
 
 
 class _WorkerCall(TaskCall):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from types import SimpleNamespace
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -131,12 +130,12 @@ class _Caller(FlowRunContext):
     def __init__(self, told: FlowAsTold, relay: Relay) -> None:
         self.journal = relay
         self.captures = None
-        self.resumed = False
-        self.parent = None
+        self.resumed = self.durable = False
+        self.parent = self.replayed = None
         self.parameters = {}
         self.log_prints, self.persist_result = told.log_prints, told.persist_result
         self.root_id = told.root_id
-        self.flow_run: Any = SimpleNamespace(id=told.root_id)
+        self.flow_run = replace(told.run, id=told.root_id)
 
 
 class _StayedBehind:

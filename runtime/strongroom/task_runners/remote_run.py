@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -40,8 +41,11 @@ class RemoteRun:
         self._before: list[StateEvent] = []
         self._count_before = 0
 
-    def begin(self) -> RemoteCall | State[Any]:
-        """What a worker is to carry out; or the final state, where the run ends before that."""
+    def begin(self, there: Mapping[int, int] | None = None) -> RemoteCall | State[Any]:
+        """What a worker is to carry out; or the final state, where the run ends before that.
+
+        ``there`` gives numbers to inputs, by their ``id``, that the worker gets another way.
+        """
         state = engine.begin(self.call)
         if state is not None:
             self.call.over()
@@ -49,7 +53,7 @@ class RemoteRun:
         self._before = list(self.call.task_run.history)
         self._shipped = len(self._before)
         try:
-            return RemoteCall.of(self.call)
+            return RemoteCall.of(self.call, there)
         except Exception as error:
             return self._ended(ended_by(error, self.call.policy))
 
@@ -62,7 +66,7 @@ class RemoteRun:
         elif isinstance(message, LogEntry):
             journal.log(message._replace(message=redactor.redact(message.message)))
         elif isinstance(message, BlocksLoaded):
-            self._note(message.references)
+            self._note(message)
         elif isinstance(message.run, FlowRun):
             journal.save_flow_run(message.run)
         elif message.run.id != own.id:
@@ -85,6 +89,8 @@ class RemoteRun:
         state = self._kept(state, held=ending.body is not None)
         self.call.task_run.state = state
         self.call._journal.save_task_run(self.call.task_run)
+        if self.call.policy.durable and state.is_completed():
+            self.call.settle()
         self.call.over()
         return state
 
@@ -140,11 +146,13 @@ class RemoteRun:
             state.data = call._elsewhere()
         return state
 
-    def _note(self, references: tuple[str, ...]) -> None:
+    def _note(self, loaded: BlocksLoaded) -> None:
         flow = self.call.flow_run_context
         if flow is None:
             return
-        new = [reference for reference in references if reference not in flow.flow_run.blocks]
-        if new:
-            flow.flow_run.blocks.extend(new)
-            flow.journal.save_flow_run(flow.flow_run)
+        run = flow.flow_run
+        new = [reference for reference in loaded.references if reference not in run.blocks]
+        if new or loaded.pins.keys() - run.pins.keys():
+            run.blocks.extend(new)
+            run.pins = {**loaded.pins, **run.pins}
+            flow.journal.save_flow_run(run)

@@ -12,7 +12,7 @@ import importlib
 import io
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -44,22 +44,51 @@ _RECKONED = frozenset({"signature", "validator"})
 """What a definition finds out about its function when it is asked."""
 
 
-def dumps(value: Any) -> bytes:
-    """The bytes of a value; raises what its classes raise where they cannot be written."""
+class _PicklerBeside(_Pickler):
+    """Leaves out the objects that are at the other end already."""
+
+    def __init__(self, file: Any, there: Mapping[int, int]) -> None:
+        super().__init__(file, protocol=5)
+        self._there = there
+
+    def persistent_id(self, value: Any) -> int | None:
+        return self._there.get(id(value))
+
+
+class _UnpicklerBeside(pickle.Unpickler):
+    def __init__(self, file: Any, here: Callable[[int], Any]) -> None:
+        super().__init__(file)
+        self._here = here
+
+    def persistent_load(self, number: Any) -> Any:
+        return self._here(number)
+
+
+def dumps(value: Any, there: Mapping[int, int] | None = None) -> bytes:
+    """The bytes of a value; raises what its classes raise where they cannot be written.
+
+    ``there`` gives the numbers of objects, by their ``id``, that the other end has: of those the number alone goes.
+    """
     file = io.BytesIO()
-    _Pickler(file, protocol=5).dump(value)
+    pickler = _PicklerBeside(file, there) if there else _Pickler(file, protocol=5)
+    pickler.dump(value)
     return file.getvalue()
 
 
-def loads(body: bytes) -> Any:
-    """The value; raises what its classes raise, such as the error of a block that cannot be loaded here."""
-    return pickle.loads(body)  # noqa: S301  from this flow's own workers alone
+def loads(body: bytes, here: Callable[[int], Any] | None = None) -> Any:
+    """The value; raises what its classes raise, such as the error of a block that cannot be loaded here.
+
+    ``here`` gives the objects that came another way, by their numbers.
+    """
+    if here is None:
+        return pickle.loads(body)  # noqa: S301  from this flow's own workers alone
+    return _UnpicklerBeside(io.BytesIO(body), here).load()
 
 
-def dump_inputs(parameters: Mapping[str, Any], task: str) -> bytes:
+def dump_inputs(parameters: Mapping[str, Any], task: str, there: Mapping[int, int] | None = None) -> bytes:
     """The bytes of a task's inputs; raises :class:`~strongroom.errors.CannotTravel`, which names the input."""
     try:
-        return dumps(dict(parameters))
+        return dumps(dict(parameters), there)
     except Exception:
         for name, value in parameters.items():
             dump_named(value, f"The input {name!r} of task {task!r}")

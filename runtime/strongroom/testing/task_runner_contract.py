@@ -32,6 +32,15 @@ def appended(file: Path, text: str) -> str:
     return file.read_text()
 
 
+def until(file: Path) -> str:
+    """What a file says that another process is about to write; raises TimeoutError where it does not."""
+    for _ in range(6000):
+        if file.exists() and (text := file.read_text()):
+            return text
+        time.sleep(0.005)
+    raise TimeoutError(f"{file} was not written.")
+
+
 @task
 def double(n: int) -> int:
     return 2 * n
@@ -355,13 +364,12 @@ class TaskRunnerContract:
     def test_a_flow_that_fails_cancels_what_waits(self, run: Any, journal: Journal, home: Path) -> None:
         @task
         def wait_for(file: Path) -> None:
-            while not file.exists():
-                time.sleep(0.005)
+            until(file)
 
         def job() -> None:
             first = wait_for.submit(home / "go")
             double.submit(1, wait_for=[first])
-            threading.Timer(0.05, (home / "go").touch).start()
+            threading.Timer(0.05, (home / "go").write_text, ("yes",)).start()
             raise ValueError("no")
 
         with pytest.raises(ValueError, match="no"):
@@ -373,7 +381,7 @@ class TaskRunnerContract:
         @task
         def busy(folder: Path) -> None:
             try:
-                (folder / "begun").touch()
+                (folder / "begun").write_text("yes")
                 while True:
                     time.sleep(0.005)
             finally:
@@ -381,8 +389,7 @@ class TaskRunnerContract:
 
         def job() -> None:
             busy.submit(home)
-            while not (home / "begun").exists():
-                time.sleep(0.005)
+            until(home / "begun")
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
