@@ -207,6 +207,7 @@ def test_limits_that_cannot_be_read_hold_nobody_up(
     def unreachable() -> Any:
         raise LedgerUnavailable("The ledger is away.", "Wait.")
 
+    create_limit("other", 1)
     monkeypatch.setattr(each_ledger, "reading", unreachable)
 
     @task(tags=["db"])
