@@ -28,6 +28,7 @@ from strongroom.rules import (
     Policy,
     Prepare,
     Recall,
+    Settle,
     Sleep,
     Undo,
     Vacate,
@@ -38,6 +39,7 @@ from strongroom.states import State, StateType, is_state_iterable
 from strongroom.timeouts import Expired, await_within, call_within
 
 if TYPE_CHECKING:
+    from strongroom.calls.replayed import Replayed
     from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.flows import Flow
     from strongroom.journal.records import FlowRun
@@ -254,6 +256,15 @@ def resume_flow_run(flow: Flow[Any, Any], parameters: dict[str, Any], flow_run: 
     return state
 
 
+def replay_flow_run(flow: Flow[Any, Any], parameters: dict[str, Any], replayed: Replayed) -> State[Any]:
+    """Run a flow again as it ran before, in this process. Blocks until the run is over, whatever the flow's colour."""
+    from strongroom.calls.flow_call import FlowCall
+
+    state = carry_out(FlowCall(flow, parameters, replayed=replayed))
+    interrupt(state, asked=True)
+    return state
+
+
 @contextmanager
 def _inside(call: RunCall) -> Generator[None]:
     """The code in the block is part of the run."""
@@ -286,6 +297,7 @@ _DEEDS: dict[type, Callable[[RunCall, Any], Any]] = {
     Occupy: lambda call, effect: _slots(call).occupy() if effect.waits else _slots(call).try_occupy(),
     Vacate: lambda call, _: _slots(call).vacate(),
     Undo: lambda call, _: None,
+    Settle: lambda call, _: call.settle(),
 }
 _TRANSACTED = frozenset({LookUp, Keep, Undo})
 """What means more where the call is a transaction."""
@@ -309,9 +321,9 @@ def _do(call: RunCall, effect: Effect) -> Any:
     if kind is Ask:
         return _guarded(call, lambda: finished(call.condition(cast("Ask", effect).state)()))
     if kind in _TRANSACTED and (call.policy.transacts or call.transaction is not None):
-        from strongroom import transactions
+        from strongroom.transactions.steps import carry_out as carry_out_steps
 
-        return transactions.carry_out(call.transact(effect))
+        return carry_out_steps(call.transact(effect))
     return _DEEDS[kind](call, effect)
 
 
@@ -333,9 +345,9 @@ async def _do_async(call: RunCall, effect: Effect) -> Any:
     if kind is Occupy and cast("Occupy", effect).waits:
         return await _slots(call).aoccupy()  # a thread that waits would be missing for those that give slots back
     if kind in _TRANSACTED and (call.policy.transacts or call.transaction is not None):
-        from strongroom import transactions
+        from strongroom.transactions.steps import acarry_out
 
-        return await transactions.acarry_out(call.transact(effect))
+        return await acarry_out(call.transact(effect))
     if call.may_block(effect):
         return await asyncio.to_thread(_DEEDS[kind], call, effect)
     return _DEEDS[kind](call, effect)

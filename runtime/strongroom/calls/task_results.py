@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from strongroom.logging import RunLogger
     from strongroom.results import ResultStore
     from strongroom.rules import Policy
-    from strongroom.transactions import Steps, Transaction
+    from strongroom.transactions import Transaction
+    from strongroom.transactions.steps import Steps
 
 _joining = threading.Lock()
 
@@ -176,7 +177,7 @@ class TaskResults(TaskRunContext):
         return self._undoing(effect.final)
 
     def _beginning(self) -> Steps:
-        from strongroom.transactions import Deed
+        from strongroom.transactions.steps import Deed
 
         key = (yield Deed(self._key)) if self.policy.caches else None
         transaction = self.join_transaction() if key is None else (yield Deed(partial(self._opened, key)))
@@ -189,7 +190,7 @@ class TaskResults(TaskRunContext):
         return found
 
     def _finishing(self, state: State[Any]) -> Steps:
-        from strongroom.transactions import Deed
+        from strongroom.transactions.steps import Deed
 
         transaction, value, run = self.join_transaction(), state.data, self.task_run
         if is_state_iterable(value) or isinstance(value, State) or run.result is not None:  # what a resumption found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -220,6 +219,20 @@ class TestTasks:
 
         assert asyncio.run(job(return_state=True)).is_failed()
         assert said == ["a", "undo a"]
+
+    def test_an_asynchronous_transaction_is_awaited(self, said: list[str]) -> None:
+        async def job() -> Any:
+            async with atransaction(key="k") as first:
+                first.stage(1)
+                assert await first.commit()
+            record = await first.read()
+            async with atransaction() as second:
+                second.stage(2, on_rollback_hooks=[lambda _: said.append("undone")])
+                assert await second.rollback()
+            return record
+
+        assert asyncio.run(job()).result == 1
+        assert said == ["undone"]
 
     def test_an_asynchronous_hook_of_a_synchronous_task_is_awaited(self, said: list[str]) -> None:
         async def committed(txn: Transaction) -> None:
@@ -551,7 +564,6 @@ def run_for_real(tree: Tree, numbers: Iterator[int], said: list[str], asynchrono
 
 @given(tree=TREES, asynchronous=st.booleans())
 def test_nested_transactions_do_what_a_small_model_does(tree: Tree, asynchronous: bool) -> None:
-    logging.getLogger("strongroom.transactions").setLevel(logging.CRITICAL)
     model, said = Model(), []
     model.run(tree, CommitMode.LAZY, None)
     run_for_real(tree, iter(range(1000)), said, asynchronous)

@@ -1,15 +1,4 @@
-"""Transactions: work that counts as a whole or not at all. Names and behaviour are those that Prefect 3 documents.
-
-A transaction begins, stages a value, and then either commits (its hooks ``on_commit`` run, and a record is written
-under its key) or rolls back (its hooks ``on_rollback`` run, the latest work first). What runs inside of another
-transaction is its child, and shares its end unless it is eager::
-
-    with transaction(key="load-2026-01-01") as txn:
-        if txn.is_committed():
-            return
-        write_file(contents)            # its on_rollback hook runs if anything below fails
-        quality_test()
-"""
+"""A transaction: what is staged in it, what hooks wait for its end, and what is inside of it."""
 
 from __future__ import annotations
 
@@ -18,64 +7,28 @@ import copy
 import logging
 import os
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
-from dataclasses import dataclass
-from enum import StrEnum
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from strongroom.annotations import NotSet
-from strongroom.context import TaskRunContext, _transaction, current_run
-from strongroom.engine import finished
+from strongroom.context import _transaction, current_run
 from strongroom.errors import UnknownTransactionValue, UnserializableResult
-from strongroom.locking.isolation import IsolationLevel as IsolationLevel
+from strongroom.locking.isolation import IsolationLevel
+from strongroom.transactions.around import innermost
+from strongroom.transactions.states import SETTLED, CommitMode, TransactionState
+from strongroom.transactions.steps import Deed, Steps, acarry_out, carry_out
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from strongroom.context import FlowRunContext
+    from strongroom.context import FlowRunContext, TaskRunContext
     from strongroom.results import ResultRecord, ResultStore
 
 Hook = Callable[["Transaction"], Any]
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 _log = logging.getLogger("strongroom.transactions")
-
-
-class CommitMode(StrEnum):
-    """When a transaction commits: ``EAGER``, as soon as it ends; ``LAZY``, when the outermost one around it does;
-    ``OFF``, only by a call of ``commit``, else it rolls back."""
-
-    EAGER = "EAGER"
-    LAZY = "LAZY"
-    OFF = "OFF"
-
-
-class TransactionState(StrEnum):
-    """How far a transaction is."""
-
-    PENDING = "PENDING"
-    ACTIVE = "ACTIVE"
-    STAGED = "STAGED"
-    COMMITTED = "COMMITTED"
-    ROLLED_BACK = "ROLLED_BACK"
-
-
-_SETTLED = (TransactionState.COMMITTED, TransactionState.ROLLED_BACK)
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """A part of a step that is carried out in either colour: users' code, or something that waits for a disk."""
-
-    run: Callable[[], Any]
-    awaits: Callable[[], Awaitable[Any]] | None = None
-    is_hook: bool = False
-
-
-Steps = Generator[Deed, Any, Any]
 
 
 class Transaction:
@@ -146,7 +99,7 @@ class Transaction:
     ) -> None:
         """Hold a value ready, to be written under the key when this commits. Nothing happens once it is settled."""
         with self._lock:
-            if self.state not in _SETTLED:
+            if self.state not in SETTLED:
                 self.staged = value
                 self.on_rollback_hooks += on_rollback_hooks or ()
                 self.on_commit_hooks += on_commit_hooks or ()
@@ -216,7 +169,7 @@ class Transaction:
 
     def committing(self) -> Steps:
         """What there is to be done to commit."""
-        if self.state in _SETTLED:
+        if self.state in SETTLED:
             yield from self._settle_children(commit=self.is_committed())
             yield from self._unlocking()
             return False
@@ -237,7 +190,7 @@ class Transaction:
     def rolling_back(self) -> Steps:
         """What there is to be done to roll back: the latest work first."""
         with self._lock:
-            settled = self.state in _SETTLED
+            settled = self.state in SETTLED
             if not settled:
                 self.state = TransactionState.ROLLED_BACK
         if not settled:
@@ -267,7 +220,7 @@ class Transaction:
         """Take responsibility for a child that ended: one that was undone undoes the whole."""
         with self._lock:
             state = self.state
-            if state not in _SETTLED:
+            if state not in SETTLED:
                 self.children.append(child)
         if child.is_rolled_back() and not self.is_of_a_task:
             yield from self.rolling_back()
@@ -278,7 +231,7 @@ class Transaction:
 
     def enter(self, run: Any) -> None:
         """Become part of the transaction around, and the one around what comes, as part of ``run``."""
-        parent = _innermost(run)
+        parent = innermost(run)
         self.parent, self.run = parent, run
         if self.commit_mode is None:
             self.commit_mode = CommitMode.LAZY if parent is None or parent.commit_mode is None else parent.commit_mode
@@ -360,7 +313,7 @@ class Transaction:
 
     def _settle_children(self, commit: bool) -> Steps:
         for child in list(self.children) if commit else list(reversed(self.children)):
-            if child.state not in _SETTLED:
+            if child.state not in SETTLED:
                 yield from child.committing() if commit else child.rolling_back()
 
     def _hooking(self, hook: Hook, kind: str) -> Steps:
@@ -379,135 +332,25 @@ class Transaction:
         return f"Transaction(key={self.key!r}, state={self.state.value})"
 
 
-BaseTransaction = AsyncTransaction = Transaction
-"""What Prefect calls it where it tells colours apart."""
+class AsyncTransaction(Transaction):
+    """A transaction of asynchronous code: what waits is awaited."""
+
+    async def read(self) -> ResultRecord | None:  # type: ignore[override]
+        """The record under the key; None without a key or a store. Raises MissingResult where there is none yet."""
+        return await asyncio.to_thread(super().read)
+
+    async def begin(self) -> None:  # type: ignore[override]
+        """Take the lock of the key, and see whether the work is done."""
+        await acarry_out(self.beginning())
+
+    async def commit(self) -> bool:  # type: ignore[override]
+        """Commit this and what is inside of it; False where that is not to be had any more."""
+        return bool(await acarry_out(self.committing()))
+
+    async def rollback(self) -> bool:  # type: ignore[override]
+        """Undo this and what is inside of it; False where that is not to be had any more."""
+        return bool(await acarry_out(self.rolling_back()))
 
 
-def carry_out(steps: Steps) -> Any:
-    """Carry out steps in synchronous code; an asynchronous hook gets an event loop of its own."""
-    advance: Callable[[Any], Deed] = steps.send
-    value: Any = None
-    while True:
-        try:
-            deed = advance(value)
-        except StopIteration as end:
-            return end.value
-        try:
-            advance, value = steps.send, finished(deed.run()) if deed.is_hook else deed.run()
-        except BaseException as error:
-            advance, value = steps.throw, error
-
-
-async def acarry_out(steps: Steps) -> Any:
-    """Carry out steps in asynchronous code: hooks in its event loop, what waits for a disk in a thread."""
-    advance: Callable[[Any], Deed] = steps.send
-    value: Any = None
-    while True:
-        try:
-            deed = advance(value)
-        except StopIteration as end:
-            return end.value
-        try:
-            advance, value = steps.send, await _done(deed)
-        except BaseException as error:
-            advance, value = steps.throw, error
-
-
-async def _done(deed: Deed) -> Any:
-    if deed.is_hook:
-        value = deed.run()
-        return await value if isawaitable(value) else value
-    return await (deed.awaits() if deed.awaits is not None else asyncio.to_thread(deed.run))
-
-
-def get_transaction() -> Transaction | None:
-    """The transaction that the calling code is part of: of a block around it, or of the task that it belongs to."""
-    return _innermost(current_run())
-
-
-def _innermost(run: Any) -> Transaction | None:
-    """The innermost transaction around code of ``run``: one that was opened there, or that of the task that it is."""
-    opened = _transaction.get()
-    while True:
-        found: Transaction | None = opened
-        while found is not None and found.run is not run:
-            found = found.parent
-        if found is not None or run is None:
-            return found
-        if isinstance(run, TaskRunContext):
-            joined: Transaction = run.join_transaction()
-            return joined
-        run = run.parent
-
-
-def _prepared(
-    key: str | None,
-    store: ResultStore | None,
-    commit_mode: CommitMode | None,
-    isolation_level: IsolationLevel | None,
-    overwrite: bool,
-    write_on_commit: bool,
-    logger: Logger | None,
-) -> Transaction:
-    run = current_run()
-    if key is not None and store is None:
-        from strongroom.results import get_result_store
-
-        store = get_result_store()
-    if logger is None and run is not None:
-        from strongroom.logging import get_run_logger
-
-        logger = get_run_logger()
-    return Transaction(
-        key=key,
-        store=store,
-        commit_mode=None if commit_mode is None else CommitMode(commit_mode),
-        isolation_level=None if isolation_level is None else IsolationLevel(isolation_level),
-        overwrite=overwrite,
-        write_on_commit=write_on_commit,
-        logger=logger,
-    )
-
-
-@contextmanager
-def transaction(
-    key: str | None = None,
-    store: ResultStore | None = None,
-    commit_mode: CommitMode | None = None,
-    isolation_level: IsolationLevel | None = None,
-    overwrite: bool = False,
-    write_on_commit: bool = True,
-    logger: Logger | None = None,
-) -> Iterator[Transaction]:
-    """Make the block a transaction: the tasks in it count as a whole, or are rolled back.
-
-    :param key: what is done once under this key is not done again: ``txn.is_committed()`` says so.
-    :param store: keeps the record of the key; that of the run around here, or the settings', where nothing is given.
-    :param commit_mode: that of the transaction around, or ``LAZY``, where nothing is given.
-    :param isolation_level: ``SERIALIZABLE`` lets one after the other do what has the same key.
-    :param overwrite: do it again, and write the record anew.
-    :param write_on_commit: whether a record is written; without one, the key only names the transaction.
-    :param logger: says what happens; that of the run around here where nothing is given.
-    """
-    made = _prepared(key, store, commit_mode, isolation_level, overwrite, write_on_commit, logger)
-    with made:
-        yield made
-
-
-@asynccontextmanager
-async def atransaction(
-    key: str | None = None,
-    store: ResultStore | None = None,
-    commit_mode: CommitMode | None = None,
-    isolation_level: IsolationLevel | None = None,
-    overwrite: bool = False,
-    write_on_commit: bool = True,
-    logger: Logger | None = None,
-) -> AsyncGenerator[Transaction]:
-    """Like :func:`transaction`, for asynchronous code: hooks may be asynchronous, and nothing blocks the event loop."""
-    prepared = asyncio.to_thread(
-        _prepared, key, store, commit_mode, isolation_level, overwrite, write_on_commit, logger
-    )
-    made = await prepared
-    async with made:
-        yield made
+BaseTransaction = Transaction
+"""What Prefect calls what both colours have in common."""
