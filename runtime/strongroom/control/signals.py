@@ -14,7 +14,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from strongroom.context import current_run
-from strongroom.control.last_words import end_process
 from strongroom.errors import TerminationSignal
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def _on_interrupt(number: int, frame: FrameType | None) -> None:
                 raise control.blow()
             return
     if _is_second(number):
-        end_process(128 + number, "A second interrupt ended the process.")
+        _end(number, "A second interrupt ended the process.")
         return
     _first[number] = time.monotonic()
     if any(control.is_async and _is_inside(control) for control in _listening):
@@ -89,7 +88,7 @@ def _on_interrupt(number: int, frame: FrameType | None) -> None:
 
 def _on_termination(number: int, _frame: FrameType | None) -> None:
     if _is_second(number):
-        end_process(128 + number, "A second signal ended the process.")
+        _end(number, "A second signal ended the process.")
         return
     _first[number] = time.monotonic()
     for control in _listening:
@@ -97,6 +96,12 @@ def _on_termination(number: int, _frame: FrameType | None) -> None:
     innermost = _listening[-1]
     if not innermost.is_async or _is_inside(innermost):
         raise innermost.blow() if innermost.reason is not None else TerminationSignal()
+
+
+def _end(number: int, message: str) -> None:
+    from strongroom.control.last_words import end_process
+
+    end_process(128 + number, message)
 
 
 def _is_second(number: int) -> bool:
