@@ -88,6 +88,9 @@ class FlowRunContext(RunContext):
         raise MissingContextError("This context has no task runner.", "It belongs to a run that was not started.")
 
 
+EngineContext = FlowRunContext
+
+
 class TaskRunContext(RunContext):
     """The task run that code is part of."""
 
@@ -167,6 +170,14 @@ def with_context(fn: Callable[..., Any]) -> Callable[..., Any]:
     from strongroom import context_travel
 
     return context_travel.with_context(fn)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("hydrated_context", "serialize_context"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from strongroom import context_travel
+
+    return getattr(context_travel, name)
 
 
 @dataclass(frozen=True)

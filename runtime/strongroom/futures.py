@@ -190,6 +190,10 @@ class PrefectFutureList(list[PrefectFuture[R]]):
         return [future.result(_left(limit), raise_on_failure) for future in self]
 
 
+PrefectConcurrentFuture = PrefectTaskRunFuture = PrefectWrappedFuture = PrefectFuture
+"""Other names that scripts know futures by."""
+
+
 class DoneAndNotDoneFutures(NamedTuple):
     """What :func:`wait` found."""
 

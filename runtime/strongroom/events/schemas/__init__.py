@@ -1,0 +1,1 @@
+"""``prefect.events.schemas`` under its name; see :mod:`strongroom.events`."""
