@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from strongroom.client.deployments import DeploymentMethods
+from strongroom.client.limits import LimitMethods
 from strongroom.client.records import RecordMethods
 from strongroom.client.runs import RunMethods
 
@@ -24,7 +25,7 @@ _ELSEWHERE = {
 }
 
 
-class SyncPrefectClient(RunMethods, RecordMethods, DeploymentMethods):
+class SyncPrefectClient(RunMethods, RecordMethods, LimitMethods, DeploymentMethods):
     """The client for synchronous code; every call blocks while a database answers, some milliseconds."""
 
     def __enter__(self) -> Self:

@@ -1,13 +1,11 @@
-"""What the client does with variables, artifacts and limits."""
+"""What the client does with variables and artifacts."""
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from strongroom.artifacts.artifact import Artifact
 from strongroom.client.schemas.filters import ArtifactFilter, VariableFilter
-from strongroom.concurrency.limits import ConcurrencyLimit
 from strongroom.errors import UnknownArtifact
 from strongroom.variables import Variable
 
@@ -53,35 +51,3 @@ class RecordMethods:
 
         if not delete_artifacts(artifact_id=artifact_id):
             raise UnknownArtifact(f"No artifact has the id {artifact_id}.", "List them: client.read_artifacts().")
-
-    def read_global_concurrency_limit_by_name(self, name: str) -> ConcurrencyLimit:
-        """The limit of this name; raises UnknownLimit."""
-        from strongroom.concurrency.limits import read_limit
-
-        return read_limit(name)
-
-    def read_global_concurrency_limits(self, limit: int = 10, offset: int = 0) -> list[ConcurrencyLimit]:
-        """Limits, by name."""
-        from strongroom.concurrency.limits import list_limits
-
-        return list_limits()[offset : offset + limit]
-
-    def delete_global_concurrency_limit_by_name(self, name: str) -> None:
-        """Remove a limit; raises UnknownLimit."""
-        from strongroom.concurrency.limits import delete_limit
-
-        delete_limit(name)
-
-    def create_concurrency_limit(self, tag: str, concurrency_limit: int) -> Any:
-        """Let so many task runs with a tag go on at once; 0 lets none."""
-        from strongroom.concurrency.limits import create_limit
-
-        return create_limit(f"tag:{tag}", concurrency_limit)
-
-    def read_concurrency_limit_by_tag(self, tag: str) -> ConcurrencyLimit:
-        """The limit of a tag; raises UnknownLimit."""
-        return self.read_global_concurrency_limit_by_name(f"tag:{tag}")
-
-    def delete_concurrency_limit_by_tag(self, tag: str) -> None:
-        """Remove the limit of a tag; raises UnknownLimit."""
-        self.delete_global_concurrency_limit_by_name(f"tag:{tag}")

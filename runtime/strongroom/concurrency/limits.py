@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -133,16 +134,20 @@ def list_leases(name: str) -> list[SlotLease]:
     ]
 
 
-def reset_limit(name: str) -> int:
+def reset_limit(name: str, keep: Collection[str] = ()) -> int:
     """Free all slots of a limit, whoever has them; those who do are told when they renew. Gives how many leases ended.
 
-    Raises :class:`~strongroom.errors.UnknownLimit`.
+    ``keep`` names the ids of holders that keep theirs. Raises :class:`~strongroom.errors.UnknownLimit`.
     """
     with current_ledger().changing() as session:
         now = session.now()
         _read(session, name, now)
         session.execute("UPDATE concurrency_limits SET spent = ?, settled = ? WHERE name = ?", 0.0, now, name)
-        return len(session.execute("DELETE FROM concurrency_leases WHERE name = ? RETURNING lease", name))
+        held = session.execute("SELECT lease, holder FROM concurrency_leases WHERE name = ?", name)
+        ended = [lease for lease, holder in held if json.loads(holder).get("id") not in keep]
+        for lease in ended:
+            session.execute("DELETE FROM concurrency_leases WHERE name = ? AND lease = ?", name, lease)
+        return len(ended)
 
 
 def delete_limit(name: str) -> None:
