@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
 
 from strongroom_blocks.twins import async_twin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from strongroom.deployments.limits import ConcurrencyLimitConfig
     from strongroom.deployments.runner import DeploymentOptions, RunnerDeployment
     from strongroom.flows import Flow
@@ -88,7 +87,28 @@ class Deployable:
                 limit=limit,
             )
 
-    def deploy(
+    def deploy(self: Any, name: str, *args: Any, **options: Any) -> Any:
+        """Make a deployment of this flow for the workers of a pool; gives its id. Awaited in asynchronous code.
+
+        :param work_pool_name: the pool.
+        :param image: refused, since runs happen in processes; ``build``, ``push`` and ``ignore_warnings`` speak of
+            images alone.
+        :param print_next_steps: whether it is said how a worker is started, and a run asked for.
+
+        The other options are those of :meth:`to_deployment`.
+        """
+        from strongroom.colours import dual
+
+        return dual(self._deploy)(name, *args, **options)
+
+    async def adeploy(self: Any, name: str, *args: Any, **options: Any) -> UUID:
+        """The asynchronous twin of :meth:`deploy`."""
+        import asyncio
+
+        id_: UUID = await asyncio.to_thread(self._deploy, name, *args, **options)
+        return id_
+
+    def _deploy(
         self: Any,
         name: str,
         work_pool_name: str | None = None,
@@ -100,11 +120,6 @@ class Deployable:
         ignore_warnings: bool = False,
         **options: Any,
     ) -> UUID:
-        """Make a deployment of this flow for the workers of a pool; gives its id.
-
-        ``image`` is refused, since runs happen in processes; ``build``, ``push`` and ``ignore_warnings`` speak of
-        images alone. The other options are those of :meth:`to_deployment`.
-        """
         from strongroom.deployments.runner import deploy
 
         made = self.to_deployment(name, **{**options, "work_pool_name": work_pool_name})
@@ -114,35 +129,50 @@ class Deployable:
         )  # fmt: skip
         return id_
 
-    adeploy = async_twin(deploy)  # type: ignore[arg-type]
-
     @classmethod
-    def from_source(cls, source: str | Path | Source, entrypoint: str) -> Flow[..., Any]:
+    def from_source(cls, source: str | Path | Source, entrypoint: str) -> Any:
         """The flow that stands in a local folder or a git repository, at ``path.py:function`` inside of it.
 
-        ``serve`` and ``deploy`` of it bring the code anew for each run. Raises
+        ``serve`` and ``deploy`` of it bring the code anew for each run. Awaited in asynchronous code. Raises
         :class:`~strongroom.errors.SourceUnavailable` where there is no code, UnknownFlow where there is no such flow.
         """
-        from strongroom.entrypoints import load_flow
-        from strongroom.runner.storage import source_of
+        from strongroom.colours import dual
 
-        origin = source_of(source)
-        folder = origin.pull_code(Path(tempfile.mkdtemp(prefix="strongroom-source-")))
-        flow = copy.copy(load_flow(f"{folder}/{entrypoint}" if ".py" in entrypoint else entrypoint))
-        flow.origin = (origin, entrypoint)
-        return flow
+        return dual(_from_source)(source, entrypoint)
 
     @classmethod
     async def afrom_source(cls, source: str | Path | Source, entrypoint: str) -> Flow[..., Any]:
         """The asynchronous twin of :meth:`from_source`."""
         import asyncio
 
-        return await asyncio.to_thread(cls.from_source, source, entrypoint)
+        return await asyncio.to_thread(_from_source, source, entrypoint)
+
+
+_pulled: list[Any] = []
+
+
+def _from_source(source: str | Path | Source, entrypoint: str) -> Flow[..., Any]:
+    import copy
+    import tempfile
+    from pathlib import Path
+
+    from strongroom.entrypoints import load_flow
+    from strongroom.runner.storage import source_of
+
+    origin = source_of(source)
+    place = tempfile.TemporaryDirectory(prefix="strongroom-source-")
+    _pulled.append(place)  # the code stays as long as the process does
+    folder = origin.pull_code(Path(place.name))
+    flow = copy.copy(load_flow(f"{folder}/{entrypoint}" if ".py" in entrypoint else entrypoint))
+    flow.origin = (origin, entrypoint)
+    return flow
 
 
 def _served(
     flow: Any, name: str | None, global_limit: Any, webserver: bool, options: DeploymentOptions
 ) -> RunnerDeployment | None:
+    from pathlib import Path
+
     from strongroom.errors import InvalidDeployment
     from strongroom.runner.execution import is_executing
 

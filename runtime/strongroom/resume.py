@@ -23,7 +23,8 @@ from strongroom.states import Scheduled, State
 def resume(run_id: str, run_input: Mapping[str, Any] | None = None) -> State[Any]:
     """Go on with the flow run of this id, or of the one id that starts like this, in this process; returns its end.
 
-    A run that is paused goes on in its own process, if that is alive; then its state is returned as it was.
+    A run that is paused goes on in its own process, if that is alive; then its state is returned as it was. One of a
+    deployment that suspended itself is left to whoever serves the deployment, and said to be Resuming.
     ``run_input`` answers what a paused or suspended run asks for, by field.
 
     The flow is loaded from where it stood, and called with the parameters that it had. Calls of tasks and of subflows
@@ -43,6 +44,8 @@ def resume(run_id: str, run_input: Mapping[str, Any] | None = None) -> State[Any
             f"The run {run.name!r} waits for no input: it is {run.state.name}.", "Leave the input out."
         )
     _check(run)
+    if run.deployment and run.state.is_paused() and _hands_back(run, run_input):
+        return Scheduled(name="Resuming")
     flow = flow_of(run)
     parameters = parameters_of(run)
     if run.state.is_paused():
@@ -64,7 +67,7 @@ async def aresume(run_id: str, run_input: Mapping[str, Any] | None = None) -> St
 
 
 def _check(run: FlowRun) -> None:
-    if run.parent_flow_run_id is not None:
+    if run.parent_flow_run_id is not None and not run.deployment:
         raise NotResumable(
             f"The run {run.name!r} is a part of another one.", f"Resume that one: {run.parent_flow_run_id}."
         )
@@ -77,7 +80,23 @@ def _check(run: FlowRun) -> None:
         )
 
 
+def _hands_back(run: FlowRun, run_input: Mapping[str, Any] | None) -> bool:
+    """Leave a suspended run to whoever serves its deployment; False where that does not know the run."""
+    from strongroom.deployments import due_runs
+
+    with current_ledger().reading() as session:
+        known = due_runs.find(session, run.id)
+    if known is None or known.stage != "suspended":
+        return False
+    let_go_on(run, run_input)
+    with current_ledger().changing() as session:
+        requests.forget(session, run.id)
+        due_runs.wait_again(session, run.id)
+    return True
+
+
 def flow_of(run: FlowRun) -> Flow[Any, Any]:
+    """The flow that ran, loaded from where it stood; raises NotResumable."""
     if run.entrypoint is None:
         raise NotResumable(
             f"The flow of the run {run.name!r} stood in no file, or inside of a function, so it cannot be found again.",
@@ -92,6 +111,7 @@ def flow_of(run: FlowRun) -> Flow[Any, Any]:
 
 
 def parameters_of(run: FlowRun) -> dict[str, Any]:
+    """What the flow was called with; raises NotResumable."""
     if run.sealed_parameters is None:
         raise NotResumable(
             f"The parameters of the run {run.name!r} could not be kept.",

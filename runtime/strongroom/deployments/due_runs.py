@@ -219,15 +219,6 @@ def suspend(session: Session, run_id: UUID) -> None:
     session.execute("UPDATE deployment_runs SET stage = 'suspended', holder = NULL WHERE id = ?", str(run_id))
 
 
-def resume_suspended(session: Session, now: datetime) -> None:
-    """Runs that waited for somebody, who has come, wait for a process."""
-    session.execute(
-        "UPDATE deployment_runs SET stage = 'scheduled', due = ? WHERE stage = 'suspended' AND EXISTS "
-        "(SELECT 1 FROM pauses p WHERE p.flow_run_id = deployment_runs.id AND p.resumed IS NOT NULL)",
-        micros(now),
-    )
-
-
 def abandoned(session: Session, *, run_id: UUID | None = None) -> list[DueRun]:
     """Runs whose process is gone: one that is known to have ended, or gave no sign of life for a minute."""
     one = "" if run_id is None else " AND r.id = ?"

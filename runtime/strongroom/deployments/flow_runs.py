@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator, Iterable
-from dataclasses import fields
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
 from strongroom.calls.call import child_id
 from strongroom.clock import now
+from strongroom.colours import in_asynchronous_code
 from strongroom.context import current_run, current_tags
 from strongroom.deployments import due_runs, history, store
 from strongroom.deployments.records import Deployment, DueRun
@@ -24,17 +24,6 @@ from strongroom.sealed_states import seal_state, unseal_state
 from strongroom.sealed_values import seal_value
 from strongroom.shown import shown
 from strongroom.states import Crashed, Fetch, State
-
-
-class DeploymentRun(FlowRun):
-    """The run of a deployment, as it was when it was read. ``await`` gives it itself."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[Any, None, DeploymentRun]:
-        """Scripts that ``await run_deployment(…)`` get it too."""
-        return self
-        yield
 
 
 class _Wish(NamedTuple):
@@ -64,11 +53,10 @@ def run_deployment(
     work_queue_name: str | None = None,
     as_subflow: bool | None = True,
     job_variables: dict[str, Any] | None = None,
-) -> FlowRun:
+) -> Any:
     """Have a deployment run, wait for the end of the run, and give it: ``run.state``, ``run.state.result()``.
 
-    Whoever serves the deployment, or works for its pool, carries it out. Blocks; in asynchronous code use
-    :func:`arun_deployment`.
+    Whoever serves the deployment, or works for its pool, carries it out. Awaited in asynchronous code.
 
     :param name: ``"flow/deployment"``, or the deployment's id.
     :param client: for scripts that name one; there is none to give.
@@ -85,10 +73,16 @@ def run_deployment(
     :raises UnknownDeployment: there is none of this name.
     :raises InvalidDeployment: parameters do not fit, where the deployment enforces its schema.
     """
-    run = _ask(name, client, parameters, scheduled_time, flow_run_name, tags, idempotency_key, work_queue_name,
-               as_subflow, job_variables)  # fmt: skip
+    given = (name, client, parameters, scheduled_time, flow_run_name)
+    rest = (timeout, poll_interval, tags, idempotency_key, work_queue_name, as_subflow, job_variables)
+    if in_asynchronous_code():
+        return arun_deployment(*given, *rest)
+    run = _ask(*given, *rest[2:])
     if timeout != 0:
-        _wait(run.id, timeout, poll_interval)
+        limit = None if timeout is None else time.monotonic() + timeout
+        while wait_until(lambda session: _over(session, run.id), _step(limit, poll_interval)) is None:
+            if limit is not None and time.monotonic() >= limit:
+                break
     return _read(run)
 
 
@@ -106,24 +100,16 @@ async def arun_deployment(
     as_subflow: bool | None = True,
     job_variables: dict[str, Any] | None = None,
 ) -> FlowRun:
-    """Like :func:`run_deployment`, for asynchronous code: the event loop goes on meanwhile."""
-    run = await asyncio.to_thread(
-        _ask, name, client, parameters, scheduled_time, flow_run_name, tags, idempotency_key, work_queue_name,
-        as_subflow, job_variables,
-    )  # fmt: skip
+    """The asynchronous twin of :func:`run_deployment`: the event loop goes on meanwhile."""
+    given = (name, client, parameters, scheduled_time, flow_run_name)
+    rest = (tags, idempotency_key, work_queue_name, as_subflow, job_variables)
+    run = await asyncio.to_thread(_ask, *given, *rest)
     if timeout != 0:
         limit = None if timeout is None else time.monotonic() + timeout
         while await await_until(lambda session: _over(session, run.id), _step(limit, poll_interval)) is None:
             if limit is not None and time.monotonic() >= limit:
                 break
     return await asyncio.to_thread(_read, run)
-
-
-def _wait(run_id: UUID, timeout: float | None, poll_interval: float | None) -> None:
-    limit = None if timeout is None else time.monotonic() + timeout
-    while wait_until(lambda session: _over(session, run_id), _step(limit, poll_interval)) is None:
-        if limit is not None and time.monotonic() >= limit:
-            return
 
 
 def _step(limit: float | None, poll_interval: float | None) -> float | None:
@@ -237,17 +223,18 @@ def _asked(deployment: Deployment, wish: _Wish) -> DueRun:
     return run
 
 
-def _read(run: DueRun) -> DeploymentRun:
+def _read(run: DueRun) -> FlowRun:
     """The run as the history has it, with the state that the ledger has where it is over."""
     with current_ledger().reading() as session:
         known = due_runs.find(session, run.id) or run
         deployment = store.find(session, run.deployment_id)
     record = history.read(run.id) or history.planned(deployment, known)
     if known.state is not None:
-        record.state = _state(known)
-        if not record.history or record.history[-1].timestamp < record.state.timestamp:
-            history.note_state(run.id, record.state)
-    return DeploymentRun(*(getattr(record, each.name) for each in fields(cast("Any", record))))
+        state = _state(known)
+        if not record.state.is_final():
+            history.note_state(run.id, state)
+        record.state = state
+    return record
 
 
 def _state(run: DueRun) -> State[Any]:

@@ -158,7 +158,6 @@ class Runner:
             served = self._served(session)
             planned = planning.plan(session, served, now)
             crashed = [run for run in due_runs.abandoned(session) if self._bury(session, run)]
-            due_runs.resume_suspended(session, now)
             due_runs.forget(session, now - KEPT)
         history.note_planned(planned)
         for run in crashed:
