@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from uuid import uuid4
+
 import pytest
+from strongroom.client.orchestration import get_client
+from strongroom.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate
 from strongroom.concurrency.limits import (
     create_limit,
     delete_limit,
@@ -81,3 +86,40 @@ def test_any_tag_may_have_a_limit(each_ledger: Ledger) -> None:
 def test_numbers_that_cannot_be_are_refused(limit: int, decay: float, each_ledger: Ledger) -> None:
     with pytest.raises(InvalidLimit):
         create_limit("database", limit, decay)
+
+
+def test_the_client_knows_limits_by_prefects_names(each_ledger: Ledger) -> None:
+    async def main() -> None:
+        async with get_client() as client:
+            made = await client.create_global_concurrency_limit(
+                concurrency_limit=GlobalConcurrencyLimitCreate(name="api", limit=5, slot_decay_per_second=0.5)
+            )
+            found = await client.read_global_concurrency_limit_by_name(name="api")
+            assert (found.id, found.limit, found.slot_decay_per_second) == (made, 5, 0.5)
+            await client.update_global_concurrency_limit("api", GlobalConcurrencyLimitUpdate(limit=6, active=False))
+            await client.upsert_global_concurrency_limit_by_name("api", 7)
+            await client.upsert_global_concurrency_limit_by_name("other", 1)
+            limits = await client.read_global_concurrency_limits()
+            assert [(each.name, each.limit, each.active) for each in limits] == [("api", 7, False), ("other", 1, True)]
+            await client.delete_global_concurrency_limit_by_name(name="api")
+            with pytest.raises(UnknownLimit):
+                await client.read_global_concurrency_limit_by_name(name="api")
+
+    asyncio.run(main())
+
+
+def test_the_client_knows_limits_of_tags(each_ledger: Ledger) -> None:
+    runs = [uuid4(), uuid4()]
+    with get_client(sync_client=True) as client:
+        made = client.create_concurrency_limit(tag="database", concurrency_limit=10)
+        assert client.create_concurrency_limit(tag="database", concurrency_limit=5) == made
+        with (
+            concurrency("tag:database", holder={"type": "task_run", "id": str(runs[0])}),
+            concurrency("tag:database", holder={"type": "task_run", "id": str(runs[1])}),
+        ):
+            found = client.read_concurrency_limit_by_tag(tag="database")
+            assert (found.tag, found.concurrency_limit, sorted(found.active_slots)) == ("database", 5, sorted(runs))
+            client.reset_concurrency_limit_by_tag("database", slot_override=[runs[1]])
+            assert client.read_concurrency_limits()[0].active_slots == [runs[1]]
+        client.delete_concurrency_limit_by_tag(tag="database")
+        assert client.read_concurrency_limits() == []
