@@ -51,12 +51,19 @@ class Node:
     created: datetime
     run_count: int = 0
     kept: bool = False
+    explanation: str = ""
+    worker: str = ""
+    tags: tuple[str, ...] = ()
     children: list[Node] = field(default_factory=list)
 
     @property
     def note(self) -> str:
         """What is worth saying beside its time."""
-        return "kept from before" if self.kept else f"{self.run_count} attempts" if self.run_count > 1 else ""
+        parts = [
+            "kept from before" if self.kept else f"{self.run_count} attempts" if self.run_count > 1 else "",
+            f"on {printable(self.worker)}" if self.worker else "",
+        ]
+        return ", ".join(filter(None, parts))
 
     def to_json(self) -> dict[str, Any]:
         """The shape that ``strongroom runs show --json`` documents."""
@@ -71,6 +78,9 @@ class Node:
             "seconds": self.seconds,
             "run_count": self.run_count,
             "kept": self.kept,
+            "explanation": self.explanation,
+            "worker": self.worker,
+            "tags": list(self.tags),
             "children": [child.to_json() for child in self.children],
         }
 
@@ -134,10 +144,14 @@ def mark(type_: str) -> str:
 
 def _node(run: FlowRun | TaskRun, kind: str, name: str) -> Node:
     state = run.state
-    return Node(
+    node = Node(
         run.id, kind, name, state.type.value, state.name, state.message or "", run.start_time, elapsed(run),
         run.created, run.run_count,
     )  # fmt: skip
+    node.tags = tuple(sorted(run.tags))
+    if kind == "task":
+        node.explanation, node.worker = getattr(run, "explanation", ""), getattr(run, "worker", "")
+    return node
 
 
 def _rows(node: Node, lead: str, below: str, every: bool) -> Iterator[tuple[str, Node | None, str]]:
@@ -174,10 +188,11 @@ def _lines(lead: str, node: Node, below: str, layout: _Layout) -> list[str]:
     note = click.style(f"  {node.note}", dim=True) if node.note else ""
     lines = [f"{click.style(lead, dim=True)}{mark(node.type)} {name:<{room}}  {state}  {took}{note}".rstrip()]
     message = printable(node.message).strip()
-    if message and node.state not in _UNTELLING:
-        stem = "│" if node.children else " "
-        reason = _cut(message.splitlines()[0], max(20, layout.all - len(below) - 4))
-        lines.append(click.style(f"{below}{stem}   {reason}", dim=True))
+    told = [message.splitlines()[0]] if message and node.state not in _UNTELLING else []
+    told += [printable(node.explanation).strip()] if node.explanation.strip() else []
+    stem = "│" if node.children else " "
+    for reason in told:
+        lines.append(click.style(f"{below}{stem}   {_cut(reason, max(20, layout.all - len(below) - 4))}", dim=True))
     return lines
 
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from strongroom.cli import runs_execute, runs_graph, runs_logs, runs_ls, runs_resume, runs_show
+from strongroom.cli import (
+    runs_cancel,
+    runs_execute,
+    runs_graph,
+    runs_logs,
+    runs_ls,
+    runs_metrics,
+    runs_resume,
+    runs_show,
+)
 from strongroom.cli.teaching import group
 
 
@@ -26,6 +35,8 @@ for _command in (
     runs_logs.logs,
     runs_graph.graph,
     runs_resume.resume,
+    runs_cancel.cancel,
+    runs_metrics.metrics,
     runs_execute.execute,
 ):
     runs.add_command(_command)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from uuid import UUID
 
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
+from strongroom.journal.tally import Tally
 from strongroom.journal.wanted import RunFilters
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ class Journal(Protocol):
 
         What is not there is no error. Whether a run still goes on is not asked: see :mod:`strongroom.retention`.
         """
+
+    def tallies(self, since: datetime | None = None) -> list[Tally]:
+        """How many runs of each flow and task are in which state, and how long they took: those created since then."""
 
     def logs(self, flow_run_id: UUID, after: int = 0, limit: int | None = None) -> list[LogEntry]:
         """Lines of a flow run and its tasks, in order, from the one behind the line of id ``after``."""

@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
 
-from strongroom.journal import rows
+from strongroom.journal import rows, tally
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
 from strongroom.journal.selection import chosen, prefix_bounds
 from strongroom.journal.wanted import RunFilters, Wanted
@@ -89,6 +89,13 @@ class MemoryJournal:
             for run in self.task_runs(flow_run_id)
             if run.state.is_completed() and run.kind == "task" and run.result is not None and run.parent_id is not None
         }
+
+    def tallies(self, since: datetime | None = None) -> list[tally.Tally]:
+        with self._lock:
+            tasks = list(self._tasks.values())
+        flows = [run for run in self._all_flows() if since is None or run.created >= since]
+        records = [run for run in map(rows.task_record, tasks) if since is None or run.created >= since]
+        return tally.of_records("flow", flows) + tally.of_records("task", records)
 
     def logs(self, flow_run_id: UUID, after: int = 0, limit: int | None = None) -> list[LogEntry]:
         with self._lock:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, Unpack
 from uuid import UUID
 
-from strongroom.journal import rows
+from strongroom.journal import rows, tally
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
 from strongroom.journal.selection import chosen, prefix_bounds
 from strongroom.journal.wanted import RunFilters, Wanted
@@ -159,6 +159,11 @@ class SqlJournal(ABC):
             flow_run_id.bytes,
         )
         return {(run.parent_id, run.dynamic_key): run for run in map(rows.task_record, found) if run.parent_id}
+
+    def tallies(self, since: datetime | None = None) -> list[tally.Tally]:
+        first = since.timestamp() if since is not None else 0.0
+        flows, tasks = (self._select(tally.query(table), first) for table in ("flow_runs", "task_runs"))
+        return [tally.of_row("flow", row) for row in flows] + [tally.of_row("task", row) for row in tasks]
 
     def logs(self, flow_run_id: UUID, after: int = 0, limit: int | None = None) -> list[LogEntry]:
         most = 2**62 if limit is None else limit

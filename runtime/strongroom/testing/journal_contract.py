@@ -14,6 +14,7 @@ from strongroom_blocks.redaction import redactor
 from strongroom.errors import AmbiguousRun, UnknownRun
 from strongroom.journal.journal import Journal
 from strongroom.journal.records import FlowRun, LogEntry, StateEvent, StoredResult, TaskRun
+from strongroom.journal.tally import BOUNDS
 from strongroom.states import Completed, Failed, Pending, Running, Scheduled, State, StateType
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -164,6 +165,26 @@ class JournalContract:
         assert names(until=held.created) == ["brave-otter"]
         assert names(limit=1, offset=1) == ["100%-sure"]
         assert names(offset=3) == []
+
+    def test_runs_are_counted_and_timed_by_flow_task_and_state(self, journal: Journal) -> None:
+        assert journal.tallies() == []
+        for seconds in (0.05, 90.0):
+            end = START + timedelta(seconds=seconds)
+            run = a_flow_run(state=Completed(), created=START, start_time=START, end_time=end)
+            journal.save_flow_run(run)
+            journal.save_task_run(a_task_run(run, 0, start_time=START, end_time=START + timedelta(seconds=5)))
+        journal.save_flow_run(a_flow_run(created=START + timedelta(days=1), start_time=START + timedelta(days=1)))
+        done, running, tasks = journal.tallies()
+        assert (done.kind, done.name, done.state, done.runs, done.timed) == ("flow", "nightly", "Completed", 2, 2)
+        assert done.seconds == pytest.approx(90.05, abs=1e-3)
+        assert dict(zip(BOUNDS, done.within, strict=True)) == {
+            0.01: 0, 0.1: 1, 1.0: 1, 10.0: 1, 60.0: 1, 300.0: 2, 1800.0: 2, 3600.0: 2, 10800.0: 2,
+        }  # fmt: skip
+        assert done.last_end == START + timedelta(seconds=90)
+        assert (running.state, running.runs, running.timed, running.last_end) == ("Running", 1, 0, None)
+        assert (tasks.kind, tasks.name, tasks.runs) == ("task", "extract", 2)
+        assert tasks.seconds == pytest.approx(10)
+        assert [tally.state for tally in journal.tallies(START + timedelta(hours=1))] == ["Running"]
 
     def test_a_run_is_found_by_the_start_of_its_id(self, journal: Journal) -> None:
         first, second = UUID("aaaa0000-0000-4000-8000-000000000001"), UUID("aaaa0001-0000-4000-8000-000000000001")
