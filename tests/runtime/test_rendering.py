@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, HttpUrl, SecretBytes, SecretStr
 from strongroom import Block, Secret, SecretDict
 from strongroom.errors import TemplateProblem
+from strongroom.ledger import Ledger
 from strongroom.rendering import OUTPUT_MAX, STEPS_MAX, TEMPLATE_MAX, render
+from strongroom.variables import Variable
 from strongroom_registry import Registry, open_registry, using
 from strongroom_registry.errors import InvalidReference, UnknownDocument
 
@@ -279,3 +282,28 @@ def outcome(template: str) -> str:
 @given(st.lists(st.sampled_from([*WORDS.split(), " ", "\n"]), max_size=25))
 def test_whatever_is_written_the_end_is_text_or_a_problem(words: list[str]) -> None:
     assert "kept-back-12345" not in outcome(" ".join(words))
+
+
+def test_variables_stand_beside_blocks(token: str, each_ledger: Ledger) -> None:
+    Variable.set("region", "eu")
+    Variable.set("crew-members", [{"name": "Ada"}, {"name": "Bob"}])
+    Variable.set("empty", None)
+    template = """
+{% set vars = strongroom.variables %}
+{{ strongroom.variables.region }} {{ block("prod-crm").page_size }}
+{% for member in vars["crew-members"] %}{{ member.name }};{% endfor %}
+{{ vars.nothing|default("none") }}{{ vars.empty|default("none") }}"""
+    assert render(template) == "\neu 100\nAda;Bob;nonenone"
+
+
+def test_a_variable_that_is_not_there_is_told(each_ledger: Ledger) -> None:
+    Variable.set("region", "eu")
+    with pytest.raises(TemplateProblem, match=r'strongroom\.variables has no field "regoin"\. There is region\.'):
+        render("{{ strongroom.variables.regoin }}")
+    with pytest.raises(TemplateProblem):
+        render("{{ strongroom.variables }}")
+
+
+def test_templates_without_variables_open_no_ledger(token: str, strongroom_home: Path) -> None:
+    assert crm("{{ crm.page_size }}") == "100"
+    assert not (strongroom_home / "ledger.db").exists()
