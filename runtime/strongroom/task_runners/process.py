@@ -87,8 +87,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it here and now, with all that it started."""
         self._killed = True
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._end_group()
 
     def close(self) -> None:
         """Let it go, once it is idle; it gets some time for what it does at its exit."""
@@ -98,6 +97,10 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             self._process.wait()
+
+    def _end_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _send(self, body: bytes) -> None:
         with self._send_lock:
@@ -116,6 +119,7 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             code = self._process.wait()
+        self._end_group()  # what it began ends with it
         if self._killed:
             return f"The worker process {self.pid} did not end when it was interrupted, and was killed."
         how = f"was ended by {_signal(-code)}" if code < 0 else f"exited with code {code}"

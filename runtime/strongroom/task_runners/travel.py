@@ -33,7 +33,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return _definition, (value.fn.__module__, value.fn.__qualname__)
             known = {key: item for key, item in vars(value).items() if key not in _RECKONED}
             return _bare, (type(value),), known
-        if isinstance(value, FunctionType):
+        if isinstance(value, type):
+            _let_travel_by_value(value.__module__)
+        elif isinstance(value, FunctionType):
+            _let_travel_by_value(value.__module__)
             found = _at(value)
             if isinstance(found, Definition) and found.fn is value:
                 return _function, (value.__module__, value.__qualname__)
@@ -151,9 +154,9 @@ def _found(module: str, file: str) -> bool:
     return spec is not None and spec.origin == file
 
 
-def _let_travel_by_value(module: str) -> None:
+def _let_travel_by_value(module: str | None) -> None:
     """Have the classes and functions of a module that no other process can import travel as what they are."""
-    if module != "__main__" and module in sys.modules and not importable(module):
+    if module is not None and module != "__main__" and module in sys.modules and not importable(module):
         cloudpickle.register_pickle_by_value(sys.modules[module])
 
 
