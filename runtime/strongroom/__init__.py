@@ -88,8 +88,8 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = frozenset({
     "artifacts", "cache_policies", "concurrency", "context", "deployments", "exceptions", "filesystems", "flow_runs",
-    "flows", "futures", "input", "logging", "runner", "runtime", "schedules", "serializers", "states", "task_runners",
-    "task_worker", "tasks", "variables",
+    "flows", "futures", "input", "locking", "logging", "results", "runner", "runtime", "schedules", "serializers",
+    "states", "task_runners", "task_worker", "tasks", "transactions", "variables",
 })  # fmt: skip
 """After ``import strongroom`` alone, ``strongroom.runtime.flow_run.name`` works."""
 

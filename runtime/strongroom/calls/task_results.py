@@ -183,8 +183,12 @@ class TaskResults(TaskRunContext):
         transaction = self.join_transaction() if key is None else (yield Deed(partial(self._opened, key)))
         if key is None:
             return None
-        yield from transaction.locking()
-        found = yield Deed(partial(self._cached, key))
+        found = None
+        if transaction.takes_turns and (yield Deed(partial(self.result_store().exists, key))):
+            found = yield Deed(partial(self._cached, key))  # what is there needs no lock
+        if found is None:
+            yield from transaction.locking()
+            found = yield Deed(partial(self._cached, key))
         if found is not None:
             yield from transaction.found()
         return found

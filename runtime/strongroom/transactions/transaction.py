@@ -125,6 +125,11 @@ class Transaction:
         """Whether it was undone."""
         return self.state is TransactionState.ROLLED_BACK
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether others with the same key wait until it ends."""
+        return self.isolation_level is IsolationLevel.SERIALIZABLE
+
     def get_parent(self) -> Transaction | None:
         """The transaction around this one."""
         return self.parent
@@ -160,8 +165,7 @@ class Transaction:
     def locking(self) -> Steps:
         """Wait for the lock of the key, where runs with one key take turns."""
         store, key, holder = self.store, self.key, f"{os.uname().nodename}:{os.getpid()}:{uuid4().hex}"
-        serial = self.isolation_level is IsolationLevel.SERIALIZABLE and not self._is_locked_around()
-        if store is None or key is None or not serial:
+        if store is None or key is None or not self.takes_turns or self._is_locked_around():
             return
         self.logger.debug("Waiting for the lock of transaction %r", key)
         yield Deed(lambda: store.acquire_lock(key, holder), lambda: store.aacquire_lock(key, holder))
