@@ -174,7 +174,8 @@ def _forget_ended(session: Session, names: list[str], now: int) -> bool:
     """Remove leases whose time is over, and those of processes that are gone. Gives whether that freed slots."""
     freed = False
     for name in names:
-        session.execute("DELETE FROM concurrency_leases WHERE name = ? AND expires <= ?", name, now)
+        if session.execute("SELECT lease FROM concurrency_leases WHERE name = ? AND expires <= ?", name, now):
+            session.execute("DELETE FROM concurrency_leases WHERE name = ? AND expires <= ?", name, now)
         for (process,) in session.execute("SELECT DISTINCT process FROM concurrency_leases WHERE name = ?", name):
             if is_dead(process):
                 session.execute("DELETE FROM concurrency_leases WHERE process = ?", process)

@@ -54,7 +54,7 @@ class PostgresSession:
 
     def execute(self, sql: str, *values: Any) -> list[Row]:
         cursor = self._connection.execute(_translated(sql), values)
-        if sql.lstrip()[:6].upper() != "SELECT":
+        if cursor.rowcount > 0 and sql.lstrip()[:6].upper() != "SELECT":
             self.has_changed = True
         return cursor.fetchall() if cursor.description else []
 
