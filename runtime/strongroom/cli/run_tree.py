@@ -191,7 +191,7 @@ def _lines(lead: str, node: Node, below: str, layout: _Layout) -> list[str]:
     told = [message.splitlines()[0]] if message and node.state not in _UNTELLING else []
     told += [printable(node.explanation).strip()] if node.explanation.strip() else []
     stem = "│" if node.children else " "
-    for reason in told:
+    for reason in dict.fromkeys(told):
         lines.append(click.style(f"{below}{stem}   {_cut(reason, max(20, layout.all - len(below) - 4))}", dim=True))
     return lines
 
