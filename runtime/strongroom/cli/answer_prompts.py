@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from strongroom.cli.fields import at_terminal
 from strongroom.cli.outcome import CommandError, Exit
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def answer(question: Question, given: tuple[str, ...]) -> dict[str, Any]:
             known = f"It asks for {', '.join(fields)}." if fields else "It asks for nothing."
             raise CommandError(f"The run asks for no {name!r:.60}.", known, Exit.USAGE)
         found[name] = _value(value, fields[name], question)
-    if sys.stdin.isatty():
+    if at_terminal():
         if question.description and fields.keys() - found.keys():
             click.secho(question.description, err=True)
         for name, schema in fields.items():
