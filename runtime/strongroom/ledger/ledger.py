@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
@@ -48,6 +49,7 @@ class Changes:
     def __init__(self) -> None:
         self._count = 0
         self._changed = threading.Condition()
+        self._listeners: tuple[Callable[[], None], ...] = ()
 
     @property
     def count(self) -> int:
@@ -59,6 +61,19 @@ class Changes:
         with self._changed:
             self._count += 1
             self._changed.notify_all()
+        for listener in self._listeners:
+            listener()
+
+    @contextmanager
+    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Have ``listener`` called at each change inside the block, in the thread that made it. It must not raise."""
+        with self._changed:
+            self._listeners = (*self._listeners, listener)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
 
     def wait(self, since: int, timeout: float) -> None:
         """Wait until there were more than ``since``, or ``timeout`` seconds have passed."""

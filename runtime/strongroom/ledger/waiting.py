@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -43,15 +44,24 @@ async def await_until(probe: Callable[[Session], T | None], timeout: float | Non
     ledger = current_ledger()
     limit = None if timeout is None else time.monotonic() + timeout
     pause = SHORTEST_SECONDS
-    while True:
-        found: T | None = await asyncio.to_thread(partial(_probed, ledger, probe))
-        if found is not None:
-            return found
-        left = pause if limit is None else limit - time.monotonic()
-        if left <= 0:
-            return None
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.5, LONGEST_SECONDS)
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(changed.set)
+
+    with ledger.changes.listening(wake):
+        while True:
+            changed.clear()
+            found: T | None = await asyncio.to_thread(partial(_probed, ledger, probe))
+            if found is not None:
+                return found
+            left = pause if limit is None else limit - time.monotonic()
+            if left <= 0:
+                return None
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), min(pause, left))
+            pause = min(pause * 1.5, LONGEST_SECONDS)
 
 
 def _probed(ledger: Ledger, probe: Callable[[Session], T | None]) -> T | None:
