@@ -185,7 +185,7 @@ class Task(Deferrable, Definition, Generic[P, R]):
             """
             if sketching.going_on and (sketch := sketching.current.get()) is not None:
                 return sketch.submitted(self, self.signature.bind(args, kwargs), wait_for, return_state)
-            future = _runner().schedule(self.prepare_call(self.signature.bind(args, kwargs), wait_for))
+            future = _schedule(_runner(), self.prepare_call(self.signature.bind(args, kwargs), wait_for))
             if return_state:
                 future.wait()
                 return future.state
@@ -220,7 +220,7 @@ class Task(Deferrable, Definition, Generic[P, R]):
             futures = PrefectFutureList()
             patience = MAPPING_PATIENCE_SECONDS
             for values in self.mapped_parameters(parameters, defaults):
-                futures.append(runner.schedule(self.prepare_call(values, wait_for)))
+                futures.append(_schedule(runner, self.prepare_call(values, wait_for)))
                 patience = runner.relieve(patience)
             if return_state:
                 futures.wait()
@@ -245,6 +245,15 @@ def _runner() -> Any:
 
     flow = FlowRunContext.get()
     return shared_runner() if flow is None else flow.task_runner
+
+
+def _schedule(runner: Any, call: TaskCall) -> PrefectFuture[Any]:
+    """Submit the call; a transaction around it waits for it."""
+    around = call.scope
+    future: PrefectFuture[Any] = runner.schedule(call)
+    if around is not None:
+        around.expect(call, future)
+    return future
 
 
 def _transaction_hooks(task: str, name: str, hooks: Any) -> list[TransactionHook]:

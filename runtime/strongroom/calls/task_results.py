@@ -204,7 +204,7 @@ class TaskResults(TaskRunContext):
             state = yield Deed(partial(self.keep, state))
         transaction.stage(value, self.task.on_rollback_hooks, self.task.on_commit_hooks)
         transaction.write = partial(self._committed, write, value)
-        transaction.undone = self._rolled_back
+        transaction.undone = self.rolled_back
         yield from transaction.ending(failed=False)
         if transaction.is_rolled_back() and transaction.parent is not None:
             return RolledBack(message=_ROLLED_BACK, data=state.data)
@@ -221,7 +221,7 @@ class TaskResults(TaskRunContext):
             if self.task_run.state.is_final():
                 self._journal.save_task_run(self.task_run)
 
-    def _rolled_back(self) -> None:
+    def rolled_back(self) -> None:
         """The run counts as undone: neither the cache nor a resumption finds it."""
         self.task_run.result = None
         if self.task_run.state.is_completed():

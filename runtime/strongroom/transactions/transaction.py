@@ -7,6 +7,7 @@ import copy
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, Self
@@ -23,8 +24,11 @@ from strongroom.transactions.steps import Deed, Steps, acarry_out, carry_out
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from strongroom.calls.task_call import TaskCall
     from strongroom.context import FlowRunContext, TaskRunContext
+    from strongroom.futures import PrefectFuture
     from strongroom.results import ResultRecord, ResultStore
+    from strongroom.states import State
 
 Hook = Callable[["Transaction"], Any]
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -62,6 +66,7 @@ class Transaction:
         self.is_of_a_task = False
         self.write: Callable[[], object] = self._write
         self.undone: Callable[[], object] | None = None
+        self._expected: deque[tuple[TaskCall, PrefectFuture[Any]]] = deque()
         self._values: dict[str, Any] = {}
         self.staged: Any = None
         self._token: Token[Any] | None = None
@@ -208,6 +213,7 @@ class Transaction:
 
     def ending(self, failed: bool) -> Steps:
         """What there is to be done when the code inside is over: hand over to the transaction around, or settle."""
+        yield from self._gathering(failed)
         if failed:
             yield from self.rolling_back()
         elif self.commit_mode is CommitMode.EAGER:
@@ -219,6 +225,34 @@ class Transaction:
             yield from self.rolling_back()
         else:
             yield from self.committing()
+
+    def expect(self, call: TaskCall, future: PrefectFuture[Any]) -> None:
+        """A task was submitted inside: the end of this waits for it."""
+        self._expected.append((call, future))
+
+    def _gathering(self, failed: bool) -> Steps:
+        """Wait for what was submitted, unless all is to be undone anyway; a task leaves that to what is around it."""
+        while self._expected:
+            call, future = self._expected.popleft()
+            if self.is_of_a_task:
+                if self.parent is not None:
+                    self.parent.expect(call, future)
+                continue
+            if not failed:
+                yield Deed(future.wait, future.wait_async)
+            if call.task_run.worker and future.done():
+                yield from self.taking_over(self._carried_out_elsewhere(call, future.state))
+
+    def _carried_out_elsewhere(self, call: TaskCall, state: State[Any]) -> Transaction:
+        """A child for a run that another process carried out and committed: here it can be undone."""
+        child = Transaction(key=call.task_run.cache_key, write_on_commit=False, logger=call.logger)
+        child.parent, child.run, child.is_of_a_task = self, call, True
+        if state.is_completed():
+            child.stage(None, on_rollback_hooks=call.task.on_rollback_hooks)
+            child.undone = call.rolled_back
+        else:
+            child.state = TransactionState.ROLLED_BACK
+        return child
 
     def taking_over(self, child: Transaction) -> Steps:
         """Take responsibility for a child that ended: one that was undone undoes the whole."""

@@ -196,6 +196,81 @@ class TestTasks:
         job(return_state=True)
         assert said == ["a", "b", "undo b", "undo a"]
 
+    def test_the_end_waits_for_what_was_submitted(self, noting: Any, said: list[str]) -> None:
+        a, gate = noting("a"), threading.Event()
+
+        @task
+        def late(fails: bool) -> None:
+            gate.wait(20)
+            if fails:
+                raise ValueError
+
+        @flow
+        def job(fails: bool) -> None:
+            with transaction() as txn:
+                a()
+                late.submit(fails)
+                txn.stage(None, on_commit_hooks=[lambda _: said.append("commit job")])
+                gate.set()
+
+        job(False)
+        assert said == ["a", "commit a", "commit job"]
+        said.clear()
+        gate.clear()
+        job(True, return_state=True)
+        assert said == ["a", "undo a"]
+
+    def test_a_task_that_submits_leaves_the_waiting_to_the_transaction_around(
+        self, noting: Any, said: list[str]
+    ) -> None:
+        inner, gate = noting("inner"), threading.Event()
+
+        @task
+        def part() -> None:
+            gate.wait(20)
+            inner()
+
+        @task
+        def outer() -> str:
+            part.submit()
+            return "over"
+
+        @flow
+        def job() -> None:
+            with transaction():
+                assert outer() == "over"
+                gate.set()
+                said.append("end")
+
+        job()
+        assert sorted(said[:2]) == ["end", "inner"]
+        assert said[2:] == ["commit inner"]
+
+    def test_tasks_of_other_processes_are_undone_here(self, tmp_path: Path, journal: MemoryJournal) -> None:
+        from strongroom.task_runners import ProcessPoolTaskRunner
+
+        undone: list[str] = []
+
+        @task(on_rollback=[lambda txn: undone.append("undone")])
+        def write(path: str) -> None:
+            Path(path).write_text("written elsewhere")
+
+        @task
+        def fails() -> None:
+            raise ValueError
+
+        @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+        def job() -> str:
+            with transaction():
+                write.submit(str(tmp_path / "file")).wait()
+                fails.submit()
+            return "went on"
+
+        assert job() == "went on"
+        assert (tmp_path / "file").read_text() == "written elsewhere"
+        assert undone == ["undone"]
+        assert states_of(journal) == {"write": "RolledBack", "fails": "Failed"}
+
     def test_asynchronous_tasks_and_hooks(self, said: list[str]) -> None:
         @task
         async def a() -> None:
