@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
@@ -73,17 +74,11 @@ def run_deployment(
     :raises UnknownDeployment: there is none of this name.
     :raises InvalidDeployment: parameters do not fit, where the deployment enforces its schema.
     """
-    given = (name, client, parameters, scheduled_time, flow_run_name)
-    rest = (timeout, poll_interval, tags, idempotency_key, work_queue_name, as_subflow, job_variables)
-    if in_asynchronous_code():
-        return arun_deployment(*given, *rest)
-    run = _ask(*given, *rest[2:])
-    if timeout != 0:
-        limit = None if timeout is None else time.monotonic() + timeout
-        while wait_until(lambda session: _over(session, run.id), _step(limit, poll_interval)) is None:
-            if limit is not None and time.monotonic() >= limit:
-                break
-    return _read(run)
+    ask = partial(
+        _ask, name, client, parameters, scheduled_time, flow_run_name, tags, idempotency_key, work_queue_name,
+        as_subflow, job_variables,
+    )  # fmt: skip
+    return _awaited(ask, timeout, poll_interval) if in_asynchronous_code() else _waited(ask, timeout, poll_interval)
 
 
 async def arun_deployment(
@@ -101,14 +96,30 @@ async def arun_deployment(
     job_variables: dict[str, Any] | None = None,
 ) -> FlowRun:
     """The asynchronous twin of :func:`run_deployment`: the event loop goes on meanwhile."""
-    given = (name, client, parameters, scheduled_time, flow_run_name)
-    rest = (tags, idempotency_key, work_queue_name, as_subflow, job_variables)
-    run = await asyncio.to_thread(_ask, *given, *rest)
-    if timeout != 0:
-        limit = None if timeout is None else time.monotonic() + timeout
-        while await await_until(lambda session: _over(session, run.id), _step(limit, poll_interval)) is None:
-            if limit is not None and time.monotonic() >= limit:
-                break
+    ask = partial(
+        _ask, name, client, parameters, scheduled_time, flow_run_name, tags, idempotency_key, work_queue_name,
+        as_subflow, job_variables,
+    )  # fmt: skip
+    return await _awaited(ask, timeout, poll_interval)
+
+
+def _waited(ask: Callable[[], DueRun], timeout: float | None, poll_interval: float | None) -> FlowRun:
+    run = ask()
+    limit = None if timeout is None else time.monotonic() + timeout
+    over = partial(_over, run_id=run.id)
+    while timeout != 0 and wait_until(over, _step(limit, poll_interval)) is None:
+        if limit is not None and time.monotonic() >= limit:
+            break
+    return _read(run)
+
+
+async def _awaited(ask: Callable[[], DueRun], timeout: float | None, poll_interval: float | None) -> FlowRun:
+    run = await asyncio.to_thread(ask)
+    limit = None if timeout is None else time.monotonic() + timeout
+    over = partial(_over, run_id=run.id)
+    while timeout != 0 and await await_until(over, _step(limit, poll_interval)) is None:
+        if limit is not None and time.monotonic() >= limit:
+            break
     return await asyncio.to_thread(_read, run)
 
 

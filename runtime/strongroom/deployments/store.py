@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID, uuid4
 
-from strongroom.deployments.records import Definition, Deployment, StoredSchedule, moment
+from strongroom import clock
+from strongroom.deployments.records import Definition, Deployment, StoredSchedule, micros, moment
 from strongroom.errors import UnknownDeployment
 from strongroom.ledger import Session
 from strongroom.schedules import Schedule
@@ -82,15 +83,15 @@ def save_schedules(session: Session, deployment_id: UUID, schedules: Sequence[Sc
 
 def add_schedule(session: Session, deployment_id: UUID, schedule: Schedule, place: int) -> UUID:
     """One more schedule; an interval without an anchor is counted from now."""
-    now, id_ = session.now(), uuid4()
+    now, id_ = clock.now(), uuid4()
     shape = {**schedule.to_json(), "given": _written(schedule)}
     if schedule.interval is not None and schedule.anchor_date is None:
-        shape["anchor_date"] = moment(now).isoformat()
+        shape["anchor_date"] = now.isoformat()
     session.execute(
         "INSERT INTO deployment_schedules (id, deployment_id, place, slug, schedule, parameters, active, planned) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         *(str(id_), str(deployment_id), place, schedule.slug, json.dumps(shape)),
-        *(_sealed_parameters(schedule, id_), int(schedule.active), now),
+        *(_sealed_parameters(schedule, id_), int(schedule.active), micros(now)),
     )
     return id_
 
