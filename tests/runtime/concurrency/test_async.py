@@ -10,7 +10,7 @@ from strongroom.concurrency.asyncio import AcquireConcurrencySlotTimeoutError, c
 from strongroom.concurrency.leases import renewals
 from strongroom.concurrency.limits import acreate_limit, aread_limit, create_limit, read_limit, reset_limit
 from strongroom.errors import LeaseLost
-from strongroom.ledger import Ledger
+from strongroom.ledger import Ledger, waiting
 
 
 def test_as_many_coroutines_as_there_are_slots(each_ledger: Ledger) -> None:
@@ -52,6 +52,27 @@ def test_the_loop_goes_on_while_somebody_waits(each_ledger: Ledger) -> None:
         return order
 
     assert asyncio.run(main()) == ["holder", "waiter"]
+
+
+def test_who_waits_is_woken_when_slots_are_given_back_here(
+    each_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "SHORTEST_SECONDS", 3600.0)
+    monkeypatch.setattr(waiting, "LONGEST_SECONDS", 3600.0)
+    create_limit("database", 1)
+
+    async def main() -> None:
+        async def waiter() -> None:
+            async with concurrency("database"):
+                pass
+
+        async with asyncio.timeout(120):
+            async with concurrency("database"):
+                others = [asyncio.create_task(waiter()) for _ in range(3)]
+                await asyncio.sleep(0)
+            await asyncio.gather(*others)
+
+    asyncio.run(main())
 
 
 def test_patience_ends(each_ledger: Ledger) -> None:
