@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
 from strongroom_registry.errors import StrongroomError
 
+from strongroom.ended_captures import FOLDER, EndedCaptures, ended_captures
 from strongroom.errors import CorruptResult, MissingResult, UnserializableResult
 from strongroom.journal.records import StoredResult
 from strongroom.results import LocalStorage
@@ -25,14 +25,15 @@ _pickle = PickleSerializer()
 class Captures:
     """Keeps what a resumption needs: the parameters of flow runs and the results of tasks, bound to their runs.
 
-    Small records stand in the journal itself, larger ones in a folder per outermost flow run, which is removed when
-    that has completed. Nothing here raises on the way in: what cannot be kept is simply run again.
+    Small records stand in the journal itself, larger ones in a folder per outermost flow run, which stays for a while
+    when that has ended (``ended``). Nothing here raises on the way in: what cannot be kept is simply run again.
     """
 
-    def __init__(self, storage: LocalStorage, sealer: Sealer | None, max_bytes: int) -> None:
+    def __init__(self, storage: LocalStorage, sealer: Sealer | None, max_bytes: int, ended: EndedCaptures) -> None:
         self._storage = storage
         self._sealer = sealer
         self._max_bytes = max_bytes
+        self.ended = ended
 
     def capture(self, value: Any, run_id: UUID, root_id: UUID) -> StoredResult | None:
         """A record of ``value`` for the run of this id; None for one that cannot be pickled, or is too large.
@@ -59,7 +60,7 @@ class Captures:
         """The value that was captured for the run of this id; raises a ResultProblem where it cannot be had."""
         record = None if stored.inline is None else bytes(stored.inline)
         if record is None:
-            if stored.key is None or not stored.key.startswith("captured/"):
+            if stored.key is None or not stored.key.startswith(f"{FOLDER}/"):
                 raise MissingResult(f"Run {run_id} has no captured result.", "Run the task again.")
             record = self._read(stored.key, run_id)
         return load_value(read_record(record, self._sealer, _run_context(run_id)), _pickle, str(run_id))
@@ -92,11 +93,6 @@ class Captures:
             raise CorruptResult(f"What is stored as the parameters of run {run_id} is a {type(parameters).__name__}.")
         return parameters
 
-    def discard(self, flow_run_ids: Iterable[UUID]) -> None:
-        """Remove the folders of flow runs that will not be resumed."""
-        for flow_run_id in flow_run_ids:
-            self._storage.remove_folder(_folder(flow_run_id))
-
     def _read(self, path: str, run_id: UUID) -> bytes:
         try:
             return self._storage.read_path(path)
@@ -115,14 +111,15 @@ def captures() -> Captures | None:
 
     settings = get_settings()
     try:
-        return Captures(LocalStorage(settings.storage_path), current_sealer(), settings.results_auto_max_bytes)
+        sealer, most = current_sealer(), settings.results_auto_max_bytes
+        return Captures(LocalStorage(settings.storage_path), sealer, most, ended_captures(settings))
     except (OSError, StrongroomError) as error:
         _say_once("Runs cannot be resumed, for nothing seals their results", error)
         return None
 
 
 def _folder(flow_run_id: UUID) -> str:
-    return f"captured/{flow_run_id}"
+    return f"{FOLDER}/{flow_run_id}"
 
 
 def _run_context(run_id: UUID) -> bytes:

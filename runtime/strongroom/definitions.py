@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     result_serializer: Serializer | str | None
     cache_result_in_memory: bool
     log_prints: bool | None
+    durable: bool | None
     on_completion: Iterable[Hook] | None
     on_failure: Iterable[Hook] | None
     on_running: Iterable[Hook] | None
@@ -90,6 +91,7 @@ class Definition:
             resolve(self.result_serializer)
         self.cache_result_in_memory: bool = get("cache_result_in_memory", True)
         self.log_prints: bool | None = get("log_prints")
+        self.durable: bool | None = get("durable")
         self.isasync = inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
         self.isgenerator = inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain)
         self.ismethod = False

@@ -392,6 +392,8 @@ def _iterate(call: RunCall, effect: Call) -> Generator[Any, Any, Any]:
         except StopIteration as end:
             return end.value
         if type(item) is Expired:
+            with _inside(call):
+                items.close()
             return Expired(cast("float", effect.timeout_seconds), item.late)
         try:
             step = partial(items.send, (yield item))

@@ -33,11 +33,3 @@ class LocalStorage:
                 draft.unlink()
             raise
         return path
-
-    def remove_folder(self, path: str) -> None:
-        """Remove a folder and the files in it, if it is there."""
-        folder = self.folder / path
-        with suppress(OSError):
-            for file in folder.iterdir():
-                file.unlink()
-            folder.rmdir()

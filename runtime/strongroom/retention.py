@@ -1,17 +1,19 @@
-"""How long runs are kept."""
+"""How long runs are kept, and how they are removed before that."""
 
 from __future__ import annotations
 
 import logging
-import sqlite3
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from strongroom_registry.errors import StrongroomError
 
-from strongroom.captures import Captures
+from strongroom.ended_captures import EndedCaptures, ended_captures
+from strongroom.errors import NotRemovable, UnknownRun
 from strongroom.journal.journal import Journal
 from strongroom.journal.records import now
-from strongroom.results import LocalStorage
+from strongroom.liveness import is_alive
 
 _log = logging.getLogger("strongroom.journal")
 
@@ -19,17 +21,52 @@ _log = logging.getLogger("strongroom.journal")
 def remove_old_runs(journal: Journal) -> int:
     """Remove the runs that ended more than ``STRONGROOM_JOURNAL_KEEP_DAYS`` ago, and what was kept to resume them.
 
-    Returns how many. Does nothing where that is not set, and says so where the history cannot be written.
+    What was kept of runs that are in no history goes as well, once nobody wrote to it for as long. Returns how many
+    runs went. Does nothing where that is not set, and says so where the history cannot be written.
     """
     from strongroom.settings import get_settings
 
     settings = get_settings()
     if settings.journal_keep_days is None:
         return 0
+    oldest, kept = now() - timedelta(days=settings.journal_keep_days), ended_captures(settings)
     try:
-        gone = journal.prune(now() - timedelta(days=settings.journal_keep_days))
-    except (sqlite3.Error, OSError, StrongroomError) as error:
+        gone = journal.prune(oldest)
+        orphans = list(_orphans(journal, kept, oldest))
+    except (OSError, StrongroomError) as error:
         _log.warning("Old runs are not removed: %s", error)
         return 0
-    Captures(LocalStorage(settings.storage_path), None, 0).discard(gone)
+    for run_id in (*gone, *orphans):
+        kept.remove(run_id)
     return len(gone)
+
+
+def remove_runs(journal: Journal, flow_run_ids: Iterable[UUID]) -> list[UUID]:
+    """Remove flow runs, with their subflows, tasks, logs, and what was kept to resume them; returns the ids of all.
+
+    Raises :class:`~strongroom.errors.NotRemovable` where one of them still goes on or is the run of a subflow, and
+    UnknownRun where one is not there; then none is removed.
+    """
+    from strongroom.settings import get_settings
+
+    runs = [journal.flow_run(str(id_)) for id_ in flow_run_ids]
+    for run in runs:
+        if run.parent_flow_run_id is not None:
+            raise NotRemovable(
+                f"The run {run.name!r} is a part of another one.", f"Remove that one: {run.parent_flow_run_id}."
+            )
+        if is_alive(run):
+            raise NotRemovable(f"The run {run.name!r} still goes on.", "Wait for its end, or cancel it first.")
+    gone = journal.remove([run.id for run in runs])
+    kept = ended_captures(get_settings())
+    for run_id in gone:
+        kept.remove(run_id)
+    return gone
+
+
+def _orphans(journal: Journal, kept: EndedCaptures, oldest: datetime) -> Iterable[UUID]:
+    for run_id in kept.left_alone_since(oldest.timestamp()):
+        try:
+            journal.flow_run(str(run_id))
+        except UnknownRun:
+            yield run_id

@@ -17,7 +17,7 @@ what was raised; it returns the final state. :mod:`strongroom.engine` carries th
     Gather (futures that were returned become states; for a flow, its tasks end)
        │
     Keep (results that persist, or that a resumption needs; the transaction ends)
-       └───────────────────────────────────────────► Completed, or what was returned says
+       └───────────────────────────────────────────► Completed, or what was returned says; Settle where it is durable
 
     A task's attempt that fails is undone (Undo) where it is a transaction, and so is what was done inside of it.
 """
@@ -57,7 +57,7 @@ from strongroom.states import (
     aggregate,
     is_state_iterable,
 )
-from strongroom.timeouts import Expired
+from strongroom.timeouts import Expired, TimeIsUp
 
 NO_RETRIES = Retries()
 
@@ -68,7 +68,8 @@ class Policy:
 
     ``prepares``: inputs have to be resolved or validated; ``recalls``: it may have completed before; ``caches``: it may
     be in the cache; ``asks``: a ``retry_condition_fn`` decides; ``gathers``: tasks may run beside it that end with it;
-    ``occupies``: its tags may have limits, so that it needs slots while it is Running.
+    ``occupies``: its tags may have limits, so that it needs slots while it is Running; ``durable``: once it completed
+    it is never carried out again.
     """
 
     kind: Literal["Flow", "Task"]
@@ -81,6 +82,7 @@ class Policy:
     gathers: bool = False
     transacts: bool = False
     occupies: bool = False
+    durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +162,23 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Have the run history on the disk before the caller goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """An attempt failed: roll back what was done in it, and where it is the last one, what it is part of."""
 
     final: bool
 
 
-Effect = Enter | Prepare | Recall | LookUp | Occupy | Vacate | Call | Gather | Abandon | Ask | Sleep | Keep | Undo
+Effect = (
+    Enter | Prepare | Recall | LookUp | Occupy | Vacate | Call | Gather | Abandon | Ask | Sleep | Keep | Undo | Settle
+)
 Steps = Generator[Effect, Any, State[Any]]
 
-PREPARE, RECALL, LOOK_UP = Prepare(), Recall(), LookUp()
+PREPARE, RECALL, LOOK_UP, SETTLE = Prepare(), Recall(), LookUp(), Settle()
 UNDO, START_OVER = Undo(final=True), Undo(final=False)
 OCCUPY, WAIT_TO_OCCUPY, VACATE = Occupy(), Occupy(waits=True), Vacate()
 
@@ -186,7 +195,10 @@ def rules_of_a_run(policy: Policy) -> Steps:
             with suppress(BaseException):
                 yield UNDO
         state = ended_by(error, policy)
-    return (yield Enter(state))  # type: ignore[no-any-return]
+    state = yield Enter(state)
+    if policy.durable and state.is_completed():
+        yield SETTLE
+    return state
 
 
 def rules_before_a_worker(policy: Policy) -> Generator[Effect, Any, State[Any] | None]:
@@ -305,6 +317,8 @@ def ended_by(error: BaseException, policy: Policy) -> State[Any]:
         how = "aborted by a termination signal"
     elif isinstance(error, SystemExit):
         how = "aborted by Python system exit call"
+    elif isinstance(error, TimeIsUp):
+        how = "ended by the timeout of a run that called this one"
     elif isinstance(error, asyncio.CancelledError):
         how = "cancelled by the runtime environment"
     else:

@@ -62,6 +62,14 @@ class Settings(BaseSettings):
     results_auto_max_bytes: NonNegativeInt = Field(
         64 * 1024 * 1024, description="The largest result that is kept by itself, so that a killed flow can be resumed."
     )
+    results_auto_keep_days: NonNegativeInt = Field(
+        30,
+        description="How long such results stay when their run ended, to retry or replay it; with 0, of runs that "
+        "completed not at all, and a day of others.",
+    )
+    results_auto_keep_bytes: NonNegativeInt = Field(
+        1024 * 1024 * 1024, description="How much of them stays; beyond that the oldest go, of completed runs first."
+    )
     tasks_default_persist_result: bool | None = Field(
         None, description="Whether results of tasks that do not say so persist, whatever their flow says."
     )

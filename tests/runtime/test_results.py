@@ -338,7 +338,7 @@ def test_small_results_are_captured_inline_and_large_ones_in_the_runs_folder(
     assert large.inline is None
     assert only_file(strongroom_home / "storage").parent.name == str(flow_run)
     assert keeping.restore(large, run) == b"x" * (INLINE_BYTES + 1)
-    keeping.discard([flow_run])
+    keeping.ended.remove(flow_run)
     with pytest.raises(MissingResult, match="gone from the storage"):
         keeping.restore(large, run)
 
@@ -429,7 +429,7 @@ def test_a_result_that_cannot_be_sealed_any_more_costs_nothing_but_itself(keepin
 
     journal, flow_run = MemoryJournal(), a_flow_run()
     run = a_task_run(flow_run)
-    run.result = Captures(keeping._storage, Closed(), 1000).capture(42, run.id, flow_run.id)
+    run.result = Captures(keeping._storage, Closed(), 1000, keeping.ended).capture(42, run.id, flow_run.id)
     journal.save_task_run(run)
     [saved] = journal.task_runs(flow_run.id)
     assert (saved.name, saved.result) == (run.name, None)

@@ -241,9 +241,11 @@ def test_a_flow_killed_at_any_moment_runs_nothing_again_that_the_history_has(tmp
     assert all(ran[f"step {name.rpartition('-')[2]}"] == 1 for name in kept)
 
 
-def test_what_was_kept_for_the_resumption_is_sealed_and_gone_when_it_is_over(
-    tmp_path: Path, token: str, strongroom_home: Path
+@pytest.mark.parametrize("keep_days", [0, 30])
+def test_what_was_kept_for_the_resumption_is_sealed_and_gone_when_nobody_wants_a_replay(
+    tmp_path: Path, token: str, strongroom_home: Path, monkeypatch: pytest.MonkeyPatch, keep_days: int
 ) -> None:
+    monkeypatch.setenv("STRONGROOM_RESULTS_AUTO_KEEP_DAYS", str(keep_days))
     body = """
         @task
         def large(token):
@@ -263,7 +265,7 @@ def test_what_was_kept_for_the_resumption_is_sealed_and_gone_when_it_is_over(
     captured = strongroom_home / "storage" / "captured" / str(run.id)
     assert len(list(captured.iterdir())) == 1
     assert script.resumed(run).stdout == f"{len(token)}\n"
-    assert not captured.exists()
+    assert captured.exists() == bool(keep_days)
     assert run.parameters_shown["token"] == "**********"
 
 

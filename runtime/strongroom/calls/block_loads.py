@@ -1,8 +1,9 @@
-"""Which versions of which blocks a flow run used: noted as they are loaded."""
+"""Which versions of which blocks a flow run used: noted as they are loaded or passed, in a replay given again."""
 
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any
 
 from strongroom.context import FlowRunContext
@@ -14,9 +15,22 @@ if TYPE_CHECKING:
 @functools.cache
 def watch() -> None:
     """Note from now on what flow runs load, in any thread. Cheap to call again."""
-    from strongroom_blocks.documents import watch_loads
+    from strongroom_blocks.documents import pin_loads, watch_loads
 
     watch_loads(_note)
+    pin_loads(_RunPins())
+
+
+def note_passed(value: Any) -> None:
+    """Note the blocks in a value that a run was given, whoever loaded them, and the blocks inside those."""
+    if "strongroom_blocks.block" not in sys.modules:
+        return
+    from strongroom_blocks import reference_of
+    from strongroom_blocks.nesting import blocks_in
+
+    for block in (*([value] if hasattr(type(value), "__block__") else ()), *blocks_in(value)):
+        if (reference := reference_of(block)) is not None:
+            _note(reference)
 
 
 def _note(reference: Reference) -> None:
@@ -25,3 +39,21 @@ def _note(reference: Reference) -> None:
     if flow is not None and loaded not in flow.flow_run.blocks:
         flow.flow_run.blocks.append(loaded)
         flow.journal.save_flow_run(flow.flow_run)
+
+
+class _RunPins:
+    """See :class:`strongroom_blocks.documents.Pins`: the versions that bare names gave in the run that is replayed."""
+
+    def version(self, name: str) -> int | None:
+        context = FlowRunContext.get()
+        while context is not None:
+            if context.flow_run.replay_of is not None:
+                return context.flow_run.pins.get(name)
+            context = None if context.parent is None else context.parent.flow_run_context
+        return None
+
+    def loaded(self, name: str, version: int) -> None:
+        flow: Any = FlowRunContext.get()
+        if flow is not None and name not in flow.flow_run.pins:
+            flow.flow_run.pins[name] = version
+            flow.journal.save_flow_run(flow.flow_run)

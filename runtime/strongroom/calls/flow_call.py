@@ -6,6 +6,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -97,6 +98,8 @@ class FlowCall(FlowRunContext):
         self.flow_run = resumed if resumed is not None else self._new_run(parent, caller)
         if self.replayed is not None:
             self.replayed.mark(self.flow_run)
+        if resumed is not None and self.captures is not None:
+            self.captures.ended.reopen(resumed.id)
         self.flow_run.parameters = parameters
         self.control = Control(self) if caller is None or caller.control is None else caller.control
         self.root_id: UUID = self.flow_run.id if caller is None else caller.root_id
@@ -240,6 +243,7 @@ class FlowCall(FlowRunContext):
             from strongroom.shown import shown
 
             run.parameters_shown = shown(self.parameters)
+            block_loads.note_passed(self.parameters)
         if self.captures is not None and run.sealed_parameters is None:
             run.sealed_parameters = self.captures.seal_parameters(self.parameters, run.id, self.root_id)
         if self.flow.flow_run_name is not None:
@@ -314,7 +318,8 @@ class FlowCall(FlowRunContext):
         if self._open_runner is not None:
             if interrupt and signals.has_interrupted():
                 self.logger.warning("Its tasks are being ended; a second Ctrl-C ends the process at once.")
-            self._open_runner.abandon(interrupt=interrupt)
+            with self.control.complaining(self) if interrupt else nullcontext():
+                self._open_runner.abandon(interrupt=interrupt)
 
     def keep(self, state: State[Any]) -> State[Any]:
         """Store the result: where it persists, or, of a subflow, where a resumption looks for it."""
@@ -375,7 +380,7 @@ class FlowCall(FlowRunContext):
         return kind is Recall or self._open_runner is not None
 
     def over(self) -> None:
-        """Close the task runner; of the outermost run, write the journal and remove what only a resumption needs."""
+        """Close the task runner; of the outermost run, write the journal and let go of what only a resumption needs."""
         if self._open_runner is not None:
             self._open_runner.close()
         if self.is_outermost:
@@ -383,8 +388,8 @@ class FlowCall(FlowRunContext):
         if self.flow_run.id != self.root_id:
             return
         self.journal.settle()
-        if self.captures is not None and self.flow_run.state.is_completed():
-            self.captures.discard([self.root_id])
+        if self.captures is not None and self.flow_run.state.is_final():
+            self.captures.ended.end(self.root_id, completed=self.flow_run.state.is_completed())
 
 
 def _first_id(replayed: Replayed | None) -> UUID:

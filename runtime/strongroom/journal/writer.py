@@ -50,11 +50,13 @@ class Batch:
         )
 
     def halve(self) -> int:
-        """Leave out lines, then task runs, the oldest first, until half is left; returns how many went."""
+        """Leave out lines, then task runs, then flow runs, the oldest first, until half is left; gives how many went."""
         before = len(self)
         del self.lines[: before - before // 2]
         for key in list(self.tasks)[: max(0, len(self) - before // 2)]:
             del self.tasks[key]
+        for id_ in list(self.flows)[: max(0, len(self) - before // 2)]:
+            del self.flows[id_]
         self.size //= 2
         return before - len(self)
 
