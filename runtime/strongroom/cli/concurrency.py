@@ -34,9 +34,9 @@ COLUMNS = [
     "concurrency",
     aliases={"list": "ls", "new": "create", "show": "inspect", "rm": "delete"},
     examples="""
-        strongroom concurrency create database 5           # for concurrency("database")
+        strongroom concurrency create database 5    # for concurrency("database")
         strongroom concurrency create crm-api 10 --slot-decay-per-second 2
-        strongroom concurrency create tag:heavy 2          # for tasks with the tag heavy
+        strongroom concurrency create tag:heavy 2   # for tasks with the tag heavy
         strongroom concurrency ls
     """,
 )
