@@ -10,6 +10,7 @@ from strongroom.cli import (
     runs_ls,
     runs_metrics,
     runs_resume,
+    runs_rm,
     runs_show,
 )
 from strongroom.cli.teaching import group
@@ -17,16 +18,18 @@ from strongroom.cli.teaching import group
 
 @group(
     "runs",
-    aliases={"list": "ls", "inspect": "show", "log": "logs"},
+    aliases={"list": "ls", "inspect": "show", "log": "logs", "delete": "rm", "remove": "rm"},
     examples="""
         strongroom runs ls
         strongroom runs show 0197c1     # the first characters of an id will do
         strongroom runs logs -f 0197c1
+        strongroom runs graph 0197c1    # what waited for what, and when it ran
         strongroom runs resume 0197c1
+        strongroom runs cancel 0197c1
     """,
 )
 def runs() -> None:
-    """See what flows did, follow them, resume them."""
+    """See what flows did, follow them, resume, end and remove them."""
 
 
 for _command in (
@@ -36,6 +39,7 @@ for _command in (
     runs_graph.graph,
     runs_resume.resume,
     runs_cancel.cancel,
+    runs_rm.rm,
     runs_metrics.metrics,
     runs_execute.execute,
 ):

@@ -200,3 +200,20 @@ def test_names_are_escaped_for_prometheus():
 
     tally = Tally("flow", 'a "b"\\c\nd', "Completed", 1, 0, 0.0, (0,) * len(BOUNDS), None)
     assert _labels(tally) == '{flow="a \\"b\\"\\\\c\\nd",state="Completed"}'
+
+
+def test_runs_are_removed_by_id_or_by_what_they_are(strongroom, run):
+    first = run("tagged")
+    run("slow", code=1)
+    run("cached")
+    done = strongroom("runs", "rm", first, "--yes")
+    assert done.stdout == "Removed 1 run, with 1 run of subflows.\n"
+    assert "No run has the id" in strongroom("runs", "rm", first, "--yes", code=3).stderr
+    gone = json.loads(strongroom("runs", "delete", "--state", "timedout", "--yes", "--json").stdout)
+    assert len(gone) == 1
+    assert ls(strongroom, "--subflows") == ["cached"]
+    assert strongroom("runs", "rm", "--until", "2020-01-01", "--yes").stdout == "Removed 0 runs.\n"
+    assert "Add --yes" in strongroom("runs", "rm", "--flow", "cached", code=2).stderr
+    assert "Which runs?" in strongroom("runs", "rm", code=2).stderr
+    assert "Which runs?" in strongroom("runs", "rm", first, "--flow", "cached", code=2).stderr
+    assert ls(strongroom) == ["cached"]
