@@ -28,14 +28,14 @@ limit_option = click.option("--limit", type=click.IntRange(1), default=100, show
     """,
 )
 def artifact() -> None:
-    """Read the tables, reports and links that runs made."""
+    """Read the tables, reports and links of runs."""
 
 
 @artifact.command(
     "ls",
     examples="""
         strongroom artifact ls
-        strongroom artifact ls --all          # every version, not the newest of each key alone
+        strongroom artifact ls --all          # every version
         strongroom artifact ls --run 0197c1
     """,
 )

@@ -41,9 +41,10 @@ COLUMNS = [
     """,
 )
 def concurrency() -> None:
-    """Limit how much happens at once, and how often, over all processes.
+    """Limit how much happens at once.
 
-    Code takes slots of a limit by its name. A limit named tag:TAG is one of task runs with that tag.
+    Code of all processes takes slots of a limit by its name. One named tag:TAG is one of task runs with that tag; one
+    with a slot decay limits how often something happens.
     """
 
 

@@ -29,7 +29,10 @@ name_argument = click.argument("name", shell_complete=variable_names)
     """,
 )
 def variable() -> None:
-    """Set and read the named values that flows share. They are kept in clear: secrets belong into blocks."""
+    """Set and read values that flows share.
+
+    They are kept in clear: secrets belong into blocks.
+    """
 
 
 @variable.command("ls", examples="strongroom variable ls --json | jq -r '.[].name'")
