@@ -115,6 +115,8 @@ class DaskTaskRunner(QueueingTaskRunner):
                 cluster.adapt(**self.adapt_kwargs)
             at = self.address or (cluster.scheduler_address if getattr(cluster, "asynchronous", False) else cluster)
             self._client = stack.enter_context(distributed.Client(at, **self.client_kwargs))
+            if self.cluster is None and self.address is None:
+                self._client.register_plugin(dask_worker.no_interrupts())
             if self.performance_report_path is not None:
                 require_extra("bokeh", extra="dask")
                 report = distributed.performance_report(filename=self.performance_report_path)
@@ -174,17 +176,23 @@ def _check(
 def _made(distributed: Any, cluster_class: Any, cluster_kwargs: dict[str, Any]) -> Any:
     """A temporary cluster; the one of this machine listens on 127.0.0.1 alone."""
     if getattr(multiprocessing.process.current_process(), "_inheriting", False):
-        raise InvalidDefinition(
-            "A worker of Dask ran this script from its top, and came to the flow that began the worker.",
-            'Put the call of the flow below `if __name__ == "__main__":`.',
-        )
+        raise InvalidDefinition("A worker of Dask ran this script, and came to the flow that began the worker.", _GUARD)
     if isinstance(cluster_class, str):
         module, _, name = cluster_class.rpartition(".")
         cluster_class = getattr(require_extra(module, extra="dask"), name)
     if cluster_class is None or cluster_class is distributed.LocalCluster:
         cluster_class = distributed.LocalCluster
         cluster_kwargs = {"dashboard_address": "127.0.0.1:8787", **cluster_kwargs}
-    return cluster_class(**cluster_kwargs)
+    try:
+        return cluster_class(**cluster_kwargs)
+    except RuntimeError as error:
+        if "Nanny" not in str(error):
+            raise
+        problem = f"The Dask cluster of this machine did not start ({error}): its workers said why, above."
+    raise InvalidDefinition(problem, _GUARD)
+
+
+_GUARD = 'In a script, put the call of the flow below `if __name__ == "__main__":`, for each worker runs the script.'
 
 
 class _DaskJob(Job):
@@ -245,10 +253,10 @@ class _Dispatcher:
         chosen = [job for job in jobs if isinstance(job, _DaskJob)]
         if not chosen:
             return
-        remote = [job.remote for job in chosen if job.remote is not None]
+        waiting = [job.remote for job in chosen if job.remote is not None and not job.future.state.is_running()]
         ids = [job.future.task_run_id for job in chosen]
         with suppress(Exception):
-            self._client.cancel(remote, force=True)
+            self._client.cancel(waiting, force=True)
             self._client.run(dask_worker.interrupt, ids, on_error="ignore")
         timer = threading.Timer(GRACE_SECONDS, _give_up, (chosen,))
         timer.daemon = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +34,20 @@ def _result(outcome: bytes) -> Any:
 def interrupt(run_ids: list[UUID]) -> int:
     """End those of these runs that this worker carries out; how many there were."""
     return sum(remote.interrupt(run_id) for run_id in run_ids)
+
+
+def no_interrupts() -> Any:
+    """A plugin for the workers of a temporary cluster: Ctrl-C on their terminal is for the flow, which tells them."""
+    from distributed import WorkerPlugin
+
+    class NoInterrupts(WorkerPlugin):
+        name = "strongroom-no-interrupts"
+
+        def setup(self, worker: Any) -> None:
+            if worker.nanny is not None and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    return NoInterrupts()
 
 
 def forget(topic: str, dask_scheduler: Any = None) -> None:
