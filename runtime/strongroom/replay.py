@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from strongroom.context import tags
 from strongroom.ended_captures import FOLDER, ended_captures
 from strongroom.engine import replay_flow_run
 from strongroom.errors import NotReplayable, NotResumable
+from strongroom.flows import Flow
 from strongroom.journal.current import current_journal
 from strongroom.journal.records import FlowRun
 from strongroom.liveness import is_alive
@@ -34,6 +36,35 @@ def replay(run_id: str, from_task: str | None = None) -> State[Any]:
     Raises :class:`~strongroom.errors.NotReplayable`, with the remedy, for a run that has not ended, or whose flow or
     parameters cannot be had any more, or that has no such task; UnknownRun or AmbiguousRun for the id.
     """
+    return plan_replay(run_id, from_task).carry_out()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedReplay:
+    """A replay that could begin now. ``id`` is that of the new run."""
+
+    before: FlowRun
+    flow: Flow[Any, Any]
+    parameters: dict[str, Any]
+    replayed: Replayed
+
+    @property
+    def id(self) -> UUID:
+        """The id of the run that it will be."""
+        return self.replayed.root_id
+
+    def carry_out(self) -> State[Any]:
+        """Run it; returns its end."""
+        if self.flow.file_hash != self.before.source_hash:
+            log = flow_run_logger(self.before)
+            log.warning("The file of the flow changed since that run; the replay runs the new one.")
+        _keep_for_now(self.replayed)
+        with tags(*self.before.tags):
+            return replay_flow_run(self.flow, self.parameters, self.replayed)
+
+
+def plan_replay(run_id: str, from_task: str | None = None) -> PlannedReplay:
+    """What :func:`replay` carries out, and raises as that does."""
     journal = current_journal()
     run = journal.flow_run(run_id)
     _check(run)
@@ -41,12 +72,7 @@ def replay(run_id: str, from_task: str | None = None) -> State[Any]:
         flow, parameters = flow_of(run), parameters_of(run)
     except NotResumable as error:
         raise NotReplayable(error.problem, error.remedy) from None
-    replayed = Replayed.of(journal, run, from_task)
-    if flow.file_hash != run.source_hash:
-        flow_run_logger(run).warning("The file of the flow changed since that run; the replay runs the new one.")
-    _keep_for_now(replayed)
-    with tags(*run.tags):
-        return replay_flow_run(flow, parameters, replayed)
+    return PlannedReplay(run, flow, parameters, Replayed.of(journal, run, from_task))
 
 
 areplay = function_twin(replay)

@@ -9,6 +9,7 @@ from strongroom.cli import (
     runs_logs,
     runs_ls,
     runs_metrics,
+    runs_replay,
     runs_resume,
     runs_rm,
     runs_show,
@@ -25,11 +26,12 @@ from strongroom.cli.teaching import group
         strongroom runs logs -f 0197c1
         strongroom runs graph 0197c1    # what waited for what, and when it ran
         strongroom runs resume 0197c1
+        strongroom runs replay 0197c1 --from transform
         strongroom runs cancel 0197c1
     """,
 )
 def runs() -> None:
-    """See what flows did, follow them, resume, end and remove them."""
+    """See what flows did, follow them, resume, replay, end and remove them."""
 
 
 for _command in (
@@ -38,6 +40,8 @@ for _command in (
     runs_logs.logs,
     runs_graph.graph,
     runs_resume.resume,
+    runs_replay.replay,
+    runs_replay.retry,
     runs_cancel.cancel,
     runs_rm.rm,
     runs_metrics.metrics,
