@@ -66,10 +66,16 @@ JSON_SHAPES = {
     "`objects` `bytes`",
     "run, runs resume": "the run as in `runs ls`",
     "runs ls": "a list of `id` `flow` `name` `state` `state_name` `lost` (its process is gone) `message` `started` "
-    "`ended` `seconds` `run_count` `parameters` `blocks` `tags` `entrypoint` `parent`",
-    "runs show": "the run as in `runs ls` and its `tree`: `id` `kind` (`flow`, `task`, `node`) `name` `state` "
-    "`state_name` `message` `started` `seconds` `run_count` "
-    "`kept` (completed before the resumption) `children`",
+    "`ended` `seconds` `run_count` `parameters` `blocks` `tags` `entrypoint` `parent` `created` `expected_start` "
+    "`deployment` `replay_of`",
+    "runs show": "the run as in `runs ls`; `artifacts`: a list of `id` `key` `type` `description` `task_run` "
+    "`updated`; `waits_for` (null, or `run` `schema` `description` `until`); its `tree`: `id` `kind` (`flow`, `task`, "
+    "`node`) `name` `state` `state_name` `message` `started` `seconds` `run_count` `kept` (completed before the "
+    "resumption) `explanation` (why the result was, or was not, cached) `worker` `tags` `children`",
+    "runs graph": "`id` (a number) `kind` (`flow`, `task`, `node`, `group`) `name` `runs` (how many it stands for) "
+    "`states` (type → number) `state_name` `started` `ended` `seconds` `run_count` `after` (ids beside it) `children`",
+    "runs cancel": "a list of runs as in `runs ls`, with `asked` (the state that they go into)",
+    "runs rm": "a list of the ids that were removed, those of subflows too",
     "runs logs": "an object a line: `timestamp` `level` `logger` `flow_run` `task_run` `name` `message`",
     "keys ls": "a list of `epoch` `state` (`current`, `older`, `retired`) `provider` `fingerprint` `created`",
     "keys add, remove": "`added` `removed`: wraps as in `keys ls`; `new_key` `former_key` (where they lie, or null) "

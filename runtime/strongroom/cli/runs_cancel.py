@@ -15,7 +15,7 @@ from strongroom.cli.teaching import command, json_option
     "cancel",
     examples="""
         strongroom runs cancel 0197c1
-        strongroom runs cancel 0197c1 && strongroom runs logs -f 0197c1     # see its clean-up
+        strongroom runs cancel 0197c1 && strongroom runs logs -f 0197c1
         strongroom runs cancel 0197c1 0197c4
     """,
 )

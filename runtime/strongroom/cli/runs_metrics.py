@@ -18,7 +18,7 @@ from strongroom.cli.teaching import command
     examples="""
         strongroom runs metrics
         strongroom runs metrics --since 30d
-        strongroom runs metrics --file /var/lib/node_exporter/strongroom.prom    # from a timer
+        strongroom runs metrics --file /var/lib/node_exporter/runs.prom
     """,
 )
 @click.option("--since", type=MOMENT, help="Only runs from this time on: 30d, 2026-01-31.")

@@ -26,7 +26,7 @@ MOST = 1_000_000
     "rm",
     examples="""
         strongroom runs rm 0197c1
-        strongroom runs rm --flow nightly --until 90d              # all that are older
+        strongroom runs rm --flow nightly --until 90d     # all that are older
         strongroom runs rm --state failed --state cancelled --yes
     """,
 )
