@@ -43,10 +43,22 @@ def upstreams(value: Any) -> Iterator[Any]:
 
 
 def has_upstreams(value: Any) -> bool:
-    """Whether there is anything in ``value`` to resolve, be it only a mark."""
+    """Whether there is anything in ``value`` to resolve, be it only a mark.
+
+    A value that contains itself, or is nested deeper than Python can follow, is handed over as it is.
+    """
     if type(value) in _ATOMS:
         return False
-    return isinstance(value, PrefectFuture | State | Annotation) or any(has_upstreams(item) for item in _parts(value))
+    try:
+        return _has_upstreams(value)
+    except RecursionError:
+        return False
+
+
+def _has_upstreams(value: Any) -> bool:
+    if type(value) in _ATOMS:
+        return False
+    return isinstance(value, PrefectFuture | State | Annotation) or any(_has_upstreams(item) for item in _parts(value))
 
 
 def resolve(value: Any) -> Any:

@@ -50,7 +50,7 @@ def run_name(template: RunName, parameters: Mapping[str, Any]) -> str:
     else:
         try:
             name = template.format(**parameters)
-        except (KeyError, IndexError, AttributeError, ValueError) as error:
+        except Exception as error:  # what the parameters are formatted by is the user's
             raise InvalidDefinition(
                 f"The run name {template!r} cannot be filled in: {type(error).__name__}: {error}.",
                 "Use the names of the function's parameters.",
