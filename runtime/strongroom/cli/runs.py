@@ -31,7 +31,7 @@ from strongroom.cli.teaching import group
     """,
 )
 def runs() -> None:
-    """See what flows did, follow them, resume, replay, end and remove them."""
+    """See, follow, resume, replay, end and remove runs."""
 
 
 for _command in (
