@@ -36,7 +36,7 @@ class Expired:
         return text
 
 
-class _Interrupt(BaseException):
+class TimeIsUp(BaseException):
     """Travels through the code that is to end, past every ``except Exception``."""
 
 
@@ -61,12 +61,14 @@ def call_within(seconds: float, function: Callable[[], R]) -> R | Expired:
             result = function()
         finally:
             alarm.stop()
-    except _Interrupt as interrupt:
+    except TimeIsUp as interrupt:
         alarm.stop()
         if not alarm.rang(interrupt):
             raise
+        alarm.pass_on()
         late = time.monotonic() - begun - seconds
         return Expired(seconds, late if late > 1 else None)
+    alarm.pass_on()
     late = time.monotonic() - begun - seconds
     return result if late < 0 else Expired(seconds, late)
 
@@ -78,12 +80,17 @@ def _signals_work() -> bool:
 
 
 class _Signal:
-    """Rings by the process's one timer, which the alarm that is due first has. Rings once, and never after ``stop``."""
+    """Rings by the process's one timer, which the alarm that is due first has. Rings once, and never after ``stop``.
+
+    Where two ring at once, the one exception takes the place of the other on its way: the inner one then raises what
+    the outer one was to raise.
+    """
 
     _active: ClassVar[list[_Signal]] = []
+    _rung: ClassVar[list[_Signal]] = []
 
     def __init__(self, seconds: float) -> None:
-        self._interrupt = _Interrupt()
+        self._interrupt = TimeIsUp()
         self._due = time.monotonic() + seconds
 
     def start(self) -> None:
@@ -93,6 +100,11 @@ class _Signal:
         _Signal._arm()
 
     def stop(self) -> None:
+        self._disarm()
+        if self in _Signal._rung:
+            _Signal._rung.remove(self)
+
+    def _disarm(self) -> None:
         if self in _Signal._active:
             _Signal._active.remove(self)
             _Signal._arm()
@@ -102,12 +114,18 @@ class _Signal:
     def rang(self, interrupt: BaseException) -> bool:
         return interrupt is self._interrupt
 
+    def pass_on(self) -> None:
+        """Raise what an alarm around this one was to raise."""
+        if _Signal._rung:
+            raise _Signal._rung[0]._interrupt
+
     @staticmethod
     def ring(_signal: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
         for alarm in _Signal._active:
             if alarm._due <= now:
-                alarm.stop()
+                _Signal._rung.append(alarm)
+                alarm._disarm()
                 raise alarm._interrupt
         _Signal._arm()
 
@@ -117,6 +135,10 @@ class _Signal:
         signal.setitimer(signal.ITIMER_REAL, 0.0 if due is None else max(due - time.monotonic(), 1e-6))
 
 
+_around = threading.local()
+"""The alarms around the code of each thread, the outermost first."""
+
+
 class _Planted:
     """Rings by an exception that a watching thread plants. What was planted too late for its code is taken back."""
 
@@ -124,26 +146,36 @@ class _Planted:
         self.due = time.monotonic() + seconds
         self._thread = threading.get_ident()
         self._lock = threading.Lock()
-        self._planted = False
+        self._planted = self._caught = False
         self.over = False
 
     def start(self) -> None:
+        _around.__dict__.setdefault("alarms", []).append(self)
         _watch.add(self)
 
     def stop(self) -> None:
         with self._lock:
+            if self.over:
+                return
             self.over = True
+        _around.alarms.remove(self)
         if self._planted:
             plant(self._thread, None)
 
     def rang(self, interrupt: BaseException) -> bool:
+        self._caught = self._planted
         return self._planted
+
+    def pass_on(self) -> None:
+        """Raise what was planted for an alarm around this one: a thread keeps one planted exception at a time."""
+        if self._planted and any(outer._planted and not outer._caught for outer in _around.alarms):
+            raise TimeIsUp
 
     def ring(self) -> None:
         with self._lock:
             if not self.over:
                 self._planted = True
-                plant(self._thread, _Interrupt)
+                plant(self._thread, TimeIsUp)
 
 
 def plant(thread: int, kind: type[BaseException] | None) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 YOUTH_SECONDS = 0.3
 """Nobody from outside can have asked for the end of a run that is younger."""
+
+
+COMPLAIN_SECONDS = 5.0
+"""How long a run may take to end before it is said what it waits for."""
 
 
 class Control:
@@ -145,19 +151,26 @@ class Control:
         if caller is None and self.halting is not None:
             raise Pause(self.halting.state)
 
-    def complain(self, after: float) -> None:
-        """Say, once, what keeps the run from ending: code that waits where nothing in Python can interrupt it."""
-        if self._complained or time.monotonic() - self._struck_at < after:
+    def complain_of_flow(self) -> None:
+        """Say, once, that the flow's own code does not end though it was told to."""
+        if self.ending or self._complained or time.monotonic() - self._struck_at < COMPLAIN_SECONDS:
             return
         self._complained = True
-        call = self.call
-        tasks = [run.name for run in call.journal.task_runs(self.run_id) if run.state.is_running()]
-        what = f"the task runs {', '.join(tasks[:5])}" if tasks else "the flow's own code"
-        call.logger.warning(
-            "The run cannot end yet: %s cannot be interrupted where it waits (%s). A second request ends the process.",
-            what,
+        self.call.logger.warning(
+            "The flow's own code does not end yet: it is in %s. A second request ends the process.",
             where(self._thread),
         )
+
+    @contextmanager
+    def complaining(self, flow: FlowCall) -> Iterator[None]:
+        """While its tasks are ended in the block, say after some seconds which cannot be interrupted."""
+        timer = threading.Timer(COMPLAIN_SECONDS, _complain_of_tasks, args=(flow,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def strike_blocked_loop(self) -> None:
         """The same, where the event loop has not even heard of it: its code blocks it."""
@@ -195,3 +208,14 @@ class Control:
         if isinstance(error, Exception) and not (of_flow and isinstance(reason, Cancellation)):
             return error
         return type(reason)(str(reason), error)
+
+
+def _complain_of_tasks(flow: FlowCall) -> None:
+    tasks = [run.name for run in flow.journal.task_runs(flow.flow_run.id) if run.state.is_running()]
+    if tasks:
+        more = f" and {len(tasks) - 5} more" if len(tasks) > 5 else ""
+        flow.logger.warning(
+            "These task runs cannot be interrupted where they wait, so the flow run waits for them: %s%s.",
+            ", ".join(tasks[:5]),
+            more,
+        )

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from strongroom.control.requests import Request
 
 LOOK_SECONDS = 0.5
-COMPLAIN_SECONDS = 5.0
-"""How long a run may take to end before it is said what it waits for."""
-
 _log = logging.getLogger("strongroom.control")
 
 
@@ -85,7 +82,7 @@ def _answer(control: Control, request: Request) -> None:
             end_process(128 + 9, f"The run {control.call.flow_run.name!r} was cancelled again, so its process ends.")
     elif control.requests:
         control.strike_blocked_loop()
-        control.complain(COMPLAIN_SECONDS)
+        control.complain_of_flow()
 
 
 _watch = _Watch()
