@@ -38,9 +38,10 @@ class SqliteLedger:
 
     @contextmanager
     def reading(self) -> Iterator[SqliteSession]:
-        if not self.path.exists():
-            with self.changing():
-                pass
+        if not self.path.exists():  # nothing is made for somebody who looks
+            with MemoryLedger().changing() as session:
+                yield session
+            return
         with _in_words(self._file), self._file.view() as connection:
             yield SqliteSession(connection)
 
