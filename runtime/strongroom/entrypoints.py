@@ -31,10 +31,15 @@ def load_flow(entrypoint: str) -> Flow[..., Any]:
     place, colon, name = entrypoint.rpartition(":")
     if not colon:
         place, name = entrypoint, ""
+    return _flow_in(load_module(place), place, name)
+
+
+def load_module(place: str) -> ModuleType:
+    """The module of a file or of a dotted name; see :func:`load_flow`, which raises the same."""
     is_file = place.endswith(".py") or "/" in place
     module = _module_of_file(Path(place)) if is_file else _module(place)
     use_script(module)
-    return _flow_in(module, place, name)
+    return module
 
 
 def _module_of_file(path: Path) -> ModuleType:
