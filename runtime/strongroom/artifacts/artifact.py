@@ -52,13 +52,15 @@ class Artifact:
         """:meth:`format` for asynchronous code."""
         return await asyncio.to_thread(self.format)
 
-    def create(self) -> Artifact:
+    def create(self, client: Any = None) -> Artifact:
         """Keep it, with the run that the calling code is part of. Gives it as it is kept, secrets masked.
 
-        Raises :class:`~strongroom.errors.InvalidArtifact`.
+        ``client`` may be one of ``get_client()``, and leads to the same ledger. Raises
+        :class:`~strongroom.errors.InvalidArtifact`.
         """
         from strongroom.artifacts.rows import insert
 
+        check_client(client)
         _check(self.key, self.description)
         flow, task = FlowRunContext.get(), TaskRunContext.get()
         data = redactor.redact_value(self.format())
@@ -79,28 +81,34 @@ class Artifact:
             )
         )
 
-    async def acreate(self) -> Artifact:
+    async def acreate(self, client: Any = None) -> Artifact:
         """:meth:`create` for asynchronous code."""
-        return await asyncio.to_thread(self.create)
+        return await asyncio.to_thread(self.create, client)
 
     @classmethod
-    def get(cls, key: str | None = None) -> Artifact | None:
+    def get(cls, key: str | None = None, client: Any = None) -> Artifact | None:
         """The newest version of an artifact; None where there is none of this key."""
         from strongroom.artifacts.rows import list_artifacts
 
+        check_client(client)
         return next(iter(list_artifacts(key=key, limit=1)), None) if key else None
 
     @classmethod
-    async def aget(cls, key: str | None = None) -> Artifact | None:
+    async def aget(cls, key: str | None = None, client: Any = None) -> Artifact | None:
         """:meth:`get` for asynchronous code."""
-        return await asyncio.to_thread(cls.get, key)
+        return await asyncio.to_thread(cls.get, key, client)
 
     @classmethod
     def get_or_create(
-        cls, key: str | None = None, description: str | None = None, data: Any = None, **kwargs: Any
+        cls,
+        key: str | None = None,
+        description: str | None = None,
+        data: Any = None,
+        client: Any = None,
+        **kwargs: Any,
     ) -> tuple[Artifact, bool]:
         """The newest version of an artifact, or one that is made now, and whether it was made."""
-        found = cls.get(key)
+        found = cls.get(key, client)
         if found is not None:
             return found, False
         given = {} if data is None else {"data": data}
@@ -108,10 +116,15 @@ class Artifact:
 
     @classmethod
     async def aget_or_create(
-        cls, key: str | None = None, description: str | None = None, data: Any = None, **kwargs: Any
+        cls,
+        key: str | None = None,
+        description: str | None = None,
+        data: Any = None,
+        client: Any = None,
+        **kwargs: Any,
     ) -> tuple[Artifact, bool]:
         """:meth:`get_or_create` for asynchronous code."""
-        return await asyncio.to_thread(lambda: cls.get_or_create(key, description, data, **kwargs))
+        return await asyncio.to_thread(lambda: cls.get_or_create(key, description, data, client, **kwargs))
 
 
 class ArtifactId(UUID):
@@ -120,6 +133,15 @@ class ArtifactId(UUID):
     def __await__(self) -> Generator[Any, Any, Self]:
         return self
         yield  # what makes it a generator, which awaits nothing
+
+
+def check_client(client: Any) -> None:
+    """Refuse what is no client of ``get_client()``."""
+    if client is not None and type(client).__module__ != "strongroom.client.orchestration":
+        raise InvalidArtifact(
+            f"A {type(client).__name__} is no client that artifacts are kept by.",
+            "Leave client out: they are kept in the ledger of the settings.",
+        )
 
 
 def _check(key: str | None, description: str | None) -> None:

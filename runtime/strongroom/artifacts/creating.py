@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from strongroom_blocks.redaction import redactor
 from strongroom_blocks.twins import function_twin
 
-from strongroom.artifacts.artifact import Artifact
+from strongroom.artifacts.artifact import Artifact, check_client
 from strongroom.artifacts.kinds import (
     ImageArtifact,
     LinkArtifact,
@@ -23,10 +23,10 @@ from strongroom.artifacts.rows import update_data
 
 
 def create_link_artifact(
-    link: str, link_text: str | None = None, key: str | None = None, description: str | None = None
+    link: str, link_text: str | None = None, key: str | None = None, description: str | None = None, client: Any = None
 ) -> UUID:
     """Show a link, as ``link_text`` where that is given. Gives the artifact's id."""
-    return _id(LinkArtifact(link=link, link_text=link_text, key=key, description=description).create())
+    return _id(LinkArtifact(link=link, link_text=link_text, key=key, description=description).create(client))
 
 
 def create_markdown_artifact(markdown: str, key: str | None = None, description: str | None = None) -> UUID:
@@ -51,11 +51,14 @@ def create_progress_artifact(progress: float, key: str | None = None, descriptio
     return _id(made)
 
 
-def update_progress_artifact(artifact_id: UUID, progress: float, description: str | None = None) -> UUID:
+def update_progress_artifact(
+    artifact_id: UUID, progress: float, description: str | None = None, client: Any = None
+) -> UUID:
     """Say how much is done by now, in percent from 0 to 100. The artifact has no version more. Gives its id.
 
     Raises :class:`~strongroom.errors.UnknownArtifact` and :class:`~strongroom.errors.InvalidArtifact`.
     """
+    check_client(client)
     masked = None if description is None else redactor.redact(description)
     changed = update_data(artifact_id, "progress", percentage(progress), masked)
     tell(changed)

@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,11 +39,14 @@ from strongroom.artifacts import (
     watch_progress,
 )
 from strongroom.artifacts.artifact import DATA_MAX, DESCRIPTION_MAX
+from strongroom.client.orchestration import get_client
 from strongroom.errors import InvalidArtifact, UnknownArtifact
 from strongroom.journal import using_journal
 from strongroom.journal.memory import MemoryJournal
 from strongroom.ledger import Ledger, open_ledger, using_ledger
+from strongroom.retention import remove_runs
 from strongroom.runtime import flow_run, task_run
+from strongroom.variables import Variable
 from strongroom_blocks.redaction import redactor
 
 
@@ -261,3 +265,32 @@ def test_threads_make_artifacts_at_once(each_ledger: Ledger) -> None:
     for thread in threads:
         thread.join()
     assert len(list_artifacts(key="report")) == 8
+
+
+def test_what_a_removed_run_showed_goes_with_it(each_ledger: Ledger, journal: MemoryJournal) -> None:
+    @flow
+    def nightly() -> str:
+        create_markdown_artifact("goes")
+        return flow_run.id  # type: ignore[no-any-return]
+
+    removed, stays = UUID(nightly()), UUID(nightly())
+    remove_runs(journal, [removed])
+    assert artifacts_of(removed) == []
+    assert len(artifacts_of(stays)) == 1
+
+
+def test_a_client_leads_to_the_same_ledger(each_ledger: Ledger) -> None:
+    with get_client(sync_client=True) as client:
+        create_link_artifact("https://x.test", key="link", client=client)
+        progress = create_progress_artifact(1)
+        assert update_progress_artifact(progress, 2, client=client) == progress
+        assert Artifact.get("link", client=client) in client.read_artifacts()
+        assert Artifact.get_or_create("link", client=client)[1] is False
+    with pytest.raises(InvalidArtifact, match="A dict is no client"):
+        create_link_artifact("https://x.test", client={})
+
+
+def test_who_looks_for_artifacts_makes_no_ledger(strongroom_home: Path) -> None:
+    assert list_artifacts() == artifacts_of(uuid4()) == []
+    assert Artifact.get("report") is Variable.get("v") is None
+    assert not strongroom_home.exists()
