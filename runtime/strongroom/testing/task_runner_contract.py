@@ -66,9 +66,12 @@ class TaskRunnerContract:
 
     The runner has to let at least two tasks run at once. ``isolated`` says whether tasks run in other processes, which
     have to see the folder of the fixture ``home``: the tests keep their registry, results and files there.
+    ``interrupts`` says whether it ends a task that runs, ``survives`` whether it gets over the death of a process.
     """
 
     isolated: ClassVar[bool] = True
+    interrupts: ClassVar[bool] = True
+    survives: ClassVar[bool] = True
 
     @pytest.fixture
     def home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -378,6 +381,9 @@ class TaskRunnerContract:
         assert states == {"wait_for": "Completed", "double": "Cancelled"}
 
     def test_an_interrupt_ends_what_runs(self, run: Any, journal: Journal, home: Path) -> None:
+        if not self.interrupts:
+            return
+
         @task
         def busy(folder: Path) -> None:
             try:
@@ -406,7 +412,7 @@ class TaskRunnerContract:
             assert type(runner.duplicate()) is type(runner)
 
     def test_the_death_of_a_process_is_one_crash(self, run: Any, journal: Journal) -> None:
-        if not self.isolated:
+        if not (self.isolated and self.survives):
             return
 
         @task(retries=2)
