@@ -25,7 +25,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("~/.strongroom"), description="Where data lie: runs.db, storage/, registry.db.")
     journal: str | None = Field(
-        None, description='Where runs are kept: "sqlite:///path/runs.db" or "memory:"; runs.db in the home if not set.'
+        None,
+        description='Where runs are kept: "sqlite:///path/runs.db", "postgresql://user@host/database" or "memory:"; '
+        "runs.db in the home if not set.",
     )
     ledger: str | None = Field(
         None,

@@ -110,10 +110,7 @@ def log_row(entry: LogEntry) -> Row:
 
 def cut(entry: LogEntry) -> LogEntry:
     """A line as a journal keeps it: what goes beyond 64 KiB is left out, with a note in its place."""
-    beyond = len(entry.message) - LONGEST_LINE
-    if beyond <= 0:
-        return entry
-    return entry._replace(message=f"{entry.message[:LONGEST_LINE]}… [{beyond} more characters are not kept]")
+    return entry if len(entry.message) <= LONGEST_LINE else entry._replace(message=_shortened(entry.message))
 
 
 def claimed(run: FlowRun, state: State[Any]) -> FlowRun:
@@ -215,8 +212,15 @@ def _maybe(text: str | None) -> str | None:
     return None if text is None else _text(text)
 
 
+def _shortened(text: str) -> str:
+    return f"{text[:LONGEST_LINE]}… [{len(text) - LONGEST_LINE} more characters are not kept]"
+
+
 def _said(text: str | None) -> str | None:
-    return redactor.redact(_text(text)) if text else text
+    if not text:
+        return text
+    text = redactor.redact(_text(text))
+    return text if len(text) <= LONGEST_LINE else _shortened(text)
 
 
 def _json(value: object) -> str:
@@ -229,6 +233,8 @@ def _history(events: tuple[StateEvent, ...]) -> str:
 
 
 def _event(kind: str, name: str, message: str | None, at: datetime) -> str:
+    if message is not None and len(message) > LONGEST_LINE:
+        message = _shortened(redactor.redact(message))
     said = "null" if message is None else _quoted(redactor.redact(message))
     return f'["{kind}",{_quoted(redactor.redact(name))},{said},{at.timestamp()!r}]'
 

@@ -96,6 +96,8 @@ class SqlJournal(ABC):
     def save_task_run(self, run: TaskRun) -> None:
         result = run.result
         size = len(result.inline) if result is not None and result.inline is not None else 0
+        if (message := run.state.message) is not None:
+            size += len(message)
         self._writer.put_task(run.id, rows.task_snapshot(run), size)
 
     def log(self, entry: LogEntry) -> None:

@@ -50,7 +50,7 @@ class Batch:
         )
 
     def halve(self) -> int:
-        """Leave out lines, then task runs, then flow runs, the oldest first, until half is left; gives how many went."""
+        """Leave out lines, then task runs, then flow runs, the oldest first, to a half; returns how many went."""
         before = len(self)
         del self.lines[: before - before // 2]
         for key in list(self.tasks)[: max(0, len(self) - before // 2)]:

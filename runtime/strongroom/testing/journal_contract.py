@@ -322,6 +322,21 @@ class JournalContract:
         assert len(line.message) < 70_000
         assert line.message.endswith("[10420224 more characters are not kept]")
 
+    def test_an_errors_message_of_ten_mebibytes_is_cut_and_says_so(self, journal: Journal) -> None:
+        message = "x" * (10 * 1024 * 1024)
+        event = StateEvent(StateType.FAILED, "Failed", message, START)
+        flow_run = a_flow_run(state=Failed(message=message), history=[event])
+        task_run = a_task_run(flow_run, state=flow_run.state, history=[event])
+        journal.save_flow_run(flow_run)
+        journal.save_task_run(task_run)
+        kept: list[FlowRun | TaskRun] = [journal.flow_run(str(flow_run.id)), *journal.task_runs(flow_run.id)]
+        assert len(kept) == 2
+        for run in kept:
+            for said in (run.state.message, run.history[0].message):
+                assert said is not None
+                assert len(said) < 70_000
+                assert said.endswith("[10420224 more characters are not kept]")
+
     @pytest.mark.parametrize(
         "text", ["naïve 日本 🦦", "nul \0 inside", "lone \udc80 surrogate", "'; DROP TABLE lines; --"]
     )
