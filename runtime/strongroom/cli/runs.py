@@ -22,7 +22,7 @@ from strongroom.cli.teaching import group
     aliases={"list": "ls", "inspect": "show", "log": "logs", "delete": "rm", "remove": "rm"},
     examples="""
         strongroom runs ls
-        strongroom runs show 0197c1     # the first characters of an id will do
+        strongroom runs show 0197c1     # the first characters of an id, or: last
         strongroom runs logs -f 0197c1
         strongroom runs graph 0197c1    # what waited for what, and when it ran
         strongroom runs resume 0197c1

@@ -12,7 +12,7 @@ from strongroom.cli.confirmation import confirm, yes_option
 from strongroom.cli.moments import MOMENT
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import counted, print_json
-from strongroom.cli.run_choice import journal
+from strongroom.cli.run_choice import RUN_ID, journal
 from strongroom.cli.runs_ls import state_filters
 from strongroom.cli.teaching import command, json_option
 
@@ -30,7 +30,7 @@ MOST = 1_000_000
         strongroom runs rm --state failed --state cancelled --yes
     """,
 )
-@click.argument("ids", metavar="[ID…]", nargs=-1, shell_complete=run_ids)
+@click.argument("ids", metavar="[ID…]", nargs=-1, type=RUN_ID, shell_complete=run_ids)
 @click.option("--state", "states", multiple=True, metavar="STATE", help="Runs in this state; can be repeated.")
 @click.option("--flow", metavar="NAME", help="Runs of this flow.")
 @click.option("--deployment", metavar="FLOW/NAME", help="Runs of this deployment.")

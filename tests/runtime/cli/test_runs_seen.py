@@ -194,6 +194,16 @@ def test_prometheus_reads_counts_and_durations(strongroom, run, tmp_path):
     assert strongroom("runs", "metrics", "--since", "2099-01-01").stdout == ""
 
 
+def test_the_last_run_needs_no_id(strongroom, run):
+    assert "No flow has run yet" in strongroom("runs", "show", "last", code=3).stderr
+    run("slow", code=1)
+    newest = run("tagged")
+    assert json.loads(strongroom("runs", "show", "last", "--json").stdout)["id"] == newest
+    assert json.loads(strongroom("runs", "graph", "last", "--json").stdout)["name"] == "tagged"
+    strongroom("runs", "rm", "last", "--yes")
+    assert ls(strongroom) == ["slow"]
+
+
 def test_names_are_escaped_for_prometheus():
     from strongroom.journal.tally import BOUNDS, Tally
     from strongroom.telemetry.prometheus import _labels
