@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -244,3 +246,24 @@ def test_tag_limits_are_global_limits_of_that_name(each_ledger: Ledger) -> None:
         return 1
 
     assert query() == 1
+
+
+def test_tasks_without_tags_load_nothing_of_this() -> None:
+    code = """
+import sys
+from strongroom import flow, task
+from strongroom.testing import strongroom_test_harness
+
+@task
+def query():
+    return 1
+
+@flow
+def load():
+    return query() + query.submit().result()
+
+with strongroom_test_harness():
+    assert load() == 2
+assert not [name for name in sys.modules if name.startswith(("strongroom.concurrency", "strongroom.artifacts"))]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
