@@ -58,6 +58,8 @@ class FlowRunContext(RunContext):
 
     flow: Flow[Any, Any]
     flow_run: FlowRun
+    persist_tasks: bool | None = None
+    """Whether results of its tasks persist that do not say so; None where that is as for the run's own."""
     control: Control | None = None
     """Through which the run is ended from outside; None where it does not run here."""
 

@@ -191,14 +191,14 @@ def rules_of_a_run(policy: Policy) -> Steps:
         if policy.gathers:
             with suppress(BaseException):  # a second interrupt ends the waiting, and the state is recorded all the same
                 yield Abandon(interrupt=not isinstance(error, Exception | Pause))
-        if policy.kind == "Task":
+        if policy.kind == "Task" and not isinstance(error, Pause):
             with suppress(BaseException):
                 yield UNDO
         state = ended_by(error, policy)
     state = yield Enter(state)
     if policy.durable and state.is_completed():
         yield SETTLE
-    return state
+    return state  # type: ignore[no-any-return]
 
 
 def rules_before_a_worker(policy: Policy) -> Generator[Effect, Any, State[Any] | None]:

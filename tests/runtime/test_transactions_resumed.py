@@ -1,4 +1,4 @@
-"""A flow that is killed inside a transaction goes on, and undoes what it had done before where the rest fails."""
+"""A flow that ends inside a transaction goes on, and undoes what it had done before where the rest fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from strongroom.journal import current_journal
 SCRIPT = """
 import os, signal
 from pathlib import Path
-from strongroom import flow, task
+from strongroom import flow, suspend_flow_run, task
 from strongroom.journal import current_journal
 from strongroom.transactions import transaction
 
@@ -40,7 +40,7 @@ def keep(txn):
 
 @task
 def check():
-    if os.environ.get("DIE"):
+    if os.environ.get("END") == "kill":
         current_journal().flush()
         os.kill(os.getpid(), signal.SIGKILL)
     if os.environ.get("FAIL"):
@@ -50,6 +50,8 @@ def check():
 def job():
     with transaction():
         write()
+        if os.environ.get("END") == "suspend":
+            suspend_flow_run()
         check()
 
 if __name__ == "__main__":
@@ -57,14 +59,14 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("fails", [True, False])
-def test_what_was_done_before_the_kill_shares_the_end(
-    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("end", "fails"), [("kill", True), ("kill", False), ("suspend", True)])
+def test_what_was_done_before_shares_the_end(
+    end: str, fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "job.py"
     script.write_text(textwrap.dedent(SCRIPT))
-    killed = subprocess.run([sys.executable, script], env={**os.environ, "DIE": "1"}, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    ended = subprocess.run([sys.executable, script], env={**os.environ, "END": end}, check=False)
+    assert ended.returncode == (-signal.SIGKILL if end == "kill" else 0)
     [run] = current_journal().flow_runs()
     if fails:
         monkeypatch.setenv("FAIL", "1")

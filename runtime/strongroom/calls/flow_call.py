@@ -56,6 +56,7 @@ class FlowCall(FlowRunContext):
         "is_generator",
         "journal",
         "past",
+        "persist_tasks",
         "policy",
         "replayed",
         "root_id",
@@ -90,6 +91,7 @@ class FlowCall(FlowRunContext):
         self.journal: Journal = current_journal() if caller is None else caller.journal
         self.captures: Captures | None = _captures() if caller is None else caller.captures
         self.log_prints, self.persist_result = _inherited(flow, caller)
+        self.persist_tasks = _persists_tasks() if caller is None else caller.persist_tasks
         if parent is None:
             observation.begin(flow_run=True)
         self.durable: bool = (caller is not None and caller.durable) if flow.durable is None else flow.durable
@@ -400,6 +402,12 @@ def _captures() -> Captures | None:
     from strongroom.captures import captures
 
     return captures()
+
+
+def _persists_tasks() -> bool | None:
+    from strongroom.settings import get_settings
+
+    return get_settings().tasks_default_persist_result
 
 
 def _inherited(flow: Flow[Any, Any], caller: FlowRunContext | None) -> tuple[bool, bool]:

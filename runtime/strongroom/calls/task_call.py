@@ -10,7 +10,7 @@ from strongroom import observation
 from strongroom.annotations import allow_failure
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
 from strongroom.calls.task_results import TaskResults
-from strongroom.context import RunContext, current_run, current_tags, transaction_around
+from strongroom.context import FlowRunContext, current_run, current_tags, transaction_around
 from strongroom.errors import ResultProblem
 from strongroom.fingerprints import fingerprint
 from strongroom.futures import PrefectFuture
@@ -254,20 +254,21 @@ def _slots(tags: frozenset[str]) -> TagSlots | None:
     return TagSlots(tags) if may_be_limited(tags) else None
 
 
-def _inherited(task: Task[Any, Any], flow: RunContext | None) -> tuple[bool, bool]:
+def _inherited(task: Task[Any, Any], flow: FlowRunContext | None) -> tuple[bool, bool]:
     """``log_prints`` and ``persist_result``: the task's own, else the flow's, else the settings'."""
     log_prints, persist = task.log_prints, task.persist_result
     if flow is not None:
-        return (
-            flow.log_prints if log_prints is None else log_prints,
-            flow.persist_result if persist is None else persist,
-        )
+        if persist is None:
+            persist = flow.persist_result if flow.persist_tasks is None else flow.persist_tasks
+        return flow.log_prints if log_prints is None else log_prints, persist
     if log_prints is None or persist is None:
         from strongroom.settings import get_settings
 
         settings = get_settings()
         log_prints = settings.logging_log_prints if log_prints is None else log_prints
-        persist = settings.results_persist_by_default if persist is None else persist
+        if persist is None:
+            own = settings.tasks_default_persist_result
+            persist = settings.results_persist_by_default if own is None else own
     return log_prints, persist
 
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from strongroom.annotations import NotSet
 from strongroom.context import _transaction, current_run
-from strongroom.errors import UnknownTransactionValue, UnserializableResult
+from strongroom.errors import Pause, UnknownTransactionValue, UnserializableResult
 from strongroom.locking.isolation import IsolationLevel
 from strongroom.transactions.around import innermost
 from strongroom.transactions.states import SETTLED, CommitMode, TransactionState
@@ -303,7 +303,7 @@ class Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._leave()
-        carry_out(self.ending(error is not None))
+        carry_out(self._left(error))
 
     async def __aenter__(self) -> Self:
         self.enter(current_run())
@@ -315,7 +315,11 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         self._leave()
-        await acarry_out(self.ending(error is not None))
+        await acarry_out(self._left(error))
+
+    def _left(self, error: BaseException | None) -> Steps:
+        """A run that is suspended in the block neither commits nor undoes it: what it did shares the end later."""
+        return self._unlocking() if isinstance(error, Pause) else self.ending(failed=error is not None)
 
     def _leave(self) -> None:
         if self._token is not None:

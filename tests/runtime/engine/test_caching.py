@@ -234,6 +234,20 @@ def test_a_flow_decides_for_its_tasks(tmp_path: Path, work: Counter) -> None:
     assert [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
+@pytest.mark.parametrize("setting", ["true", "false"])
+def test_a_setting_decides_for_tasks_whatever_their_flow_says(
+    setting: str, work: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRONGROOM_TASKS_DEFAULT_PERSIST_RESULT", setting)
+    counted = task(work)
+
+    @flow(persist_result=setting != "true")
+    def job() -> Any:
+        return counted(1), counted(1)
+
+    assert job() == ((1, 1) if setting == "true" else (1, 2))
+
+
 def test_a_result_that_cannot_be_stored_is_said_and_the_run_completes(caplog: pytest.LogCaptureFixture) -> None:
     import threading
 
