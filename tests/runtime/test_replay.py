@@ -23,6 +23,7 @@ from strongroom.testing.journal_contract import a_flow_run
 CODE = """
     from pathlib import Path
     from strongroom import Block, Secret, flow, tags, task
+    from strongroom.task_runners import ProcessPoolTaskRunner
 
     HERE = Path(__file__).parent
 
@@ -92,6 +93,11 @@ CODE = """
         return found + below(names[0]) + [opened.submit(names[0]).result()]
 
     VALUES = ["an-early-key-of-some-length", "a-later-key-of-some-length", "the-last-key-of-some-length"]
+
+    @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+    def elsewhere(name):
+        futures = [opened.submit(name), square.submit(2)]
+        return [future.result() for future in futures]
 
     @flow
     def passed(block, blocks):
@@ -297,6 +303,21 @@ def test_bare_names_give_the_versions_that_the_run_had(file: Path) -> None:
     assert replay(str(first.id)).result() == [EARLY] * 4
     again = last_run()
     assert (again.blocks, again.pins) == (["key@1"], {"key": 1})
+
+
+@pytest.mark.usefixtures("key")
+def test_tasks_in_other_processes_have_them_too(file: Path, ran: Callable[[], list[str]]) -> None:
+    assert flow_in(file, "elsewhere")("key") == [EARLY, 4]
+    first = last_run()
+    assert (first.blocks, first.pins) == (["key@1"], {"key": 1})
+    save_later()
+    ran()
+    assert replay(str(first.id)).result() == [EARLY, 4]
+    assert (last_run().blocks, ran()) == (["key@1"], ["square 2"])
+    assert replay(str(first.id), from_task="square").result() == [EARLY, 4]
+    assert (
+        task_run(last_run(), "opened-0").state.message == f"Taken over from the run {first.name!r}, which is replayed."
+    )
 
 
 @pytest.mark.usefixtures("key")
