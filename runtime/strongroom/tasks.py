@@ -284,6 +284,8 @@ def _cache_policy(name: str, options: TaskOptions) -> CachePolicy | None:
             _log.warning("The task %r has a cache_policy and a cache_key_fn: the function is used.", name)
         policy = CachePolicy.from_cache_key_fn(key_fn)
     if isinstance(policy, CachePolicy):
+        if options.get("result_storage_key") is not None and policy.key_storage is None and policy != NO_CACHE:
+            _log.warning("The task %r has a result_storage_key: that is its cache key, and no policy's.", name)
         if options.get("persist_result") is False and not isinstance(policy, NoCache):
             _log.warning("The task %r is not cached: it has persist_result=False.", name)
             return NO_CACHE

@@ -29,8 +29,10 @@ def cache_key(call: TaskResults) -> str | None:
     Raises :class:`~strongroom.errors.CacheKeyProblem`.
     """
     task, flow = call.task, call.flow_run_context
+    if task.result_storage_key is not None and getattr(task.cache_policy, "key_storage", None) is None:
+        return storage_key(call)  # where the result lies is where it is looked up
     if task.cache_policy is None:
-        return storage_key(call) if task.result_storage_key is not None else None
+        return None
     try:
         return task.cache_policy.compute_key(
             task_ctx=call,

@@ -66,6 +66,9 @@ class TaskResults(TaskRunContext):
         except CacheKeyProblem as error:
             self.logger.warning("This run is not cached: %s", error)
             why = error.problem.rstrip(".")
+        except Exception as error:
+            self.logger.warning("The cache is not to be had: %s: %s", type(error).__name__, error)
+            why = f"the cache is not to be had ({type(error).__name__})"
         refresh = self.task.refresh_cache
         if not why and (self.result_store().refreshes if refresh is None else refresh):
             why = "refresh_cache is on"
@@ -93,6 +96,12 @@ class TaskResults(TaskRunContext):
         self.task_run.explanation = f"Cached: {what}"
         return Cached(message=what[0].upper() + what[1:], data=found.value)
 
+    def _is_there(self, key: str) -> bool:
+        try:
+            return self.result_store().exists(key)
+        except Exception:
+            return False  # as the next question will say
+
     def _explain(self, why: str) -> None:
         self.task_run.explanation = why
         self.logger.debug("%s", why)
@@ -115,8 +124,17 @@ class TaskResults(TaskRunContext):
         try:
             self._place()(value)
         except Exception as error:
-            what = str(error) if isinstance(error, UnserializableResult) else f"{type(error).__name__}: {error}"
-            self.logger.error("The result was not persisted: %s", what)
+            self._say_not_persisted(error)
+
+    def _place_if_any(self) -> Any:
+        try:
+            return self._place()
+        except Exception as error:
+            self._say_not_persisted(error)
+
+    def _say_not_persisted(self, error: Exception) -> None:
+        what = str(error) if isinstance(error, UnserializableResult) else f"{type(error).__name__}: {error}"
+        self.logger.error("The result was not persisted: %s", what)
 
     def _place(self) -> Any:
         """What stores the result: as long as the inputs are there, which name its place."""
@@ -184,8 +202,8 @@ class TaskResults(TaskRunContext):
         if key is None:
             return None
         found = None
-        if transaction.takes_turns and (yield Deed(partial(self.result_store().exists, key))):
-            found = yield Deed(partial(self._cached, key))  # what is there needs no lock
+        if transaction.takes_turns and (yield Deed(partial(self._is_there, key))):
+            found = yield Deed(partial(self._cached, key))  # and needs no lock
         if found is None:
             yield from transaction.locking()
             found = yield Deed(partial(self._cached, key))
@@ -200,7 +218,7 @@ class TaskResults(TaskRunContext):
         if is_state_iterable(value) or isinstance(value, State) or run.result is not None:  # what a resumption found
             write = None
         else:
-            write = (yield Deed(self._place)) if self.persist_result else None
+            write = (yield Deed(self._place_if_any)) if self.persist_result else None
             state = yield Deed(partial(self.keep, state))
         transaction.stage(value, self.task.on_rollback_hooks, self.task.on_commit_hooks)
         transaction.write = partial(self._committed, write, value)

@@ -189,6 +189,9 @@ def test_options_that_contradict_each_other_are_warned_of(work: Counter, caplog:
     assert [by_key(1), by_key(2)] == [1, 1]
     uncached = task(cache_policy=INPUTS, persist_result=False, name="uncached")(work)
     assert [uncached(1), uncached(1)] == [2, 3]
+    by_place = task(cache_key_fn=lambda *_: "one key", result_storage_key="at-{parameters[x]}", name="by_place")(work)
+    assert [by_place(1), by_place(2), by_place(1)] == [4, 5, 4]
+    assert "'by_place' has a result_storage_key" in caplog.text
     assert "'by_key' has a cache_policy and a cache_key_fn" in caplog.text
     assert "'uncached' is not cached" in caplog.text
 
@@ -257,6 +260,17 @@ def test_a_result_that_cannot_be_stored_is_said_and_the_run_completes(caplog: py
 
     assert lock(1, return_state=True).is_completed()
     assert "not persisted" in caplog.text
+
+
+@pytest.mark.parametrize("policy", [INPUTS, INPUTS.configure(isolation_level="SERIALIZABLE")])
+def test_a_storage_that_is_not_there_is_said_and_the_run_completes(
+    policy: CachePolicy, work: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    counted = task(cache_policy=policy, result_storage="no-such-block")(work)
+    undone = task(result_storage="no-such-block", on_rollback=[lambda txn: None])(work)
+    assert [counted(1), counted(1), undone(1)] == [1, 2, 3]
+    assert "The cache is not to be had: UnknownBlock" in caplog.text
+    assert "The result was not persisted: UnknownBlock" in caplog.text
 
 
 POLICIES = [INPUTS, TASK_SOURCE, RUN_ID, FLOW_PARAMETERS, INPUTS - "x", NO_CACHE, DEFAULT]

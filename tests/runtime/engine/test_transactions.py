@@ -316,6 +316,25 @@ class TestTasks:
         task(on_commit=[committed])(lambda: None)()
         assert said == ["committed"]
 
+    def test_generators_are_part_of_it(self, said: list[str]) -> None:
+        @task(on_rollback=[lambda txn: said.append("undo generator")])
+        def numbers() -> Iterator[int]:
+            yield 1
+            yield 2
+
+        @task(on_rollback=[lambda txn: said.append("undo late")], timeout_seconds=0.01)
+        async def late() -> None:
+            await asyncio.sleep(60)
+
+        @flow
+        def job() -> None:
+            with transaction():
+                said.extend(str(number) for number in numbers())
+                asyncio.run(late(return_state=True))
+
+        job()
+        assert said == ["1", "2", "undo generator"]
+
     def test_a_hook_that_raises_is_logged_and_stops_no_other(
         self, noting: Any, said: list[str], caplog: pytest.LogCaptureFixture
     ) -> None:
