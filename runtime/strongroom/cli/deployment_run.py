@@ -65,7 +65,7 @@ def run(
         timeout=watch_timeout if watch else 0,
     )
     if watch and asked.state.is_final():
-        report(asked, as_json=as_json)
+        report(asked, as_json=as_json, ended=asked.state)
     elif as_json:
         print_json(run_shape(asked))
     else:

@@ -38,7 +38,8 @@ from strongroom.cli.teaching import command, json_option
 def run(entrypoint: str, params: tuple[str, ...], live: bool, as_json: bool) -> None:
     """Run a flow.
 
-    Its log goes to standard error and to the run history. The exit code is 0 where the run completed and 1 where not.
+    Its log goes to standard error and to the run history, what it returned to standard output, secrets as stars. The
+    exit code is 0 where the run completed and 1 where not.
     """
     from strongroom import engine
     from strongroom.calls.flow_call import FlowCall
@@ -50,11 +51,12 @@ def run(entrypoint: str, params: tuple[str, ...], live: bool, as_json: bool) -> 
     call = FlowCall(flow, flow.signature.bind((), parameters))
     try:
         with showing() if live else nullcontext():
-            engine.interrupt(engine.carry_out(call), asked=True)
+            state = engine.carry_out(call)
+            engine.interrupt(state, asked=True)
     except KeyboardInterrupt:
         hint_at_resumption(call.flow_run)
         raise
-    report(call.flow_run, as_json=as_json)
+    report(call.flow_run, as_json=as_json, ended=state)
 
 
 def read_parameters(params: tuple[str, ...]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,19 +13,27 @@ from strongroom.cli.run_tree import elapsed, mark
 
 if TYPE_CHECKING:
     from strongroom.journal import FlowRun
+    from strongroom.states import State
 
 
-def report(flow_run: FlowRun, *, as_json: bool) -> None:
-    """Say how a run ended, and exit with 1 where it did not complete, unless it waits to be resumed."""
+def report(flow_run: FlowRun, *, as_json: bool, ended: State[Any] | None = None) -> None:
+    """Say how a run ended, and exit with 1 where it did not complete, unless it waits to be resumed.
+
+    ``ended`` is its last state where that holds what the flow returned, which is said too.
+    """
     state = flow_run.state
     short = str(flow_run.id)[:8]
     if as_json:
-        print_json(run_shape(flow_run))
+        print_json({**run_shape(flow_run), **({} if ended is None else {"result": result_shape(ended)})})
     elif state.is_completed():
         took = duration(elapsed(flow_run))
         click.echo(
             f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name} in {took}  (run {short})"
         )
+        returned = None if ended is None else result_shape(ended)
+        if returned is not None:
+            text = returned if isinstance(returned, str) else json.dumps(returned, indent=2, ensure_ascii=False)
+            click.echo(printable(text))
     elif state.is_paused():
         click.echo(
             f"{mark(state.type.value)} {flow_run.flow_name} {flow_run.name}: {state.name}. "
@@ -36,6 +45,24 @@ def report(flow_run: FlowRun, *, as_json: bool) -> None:
         hint_at_resumption(flow_run)
     if not state.is_completed() and not state.is_paused():
         raise SystemExit(Exit.FAILED)
+
+
+def result_shape(state: State[Any]) -> Any:
+    """What a flow returned, as JSON has it and without secrets: whole where JSON has such values, else as it is shown
+    in the run history; None where it did not complete, or nothing was kept."""
+    from strongroom.errors import ResultProblem
+    from strongroom.shown import shown
+
+    if not state.is_completed():
+        return None
+    try:
+        value = state.result()
+    except ResultProblem:
+        return None
+    try:
+        return json.loads(redacted(json.dumps(value, ensure_ascii=False, allow_nan=False)))
+    except (TypeError, ValueError, RecursionError):
+        return shown({"result": value})["result"]
 
 
 def hint_at_resumption(flow_run: FlowRun) -> None:

@@ -94,7 +94,7 @@ def names(node: dict[str, Any]) -> list[Any]:
 
 def test_a_flow_runs_and_says_how_it_ended(process, strongroom, flows):
     done = process("run", f"{flows}:good", "-p", "n=21")
-    assert re.fullmatch(r"✓ good [a-z-]+: Completed in .+  \(run [0-9a-f]{8}\)\n", done.stdout)
+    assert re.fullmatch(r"✓ good [a-z-]+: Completed in .+  \(run [0-9a-f]{8}\)\n84\n", done.stdout)
     assert "doubling 21" in done.stderr
     assert newest(strongroom)["parameters"]["n"] == 21
 
