@@ -14,7 +14,7 @@ from strongroom import flow, tags, task
 from strongroom.concurrency import tag_limits
 from strongroom.concurrency.limits import create_limit, delete_limit, list_leases, read_limit
 from strongroom.concurrency.sync import concurrency
-from strongroom.concurrency.tag_limits import may_be_limited
+from strongroom.concurrency.tag_limits import TagSlots, may_be_limited
 from strongroom.errors import ConcurrencySlotAcquisitionError, LedgerUnavailable
 from strongroom.journal import using_journal
 from strongroom.journal.memory import MemoryJournal
@@ -85,7 +85,7 @@ class Counted:
             self.inside -= 1
 
 
-def test_submitted_tasks_share_the_slots(each_ledger: Ledger, journal: MemoryJournal) -> None:
+def test_submitted_tasks_share_the_slots(each_ledger: Ledger) -> None:
     create_limit("tag:db", 2)
     counted, both = Counted(), threading.Barrier(2)
 
@@ -101,10 +101,36 @@ def test_submitted_tasks_share_the_slots(each_ledger: Ledger, journal: MemoryJou
 
     assert load() == list(range(6))
     assert counted.most == 2
+    assert read_limit("tag:db").active_slots == 0
+
+
+def test_a_run_that_waits_says_so(each_ledger: Ledger, journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_limit("tag:db", 1)
+    waits, real = threading.Event(), TagSlots.occupy
+
+    def occupy(slots: TagSlots) -> None:
+        waits.set()
+        real(slots)
+
+    monkeypatch.setattr(TagSlots, "occupy", occupy)
+
+    @task(tags=["db"])
+    def query() -> int:
+        return 1
+
+    @flow
+    def load() -> int:
+        with concurrency("tag:db"):
+            future = query.submit()
+            assert waits.wait(60)
+        return future.result()  # type: ignore[no-any-return]
+
+    assert load() == 1
     [run] = journal.flow_runs()
-    histories = [[event.name for event in task_run.history] for task_run in journal.task_runs(run.id)]
-    assert any("AwaitingConcurrencySlot" in names for names in histories)
-    assert all(names[-2:] == ["Running", "Completed"] for names in histories)
+    [task_run] = journal.task_runs(run.id)
+    assert [(event.name, event.message) for event in task_run.history] == [
+        ("Pending", ""), ("AwaitingConcurrencySlot", "All slots are taken: db."), ("Running", ""), ("Completed", ""),
+    ]  # fmt: skip
     assert read_limit("tag:db").active_slots == 0
 
 
