@@ -61,10 +61,13 @@ def test_asynchronous_code_awaits(each_ledger: Ledger) -> None:
     assert asyncio.run(mission()) == 43
 
 
+ONE_FOR_ALL = open_ledger("memory:")
+
+
 @given(value=VALUES)
 def test_a_value_comes_back_as_it_was(value: object) -> None:
-    with using_ledger(open_ledger("memory:")):
-        Variable.set("value", value)
+    with using_ledger(ONE_FOR_ALL):
+        Variable.set("value", value, overwrite=True)
         assert json.dumps(Variable.get("value")) == json.dumps(value)
 
 

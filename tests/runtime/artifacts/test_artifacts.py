@@ -221,9 +221,12 @@ def test_cells_of_every_kind_become_json(each_ledger: Ledger) -> None:
         create_table_artifact("no table")  # type: ignore[arg-type]
 
 
+ONE_FOR_ALL = open_ledger("memory:")
+
+
 @given(text=st.text(max_size=40))
 def test_a_text_comes_back_as_it_was(text: str) -> None:
-    with using_ledger(open_ledger("memory:")):
+    with using_ledger(ONE_FOR_ALL):
         assert read(create_markdown_artifact(text)).data == text
 
 
