@@ -259,3 +259,13 @@ def test_pausing_at_the_end_is_a_choice(flows: Path) -> None:
         assert stored("good/here").paused is pauses
         with current_ledger().changing() as session:
             store.pause(session, store.find(session, "good/here").id, paused=False)
+
+
+def test_everything_may_lie_in_postgresql(flows: Path, postgres: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRONGROOM_JOURNAL", postgres.url)
+    runner = served(flows, "good", interval=3600)
+    asked = run_deployment("good/here", parameters={"n": 2}, timeout=0)
+    runner.start(run_once=True)
+    assert run_result(asked.id) == 4
+    assert current_journal().flow_run(str(asked.id)).state.name == "Completed"
+    assert stored("good/here").paused
