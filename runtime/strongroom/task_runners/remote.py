@@ -36,6 +36,7 @@ from strongroom.task_runners.messages import Ending, Message, Refused, RemoteOut
 from strongroom.task_runners.relay import Relay
 from strongroom.task_runners.remote_flow import FlowAsTold, WorkerFlow
 from strongroom.task_runners.worker_logs import levels, lines_go_to
+from strongroom.telemetry import attached, carrier
 from strongroom.timeouts import plant
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class RemoteCall:
     tags: frozenset[str]
     levels: dict[str, int]
     origin: str
+    trace: dict[str, str]
 
     @staticmethod
     def of(call: TaskCall, there: Mapping[int, int] | None = None) -> RemoteCall:
@@ -84,6 +86,7 @@ class RemoteCall:
             current_tags(),
             levels(),
             place(),
+            carrier(run),
         )
 
     def carry_out(self, outlet: Outlet, worker: str | None = None, here: Callable[[int], Any] | None = None) -> Ending:
@@ -97,6 +100,7 @@ class RemoteCall:
         with ExitStack() as stack:
             stack.enter_context(using_journal(cast("Journal", relay)))
             stack.enter_context(tags(*self.tags))
+            stack.enter_context(attached(self.trace))
             if self.origin != place():
                 stack.enter_context(lines_go_to(outlet, self.levels))
             try:

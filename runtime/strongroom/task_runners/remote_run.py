@@ -13,6 +13,7 @@ from strongroom_blocks.redaction import redactor
 from strongroom import engine
 from strongroom.errors import CannotTravel, CrashedRun
 from strongroom.journal.records import FlowRun, LogEntry, StateEvent, TaskRun
+from strongroom.observation import tell
 from strongroom.rules import ended_by
 from strongroom.states import Crashed, State, is_state_iterable
 from strongroom.task_runners import travel
@@ -69,11 +70,14 @@ class RemoteRun:
             self._note(message)
         elif isinstance(message.run, FlowRun):
             journal.save_flow_run(message.run)
+            tell(message.run)
         elif message.run.id != own.id:
             journal.save_task_run(message.run)
+            tell(message.run)
         elif not own.state.is_final():
             self._mirror(message.run, message.attempt)
             journal.save_task_run(own)
+            tell(own)
 
     def finish(self, ending: Ending) -> State[Any]:
         """The final state of the run, as the worker reached it."""
@@ -89,6 +93,7 @@ class RemoteRun:
         state = self._kept(state, held=ending.body is not None)
         self.call.task_run.state = state
         self.call._journal.save_task_run(self.call.task_run)
+        tell(self.call.task_run)
         if self.call.policy.durable and state.is_completed():
             self.call.settle()
         self.call.over()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from strongroom import observation
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from strongroom.telemetry.spans import Spans
+
+told_elsewhere: ContextVar[bool] = ContextVar("strongroom_told_elsewhere", default=False)
+"""Whether runs here are told of in another process, which tells OpenTelemetry."""
 
 _lock = threading.Lock()
 _spans: Spans | None = None
@@ -43,6 +47,11 @@ def uninstrument() -> None:
     with _lock:
         _remove()
         _declined = True
+
+
+def current() -> Spans | None:
+    """Who tells OpenTelemetry now."""
+    return _spans
 
 
 def begin() -> None:

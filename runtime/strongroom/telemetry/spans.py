@@ -13,6 +13,7 @@ from strongroom_blocks.redaction import redactor
 from strongroom.context import current_run
 from strongroom.journal.records import FlowRun, TaskRun
 from strongroom.states import State, StateType
+from strongroom.telemetry.instrumentation import told_elsewhere
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer, TracerProvider
@@ -44,7 +45,14 @@ class Spans:
         self._meters = meters
         self._open: dict[UUID, _Open] = {}
 
+    def lent(self, run: TaskRun) -> Any:
+        """The span of a run that another process is about to carry out, as a context to hand over; begins it."""
+        opened = self._open.get(run.id) or self._begin(run, lasting=True, now=True)
+        return self._trace.set_span_in_context(opened.span)
+
     def __call__(self, run: FlowRun | TaskRun) -> None:
+        if told_elsewhere.get():
+            return
         state, opened = run.state, self._open.get(run.id)
         over = state.is_final() or state.name in ("NotReady", "Suspended")
         if opened is None and (state.type is StateType.RUNNING or over):
@@ -54,9 +62,10 @@ class Spans:
         if opened is not None and over:
             self._end(run, opened)
 
-    def _begin(self, run: FlowRun | TaskRun, *, lasting: bool) -> _Open:
+    def _begin(self, run: FlowRun | TaskRun, *, lasting: bool, now: bool = False) -> _Open:
         name = f"flow {run.flow_name}" if isinstance(run, FlowRun) else f"{run.kind} {run.task_name}"
-        span = self._tracer.start_span(name, attributes=_attributes(run), start_time=_nanoseconds(run.state))
+        start = None if now else _nanoseconds(run.state)
+        span = self._tracer.start_span(name, self._caller(run), attributes=_attributes(run), start_time=start)
         opened = _Open(span)
         if not lasting:
             return opened
@@ -68,6 +77,16 @@ class Spans:
             opened.token = context.attach(self._trace.set_span_in_context(span))
             opened.thread = threading.get_ident()
         return opened
+
+    def _caller(self, run: FlowRun | TaskRun) -> Any:
+        """The context of the run that called this one, of what another process tells; None for the current context."""
+        if isinstance(run, FlowRun):
+            caller = self._open.get(run.parent_task_run_id or run.parent_flow_run_id or run.id)
+        else:
+            caller = self._open.get(run.parent_id or run.id)
+        if caller is None or _is_current(run):
+            return None
+        return self._trace.set_span_in_context(caller.span)
 
     def _note(self, span: Span, run: FlowRun | TaskRun) -> None:
         """A step on the way: another attempt, a pause, a wait."""

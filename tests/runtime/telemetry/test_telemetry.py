@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -249,3 +250,44 @@ def test_a_program_that_set_opentelemetry_up_need_say_no_more(monkeypatch, setup
     program = [sys.executable, "-c", PROGRAM.format(setup=setup)]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == told
+
+
+REMOTE = """
+import os
+from opentelemetry import trace
+from strongroom import flow, task
+from strongroom.task_runners import ProcessPoolTaskRunner
+
+@task(retries=1)
+def inner(seen=[]):
+    seen.append(1)
+    if len(seen) == 1:
+        raise ValueError("not yet")
+
+@task
+def far():
+    inner()
+    here = trace.get_current_span().get_span_context()
+    return os.getpid(), here.trace_id, here.span_id
+
+@flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+def remote():
+    return far.submit().result()
+"""
+
+
+def test_what_a_worker_carries_out_is_told_by_the_flows_process(spans, tmp_path, monkeypatch):
+    (tmp_path / "remote_traced.py").write_text(REMOTE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    from remote_traced import remote  # type: ignore[import-not-found]
+
+    pid, trace_id, span_id = remote()
+    told = spans()
+    far = told["task far"]
+    assert pid != os.getpid()
+    assert (far.context.trace_id, own(far)) == (trace_id, span_id)
+    assert parent(far) == own(told["flow remote"])
+    assert parent(told["task inner"]) == own(far)
+    assert [event.name for event in told["task inner"].events] == ["Retrying"]
+    assert sorted(span.name for span in _exporter.get_finished_spans()) == ["flow remote", "task far", "task inner"]
