@@ -28,7 +28,15 @@ def shown(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Secrets are stars, and so is every secret inside a text. A data frame is ``DataFrame(100 x 3)``, a block its
     reference, anything else the name of its type. Texts are cut at 200 characters, lists and mappings at 20 items.
     """
-    return {name: _shown(value, 0) for name, value in parameters.items()}
+    return {name: _safely(value) for name, value in parameters.items()}
+
+
+def _safely(value: Any) -> Any:
+    """What is shown of one parameter; of an object whose own methods raise, the name of its type."""
+    try:
+        return _shown(value, 0)
+    except Exception:
+        return type(value).__qualname__
 
 
 def _shown(value: Any, depth: int) -> Any:

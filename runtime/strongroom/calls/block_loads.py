@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from strongroom.context import FlowRunContext
@@ -26,9 +27,13 @@ def note_passed(value: Any) -> None:
     if "strongroom_blocks.block" not in sys.modules:
         return
     from strongroom_blocks import reference_of
+    from strongroom_blocks.errors import BlockCycle
     from strongroom_blocks.nesting import blocks_in
 
-    for block in (*([value] if hasattr(type(value), "__block__") else ()), *blocks_in(value)):
+    found = [value] if hasattr(type(value), "__block__") else []
+    with suppress(BlockCycle):  # what contains itself, or is deeper than blocks can be, is the run's own affair
+        found.extend(blocks_in(value))
+    for block in found:
         if (reference := reference_of(block)) is not None:
             _note(reference)
 
