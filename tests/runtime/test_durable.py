@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.postgres import PostgresDatabase
 from strongroom import flow, task
 from strongroom.journal import current_journal, using_journal
 from strongroom.journal.memory import MemoryJournal
@@ -141,6 +142,16 @@ def test_a_durable_task_that_returned_is_never_run_again(
     monkeypatch.delenv("DIE_AFTER")
     state = resume(str(run.id))
     assert state.result() == 6
+    assert runs_of(file) == ["0", "1", "2", "3"]
+
+
+def test_a_history_in_postgresql_is_as_durable(
+    file: Path, postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRONGROOM_JOURNAL", postgres.url)
+    killed(file, "called", after=2)
+    [run] = current_journal().flow_runs()
+    assert resume(str(run.id)).result() == 6
     assert runs_of(file) == ["0", "1", "2", "3"]
 
 

@@ -100,7 +100,7 @@ class Writer:
         self._asleep = False
         self._batch = Batch()
         self._out: Batch | None = None
-        self._hangs = False
+        self._hangs = self._hurries = False
         self._failing = False
         self._said = False
         self.used = False
@@ -137,7 +137,7 @@ class Writer:
         self._writer = threading.get_ident()
         try:
             with self._lock:
-                self._out, self._batch = self._batch, Batch()
+                self._out, self._batch, self._hurries = self._batch, Batch(), False
             return self._written(self._out) if len(self._out) else not self._failing
         finally:
             self._writer = None
@@ -153,18 +153,15 @@ class Writer:
         if not self._apart or self._thread is None:
             return self.drain(BACKPRESSURE_SECONDS)
         with self._lock:
-            waiting, out = self._batch, self._out
+            waiting, out, self._hurries = self._batch, self._out, True
             self._awake.notify_all()
-            self._hangs = not self._settled.wait_for(
-                lambda: (
-                    self._failing
-                    or (
-                        ((self._batch is not waiting or not len(waiting)) and (out is None or self._out is not out))
-                        and self._out is not waiting
-                    )
-                ),
-                BACKPRESSURE_SECONDS,
-            )
+
+            def is_over() -> bool:
+                is_taken = self._batch is not waiting or not len(waiting)
+                is_out = self._out is not None and (self._out is waiting or self._out is out)
+                return self._failing or (is_taken and not is_out)
+
+            self._hangs = not self._settled.wait_for(is_over, BACKPRESSURE_SECONDS)
             return not (self._hangs or self._failing)
 
     def _wake(self) -> None:
@@ -258,7 +255,7 @@ class Writer:
                 self._asleep = True
                 self._awake.wait(BEAT_SECONDS)
                 self._asleep = False
-            if len(self._batch) and self._thread is threading.current_thread():
+            if len(self._batch) and not self._hurries and self._thread is threading.current_thread():
                 self._awake.wait(GATHER_SECONDS)
 
     def _try_beat(self) -> None:
