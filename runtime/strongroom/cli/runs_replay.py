@@ -23,10 +23,12 @@ from strongroom.cli.teaching import command, json_option
 @json_option
 def replay(run_id: str, from_task: str | None, as_json: bool) -> None:
     """Run a finished run again: a new run, with the same parameters and the same versions of blocks."""
+    from strongroom.live import showing
     from strongroom.replay import plan_replay
 
     planned = plan_replay(run_id, from_task)
-    planned.carry_out()
+    with showing():
+        planned.carry_out()
     report(journal().flow_run(str(planned.id)), as_json=as_json)
 
 
@@ -41,6 +43,7 @@ def replay(run_id: str, from_task: str | None, as_json: bool) -> None:
 @json_option
 def retry(run_id: str, as_json: bool) -> None:
     """Run again what failed in a run, was cancelled or was killed. What completed before is not run again."""
+    from strongroom.live import showing
     from strongroom.resume import resume
 
     history = journal()
@@ -58,5 +61,6 @@ def retry(run_id: str, as_json: bool) -> None:
             f"Run it again: strongroom runs replay {short}",
             Exit.USAGE,
         )
-    resume(str(run.id))
+    with showing():
+        resume(str(run.id))
     report(history.flow_run(str(run.id)), as_json=as_json)

@@ -28,6 +28,7 @@ def resume(run_id: str, inputs: tuple[str, ...], as_json: bool) -> None:
     from strongroom.cli.answer_prompts import answer
     from strongroom.cli.output import print_json
     from strongroom.input.answering import question_of
+    from strongroom.live import showing
     from strongroom.liveness import is_alive
     from strongroom.resume import resume as resume_run
 
@@ -37,7 +38,9 @@ def resume(run_id: str, inputs: tuple[str, ...], as_json: bool) -> None:
     if inputs and question is None:
         raise CommandError(f"The run {run.name!r} waits for no input.", "Leave --input out.", Exit.USAGE)
     elsewhere = run.state.is_paused() and is_alive(run)
-    resume_run(str(run.id), None if question is None else answer(question, inputs))
+    given = None if question is None else answer(question, inputs)
+    with showing():
+        resume_run(str(run.id), given)
     if not elsewhere:
         report(history.flow_run(str(run.id)), as_json=as_json)
     elif as_json:

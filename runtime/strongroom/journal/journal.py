@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 from uuid import UUID
 
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
-from strongroom.journal.tally import Tally
-from strongroom.journal.wanted import RunFilters
 
 if TYPE_CHECKING:
+    from strongroom.journal.tally import Tally
+    from strongroom.journal.wanted import RunFilters
     from strongroom.states import State
 
 

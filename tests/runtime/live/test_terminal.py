@@ -198,3 +198,17 @@ def test_a_script_shows_its_flow_where_the_setting_says_so(terminal, tmp_path):
     with terminal(script) as running:
         assert running.end() == 0
         assert not shows("└─ ✓ load")(running.lines())
+
+
+def test_a_run_that_is_resumed_is_shown_too(terminal, tmp_path):
+    flow = f"{tmp_path / 'live_flows.py'}:nightly"
+    with terminal("-m", "strongroom", "run", flow) as running:
+        running.until(shows("● load"))
+        running.type("\x03")
+        assert running.end() == 130
+    with terminal("-m", "strongroom", "runs", "resume", "last") as resumed:
+        lines = resumed.until(shows("● load", "30/30"))
+        assert any("✓ extract" in line for line in lines)
+        (tmp_path / "go").touch()
+        assert resumed.end() == 0
+        assert shows("└─ ✓ load", "✓ nightly")(resumed.lines())
