@@ -100,12 +100,19 @@ def outcome(upstream: Any, lenient: bool = False) -> Any:
 
 
 def replace(value: Any, change: Callable[[Any], Any]) -> Any:
-    """``value`` with each future in it, at any depth, changed."""
+    """``value`` with each future in it changed; itself where it is nested deeper than Python can follow."""
+    try:
+        return _replaced(value, change)
+    except RecursionError:
+        return value
+
+
+def _replaced(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, PrefectFuture):
         return change(value)
     if isinstance(value, Annotation):
         return value
-    return _rebuilt(value, lambda item: replace(item, change))
+    return _rebuilt(value, lambda item: _replaced(item, change))
 
 
 def _parts(value: Any) -> Any:

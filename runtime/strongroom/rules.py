@@ -304,9 +304,10 @@ def ended_by(error: BaseException, policy: Policy) -> State[Any]:
     if isinstance(error, Pause):
         return error.state.model_copy(update={"id": None, "data": error})
     if isinstance(error, CancelledRun | Cancellation):
-        return Cancelled(message=str(error) or None, data=error)
+        return Cancelled(message=_words(error) or None, data=error)
     if isinstance(error, Exception):
-        shown = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        words = _words(error)
+        shown = f"{type(error).__name__}: {words}" if words else type(error).__name__
         colon = ":" if policy.kind == "Flow" else ""
         return Failed(message=f"{policy.kind} run encountered an exception{colon} {shown}", data=error)
     if isinstance(error, GeneratorExit):
@@ -324,6 +325,14 @@ def ended_by(error: BaseException, policy: Policy) -> State[Any]:
     else:
         how = f"aborted by {type(error).__name__}"
     return Crashed(message=f"Execution was {how}.", data=error)
+
+
+def _words(error: BaseException) -> str:
+    """What an exception says; nothing, where saying it raises another one."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def timed_out(expired: Expired, policy: Policy) -> State[Any]:
