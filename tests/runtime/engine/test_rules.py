@@ -21,6 +21,7 @@ from strongroom.rules import (
     Policy,
     Prepare,
     Recall,
+    Settle,
     Sleep,
     rules_of_a_run,
 )
@@ -65,6 +66,8 @@ def course(
             case Keep(state):
                 seen.append("Keep")
                 reply = state
+            case Settle():
+                seen.append("Settle")
             case Ask():
                 seen.append("Ask")
                 reply = asked
@@ -79,6 +82,7 @@ TASK = Policy("Task")
 FLOW = Policy("Flow", gathers=True)
 TWICE = Policy("Task", Retries(2, (1.0, 10.0)))
 AT_ONCE = Policy("Task", Retries(1))
+DURABLE = Policy("Task", durable=True)
 EXPIRED = Expired(5.0)
 
 
@@ -95,6 +99,8 @@ EXPIRED = Expired(5.0)
         (TASK, [GeneratorExit()], "Running Call Completed = COMPLETED"),
         (TASK, [Failed(message="said so")], "Running Call Failed = FAILED"),
         (TASK, [Completed(name="Skipped")], "Running Call Keep Skipped = COMPLETED"),
+        (DURABLE, [42], "Running Call Keep Completed Settle = COMPLETED"),
+        (DURABLE, [BOOM], "Running Call Failed = FAILED"),
         (FLOW, [[Completed(), Failed()]], "Running Call Failed = FAILED"),
         (FLOW, [(Completed(), Completed())], "Running Call Keep Completed = COMPLETED"),
         (FLOW, [[Completed(), "no state"]], "Running Call Keep Completed = COMPLETED"),
