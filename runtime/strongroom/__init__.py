@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from strongroom.context import tags as tags
     from strongroom.deployments.runner import adeploy as adeploy
     from strongroom.deployments.runner import deploy as deploy
+    from strongroom.flow_runs import apause_flow_run as apause_flow_run
     from strongroom.flow_runs import aresume_flow_run as aresume_flow_run
+    from strongroom.flow_runs import asuspend_flow_run as asuspend_flow_run
     from strongroom.flow_runs import pause_flow_run as pause_flow_run
     from strongroom.flow_runs import resume_flow_run as resume_flow_run
     from strongroom.flow_runs import suspend_flow_run as suspend_flow_run
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from strongroom.task_twins import task_twin as task_twin
     from strongroom.tasks import Task as Task
     from strongroom.tasks import task as task
+    from strongroom.transactions import Transaction as Transaction
 
 _HOMES = {
     "strongroom_blocks": ("Block", "SecretDict", "arefresh", "reference_of", "refresh", "require_extra", "secret_from"),
@@ -77,19 +80,24 @@ _HOMES = {
     "strongroom.client.orchestration": ("get_client",),
     "strongroom.context": ("get_run_context", "tags"),
     "strongroom.deployments.runner": ("adeploy", "deploy"),
-    "strongroom.flow_runs": ("aresume_flow_run", "pause_flow_run", "resume_flow_run", "suspend_flow_run"),
+    "strongroom.flow_runs": (
+        "apause_flow_run", "aresume_flow_run", "asuspend_flow_run",
+        "pause_flow_run", "resume_flow_run", "suspend_flow_run",
+    ),
     "strongroom.flows": ("Flow", "flow"),
     "strongroom.logging": ("disable_run_logger", "get_run_logger"),
     "strongroom.runner.serving": ("aserve", "serve"),
     "strongroom.states": ("State",),
     "strongroom.task_twins": ("task_twin",),
     "strongroom.tasks": ("Task", "task"),
+    "strongroom.transactions": ("Transaction",),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = frozenset({
-    "artifacts", "cache_policies", "concurrency", "context", "deployments", "exceptions", "filesystems", "flow_runs",
-    "flows", "futures", "input", "locking", "logging", "results", "runner", "runtime", "schedules", "serializers",
-    "states", "task_runners", "task_worker", "tasks", "transactions", "variables",
+    "artifacts", "assets", "blocks", "cache_policies", "client", "clock", "concurrency", "context", "deployments",
+    "events", "exceptions", "filesystems", "flow_runs",
+    "flows", "futures", "input", "locking", "logging", "results", "runner", "runtime", "schedules", "serializers", "settings",
+    "states", "task_runners", "task_worker", "tasks", "transactions", "utilities", "variables",
 })  # fmt: skip
 """After ``import strongroom`` alone, ``strongroom.runtime.flow_run.name`` works."""
 

@@ -42,6 +42,9 @@ def load_module(place: str) -> ModuleType:
     return module
 
 
+load_flow_from_entrypoint = load_flow
+
+
 def _module_of_file(path: Path) -> ModuleType:
     path = path.expanduser().resolve()
     if not path.is_file():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from strongroom_blocks.twins import async_twin
@@ -103,6 +104,7 @@ class Flow(Deployable, Definition, Generic[P, R]):
         """A flow of the same function and the same options, but for those given here."""
         other: Flow[P, R] = Flow(self.fn, **self.changed(options))
         other._bind_like(self)
+        other.origin = self.origin
         return other
 
     if TYPE_CHECKING:
@@ -195,3 +197,10 @@ def flow(fn: Any = None, /, **options: Any) -> Any:
 
 flow.from_source = Flow.from_source  # type: ignore[attr-defined]
 flow.afrom_source = Flow.afrom_source  # type: ignore[attr-defined]
+
+
+def __getattr__(name: str) -> Any:
+    homes = {"serve": "runner.serving", "aserve": "runner.serving", "load_flow_from_entrypoint": "entrypoints"}
+    if name not in homes:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"strongroom.{homes[name]}"), name)

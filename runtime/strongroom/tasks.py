@@ -344,3 +344,11 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     if fn is None:
         return lambda function: Task(function, **options)
     return Task(fn, **options)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "MaterializingTask":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from strongroom.assets import MaterializingTask
+
+    return MaterializingTask
