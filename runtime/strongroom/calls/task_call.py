@@ -119,7 +119,7 @@ class TaskCall(TaskResults):
 
     def crashed(self, error: BaseException) -> State[Any]:
         """Something went wrong outside of the rules."""
-        return self.enter(ended_by(error, self.policy))
+        return self.enter(ended_by(self.meaning(error), self.policy))
 
     def enter(self, state: State[Any]) -> State[Any]:
         """Record a state."""

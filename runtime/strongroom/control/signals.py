@@ -19,6 +19,8 @@ from strongroom.errors import TerminationSignal
 if TYPE_CHECKING:
     from strongroom.control.control import Control
 
+import _signal  # type: ignore[import-not-found]  # ``signal`` makes enums of all it sees, and takes ten times as long
+
 PATIENCE_SECONDS = 10.0
 """A second Ctrl-C within this time is one that means the same run, also where that has not begun to end."""
 
@@ -30,8 +32,14 @@ _first: dict[int, float] = {}
 def listen(control: Control) -> None:
     """Signals concern this run from now on. Called on the main thread."""
     if not _listening:
-        _take(signal.SIGINT, _on_interrupt)
-        _take(signal.SIGTERM, _on_termination)
+        found = _signal.getsignal(signal.SIGINT)
+        if found is signal.default_int_handler or _is_of_asyncio(found):
+            _before[signal.SIGINT] = found
+            _signal.signal(signal.SIGINT, _on_interrupt)
+        found = _signal.getsignal(signal.SIGTERM)
+        if found == signal.SIG_DFL:
+            _before[signal.SIGTERM] = found
+            _signal.signal(signal.SIGTERM, _on_termination)
     _listening.append(control)
 
 
@@ -42,26 +50,19 @@ def forget(control: Control) -> None:
     if not _listening:
         _first.clear()
         for number, handler in (signal.SIGINT, _on_interrupt), (signal.SIGTERM, _on_termination):
-            if number in _before and signal.getsignal(number) is handler:
-                signal.signal(number, _before[number])
+            if number in _before and _signal.getsignal(number) is handler:
+                _signal.signal(number, _before[number])
         _before.clear()
 
 
 def is_listening() -> bool:
     """Whether SIGINT comes here."""
-    return signal.SIGINT in _before and signal.getsignal(signal.SIGINT) is _on_interrupt
+    return signal.SIGINT in _before and _signal.getsignal(signal.SIGINT) is _on_interrupt
 
 
 def has_interrupted() -> bool:
     """Whether a run on the main thread was interrupted by a signal, and is not over yet."""
     return bool(_first)
-
-
-def _take(number: signal.Signals, handler: Any) -> None:
-    found = signal.getsignal(number)
-    if found in (signal.default_int_handler, signal.SIG_DFL) or _is_of_asyncio(found):
-        _before[number] = found
-        signal.signal(number, handler)
 
 
 def _is_of_asyncio(handler: Any) -> bool:

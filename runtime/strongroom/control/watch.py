@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from strongroom.control.requests import Request
 
 LOOK_SECONDS = 0.5
+QUIET_LOOKS = 20
+"""After so many looks without a run, the thread sleeps until there is one: waking it costs a run more than all else."""
 _log = logging.getLogger("strongroom.control")
 
 
@@ -25,7 +27,7 @@ class _Watch:
         self._wake = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._failing = False
+        self._failing = self._asleep = False
 
     def add(self, control: Control) -> None:
         self.open[control.run_id] = control
@@ -34,16 +36,19 @@ class _Watch:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name="strongroom-control", daemon=True)
                     self._thread.start()
-        elif len(self.open) == 1:
+        elif self._asleep:
             self._wake.set()
 
     def look(self) -> None:
         self._wake.set()
 
     def _run(self) -> None:
+        quiet = 0
         while True:
-            self._wake.wait(LOOK_SECONDS if self.open else None)
-            if self._wake.is_set():
+            quiet = 0 if self.open else quiet + 1
+            self._asleep = quiet > QUIET_LOOKS and not self.open
+            if self._wake.wait(None if self._asleep and not self.open else LOOK_SECONDS):
+                self._asleep = False
                 self._wake.clear()
                 self._wake.wait(LOOK_SECONDS / 10)
             try:

@@ -51,8 +51,10 @@ class ThreadPoolTaskRunner(QueueingTaskRunner):
 
     def interrupt(self, job: Job) -> None:
         """Make running Python code end at its next step."""
-        if isinstance(job, _ThreadJob) and (thread := job.thread) is not None:
-            interrupt_thread(thread)
+        if isinstance(job, _ThreadJob):
+            job.interrupted = True
+            if (thread := job.thread) is not None:
+                interrupt_thread(thread)
 
     def close(self) -> None:
         """Send the threads home."""
@@ -66,11 +68,12 @@ ConcurrentTaskRunner = ThreadPoolTaskRunner
 class _ThreadJob(Job):
     """A job that is carried out in the thread that claims it."""
 
-    __slots__ = ("thread",)
+    __slots__ = ("interrupted", "thread")
 
     def __init__(self, call: TaskCall, seats: Seats, outstanding: dict[Any, None]) -> None:
         super().__init__(call, seats, outstanding)
         self.thread: int | None = None
+        self.interrupted = False
         self.future.helper = self
 
     def carry_out(self) -> None:
@@ -81,6 +84,8 @@ class _ThreadJob(Job):
 
         self.thread = threading.get_ident()
         try:
+            if self.interrupted:
+                raise KeyboardInterrupt  # it was claimed just before
             state = self.context.run(carry_out, self.call)
         except BaseException as error:
             state = self.call.crashed(error)
