@@ -32,12 +32,17 @@ if TYPE_CHECKING:
     from strongroom.flows import Flow
 
 BEAT_SECONDS = 10.0
-_executing = False
+_deployment: Deployment | None = None
 
 
 def is_executing() -> bool:
     """Whether this process carries out a run, so that ``serve`` in the flow's file is not meant now."""
-    return _executing
+    return _deployment is not None
+
+
+def current_deployment() -> Deployment | None:
+    """The deployment whose run this process carries out; None where it carries out none."""
+    return _deployment
 
 
 def execute(run_id: UUID) -> State[Any]:
@@ -45,19 +50,19 @@ def execute(run_id: UUID) -> State[Any]:
 
     Raises :class:`~strongroom.errors.UnknownRun` where nobody may carry it out: it is over, or another process has it.
     """
-    global _executing
+    global _deployment
     with current_ledger().changing() as session:
         run = due_runs.begin(session, run_id, this_process())
         deployment = None if run is None else store.find(session, run.deployment_id)
     if run is None or deployment is None:
         raise UnknownRun(f"No run {run_id} waits to be carried out.", "See what there is: strongroom runs ls")
-    _executing = True
+    _deployment = deployment
     try:
         place = tempfile.TemporaryDirectory(prefix="strongroom-run-", ignore_cleanup_errors=True)
         with _beating(run.id), place as folder:
             return _carry_out(deployment, run, Path(folder))
     finally:
-        _executing = False
+        _deployment = None
 
 
 def _carry_out(deployment: Deployment, run: DueRun, place: Path) -> State[Any]:

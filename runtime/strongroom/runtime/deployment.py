@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from strongroom.context import FlowRunContext
@@ -33,10 +34,27 @@ def _flow_run_id() -> str | None:
     return None if context is None else str(context.id)
 
 
+def _carried_out() -> Any:
+    """The deployment whose run this process was started for, where this is that run."""
+    execution: Any = sys.modules.get("strongroom.runner.execution")
+    found = None if execution is None else execution.current_deployment()
+    return found if found is not None and found.full_name == _of_deployment(lambda c: c.flow_run.deployment) else None
+
+
+def _id() -> str | None:
+    found = _carried_out()
+    return None if found is None else str(found.id)
+
+
+def _version() -> str | None:
+    found = _carried_out()
+    return None if found is None else found.definition.version
+
+
 _ATTRIBUTES = {
-    "id": lambda: _of_deployment(lambda context: context.flow_run.deployment),
+    "id": _id,
     "name": lambda: _of_deployment(lambda context: context.flow_run.deployment.partition("/")[2]),
-    "version": lambda: _of_deployment(lambda context: context.flow_run.flow_version),
+    "version": _version,
     "flow_run_id": _flow_run_id,
     "parameters": lambda: _of_deployment(lambda context: dict(context.parameters), {}),
 }

@@ -47,6 +47,8 @@ def bad():
 def told() -> dict:
     return {
         "deployment": deployment.name,
+        "id": deployment.id,
+        "version": deployment.version,
         "parameters": deployment.parameters,
         "expected": flow_run.scheduled_start_time,
         "variable": os.environ.get("COLOUR", ""),
@@ -60,8 +62,10 @@ def dies():
 
 @flow
 def waits(folder: str):
-    Path(folder, f"began-{os.getpid()}").touch()
-    (fifo := Path(folder, "gate")).read_text()
+    try:
+        Path(folder, "gate").read_text()
+    finally:
+        Path(folder, "cleaned-up").touch()
 
 @flow
 def suspends():

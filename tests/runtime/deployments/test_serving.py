@@ -66,21 +66,20 @@ def test_a_run_has_its_own_process_and_gives_what_it_returned(flows: Path, monke
 def test_what_a_run_can_ask_about_its_deployment(flows: Path, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     variables = {"env": {"COLOUR": "blue"}, "working_dir": str(tmp_path / "there")}
-    runner = served(flows, "told", schedule=Interval(3600), job_variables=variables)
+    runner = served(flows, "told", schedule=Interval(3600), job_variables=variables, version="v7")
     [first, *_] = rows()
     with current_ledger().changing() as session:
         session.execute("UPDATE deployment_runs SET due = due - 3600000000 WHERE id = ?", str(first.id))
     runner.start(run_once=True)
     told = run_result(first.id)
     assert (told["deployment"], told["variable"], told["folder"]) == ("here", "blue", str(tmp_path / "there"))
+    assert (told["id"], told["version"]) == (str(stored("told/here").id), "v7")
     assert told["tags"] == ["auto-scheduled"]
     assert first.due - timedelta(hours=1) <= told["expected"] <= now()
 
 
 def run_result(run_id: Any) -> Any:
-    from strongroom.sealed_states import unseal_state
-
-    return unseal_state(ended(run_id).state or b"", due_runs.state_place(run_id)).result()
+    return run_state(run_id).result()
 
 
 def test_a_run_that_fails_hands_over_its_exception_and_one_that_dies_crashed(flows: Path) -> None:
@@ -269,3 +268,50 @@ def test_everything_may_lie_in_postgresql(flows: Path, postgres: Any, monkeypatc
     assert run_result(asked.id) == 4
     assert current_journal().flow_run(str(asked.id)).state.name == "Completed"
     assert stored("good/here").paused
+
+
+def serving_waits(flows: Path, serving: Serving, tmp_path: Path) -> Any:
+    """A process that serves, and a run in it that waits."""
+    os.mkfifo(tmp_path / "gate")
+    flows.write_text(
+        flows.read_text() + "\nif __name__ == '__main__':\n"
+        f"    waits.serve(name='w', parameters={{'folder': {str(tmp_path)!r}}})\n"
+    )
+    server = serving(str(flows))
+    waiting_for(lambda session: bool(session.execute("SELECT 1 FROM deployment_servers")))
+    asked = run_deployment("waits/w", timeout=0)
+    gate = (tmp_path / "gate").open("w")  # opens when the flow reads
+    return server, asked, gate
+
+
+def test_a_run_that_goes_on_is_cancelled_from_outside(flows: Path, serving: Serving, tmp_path: Path) -> None:
+    from strongroom.cancellation import cancel_flow_run
+
+    server, asked, gate = serving_waits(flows, serving, tmp_path)
+    with gate:
+        assert cancel_flow_run(asked.id).name == "Cancelling"
+        assert ended(asked.id).stage == "ended"
+    assert run_state(asked.id).name == "Cancelled"
+    assert current_journal().flow_run(str(asked.id)).state.name == "Cancelled"
+    assert (tmp_path / "cleaned-up").exists()
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(60) == 0
+
+
+def test_a_second_signal_ends_the_runs_that_go_on(flows: Path, serving: Serving, tmp_path: Path) -> None:
+    server, asked, gate = serving_waits(flows, serving, tmp_path)
+    with gate:
+        server.send_signal(signal.SIGTERM)
+        waiting_for(lambda session: not session.execute("SELECT 1 FROM deployment_servers"))
+        assert server.poll() is None, "it waits for the run"
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+    assert run_state(asked.id).is_final()
+    assert not run_state(asked.id).is_completed()
+    assert (tmp_path / "cleaned-up").exists()
+
+
+def run_state(run_id: Any) -> Any:
+    from strongroom.sealed_states import unseal_state
+
+    return unseal_state(ended(run_id).state or b"", due_runs.state_place(run_id))

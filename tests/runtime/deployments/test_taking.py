@@ -147,7 +147,7 @@ def test_who_waits_for_a_run_notices_that_its_process_is_gone(ledger: Ledger, cl
     assert (found.id, found.state.name, found.state.message) == (run.id, "Crashed", "Its process is gone.")
 
 
-def test_late_runs_are_said_to_be_late(ledger: Ledger, clock: FixedClock) -> None:
+def test_runs_that_have_no_slot_are_said_to_wait_for_one(ledger: Ledger, clock: FixedClock) -> None:
     runner = Runner(limit=1)
     runner.add_deployment(made(concurrency_limit=1, schedules=[Cron("0 * * * *")]))
     ask(1)
@@ -156,6 +156,19 @@ def test_late_runs_are_said_to_be_late(ledger: Ledger, clock: FixedClock) -> Non
     runner._take()
     assert [run.stage for run in rows() if run.due <= now()] == ["taken", "queued"]
     assert len(names("AwaitingConcurrencySlot")) == 1
+
+
+def test_late_runs_are_said_to_be_late(ledger: Ledger, clock: FixedClock) -> None:
+    with current_ledger().changing() as session:
+        pools.save_pool(session, "machines", paused=True)
+    made(work_pool_name="machines").apply()
+    ask(1)
+    worker = Runner(pool="machines")
+    worker._take()
+    assert [run.stage for run in rows()] == ["scheduled"]
+    clock.advance(timedelta(seconds=20))
+    worker._take()
+    assert ([run.stage for run in rows()], names("Late")) == (["late"], [rows()[0].name])
 
 
 def test_a_key_makes_one_run(ledger: Ledger, clock: FixedClock) -> None:

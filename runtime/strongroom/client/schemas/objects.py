@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import Any
 from uuid import UUID
 
+from strongroom.deployments.limits import ConcurrencyLimitConfig as ConcurrencyLimitConfig
+from strongroom.deployments.limits import ConcurrencyLimitStrategy as ConcurrencyLimitStrategy
 from strongroom.journal.records import FlowRun as FlowRun
 from strongroom.journal.records import LogEntry as Log  # noqa: F401
 from strongroom.journal.records import TaskRun as TaskRun
