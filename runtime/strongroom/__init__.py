@@ -95,9 +95,9 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _MODULES = frozenset({
     "artifacts", "assets", "blocks", "cache_policies", "client", "clock", "concurrency", "context", "deployments",
-    "events", "exceptions", "filesystems", "flow_runs",
-    "flows", "futures", "input", "locking", "logging", "results", "runner", "runtime", "schedules", "serializers", "settings",
-    "states", "task_runners", "task_worker", "tasks", "transactions", "utilities", "variables",
+    "events", "exceptions", "filesystems", "flow_runs", "flows", "futures", "input", "locking", "logging", "results",
+    "runner", "runtime", "schedules", "serializers", "settings", "states", "task_runners", "task_worker", "tasks",
+    "transactions", "utilities", "variables",
 })  # fmt: skip
 """After ``import strongroom`` alone, ``strongroom.runtime.flow_run.name`` works."""
 

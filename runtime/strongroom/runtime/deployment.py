@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from strongroom.context import FlowRunContext
 from strongroom.runtime.attributes import attribute
@@ -27,6 +28,10 @@ def _root() -> Any:
 def _of_deployment(look: Any, default: Any = None) -> Any:
     context = _root()
     return look(context) if context is not None and context.flow_run.deployment else default
+
+
+def _text(id_: UUID | None) -> str | None:
+    return None if id_ is None else str(id_)
 
 
 def _flow_run_id() -> str | None:

@@ -49,7 +49,8 @@ def _parent(context: Any) -> str | None:
 
 def _parent_deployment(context: Any) -> str | None:
     caller = None if context.parent is None else context.parent.flow_run_context
-    return caller.flow_run.deployment or None if caller is not None else None
+    id_ = None if caller is None else caller.flow_run.deployment_id
+    return None if id_ is None else str(id_)
 
 
 _ATTRIBUTES = {
