@@ -90,7 +90,7 @@ def _identity(value: Any, strict: bool) -> tuple[str, ...] | None:
     if blocks is not None and isinstance(value, blocks.Block):
         from strongroom_blocks import reference_of
 
-        from strongroom.calls.block_loads import note_passed
+        from strongroom.calls.block_loads import note_block
 
         kind, reference = f"{type(value).__module__}.{type(value).__qualname__}", reference_of(value)
         if reference is None and strict:
@@ -98,7 +98,7 @@ def _identity(value: Any, strict: bool) -> tuple[str, ...] | None:
                 f"A {type(value).__name__} among the inputs is not saved, so nothing safe to show identifies it.",
                 "Save the block and pass it loaded, or leave it out: cache_policy=INPUTS - 'name'.",
             )
-        note_passed(value)
+        note_block(value, reference)
         return "block", kind, "" if reference is None else str(reference)
     secrets = sys.modules.get("pydantic.types")
     if secrets is not None and isinstance(value, (secrets.SecretStr, secrets.SecretBytes, secrets.Secret)):
