@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import multiprocessing.process
-import queue
-import threading
-from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
-from weakref import WeakKeyDictionary
 
 from strongroom_blocks import require_extra
 
 from strongroom.errors import InvalidDefinition
 from strongroom.logging import get_logger
-from strongroom.states import State
-from strongroom.task_runners import dask_worker, travel
+from strongroom.task_runners import dask_worker
+from strongroom.task_runners.dask_dispatcher import DaskDispatcher, DaskJob
 from strongroom.task_runners.jobs import NOT_OPEN, Job, QueueingTaskRunner
-from strongroom.task_runners.remote_run import RemoteRun
 
 if TYPE_CHECKING:
     from strongroom.calls.task_call import TaskCall
-
-IN_FLIGHT = 1000
-"""So many tasks at a time are with the scheduler, or two a thread of the cluster where that is more."""
-
-LARGE = 1024 * 1024
-"""Results of more bytes than this go from worker to worker, rather than through the flow's process, to later tasks."""
-
-GRACE_SECONDS = 10.0
-"""How long interrupted tasks may take for their clean-up."""
 
 _log = get_logger("task_runners.dask")
 
@@ -73,7 +58,7 @@ class DaskTaskRunner(QueueingTaskRunner):
         self.client_kwargs = {"set_as_default": False, **(client_kwargs or {})}
         self.performance_report_path = performance_report_path
         self._stack = ExitStack()
-        self._queue: _Dispatcher | None = None
+        self._queue: DaskDispatcher | None = None
         self._client: Any = None
 
     def duplicate(self) -> DaskTaskRunner:
@@ -124,7 +109,7 @@ class DaskTaskRunner(QueueingTaskRunner):
                 stack.enter_context(report)
             if link := self._client.dashboard_link:
                 _log.info("The Dask dashboard is at %s", link)
-            self._queue = _Dispatcher(self._client)
+            self._queue = DaskDispatcher(self._client)
             stack.callback(self._queue.close)
             self._stack = stack.pop_all()
 
@@ -132,7 +117,7 @@ class DaskTaskRunner(QueueingTaskRunner):
         """A job for a worker."""
         if self._queue is None:
             raise InvalidDefinition(*NOT_OPEN)
-        return _DaskJob(call, self._queue, self._outstanding)
+        return DaskJob(call, self._queue, self._outstanding)
 
     def abandon(self, *, interrupt: bool = False) -> None:
         """Cancel what has not begun, and wait for what has; with ``interrupt``, end that too, and wait for so long."""
@@ -150,7 +135,7 @@ class DaskTaskRunner(QueueingTaskRunner):
         for job in list(self._outstanding):
             if job.claim():
                 job.settle(job.call.cancelled())
-            elif isinstance(job, _DaskJob):
+            elif isinstance(job, DaskJob):
                 job.give_up()
         self._stack.close()
         self._client = self._queue = None
@@ -193,145 +178,3 @@ def _made(distributed: Any, cluster_class: Any, cluster_kwargs: dict[str, Any]) 
 
 
 _GUARD = 'In a script, put the call of the flow below `if __name__ == "__main__":`, for each worker runs the script.'
-
-
-class _DaskJob(Job):
-    """A job that the dispatcher brings to the cluster."""
-
-    __slots__ = ("_over", "remote", "run", "upstream")
-
-    def __init__(self, call: TaskCall, dispatcher: _Dispatcher, outstanding: dict[Any, None]) -> None:
-        super().__init__(call, dispatcher, outstanding)
-        self.run = RemoteRun(call)
-        self.remote: Any = None
-        self.upstream = call.upstream
-        self._over = threading.Lock()
-
-    def end(self, ended: Callable[[], State[Any]]) -> None:
-        """Settle it, unless that is done; what went wrong meanwhile is the crash of the run."""
-        if not self._over.acquire(blocking=False):
-            return
-        try:
-            state = self.context.run(ended)
-        except BaseException as error:
-            state = self.call.crashed(error)
-        self.settle(state)
-
-    def give_up(self) -> None:
-        """Nobody waits for the worker any more."""
-        self.end(self.run.interrupted)
-
-
-def _give_up(jobs: list[_DaskJob]) -> None:
-    for job in jobs:
-        job.give_up()
-
-
-class _Dispatcher:
-    """One thread that brings jobs to a cluster, so many at a time, and takes up what comes back, in its order."""
-
-    def __init__(self, client: Any) -> None:
-        self.lock = threading.Lock()
-        self._client = client
-        self._topic = f"strongroom-{uuid4().hex}"
-        self._limit = max(IN_FLIGHT, 2 * sum(client.nthreads().values()))
-        self._ready: deque[_DaskJob] = deque()
-        self._flying: dict[str, _DaskJob] = {}
-        self._kept: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-        self._news: queue.SimpleQueue[tuple[str, Any] | None] = queue.SimpleQueue()
-        client.subscribe_topic(self._topic, lambda event: self._news.put(event[1]))
-        self._thread = threading.Thread(target=self._work, name="strongroom-dask", daemon=True)
-        self._thread.start()
-
-    def add(self, job: _DaskJob) -> None:
-        """Bring this job to the cluster, in turn."""
-        self._ready.append(job)
-        self._news.put(("", None))
-
-    def interrupt(self, jobs: list[Job]) -> None:
-        """End tasks on their workers, or before they get there; those that do not end in time are given up."""
-        chosen = [job for job in jobs if isinstance(job, _DaskJob)]
-        if not chosen:
-            return
-        waiting = [job.remote for job in chosen if job.remote is not None and not job.future.state.is_running()]
-        ids = [job.future.task_run_id for job in chosen]
-        with suppress(Exception):
-            self._client.cancel(waiting, force=True)
-            self._client.run(dask_worker.interrupt, ids, on_error="ignore")
-        timer = threading.Timer(GRACE_SECONDS, _give_up, (chosen,))
-        timer.daemon = True
-        timer.start()
-
-    def close(self) -> None:
-        """End the thread, and have the scheduler forget what was said."""
-        self._news.put(None)
-        self._thread.join()
-        with suppress(Exception):
-            self._client.unsubscribe_topic(self._topic)
-            self._client.run_on_scheduler(dask_worker.forget, self._topic)
-
-    def _work(self) -> None:
-        while (news := self._news.get()) is not None:
-            name, told = news
-            job = self._flying.get(name)
-            if job is not None and isinstance(told, bytes):
-                self._tell(job, told)
-            elif job is not None:
-                self._land(name, job, told)
-            while self._ready and len(self._flying) < self._limit:
-                self._launch(self._ready.popleft())
-
-    def _tell(self, job: _DaskJob, body: bytes) -> None:
-        with suppress(AttributeError):  # it was given up meanwhile
-            job.context.run(job.run.receive, travel.loads(body))
-
-    def _launch(self, job: _DaskJob) -> None:
-        if not job.claim():
-            return
-        try:
-            kept, there = self._on_the_cluster(job)
-            begun = job.context.run(job.run.begin, there)
-            if isinstance(begun, State):
-                job.end(lambda: begun)
-                return
-            name = f"{job.call.task.name}-{uuid4().hex}"
-            body = travel.dumps(begun)
-            job.remote = self._client.submit(
-                dask_worker.carry_out, body, self._topic, name, *kept, key=name, pure=False
-            )
-        except BaseException as error:
-            why = f"The task cannot be brought to the Dask cluster: {type(error).__name__}: {error}"
-            job.end(lambda: job.run.lost(why))
-            return
-        self._flying[name] = job
-        self._watch(name, job.remote)
-
-    def _watch(self, name: str, future: Any) -> None:
-        future.add_done_callback(lambda future: self._news.put((name, future)))
-
-    def _on_the_cluster(self, job: _DaskJob) -> tuple[list[Any], dict[int, int]]:
-        """Dask's futures of inputs that are on the cluster, and the number of each by the ``id`` of its value here."""
-        found = [(self._kept[future], future.state.data) for future in job.upstream if future in self._kept]
-        job.upstream = ()
-        return [kept for kept, _ in found], {id(value): number for number, (_, value) in enumerate(found)}
-
-    def _land(self, name: str, job: _DaskJob, future: Any) -> None:
-        status = future.status
-        if status in ("pending", "lost"):  # its worker died before anybody fetched the result, so Dask makes it again
-            self._watch(name, future)
-            return
-        del self._flying[name]
-        job.remote = None
-        if status == "finished":
-            job.end(lambda: job.run.finish(self._fetched(job, future)))
-        elif status == "cancelled":
-            job.end(job.run.interrupted)
-        else:
-            error = future.exception()
-            job.end(lambda: job.run.lost(f"Dask gave the task up: {type(error).__name__}: {error}"))
-
-    def _fetched(self, job: _DaskJob, future: Any) -> Any:
-        body = future.result()
-        if len(body) > LARGE:
-            self._kept[job.future] = future
-        return travel.loads(body)

@@ -8,7 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from strongroom.task_runners import remote, travel
-from strongroom.task_runners.messages import Message
+from strongroom.task_runners.messages import Ending, Message, dumped, undumped
+
+SMALL = 8 * 1024
+"""Outcomes of up to so many bytes are told like everything else; larger ones are fetched from the worker."""
 
 
 def carry_out(body: bytes, topic: str, name: str, *kept: bytes) -> bytes:
@@ -20,15 +23,19 @@ def carry_out(body: bytes, topic: str, name: str, *kept: bytes) -> bytes:
 
     worker = get_worker()
 
-    def tell(message: Message) -> None:
-        worker.log_event(topic, (name, travel.dumps(message)))
+    def tell(message: Message | Ending) -> None:
+        worker.log_event(topic, (name, dumped(message)))
 
     call: remote.RemoteCall = travel.loads(body)
-    return travel.dumps(call.carry_out(tell, f"{worker.address} ({remote.place()})", lambda n: _result(kept[n])))
+    ending = call.carry_out(tell, f"{worker.address} ({remote.place()})", lambda n: _result(kept[n]))
+    outcome = dumped(ending)
+    if len(outcome) <= SMALL:
+        tell(ending)
+    return outcome
 
 
 def _result(outcome: bytes) -> Any:
-    return travel.loads(travel.loads(outcome).body)
+    return travel.loads(undumped(outcome).body)
 
 
 def interrupt(run_ids: list[UUID]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -56,6 +57,16 @@ class Refused:
 
 Message: TypeAlias = RunChanged | BlocksLoaded | Line | LogEntry
 Ending: TypeAlias = RemoteOutcome | Refused
+
+
+def dumped(told: Message | Ending) -> bytes:
+    """The bytes of a message: it holds nothing that is not Strongroom's own."""
+    return pickle.dumps(told, protocol=5)
+
+
+def undumped(body: bytes) -> Any:
+    """The message."""
+    return pickle.loads(body)  # noqa: S301  from this flow's own workers alone
 
 
 def told_of_task(run: TaskRun) -> TaskRun:

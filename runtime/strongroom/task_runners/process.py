@@ -15,7 +15,7 @@ from typing import Any
 
 from strongroom.errors import CrashedRun
 from strongroom.task_runners import travel
-from strongroom.task_runners.messages import Ending, Message
+from strongroom.task_runners.messages import Ending, Message, undumped
 from strongroom.task_runners.remote import RemoteCall
 
 GRACE_SECONDS = 10.0
@@ -65,7 +65,7 @@ class WorkerProcess:
         try:
             self._send(travel.dumps(call))
             while True:
-                told = travel.loads(self._received())
+                told = undumped(self._received())
                 if isinstance(told, Ending):
                     return told
                 receive(told)

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from strongroom.task_runners import travel
-from strongroom.task_runners.messages import Refused
+from strongroom.task_runners.messages import Refused, dumped
 from strongroom.task_runners.process import GRACE_SECONDS
 from strongroom.task_runners.remote import RemoteCall, place
 
@@ -65,7 +65,7 @@ class _Worker:
         self._tell(ending)
 
     def _tell(self, told: Any) -> None:
-        body = travel.dumps(told)
+        body = dumped(told)
         with self._send_lock, suppress(OSError):
             self._connection.send_bytes(body)
 

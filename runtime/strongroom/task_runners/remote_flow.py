@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -47,7 +48,12 @@ class FlowAsTold:
             told_of_flow(run),
             {name: _body(value) for name, value in flow.parameters.items()},
             flow.root_id,
-            {"name": flow.flow.name, "result_storage": storage, "result_serializer": serializer},
+            {
+                "name": flow.flow.name,
+                "version": flow.flow.version,
+                "result_storage": storage,
+                "result_serializer": serializer,
+            },
             flow.log_prints,
             flow.persist_result,
         )
@@ -86,10 +92,10 @@ class WorkerFlow(FlowCall):
     @contextmanager
     def told(cls, body: bytes, relay: Relay) -> Generator[WorkerFlow]:
         """The context around the block."""
-        told: FlowAsTold = travel.loads(body)
+        told, stand_in = _unpacked(body)
         token = enter_context(_Caller(told, relay))
         try:
-            flow = cls(_stand_in(told), {}, resumed=told.run)
+            flow = cls(stand_in, {}, resumed=told_of_flow(told.run))
         finally:
             leave_context(token)
         flow._resumed = False
@@ -160,10 +166,11 @@ def _value(name: str, body: bytes | None) -> Any:
         return _StayedBehind(name)
 
 
-def _stand_in(told: FlowAsTold) -> Flow[..., Any]:
-    flow: Flow[..., Any] = Flow(_runs_elsewhere, **told.options)
-    flow.version = told.run.flow_version
-    return flow
+@functools.lru_cache(maxsize=16)
+def _unpacked(body: bytes) -> tuple[FlowAsTold, Flow[..., Any]]:
+    """What was told, once for all the tasks of a run, and a flow that stands for the one that runs elsewhere."""
+    told: FlowAsTold = travel.loads(body)
+    return told, Flow(_runs_elsewhere, **told.options)
 
 
 def _runs_elsewhere() -> NoReturn:

@@ -366,12 +366,14 @@ class TaskRunnerContract:
 
     def test_a_flow_that_fails_cancels_what_waits(self, run: Any, journal: Journal, home: Path) -> None:
         @task
-        def wait_for(file: Path) -> None:
-            until(file)
+        def wait_for(folder: Path) -> None:
+            (folder / "waits").write_text("yes")
+            until(folder / "go")
 
         def job() -> None:
-            first = wait_for.submit(home / "go")
+            first = wait_for.submit(home)
             double.submit(1, wait_for=[first])
+            until(home / "waits")
             threading.Timer(0.05, (home / "go").write_text, ("yes",)).start()
             raise ValueError("no")
 
@@ -420,10 +422,10 @@ class TaskRunnerContract:
             os._exit(7)
 
         def job() -> Any:
-            futures: list[Any] = [double.submit(1), deadly.submit(), *double.map(range(8))]
+            before, dead = double.submit(1, return_state=True), deadly.submit()
             with pytest.raises(CrashedRun):
-                futures[1].result()
-            return [future.state for future in futures]
+                dead.result()
+            return [before, dead.state, *double.map(range(8), return_state=True)]
 
         states = flow_states(run, job)
         assert [state.is_crashed() for state in states] == [False, True, *[False] * 8]

@@ -18,6 +18,7 @@ from strongroom.task_runners import DaskTaskRunner, TaskRunner, get_async_dask_c
 from strongroom.testing import TaskRunnerContract
 from strongroom.testing.task_runner_contract import until
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 
@@ -33,9 +34,12 @@ def cluster(homes: dict[str, str]) -> Iterator[Any]:
     before = dict(os.environ)
     os.environ.update(homes)
     try:
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address=None, memory_limit=0
-        ) as cluster:
+        with (
+            dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=2, host="127.0.0.1", dashboard_address=None, memory_limit=0
+            ) as cluster,
+        ):
             yield cluster
     finally:
         os.environ.clear()
@@ -100,6 +104,8 @@ def test_what_a_lost_worker_was_doing_is_done_again(cluster: Any, home: Path) ->
     def job() -> tuple[int, int]:
         future = lasting.submit(home)
         lost = int(until(home / "lost"))
+        while not future.state.is_running():
+            time.sleep(0.005)
         os.kill(lost, signal.SIGKILL)
         return lost, future.result()
 
