@@ -11,90 +11,43 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from strongroom_blocks.twins import async_twin
 
-from strongroom.errors import CorruptResult, MissingResult, ResultLocked, ResultProblem
+from strongroom.errors import CorruptResult, MissingResult, ResultProblem
 from strongroom.journal.records import StoredResult, now
 from strongroom.local_storage import LocalStorage as LocalStorage
 from strongroom.record_storage import Record, RecordStorage, Storage
+from strongroom.result_locks import ResultLocks
 from strongroom.result_places import aget_default_result_storage as aget_default_result_storage
 from strongroom.result_places import configured, resolve_result_storage
 from strongroom.result_places import get_default_result_serializer as get_default_result_serializer
 from strongroom.result_places import get_default_result_storage as get_default_result_storage
 from strongroom.result_places import resolve_serializer as resolve_serializer
+from strongroom.result_records import Hit as Hit
+from strongroom.result_records import Miss as Miss
+from strongroom.result_records import ResultRecord as ResultRecord
+from strongroom.result_records import ResultRecordMetadata as ResultRecordMetadata
 from strongroom.sealed_records import Sealer, current_sealer, load_value
 from strongroom.serializers import Serializer, resolve
 
 if TYPE_CHECKING:
     from strongroom.definitions import Definition
     from strongroom.journal.records import TaskRun
-    from strongroom.locking.isolation import IsolationLevel
     from strongroom.locking.protocol import LockManager
 
 _log = logging.getLogger("strongroom.results")
 _IN_MEMORY = 1000
 
 
-class Hit(NamedTuple):
-    """What a cache had: the value, where it lies, and which run wrote it when."""
-
-    value: Any
-    stored: StoredResult
-    written: datetime
-    writer: str
-
-
-class Miss(NamedTuple):
-    """Why a cache had nothing: in the words of the log; empty where nothing lies under the key."""
-
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultRecordMetadata:
-    """What is known of a result besides its value."""
-
-    storage_key: str
-    expiration: datetime | None
-    serializer: Serializer
-
-    @property
-    def prefect_version(self) -> str:
-        """The version of Strongroom that reads it; scripts know it by this name."""
-        from strongroom import __version__
-
-        return __version__
-
-
-@dataclass(frozen=True, slots=True)
-class ResultRecord:
-    """A result that was read: its value, and what is known of it."""
-
-    result: Any
-    metadata: ResultRecordMetadata
-
-    @property
-    def expiration(self) -> datetime | None:
-        """Until when it serves as a cached result."""
-        return self.metadata.expiration
-
-    @property
-    def serializer(self) -> Serializer:
-        """What wrote it."""
-        return self.metadata.serializer
-
-
-class ResultStore:
+class ResultStore(ResultLocks):
     """Keeps values under keys.
 
     :param result_storage: a block that stores objects, the reference of one, or a folder; the settings' where nothing
@@ -266,58 +219,6 @@ class ResultStore:
         stored = StoredResult(None, record.key, self._records.reference, opened.serializer, record.size, opened.expires)
         return Hit(value, stored, opened.written, opened.writer)
 
-    def supports_isolation_level(self, level: IsolationLevel) -> bool:
-        """Whether runs with one key can take turns: always, by the given lock manager or the ledger's locks."""
-        return True
-
-    def acquire_lock(self, key: str, holder: str | None = None, timeout: float | None = None) -> bool:
-        """Take the lock of ``key``, waiting at most ``timeout`` seconds; False where it did not become free."""
-        return self._locks().acquire_lock(self._records.told(key), holder or self.generate_default_holder(), timeout)
-
-    async def aacquire_lock(self, key: str, holder: str | None = None, timeout: float | None = None) -> bool:
-        """Likewise, without blocking the event loop."""
-        holder = holder or self.generate_default_holder()
-        return await self._locks().aacquire_lock(self._records.told(key), holder, timeout)
-
-    def release_lock(self, key: str, holder: str | None = None) -> None:
-        """Free the lock of ``key``; raises :class:`~strongroom.errors.LockNotHeld` where it is not the holder's."""
-        self._locks().release_lock(self._records.told(key), holder or self.generate_default_holder())
-
-    def is_locked(self, key: str) -> bool:
-        """Whether anybody has the lock of ``key``."""
-        return self._locks().is_locked(self._records.told(key))
-
-    def is_lock_holder(self, key: str, holder: str | None = None) -> bool:
-        """Whether ``holder`` has the lock of ``key``."""
-        return self._locks().is_lock_holder(self._records.told(key), holder or self.generate_default_holder())
-
-    def wait_for_lock(self, key: str, timeout: float | None = None) -> bool:
-        """Wait until the lock of ``key`` is free; False where it did not become so in time."""
-        return self._locks().wait_for_lock(self._records.told(key), timeout)
-
-    async def await_for_lock(self, key: str, timeout: float | None = None) -> bool:
-        """Likewise, without blocking the event loop."""
-        return await self._locks().await_for_lock(self._records.told(key), timeout)
-
-    @staticmethod
-    def generate_default_holder() -> str:
-        """A holder of locks that is the calling thread's: machine, process, thread."""
-        return f"{os.uname().nodename}:{os.getpid()}:{threading.get_ident()}"
-
-    def _locks(self) -> LockManager:
-        if self._holding is None:
-            from strongroom.locking.ledger import LedgerLockManager
-
-            self._holding = LedgerLockManager()
-        return self._holding
-
-    def _check_lock(self, key: str, holder: str | None) -> None:
-        if self._holding is not None and self.is_locked(key) and not self.is_lock_holder(key, holder):
-            raise ResultLocked(
-                f"Somebody else holds the lock of the result {key!r:.80}, so it was not written.",
-                "Wait for it: wait_for_lock(key).",
-            )
-
     def _found(self, key: str) -> Record:
         if self._index is None:
             return self._records.read(key)
@@ -327,7 +228,7 @@ class ResultStore:
         except (ValueError, LookupError, TypeError):
             raise CorruptResult(f"The cache record {key!r:.80} is damaged.", "Run the task again.") from None
         record = self._records.read(place)
-        return record._replace(opened=_dated(record, entry))
+        return record._replace(opened=replace(record.opened, expires=entry.opened.expires))
 
     def _remember(self, key: str, record: ResultRecord) -> ResultRecord:
         if self.cache_result_in_memory:
@@ -335,12 +236,6 @@ class ResultStore:
             if len(self._memory) > _IN_MEMORY:
                 self._memory.popitem(last=False)
         return record
-
-
-def _dated(record: Record, entry: Record) -> Any:
-    from dataclasses import replace
-
-    return replace(record.opened, expires=entry.opened.expires)
 
 
 def _index(storage: Storage, sealer: Sealer | None) -> RecordStorage:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 import os
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from strongroom.annotations import NotSet
 from strongroom.context import _transaction, current_run
-from strongroom.errors import Pause, UnknownTransactionValue, UnserializableResult
+from strongroom.errors import Pause, UnserializableResult
 from strongroom.locking.isolation import IsolationLevel
 from strongroom.transactions.around import innermost
+from strongroom.transactions.stage import Hook, Stage
 from strongroom.transactions.states import SETTLED, CommitMode, TransactionState
 from strongroom.transactions.steps import Deed, Steps, acarry_out, carry_out
 
@@ -30,12 +28,11 @@ if TYPE_CHECKING:
     from strongroom.results import ResultRecord, ResultStore
     from strongroom.states import State
 
-Hook = Callable[["Transaction"], Any]
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 _log = logging.getLogger("strongroom.transactions")
 
 
-class Transaction:
+class Transaction(Stage):
     """A transaction, to be entered by ``with`` or ``async with``; :func:`transaction` finds store and logger for it."""
 
     def __init__(
@@ -50,6 +47,7 @@ class Transaction:
         logger: Logger | None = None,
         state: TransactionState = TransactionState.PENDING,
     ) -> None:
+        super().__init__()
         self.key = key
         self.store = store
         self.commit_mode = commit_mode
@@ -59,76 +57,14 @@ class Transaction:
         self.logger = logger or _log
         self.state = state
         self.children: list[Transaction] = []
-        self.on_commit_hooks: list[Hook] = []
-        self.on_rollback_hooks: list[Hook] = []
         self.parent: Transaction | None = None
         self.run: FlowRunContext | TaskRunContext | None = None
         self.is_of_a_task = False
         self.write: Callable[[], object] = self._write
         self.undone: Callable[[], object] | None = None
         self._expected: deque[tuple[TaskCall, PrefectFuture[Any]]] = deque()
-        self._values: dict[str, Any] = {}
-        self.staged: Any = None
         self._token: Token[Any] | None = None
         self._holder: str | None = None
-        self._lock = threading.RLock()
-
-    def set(self, name: str, value: Any) -> None:
-        """Keep a value under a name, for hooks and for transactions inside of this one."""
-        self._values[name] = value
-
-    def get(self, name: str, default: Any = NotSet) -> Any:
-        """A copy of what was set under ``name``, here or in a transaction around this one.
-
-        Raises :class:`~strongroom.errors.UnknownTransactionValue` where there is nothing and no default.
-        """
-        if name in self._values:
-            try:
-                return copy.deepcopy(self._values[name])
-            except Exception:  # a connection, a lock: there is only one of it
-                return self._values[name]
-        if self.parent is not None:
-            return self.parent.get(name, default)
-        if default is NotSet:
-            raise UnknownTransactionValue(
-                f"Nothing was set under the name {name!r} in this transaction or around it.",
-                "Set it first, or give a default: txn.get(name, None).",
-            )
-        return default
-
-    def stage(
-        self,
-        value: Any,
-        on_rollback_hooks: Iterable[Hook] | None = None,
-        on_commit_hooks: Iterable[Hook] | None = None,
-    ) -> None:
-        """Hold a value ready, to be written under the key when this commits. Nothing happens once it is settled."""
-        with self._lock:
-            if self.state not in SETTLED:
-                self.staged = value
-                self.on_rollback_hooks += on_rollback_hooks or ()
-                self.on_commit_hooks += on_commit_hooks or ()
-                self.state = TransactionState.STAGED
-
-    def is_pending(self) -> bool:
-        """Whether it has not begun."""
-        return self.state is TransactionState.PENDING
-
-    def is_active(self) -> bool:
-        """Whether it has begun, and nothing is staged."""
-        return self.state is TransactionState.ACTIVE
-
-    def is_staged(self) -> bool:
-        """Whether a value waits to be committed."""
-        return self.state is TransactionState.STAGED
-
-    def is_committed(self) -> bool:
-        """Whether it committed, now or in an earlier run with the same key."""
-        return self.state is TransactionState.COMMITTED
-
-    def is_rolled_back(self) -> bool:
-        """Whether it was undone."""
-        return self.state is TransactionState.ROLLED_BACK
 
     @property
     def takes_turns(self) -> bool:
