@@ -1,7 +1,8 @@
 """Leases that this process holds: one thread renews them all, and tells who could not be helped.
 
 A lease is renewed when half of its time is over. Where the ledger cannot be reached it is tried again until the time is
-over: only then is the lease lost, and so it is where somebody reset the limit or the process slept too long.
+over: only then is the lease lost, and so it is where somebody reset the limit. What cannot be given back is tried
+again too, since a process that lives keeps what it has.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from strongroom.concurrency.slots import MICROS, give_back, renew
-from strongroom.errors import LedgerProblem
 from strongroom.ledger import Ledger
+
+AGAIN_SECONDS = 5.0
+"""How long to wait before slots that could not be given back are given back again."""
 
 _log = logging.getLogger("strongroom.concurrency")
 
@@ -30,14 +33,14 @@ class Lease:
     :param lost: called, in another thread, when somebody else may have the slots by now.
     """
 
-    __slots__ = ("due", "ends", "id", "ledger", "lost", "over", "pid", "seconds")
+    __slots__ = ("due", "ends", "given_back", "id", "ledger", "lost", "over", "pid", "seconds")
 
     def __init__(self, id: str, seconds: float, ledger: Ledger, lost: Callable[[], None]) -> None:
         self.id = id
         self.seconds = seconds
         self.ledger = ledger
         self.lost = lost
-        self.over = not id
+        self.over = self.given_back = not id
         self.pid = os.getpid()
         self.extend()
 
@@ -47,20 +50,25 @@ class Lease:
         self.due, self.ends = now + self.seconds / 2, now + self.seconds
 
     def release(self) -> None:
-        """Give the slots back. Never raises: where that fails, they are free when the lease's time is over."""
+        """Give the slots back. Never raises: where that fails, it is tried again as long as this process lives."""
         if self.over or self.pid != os.getpid():  # a forked process has not got what its parent has
             return
         self.over = True
+        error = self.give_back()
+        if error is not None:
+            _log.warning("Slots could not be given back, which is tried again: %s", error)
+            renewals.keep(self)
+
+    def give_back(self) -> Exception | None:
+        """Try to give the slots back; where that fails, be due again soon, and give why."""
         try:
-            release(self.ledger, self.id)
-        except LedgerProblem as error:
-            _log.warning("Slots could not be given back, and are free again within %g s: %s", self.seconds, error)
-
-
-def release(ledger: Ledger, lease: str) -> None:
-    """End a lease in the ledger, where it is there."""
-    with ledger.changing() as session:
-        give_back(session, lease)
+            with self.ledger.changing() as session:
+                give_back(session, self.id)
+        except Exception as error:
+            self.due = time.monotonic() + AGAIN_SECONDS
+            return error
+        self.given_back = True
+        return None
 
 
 class Renewals:
@@ -74,12 +82,12 @@ class Renewals:
 
     def keep(self, lease: Lease) -> None:
         """Renew ``lease`` from now on until it is over."""
-        if lease.over:
+        if lease.given_back:
             return
         with self._changed:
             number = next(self._numbers)
             if len(self._queue) > 64 and number % 64 == 0:
-                self._queue = [entry for entry in self._queue if not entry[2].over]
+                self._queue = [entry for entry in self._queue if not entry[2].given_back]
                 heapq.heapify(self._queue)
             heapq.heappush(self._queue, (lease.due, number, lease))
             if self._thread is None or not self._thread.is_alive():
@@ -104,6 +112,8 @@ class Renewals:
     def renew(self, lease: Lease) -> None:
         """Renew a lease now: it is over where that fails for good, and due again soon where it may yet succeed."""
         if lease.over:
+            if not lease.given_back:
+                lease.give_back()
             return
         try:
             with lease.ledger.changing() as session:
@@ -117,7 +127,7 @@ class Renewals:
         if renewed:
             lease.extend()
         elif not lease.over:  # it was not given back meanwhile
-            lease.over = True
+            lease.over = lease.given_back = True
             with suppress(Exception):
                 lease.lost()
 

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 from strongroom_blocks.twins import function_twin
 
 from strongroom.concurrency import tag_limits
-from strongroom.concurrency.slots import account
+from strongroom.concurrency.slots import account, ended_leases
 from strongroom.errors import InvalidLimit, LimitExists, UnknownLimit
 from strongroom.ledger import Session, current_ledger
 
@@ -125,12 +125,14 @@ def list_leases(name: str) -> list[SlotLease]:
     with current_ledger().reading() as session:
         rows = session.execute(
             "SELECT lease, slots, holder, process, taken, expires FROM concurrency_leases "
-            "WHERE name = ? AND expires > ? ORDER BY taken, lease",
-            *(name, session.now()),
+            "WHERE name = ? ORDER BY taken, lease",
+            name,
         )
+        ended = ended_leases(session, name, session.now())
     return [
         SlotLease(lease, slots, json.loads(holder), process, _time(taken), _time(expires))
         for lease, slots, holder, process, taken, expires in rows
+        if lease not in ended
     ]
 
 
@@ -173,7 +175,9 @@ def _read(session: Session, name: str, now: int) -> ConcurrencyLimit:
     [(id, created, updated)] = session.execute(
         "SELECT id, created, updated FROM concurrency_limits WHERE name = ?", name
     )
-    taken = known.leased + math.ceil(known.spent)
+    ended = ended_leases(session, name, now)
+    leases = session.execute("SELECT lease, slots FROM concurrency_leases WHERE name = ?", name)
+    taken = sum(slots for lease, slots in leases if lease not in ended) + math.ceil(known.spent)
     return ConcurrencyLimit(
         UUID(id), name, known.slots, known.active, taken, known.decay, _time(created), _time(updated)
     )

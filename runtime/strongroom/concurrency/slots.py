@@ -2,9 +2,11 @@
 
 Everything here happens inside one transaction on the ledger, and takes the time as an argument, in microseconds::
 
-    free slots of a limit  =  its slots - those of leases that run - what rate_limit spent and has not decayed
+    free slots of a limit  =  its slots - those of its leases - what rate_limit spent and has not decayed
 
-A lease ends when it is given back, when its time is over, or when its process is gone from this machine.
+A lease lasts until it is given back. Whoever finds too few slots takes it away where its process is known to be gone,
+or where its time is over and nothing is known of its process, since that one has another machine. A process that
+lives on this machine keeps its slots, whatever a clock does.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 
 from strongroom.errors import ConcurrencySlotAcquisitionError
 from strongroom.ledger import Session
-from strongroom.processes import is_dead
+from strongroom.processes import has_ended
 
 MICROS = 1_000_000
 _ROUNDING = 1e-9
@@ -21,7 +23,7 @@ _ROUNDING = 1e-9
 _ACCOUNT = """
     SELECT slots, active, decay, spent, settled, (
         SELECT CAST(COALESCE(SUM(slots), 0) AS BIGINT) FROM concurrency_leases
-        WHERE concurrency_leases.name = concurrency_limits.name AND expires > ?
+        WHERE concurrency_leases.name = concurrency_limits.name
     ) FROM concurrency_limits WHERE name = ?
 """
 
@@ -86,7 +88,7 @@ class Account:
 
 def account(session: Session, name: str, now: int) -> Account | None:
     """How a limit stands; None where there is none of this name."""
-    rows = session.execute(_ACCOUNT, now, name)
+    rows = session.execute(_ACCOUNT, name)
     if not rows:
         return None
     slots, active, decay, spent, settled, leased = rows[0]
@@ -121,12 +123,9 @@ def give_back(session: Session, lease: str) -> bool:
 
 
 def renew(session: Session, lease: str, duration: int, now: int) -> bool:
-    """Have a lease run ``duration`` microseconds from now on. False where it ended: others may have its slots."""
-    renewed = session.execute(
-        "UPDATE concurrency_leases SET expires = ? WHERE lease = ? AND expires > ? RETURNING name",
-        *(now + duration, lease, now),
-    )
-    return bool(renewed)
+    """Have a lease run ``duration`` microseconds from now on. False where it was taken away."""
+    renewed = "UPDATE concurrency_leases SET expires = ? WHERE lease = ? RETURNING name"
+    return bool(session.execute(renewed, now + duration, lease))
 
 
 def spend(session: Session, names: tuple[str, ...], occupy: int, now: int) -> Granted | Later:
@@ -170,14 +169,16 @@ def _accounts(session: Session, names: tuple[str, ...], occupy: int, now: int) -
     return active, tuple(name for name, known in found.items() if known is None)
 
 
+def ended_leases(session: Session, name: str, now: int) -> set[str]:
+    """The leases of a limit that whoever wants its slots may take away."""
+    rows = session.execute("SELECT lease, process, expires FROM concurrency_leases WHERE name = ?", name)
+    known = {process: has_ended(process) for process in {process for _, process, _ in rows}}
+    return {lease for lease, process, expires in rows if known[process] or (known[process] is None and expires <= now)}
+
+
 def _forget_ended(session: Session, names: list[str], now: int) -> bool:
-    """Remove leases whose time is over, and those of processes that are gone. Gives whether that freed slots."""
-    freed = False
-    for name in names:
-        if session.execute("SELECT lease FROM concurrency_leases WHERE name = ? AND expires <= ?", name, now):
-            session.execute("DELETE FROM concurrency_leases WHERE name = ? AND expires <= ?", name, now)
-        for (process,) in session.execute("SELECT DISTINCT process FROM concurrency_leases WHERE name = ?", name):
-            if is_dead(process):
-                session.execute("DELETE FROM concurrency_leases WHERE process = ?", process)
-                freed = True
-    return freed
+    """Take leases away that ended. Gives whether there were any."""
+    ended = {lease for name in names for lease in ended_leases(session, name, now)}
+    for lease in ended:
+        give_back(session, lease)
+    return bool(ended)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from strongroom_registry.errors import StrongroomError
 
@@ -13,7 +12,6 @@ from strongroom.concurrency.leases import Lease, renewals
 from strongroom.concurrency.slots import Granted
 from strongroom.concurrency.turns import aturn, turn
 from strongroom.concurrency.wishes import Asking, Wish, logger
-from strongroom.errors import LedgerProblem
 from strongroom.ledger import await_until, wait_until
 
 
@@ -75,5 +73,5 @@ def _countdown(wish: Wish) -> Callable[[], float | None]:
 
 
 def _give_up(asking: Asking) -> None:
-    with suppress(LedgerProblem):
-        asking.give_up()
+    asking.give_up()
+    Lease(asking.lease, asking.wish.lease_seconds, asking.ledger, lambda: None).release()

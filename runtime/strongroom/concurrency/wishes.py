@@ -125,14 +125,12 @@ class Asking:
         return None
 
     def give_up(self) -> None:
-        """Whoever asked does not want it any more: what was taken, or is being taken in another thread, is free again.
+        """Whoever asked does not want it any more, though a thread may be asking yet: grant nothing from now on.
 
-        Transactions follow each other: one that takes after this looks at the mark, one before is undone by this.
+        Transactions follow each other: one that takes after this looks at the mark; what one before took is to be given
+        back in a later one.
         """
-        from strongroom.concurrency.leases import release
-
         self._given_up = True
-        release(self.ledger, self.lease)
 
 
 def spending(wish: Wish) -> Generator[float, None, None]:

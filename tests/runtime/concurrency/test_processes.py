@@ -41,7 +41,7 @@ def test_a_killed_process_frees_its_slots(shared_ledger: Ledger) -> None:
     assert lease.process.startswith(f"{holder.pid}@")
     holder.send_signal(signal.SIGKILL)
     holder.wait(30)
-    assert read_limit("shared").active_slots == 1
+    assert read_limit("shared").active_slots == 0
     with concurrency("shared", timeout_seconds=60):
         [lease] = list_leases("shared")
         assert not lease.process.startswith(f"{holder.pid}@")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from strongroom.concurrency import slots
-from strongroom.concurrency.limits import create_limit, reset_limit, update_limit
+from strongroom.concurrency.limits import create_limit, read_limit, reset_limit, update_limit
 from strongroom.concurrency.slots import MICROS, Granted, Later, Request
 from strongroom.errors import ConcurrencySlotAcquisitionError
 from strongroom.ledger import set_current_ledger
@@ -81,16 +82,14 @@ class Slots(RuleBasedStateMachine):
     def settle(self, spent: float) -> None:
         self.taken, self.settled = spent, self.ledger.micros
 
-    def leased(self, name: str, *, dead: bool = True) -> int:
-        now = self.ledger.micros
-        return sum(
-            lease.occupy
-            for lease in self.leases.values()
-            if name in lease.names and lease.expires > now and (dead or lease.process != DEAD)
-        )
+    def leased(self, name: str) -> int:
+        return sum(lease.occupy for lease in self.leases.values() if name in lease.names)
 
-    def free(self, name: str, *, dead: bool = True) -> float:
-        return self.limits[name] - self.leased(name, dead=dead) - (self.spent if name == "rated" else 0.0)
+    def free(self, name: str) -> float:
+        return self.limits[name] - self.leased(name) - (self.spent if name == "rated" else 0.0)
+
+    def has_ended(self, lease: ModelLease) -> bool:
+        return lease.process == DEAD or (lease.process == ELSEWHERE and lease.expires <= self.ledger.micros)
 
     @rule(
         names=st.lists(st.sampled_from([*NAMES, "missing"]), min_size=1, max_size=3, unique=True),
@@ -107,20 +106,17 @@ class Slots(RuleBasedStateMachine):
                     slots.take(session, request, session.now())
                 return
             answer = slots.take(session, request, session.now())
-        self.forget_the_dead([name for name in held if self.free(name) + 1e-9 < occupy])
+        self.forget_the_ended([name for name in held if self.free(name) + 1e-9 < occupy])
         if all(self.free(name) + 1e-9 >= occupy for name in held):
             assert answer == Granted(tuple(held), tuple(name for name in names if name == "missing"))
             self.leases[request.lease] = ModelLease(tuple(held), occupy, process, session.now() + request.duration)
         else:
             assert answer == Later(tuple(name for name in held if self.free(name) + 1e-9 < occupy))
 
-    def forget_the_dead(self, short: list[str]) -> None:
-        now = self.ledger.micros
-        if any(
-            lease.process == DEAD and lease.expires > now and {*short} & {*lease.names}
-            for lease in self.leases.values()
-        ):
-            self.leases = {id: lease for id, lease in self.leases.items() if lease.process != DEAD}
+    def forget_the_ended(self, short: list[str]) -> None:
+        self.leases = {
+            id: lease for id, lease in self.leases.items() if not (self.has_ended(lease) and {*short} & {*lease.names})
+        }
 
     @rule(occupy=st.integers(1, 4))
     def spend(self, occupy: int) -> None:
@@ -133,7 +129,7 @@ class Slots(RuleBasedStateMachine):
         if not self.active["rated"]:
             assert answer == Granted((), ())
             return
-        self.forget_the_dead(["rated"] if self.free("rated") + 1e-9 < occupy else [])
+        self.forget_the_ended(["rated"] if self.free("rated") + 1e-9 < occupy else [])
         if self.free("rated") + 1e-9 >= occupy:
             assert answer == Granted(("rated",), ())
             self.settle(self.spent + occupy)
@@ -148,7 +144,7 @@ class Slots(RuleBasedStateMachine):
         known = self.leases.pop(lease, None)
         with self.ledger.changing() as session:
             there = slots.give_back(session, lease)
-        assert there or known is None or not known.names or known.expires <= self.ledger.micros
+        assert there == (known is not None and bool(known.names))
 
     @rule(data=st.data(), seconds=st.sampled_from([60, 300]))
     def renew(self, data: st.DataObject, seconds: int) -> None:
@@ -156,7 +152,7 @@ class Slots(RuleBasedStateMachine):
         known = self.leases.get(lease)
         with self.ledger.changing() as session:
             renewed = slots.renew(session, lease, seconds * MICROS, session.now())
-        assert renewed == (known is not None and bool(known.names) and known.expires > self.ledger.micros)
+        assert renewed == (known is not None and bool(known.names))
         if renewed and known is not None:
             known.expires = self.ledger.micros + seconds * MICROS
 
@@ -190,13 +186,15 @@ class Slots(RuleBasedStateMachine):
     def the_books_agree(self) -> None:
         if not hasattr(self, "ledger"):
             return
-        with self.ledger.reading() as session:
-            for name in NAMES:
+        for name in NAMES:
+            with self.ledger.reading() as session:
                 found = slots.account(session, name, session.now())
-                assert found is not None
-                assert found.leased == self.leased(name) >= 0
-                assert found.spent >= 0
-                assert found.spent == pytest.approx(self.spent if name == "rated" else 0.0, abs=1e-3)
+            assert found is not None
+            assert found.leased == self.leased(name) >= 0
+            assert found.spent >= 0
+            assert found.spent == pytest.approx(self.spent if name == "rated" else 0.0, abs=1e-3)
+            ended = sum(each.occupy for each in self.leases.values() if name in each.names and self.has_ended(each))
+            assert read_limit(name).active_slots == found.leased - ended + math.ceil(found.spent)
 
 
 TestSlots = Slots.TestCase
