@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from rich.cells import cell_len, set_cell_size
+
 from strongroom.graphs.vertex import Vertex
 
 SIGNS = {
     "COMPLETED": "✓", "FAILED": "✗", "CRASHED": "✗", "CANCELLED": "⊘", "RUNNING": "●", "PENDING": "○",
     "SCHEDULED": "◷", "PAUSED": "‖", "CANCELLING": "⊘",
 }  # fmt: skip
+NARROW = 60
+"""Below this width, a sign alone tells the state."""
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 Paint = Callable[[str, str], str]
@@ -29,17 +33,17 @@ def gantt(root: Vertex, *, width: int, duration: Callable[[float | None], str], 
     ``duration`` writes seconds for people; ``paint`` gives a text the colour of a state's type.
     """
     rows = list(_rows(root, "", ""))
-    totals = {row.vertex: _total(row.vertex) for row in rows}
+    totals = {row.vertex: _total(row.vertex, short=width < NARROW) for row in rows}
     times = max(len(duration(row.vertex.seconds)) for row in rows)
     signs = max(len(total) for total in totals.values())
-    longest = max(len(row.lead) + len(row.vertex.label) for row in rows)
+    longest = max(len(row.lead) + cell_len(row.vertex.label) for row in rows)
     names = max(12, min(longest, (max(width, 40) - times - signs - 6) // 2))
     bars = max(8, max(width, 40) - names - signs - times - 6)
     first, span = root.start or root.created, max(root.seconds or 0.0, 1e-6)
     lines = [_scale(names, bars, duration(root.seconds), paint)]
     for lead, below, vertex in rows:
         label = _cut(vertex.label, max(4, names - len(lead)))
-        pad = " " * max(0, names - len(lead) - len(label))
+        pad = " " * max(0, names - len(lead) - cell_len(label))
         bar = _bar(vertex, first, span, bars)
         total = f"{paint(totals[vertex], vertex.type)}{' ' * (signs - len(totals[vertex]))}"
         took = f"{duration(vertex.seconds):>{times}}"
@@ -62,9 +66,9 @@ def _scale(names: int, bars: int, total: str, paint: Paint) -> str:
     return paint(f"{'':{names}}  0{'┄' * max(1, bars - len(total) - 3)} {total}".rstrip(), "dim")
 
 
-def _total(vertex: Vertex) -> str:
+def _total(vertex: Vertex, *, short: bool) -> str:
     if vertex.runs == 1:
-        return f"{SIGNS.get(vertex.type, '')} {vertex.state}".strip()
+        return f"{SIGNS.get(vertex.type, '')} {'' if short else vertex.state}".strip()
     return " ".join(f"{SIGNS[kind]}{vertex.states[kind]:,}" for kind in SIGNS if vertex.states[kind])
 
 
@@ -87,4 +91,4 @@ def _bar(vertex: Vertex, first: float, span: float, cells: int) -> str:
 
 
 def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[: room - 1]}…"
+    return text if cell_len(text) <= room else f"{set_cell_size(text, max(0, room - 1)).rstrip()}…"

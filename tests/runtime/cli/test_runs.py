@@ -238,6 +238,17 @@ def test_the_log_of_a_run(strongroom, flows):
     assert strongroom("runs", "logs", run_id, "--level", "error").stdout == ""
 
 
+def test_a_part_of_the_log_of_a_run(strongroom, flows):
+    strongroom("run", f"{flows}:good", "-p", 'words=["a", "b", "c"]')
+    last = strongroom("runs", "logs", "last", "--task", "shout", "--tail", "2").stdout.splitlines()
+    assert [line.split()[-2:] for line in last] == [["shout-1", "B"], ["shout-2", "C"]]
+    [one] = strongroom("runs", "logs", "last", "--task", "shout-1").stdout.splitlines()
+    assert one.endswith("B")
+    followed = strongroom("runs", "logs", "-f", "last", "--tail", "1").stdout
+    assert followed.count("\n") == 1
+    assert "Finished in state" in followed
+
+
 @pytest.mark.parametrize("command", ["show", "logs", "resume"])
 def test_an_id_that_no_run_has(strongroom, flows, command):
     strongroom("run", f"{flows}:good")
