@@ -69,6 +69,8 @@ def record_end(control: Control, message: str) -> None:
 
 
 def _kill_children() -> None:
+    if (workers := sys.modules.get("strongroom.task_runners.process")) is not None:
+        workers.kill_all()
     multiprocessing = sys.modules.get("multiprocessing")
     if multiprocessing is not None:
         with suppress(Exception):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
@@ -25,6 +26,15 @@ _LOOK_SECONDS = 1.0
 _PROGRAM = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from strongroom.task_runners import process_worker as w"
 )
+
+
+_processes: weakref.WeakSet[WorkerProcess] = weakref.WeakSet()
+
+
+def kill_all() -> None:
+    """End every worker process of this one, because it ends itself."""
+    for process in list(_processes):
+        process.kill()
 
 
 class WorkerProcess:
@@ -49,6 +59,7 @@ class WorkerProcess:
         self._send_lock = threading.Lock()
         self._interrupted: threading.Timer | None = None
         self._killed = False
+        _processes.add(self)
         self._send(initializer)
 
     @property
