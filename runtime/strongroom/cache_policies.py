@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from strongroom.errors import CacheKeyProblem
 from strongroom.fingerprints import hash_objects
-from strongroom.locking.isolation import IsolationLevel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.capabilities import ObjectStore
 
     from strongroom.context import TaskRunContext
+    from strongroom.locking.isolation import IsolationLevel
     from strongroom.locking.protocol import LockManager
 
 CacheKeyFn = Callable[["TaskRunContext", dict[str, Any]], str | None]
@@ -58,10 +58,11 @@ class CachePolicy:
 
         ``SERIALIZABLE`` without a lock manager takes the locks of the ledger, which hold among processes.
         """
+        from strongroom.locking.isolation import IsolationLevel
+
+        level = None if isolation_level is None else IsolationLevel(isolation_level)
         changed = copy.copy(self)
-        _configure(
-            changed, key_storage, lock_manager, None if isolation_level is None else IsolationLevel(isolation_level)
-        )
+        _configure(changed, key_storage, lock_manager, level)
         return changed
 
     def __add__(self, other: CachePolicy | CacheKeyFn) -> CachePolicy:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from strongroom.context import TaskRunContext
 from strongroom.errors import CacheKeyProblem, UnserializableResult
-from strongroom.locking.isolation import IsolationLevel
 from strongroom.rules import Keep, LookUp
 from strongroom.states import Cached, Fetch, NotKept, RolledBack, State, is_state_iterable
 
@@ -273,7 +272,7 @@ class TaskResults(TaskRunContext):
 
 def serializes(policy: Any) -> bool:
     """Whether runs with one key take turns."""
-    return getattr(policy, "isolation_level", None) is IsolationLevel.SERIALIZABLE
+    return getattr(policy, "isolation_level", None) == "SERIALIZABLE"
 
 
 _ROLLED_BACK = "Task rolled back as part of transaction"

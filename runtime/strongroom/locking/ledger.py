@@ -79,7 +79,7 @@ def _holder(session: Any, name: str, now: int) -> str | None:
 
 
 def _lease_end(now: int) -> int:
-    return now + LEASE_SECONDS * 1_000_000
+    return now + int(LEASE_SECONDS * 1_000_000)
 
 
 def _name(key: str) -> str:

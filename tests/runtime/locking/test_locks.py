@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from servers.postgres import PostgresDatabase
-from strongroom.ledger import open_ledger, using_ledger
+from strongroom.ledger import Ledger, Session, open_ledger, using_ledger, wait_until
+from strongroom.locking import ledger as ledger_locks
 from strongroom.locking.filesystem import FileSystemLockManager
 from strongroom.locking.ledger import LedgerLockManager
 from strongroom.locking.memory import MemoryLockManager
@@ -66,6 +67,26 @@ class LedgerLocks(LockManagerContract):
         with locks.ledger.changing() as session:
             session.execute("UPDATE locks SET expires = ?", session.now() - 1)
         assert locks.acquire_lock("a", "two", 0)
+
+
+def test_a_lease_is_renewed_while_the_lock_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_locks, "LEASE_SECONDS", 0.05)
+    with using_ledger(open_ledger("memory:")) as ledger:
+        locks = LedgerLockManager()
+        locks.acquire_lock("a", "one")
+        [[first]] = _expiries(ledger)
+
+        def later(session: Session) -> bool | None:
+            return session.execute("SELECT expires FROM locks WHERE key = 'a'")[0][0] > first + 100_000 or None
+
+        assert wait_until(later, 20)
+        locks.release_lock("a", "one")
+        assert _expiries(ledger) == []
+
+
+def _expiries(ledger: Ledger) -> list[tuple[int]]:
+    with ledger.reading() as session:
+        return session.execute("SELECT expires FROM locks")  # type: ignore[return-value]
 
 
 class TestLedgerInMemory(LedgerLocks):
