@@ -19,7 +19,7 @@ def cached(parts: dict[str, str], hit: Hit) -> str:
     """Which run the result is from, and what both have in common."""
     kinds = list(dict.fromkeys(_kind(part) for part in parts)) or ["key"]
     source = f"run {hit.writer}" if hit.writer else "an earlier run"
-    return f"the same {_listed(kinds)} as {source} of {hit.written:%Y-%m-%d %H:%M:%S} UTC."
+    return f"Cached: the same {_listed(kinds)} as {source} of {hit.written:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def missed(task_key: str, run_name: str, parts: dict[str, str], reason: str) -> str:

@@ -91,9 +91,8 @@ class TaskResults(TaskRunContext):
             self._explain(missed(self.task.task_key, self.task_run.name, parts, found.reason))
             return None
         self.task_run.result = found.stored
-        what = cached(parts, found)
-        self.task_run.explanation = f"Cached: {what}"
-        return Cached(message=what[0].upper() + what[1:], data=found.value)
+        self.task_run.explanation = message = cached(parts, found)
+        return Cached(message=message, data=found.value)
 
     def _is_there(self, key: str) -> bool:
         try:

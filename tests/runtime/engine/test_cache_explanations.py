@@ -48,7 +48,7 @@ def test_a_hit_names_its_source(why: Any) -> None:
     assert why().startswith("Cached: the same inputs as run work-0 (")
     assert f"of {datetime.now(UTC):%Y-}" in why()
     state = work(1, return_state=True)
-    assert state.message.startswith("The same inputs as run work-0 (")
+    assert state.message.startswith("Cached: the same inputs as run work-0 (")
 
 
 def test_a_miss_names_what_differs_from_the_last_run(why: Any) -> None:
