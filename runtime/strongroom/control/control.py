@@ -184,7 +184,7 @@ class Control:
         if not signals.is_listening():
             return False
         self.struck = True
-        signal.pthread_kill(self._thread, signal.SIGINT)
+        signal.pthread_kill(self._thread, signals.STRIKE)
         return True
 
     @property

@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM, while a flow runs on the main thread.
+"""Ctrl-C and SIGTERM, while a flow runs on the main thread; and SIGURG, by which this process interrupts that thread.
 
-The first one interrupts the flow, which ends its tasks and cleans up. A second one ends the process at once. Handlers
-that somebody else installed are left alone.
+The first Ctrl-C or SIGTERM interrupts the flow, which ends its tasks and cleans up. A second one ends the process at
+once. Handlers that somebody else installed, and signals that are ignored, are left alone.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 import _signal  # type: ignore[import-not-found]  # ``signal`` makes enums of all it sees, and takes ten times as long
 
+STRIKE = signal.SIGURG
+"""Nothing happens where it comes a moment too late, for processes ignore it that have no handler of it."""
+
 PATIENCE_SECONDS = 10.0
 """A second Ctrl-C within this time is one that means the same run, also where that has not begun to end."""
 
@@ -36,10 +39,10 @@ def listen(control: Control) -> None:
         if found is signal.default_int_handler or _is_of_asyncio(found):
             _before[signal.SIGINT] = found
             _signal.signal(signal.SIGINT, _on_interrupt)
-        found = _signal.getsignal(signal.SIGTERM)
-        if found == signal.SIG_DFL:
-            _before[signal.SIGTERM] = found
-            _signal.signal(signal.SIGTERM, _on_termination)
+        for number, handler in (signal.SIGTERM, _on_termination), (STRIKE, _on_strike):
+            if _signal.getsignal(number) == signal.SIG_DFL:
+                _before[number] = signal.SIG_DFL.value
+                _signal.signal(number, handler)
     _listening.append(control)
 
 
@@ -49,15 +52,15 @@ def forget(control: Control) -> None:
         _listening.remove(control)
     if not _listening:
         _first.clear()
-        for number, handler in (signal.SIGINT, _on_interrupt), (signal.SIGTERM, _on_termination):
+        for number, handler in _HANDLERS.items():
             if number in _before and _signal.getsignal(number) is handler:
                 _signal.signal(number, _before[number])
         _before.clear()
 
 
 def is_listening() -> bool:
-    """Whether SIGINT comes here."""
-    return signal.SIGINT in _before and _signal.getsignal(signal.SIGINT) is _on_interrupt
+    """Whether this process can interrupt its main thread."""
+    return STRIKE in _before and _signal.getsignal(STRIKE) is _on_strike
 
 
 def has_interrupted() -> bool:
@@ -72,12 +75,6 @@ def _is_of_asyncio(handler: Any) -> bool:
 
 
 def _on_interrupt(number: int, frame: FrameType | None) -> None:
-    for control in _listening:
-        if control.struck:
-            control.struck = False
-            if not control.is_async or _is_inside(control):
-                raise control.blow()
-            return
     if _is_second(number):
         _end(number, "A second interrupt ended the process.")
         return
@@ -85,6 +82,14 @@ def _on_interrupt(number: int, frame: FrameType | None) -> None:
     if any(control.is_async and _is_inside(control) for control in _listening):
         raise KeyboardInterrupt
     _before[number](number, frame)
+
+
+def _on_strike(_number: int, _frame: FrameType | None) -> None:
+    for control in _listening:
+        if control.struck:
+            control.struck = False
+            if not control.is_async or _is_inside(control):
+                raise control.blow()
 
 
 def _on_termination(number: int, _frame: FrameType | None) -> None:
@@ -120,3 +125,6 @@ def _is_inside(control: Control) -> bool:
         return False
     loop = asyncio._get_running_loop()
     return loop is None or asyncio.current_task(loop) is not None
+
+
+_HANDLERS = {signal.SIGINT: _on_interrupt, signal.SIGTERM: _on_termination, STRIKE: _on_strike}

@@ -235,3 +235,21 @@ def test_a_run_that_is_over_or_part_of_another_is_not_cancelled() -> None:
         cancel_flow_run(part.id)
     with pytest.raises(UnknownRun):
         cancel_flow_run("abcdef")
+
+
+def test_a_blocking_call_is_interrupted_in_a_process_that_ignores_ctrl_c(script: Make) -> None:
+    body = """
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells have it for what they run in the background
+
+        @flow
+        def etl():
+            with cleaning("flow"):
+                say("working")
+                time.sleep(3600)
+
+        etl()
+    """
+    one = script(body).start().until("working").send(signal.SIGINT)
+    cancel_flow_run(one.run.id)
+    assert one.end()[0] == 1
+    assert one.states() == {"etl": "Cancelled"}
