@@ -100,8 +100,12 @@ class Transaction(Stage):
         """What there is to be done when it begins."""
         self.state = TransactionState.ACTIVE
         yield from self.locking()
-        if not self.overwrite and (yield Deed(self._exists)):
-            self.state = TransactionState.COMMITTED
+        try:
+            if not self.overwrite and (yield Deed(self._exists)):
+                self.state = TransactionState.COMMITTED
+        except BaseException:
+            yield from self._unlocking()
+            raise
 
     def locking(self) -> Steps:
         """Wait for the lock of the key, where runs with one key take turns."""
@@ -128,7 +132,9 @@ class Transaction(Stage):
             self._say_not_committed(error)
             yield from self.rolling_back()
             return False
-        self.state = TransactionState.COMMITTED
+        with self._lock:
+            self.state = TransactionState.COMMITTED
+        yield from self._settle_children(commit=True)  # what other threads added meanwhile
         yield from self._unlocking()
         return True
 

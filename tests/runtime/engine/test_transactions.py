@@ -505,6 +505,20 @@ class TestKeys:
         assert len(done) == 1
         assert not store.is_locked("turn")
 
+    def test_a_store_that_is_away_leaves_no_lock_behind(self) -> None:
+        class Away(ResultStore):
+            def exists(self, key: str) -> bool:
+                raise ConnectionError("no route to the lake")
+
+        store = Away(lock_manager=MemoryLockManager())
+        with (
+            pytest.raises(ConnectionError),
+            transaction(key="away", store=store, isolation_level=IsolationLevel.SERIALIZABLE),
+        ):
+            pass
+        assert not store.is_locked("away")
+        assert get_transaction() is None
+
     def test_the_ledgers_locks_serve_where_no_others_are_given(self) -> None:
         with transaction(key="k", isolation_level=IsolationLevel.SERIALIZABLE) as txn:
             assert txn.store is not None
