@@ -15,9 +15,10 @@ from strongroom.cli.teaching import command, json_option
 @command(
     "deploy",
     examples="""
-        strongroom deploy flows.py:nightly --name nightly --pool machines --cron '0 4 * * *'
-        strongroom deploy flows.py:nightly --name hourly --pool machines --interval 3600 -p limit=100
-        strongroom deploy flows.py:nightly --name from-git --pool machines --source https://example.com/flows.git
+        strongroom deploy flows.py:load -n nightly --pool machines --cron '0 4 * * *'
+        strongroom deploy flows.py:load -n hourly --pool machines --interval 3600
+        strongroom deploy flows.py:load -n git --pool machines \\
+            --source https://example.com/flows.git
     """,
 )
 @click.argument("entrypoint", metavar="FILE.py:FLOW|MODULE:FLOW")
@@ -48,7 +49,10 @@ def deploy(
     as_json: bool,
     **when: Any,
 ) -> None:
-    """Have a flow run by itself, carried out by the workers of a pool. A deployment of the same name is changed."""
+    """Have a flow run by itself, carried out by workers.
+
+    A deployment of the same name is changed; schedules that it has and that are the same go on where they are.
+    """
     from strongroom.cli.deployment import found
     from strongroom.cli.deployment_shapes import deployment_shape
     from strongroom.deployments.runner import RunnerDeployment, next_steps

@@ -30,7 +30,7 @@ NAME = click.argument("name", metavar="FLOW/DEPLOYMENT")
     """,
 )
 def deployment() -> None:
-    """See flows that run by themselves, run them now, pause them."""
+    """See flows that run by themselves, run and pause them."""
 
 
 deployment.add_command(run)

@@ -22,7 +22,7 @@ SCHEDULE = click.argument("schedule_id", metavar="SCHEDULE")
     aliases={"list": "ls", "rm": "delete"},
     examples="""
         strongroom deployment schedule ls load/nightly
-        strongroom deployment schedule create load/nightly --cron '0 4 * * *' --timezone Europe/Berlin
+        strongroom deployment schedule create load/nightly --interval 600
         strongroom deployment schedule pause load/nightly 0197c1
     """,
 )
@@ -46,7 +46,7 @@ def ls(name: str, as_json: bool) -> None:
     listing(rows, columns, as_json=as_json, empty="It has no schedule: its runs are wanted by hand.")
 
 
-@schedule.command("create", examples="strongroom deployment schedule create load/nightly --cron '0 4 * * *' --replace")
+@schedule.command("create", examples="strongroom deployment schedule create load/nightly --rrule FREQ=DAILY")
 @NAME
 @schedule_options
 @click.option("--day-and", is_flag=True, help="Both days of a cron expression have to fit, in place of either.")

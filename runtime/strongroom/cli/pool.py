@@ -22,7 +22,7 @@ NAME = click.argument("name")
     """,
 )
 def pool() -> None:
-    """Make work pools, limit and pause them, see who works for them."""
+    """Make work pools, limit them, see their workers."""
 
 
 @pool.command("create", examples="strongroom pool create machines --type process --concurrency-limit 4")

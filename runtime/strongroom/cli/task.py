@@ -10,7 +10,7 @@ from strongroom.cli.teaching import group
 
 @group("task", examples="strongroom task serve tasks.py:send_mail")
 def task() -> None:
-    """Carry out the calls that task.delay sends."""
+    """Carry out calls that task.delay sends."""
 
 
 @task.command(

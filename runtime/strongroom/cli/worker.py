@@ -10,7 +10,7 @@ from strongroom.cli.teaching import group
 
 @group("worker", examples="strongroom worker start --pool machines --limit 4")
 def worker() -> None:
-    """Carry out the runs of deployments in a work pool."""
+    """Carry out the runs of a work pool."""
 
 
 @worker.command(
@@ -18,7 +18,7 @@ def worker() -> None:
     examples="""
         strongroom worker start --pool machines
         strongroom worker start --pool machines --limit 4 --work-queue fast
-        strongroom worker start --pool machines --run-once      # what is due now, and no more
+        strongroom worker start --pool machines --run-once   # what is due now
     """,
 )
 @click.option("-p", "--pool", "pool", required=True, metavar="NAME", help="The work pool; made if it is not there.")
