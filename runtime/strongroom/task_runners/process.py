@@ -98,11 +98,13 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it here and now, with all that it started."""
         self._killed = True
-        self._end_group()
+        if self._process.returncode is None:
+            self._end_group()
 
     def close(self) -> None:
         """Let it go, once it is idle; it gets some time for what it does at its exit."""
         self._connection.close()
+        _processes.discard(self)
         try:
             self._process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
