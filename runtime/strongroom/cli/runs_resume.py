@@ -40,10 +40,13 @@ def resume(run_id: str, inputs: tuple[str, ...], as_json: bool) -> None:
     elsewhere = run.state.is_paused() and is_alive(run)
     given = None if question is None else answer(question, inputs)
     with showing():
-        resume_run(str(run.id), given)
-    if not elsewhere:
-        report(history.flow_run(str(run.id)), as_json=as_json)
+        state = resume_run(str(run.id), given)
+    after = history.flow_run(str(run.id))
+    if not elsewhere and not state.is_scheduled():
+        report(after, as_json=as_json)
     elif as_json:
-        print_json(run_shape(run))
-    else:
+        print_json(run_shape(after))
+    elif elsewhere:
         click.echo(f"The run {run.name} goes on, in the process {run.pid} on {run.host}.")
+    else:
+        click.echo(f"The run {run.name} goes on when whatever serves {run.deployment} takes it.")

@@ -96,3 +96,18 @@ def test_a_run_that_asks_for_nothing_is_just_resumed(strongroom, tmp_path):
     shown = json.loads(strongroom("runs", "resume", run_id, "--json").stdout)
     assert shown["state"] == "COMPLETED"
     assert "waits for no input" in strongroom("runs", "resume", run_id, "--input", "a=1", code=2).stderr
+
+
+def test_a_run_of_a_deployment_goes_on_where_that_is_served(strongroom, tmp_path):
+    from strongroom.deployments.flow_runs import run_deployment
+    from strongroom.entrypoints import load_flow
+    from strongroom.runner.runner import Runner
+
+    (tmp_path / "shop.py").write_text(FLOW)
+    runner = Runner()
+    runner.add_flow(load_flow(f"{tmp_path}/shop.py:waits"), "here")
+    asked = run_deployment("waits/here", timeout=0)
+    runner.start(run_once=True)
+    assert "goes on when whatever serves waits/here takes it" in strongroom("runs", "resume", str(asked.id)).stdout
+    runner.start(run_once=True)
+    assert newest(strongroom)["state"] == "COMPLETED"
