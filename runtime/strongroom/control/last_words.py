@@ -32,6 +32,8 @@ def _end(code: int, message: str, controls: list[Control]) -> None:
         writing.start()
         writing.join(WRITING_SECONDS)
         _kill_children()
+        if (view := sys.modules.get("strongroom.live.view")) is not None:
+            view.leave(WRITING_SECONDS / 4)
         print(f"strongroom: {message}", file=sys.stderr, flush=True)
     finally:
         os._exit(code)

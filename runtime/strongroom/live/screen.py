@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from rich.cells import cell_len
 from rich.text import Text
 
-_HIDE, _SHOW, _UP, _CLEAR = "\x1b[?25l", "\x1b[?25h", "\x1b[{}A", "\r\x1b[J"
+_UP, _CLEAR = "\x1b[{}A", "\r\x1b[J"
 _MOST = 256 * 1024
 """So many characters wait to be shown at most; then they are written at once."""
 
@@ -20,7 +20,7 @@ class Screen:
 
     What is written through :meth:`above` comes before them, in the order in which it was written, at the next drawing.
     While a line is unfinished, such as a question that waits for its answer or the bar of another library, nothing is
-    drawn.
+    drawn. The terminal is never in a state that somebody would have to end: a process may be killed at any time.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -70,7 +70,6 @@ class Screen:
         with self._lock:
             if self._waiting:
                 self._write()
-            self._put(_SHOW)
             self._drawn = []
 
     def _write(self, lines: list[str] | None = None) -> None:
@@ -80,13 +79,13 @@ class Screen:
         if text:
             self._unfinished = not text.endswith("\n")
         if self._unfinished:
-            self._put(self._erased() + text + (_SHOW if text else ""))
+            self._put(self._erased() + text)
             return
         if lines is None:
             self._put(self._erased() + text)
             return
         frame = "".join(f"{line}\n" for line in lines)
-        self._put(f"{_HIDE}{self._erased()}{text}{frame}")
+        self._put(f"{self._erased()}{text}{frame}")
         self._drawn = [cell_len(Text.from_ansi(line).plain) for line in lines]
 
     def _erased(self) -> str:

@@ -58,6 +58,14 @@ def begin() -> None:
     _open(alone=True)
 
 
+def leave(seconds: float) -> None:
+    """The process is about to end without further ado: show what was written last, if that can be done in time."""
+    if _shown is not None:
+        closing = threading.Thread(target=_shown.close, name="strongroom-live-end", daemon=True)
+        closing.start()
+        closing.join(seconds)
+
+
 def _open(*, alone: bool) -> View | None:
     global _shown
     with _lock:

@@ -49,6 +49,16 @@ def asking():
     extract(1)
     print("hello", input("your name? "))
 
+@flow
+def stubborn():
+    print("up")
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            print("not yet")
+            print("a line at the very end")
+
 if __name__ == "__main__":
     nightly()
     print("the script goes on")
@@ -134,7 +144,6 @@ def test_a_running_flow_shows_its_tasks_below_its_log(terminal, tmp_path):
         lines = running.lines()
         assert sum("└─ ✓ load" in line for line in lines) == 1  # drawn over, not again and again
         assert any("✓ nightly" in line and "(run " in line for line in lines)
-        assert running.written.rfind(b"\x1b[?25h") > running.written.rfind(b"\x1b[?25l")  # the cursor is back
         assert b"\x1b[32m" in running.written
 
 
@@ -158,13 +167,22 @@ def test_a_flow_can_ask_on_the_terminal(terminal, tmp_path):
         assert lines.index("your name? Ada") + 1 == lines.index("hello Ada")
 
 
+def test_a_flow_that_does_not_end_on_ctrl_c_ends_on_the_second_and_leaves_its_last_words(terminal, tmp_path):
+    with terminal("-m", "strongroom", "run", f"{tmp_path / 'live_flows.py'}:stubborn") as running:
+        running.until(shows("● stubborn", "up"))
+        running.type("\x03")
+        running.until(shows("not yet"))
+        running.type("\x03")
+        assert running.end() == 130
+        assert shows("strongroom: ", "a line at the very end")(running.lines())
+
+
 def test_ctrl_c_leaves_the_terminal_as_it_was(terminal, tmp_path):
     with terminal("-m", "strongroom", "run", f"{tmp_path / 'live_flows.py'}:nightly") as running:
         running.until(shows("● load"))
         running.type("\x03")
         assert running.end() == 130
         assert shows("✗ nightly", "Error: Interrupted.")(running.lines())
-        assert running.written.rfind(b"\x1b[?25h") > running.written.rfind(b"\x1b[?25l")
 
 
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {}])
@@ -175,7 +193,7 @@ def test_plain_lines_where_nothing_can_be_drawn_or_nobody_wants_it(terminal, tmp
     with terminal("-m", "strongroom", "run", *options, flow, **environment) as running:
         assert running.end() == 0
         assert shows("a line of the log", "✓ nightly")(running.lines())
-        assert b"\x1b[?25l" not in running.written
+        assert b"\x1b[J" not in running.written
         assert "━" not in "\n".join(running.lines())
 
 
