@@ -87,6 +87,10 @@ class RemoteRun:
             data = None if ending.body is None else travel.loads(ending.body)
         except Exception as error:
             return self._unreadable(ending, error)
+        if isinstance(data, KeyboardInterrupt) and (meant := self.call.meaning(data)) is not data:
+            ending.run.history.pop()  # the worker cannot know why it was interrupted
+            self._mirror(ending.run, ending.attempt)
+            return self._ended(ended_by(meant, self.call.policy))
         self._mirror(ending.run, ending.attempt)
         state = ending.run.state
         state.data = data
@@ -107,7 +111,7 @@ class RemoteRun:
 
     def interrupted(self) -> State[Any]:
         """The flow's process was interrupted, and did not wait for the worker."""
-        return self._ended(ended_by(KeyboardInterrupt(), self.call.policy))
+        return self._ended(ended_by(self.call.meaning(KeyboardInterrupt()), self.call.policy))
 
     def _ended(self, state: State[Any]) -> State[Any]:
         state = engine.enter(self.call, state)

@@ -253,3 +253,27 @@ def test_a_blocking_call_is_interrupted_in_a_process_that_ignores_ctrl_c(script:
     cancel_flow_run(one.run.id)
     assert one.end()[0] == 1
     assert one.states() == {"etl": "Cancelled"}
+
+
+def test_a_task_in_a_process_of_its_own_is_cancelled_too(script: Make) -> None:
+    body = """
+        from strongroom.task_runners import ProcessPoolTaskRunner
+
+        @task
+        def work():
+            say("working")
+            with cleaning("task"):
+                time.sleep(3600)
+
+        @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+        def etl():
+            work.submit().result()
+
+        if __name__ == "__main__":
+            etl()
+    """
+    one = script(body).start().until("working")
+    cancel_flow_run(one.run.id)
+    assert one.end()[0] == 1
+    assert "task: cleaned" in one.said
+    assert one.states() == {"etl": "Cancelled", "work-0": "Cancelled"}
