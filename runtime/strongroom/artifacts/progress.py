@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,9 +28,9 @@ _watchers: tuple[Watcher, ...] = ()
 
 
 def watch_progress(callback: Watcher) -> Callable[[], None]:
-    """Have ``callback`` called whenever a run of this process tells its progress, in the thread that tells it.
+    """Have ``callback`` called whenever a run of this process, or a worker of one, tells its progress.
 
-    Gives a function that ends this. What ``callback`` raises is dropped.
+    It is called in the thread that tells it. Gives a function that ends this. What ``callback`` raises is dropped.
     """
     global _watchers
     _watchers = (*_watchers, callback)
@@ -42,12 +43,20 @@ def watch_progress(callback: Watcher) -> Callable[[], None]:
 
 
 def tell(artifact: Artifact) -> None:
-    """Tell the watchers of a progress artifact as it is now."""
-    if not _watchers or artifact.id is None:
+    """Tell the watchers of a progress artifact as it is now; those of the flow's process, where this is a worker."""
+    worker_logs = sys.modules.get("strongroom.task_runners.worker_logs")
+    outlet = None if worker_logs is None else worker_logs.outlet_of_worker()
+    if (outlet is None and not _watchers) or artifact.id is None:
         return
-    told = Progress(
-        artifact.id, artifact.data, artifact.description, artifact.key, artifact.flow_run_id, artifact.task_run_id
+    (outlet or spread)(
+        Progress(
+            artifact.id, artifact.data, artifact.description, artifact.key, artifact.flow_run_id, artifact.task_run_id
+        )
     )
+
+
+def spread(progress: Progress) -> None:
+    """Call the watchers of this process."""
     for watcher in _watchers:
         with suppress(Exception):
-            watcher(told)
+            watcher(progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from strongroom_blocks.redaction import redactor
@@ -13,6 +13,9 @@ from strongroom_blocks.redaction import redactor
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
 from strongroom.sealed_records import LateRecord
 from strongroom.states import State
+
+if TYPE_CHECKING:
+    from strongroom.artifacts.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Refused:
     worker: str
 
 
-Message: TypeAlias = RunChanged | BlocksLoaded | Line | LogEntry
+Message: TypeAlias = "RunChanged | BlocksLoaded | Line | LogEntry | Progress"
 Ending: TypeAlias = RemoteOutcome | Refused
 
 

@@ -17,7 +17,7 @@ from strongroom.observation import tell
 from strongroom.rules import ended_by
 from strongroom.states import Crashed, State, is_state_iterable
 from strongroom.task_runners import travel
-from strongroom.task_runners.messages import BlocksLoaded, Ending, Line, Message, Refused, RemoteOutcome
+from strongroom.task_runners.messages import BlocksLoaded, Ending, Line, Message, Refused, RemoteOutcome, RunChanged
 from strongroom.task_runners.remote import RemoteCall
 
 if TYPE_CHECKING:
@@ -68,6 +68,10 @@ class RemoteRun:
             journal.log(message._replace(message=redactor.redact(message.message)))
         elif isinstance(message, BlocksLoaded):
             self._note(message)
+        elif not isinstance(message, RunChanged):
+            from strongroom.artifacts.progress import spread
+
+            spread(message)
         elif isinstance(message.run, FlowRun):
             journal.save_flow_run(message.run)
             tell(message.run)

@@ -29,6 +29,11 @@ def levels() -> dict[str, int]:
     return {name: logging.getLogger(name).getEffectiveLevel() for name in _RUN_LOGGERS}
 
 
+def outlet_of_worker() -> Callable[[Any], None] | None:
+    """Where a run here tells the flow's process what it has to say; None where that is this process."""
+    return _outlet.get()
+
+
 @contextmanager
 def lines_go_to(outlet: Callable[[Line], None], wanted: Mapping[str, int]) -> Iterator[None]:
     """Send what runs say inside the block, and in the threads begun from it, to ``outlet``."""
