@@ -124,7 +124,9 @@ def _path(key: str) -> str:
 
 def _reference(storage: Storage) -> str | None:
     if isinstance(storage, LocalStorage):
-        return None
+        from strongroom.settings import get_settings
+
+        return None if storage.folder == get_settings().storage_path else str(storage.folder.absolute())
     from strongroom_blocks import reference_of
 
     found = reference_of(storage)  # type: ignore[arg-type]

@@ -30,13 +30,18 @@ def _folder(text: str) -> Path | str:
 
 
 def resolve_result_storage(result_storage: Storage | str | Path | None) -> Storage:
-    """Where results go: a block that stores objects, the reference of one, or a folder; the settings' for None."""
+    """Where results go: a block that stores objects, the reference of one, or a folder; the settings' for None.
+
+    A text is a reference, but for one that begins with ``/``.
+    """
     from strongroom.settings import get_settings
 
     place: Any = result_storage
     if place is None:
         settings = get_settings()
         place = settings.results_default_storage_block or settings.storage_path
+    if isinstance(place, str) and place.startswith("/"):
+        place = Path(place)
     if isinstance(place, str):
         from strongroom_blocks import Block
 

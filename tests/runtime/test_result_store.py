@@ -13,6 +13,7 @@ import pytest
 import strongroom_registry
 from strongroom import LocalFolder, flow, task
 from strongroom.errors import InvalidSerializer, MissingResult, ResultLocked, UnserializableResult
+from strongroom.journal import current_journal
 from strongroom.journal.records import now
 from strongroom.locking.isolation import IsolationLevel
 from strongroom.locking.memory import MemoryLockManager
@@ -240,3 +241,38 @@ def test_a_result_is_found_under_the_name_that_its_key_had_before_a_rotation(
     assert store.exists(f"orders-of-{secret}")
     store.keep(f"orders-of-{secret}", 43)
     assert store.read(f"orders-of-{secret}").result == 43
+
+
+def test_the_result_of_a_run_is_read_from_its_record(tmp_path: Path) -> None:
+    @task(persist_result=True)
+    def persists() -> str:
+        return "persists"
+
+    @task(result_storage=tmp_path / "elsewhere", result_serializer="compressed/json")
+    def elsewhere() -> list[int]:
+        return [1, 2]
+
+    @task
+    def captured() -> dict[str, int]:
+        return {"captured": 1}
+
+    @flow(persist_result=False)
+    def job() -> None:
+        persists(), elsewhere(), captured()
+
+    @flow(persist_result=True)
+    def kept() -> str:
+        return "of a flow"
+
+    job(), kept()
+    by_name = {run.flow_name: run for run in current_journal().flow_runs()}
+    results = [run.state.result() for run in current_journal().task_runs(by_name["job"].id)]
+    assert results == ["persists", [1, 2], {"captured": 1}]
+    assert by_name["kept"].state.result() == "of a flow"
+    with pytest.raises(MissingResult):
+        by_name["job"].state.result()
+    for file in (tmp_path / "elsewhere").iterdir():
+        file.unlink()
+    [gone] = [run for run in current_journal().task_runs(by_name["job"].id) if run.task_name == "elsewhere"]
+    with pytest.raises(MissingResult, match="run the task again"):
+        gone.state.result()

@@ -37,7 +37,8 @@ class StoredResult:
     """Where a result lies and how to read it back.
 
     Exactly one of ``inline`` (the record itself) and ``key`` (its name in the storage) is set. ``storage`` is the
-    reference of the block that holds it, None for the local folder; ``size`` counts the record's bytes as stored.
+    reference of the block that holds it, the path of a folder, or None for the folder in the home; ``size`` counts the
+    record's bytes as stored.
     """
 
     inline: bytes | LateRecord | None = field(default=None, repr=False)

@@ -271,11 +271,19 @@ def _when(value: float | None) -> datetime | None:
 
 
 def _state(field: dict[str, Any]) -> Any:
-    from strongroom.states import NotKept, State, StateType
+    from strongroom.states import Fetch, NotKept, State, StateType
 
-    kind = StateType(field["state_type"])
-    data = NotKept() if kind is StateType.COMPLETED else None
+    kind, data = StateType(field["state_type"]), None
+    if kind is StateType.COMPLETED:
+        stored = _stored(field)
+        data = NotKept() if stored is None else Fetch(lambda: _read(stored, UUID(bytes=field["id"])))
     return State(kind, field["state_name"], field["state_message"], data, timestamp=_time(field["state_time"]))
+
+
+def _read(stored: StoredResult, run_id: UUID) -> Any:
+    from strongroom.stored_results import read_stored
+
+    return read_stored(stored, run_id)
 
 
 def _events(text: str, kinds: Any) -> list[StateEvent]:
