@@ -14,7 +14,7 @@ from strongroom.cli.teaching import command, json_option
     "replay",
     examples="""
         strongroom runs replay 0197c1
-        strongroom runs replay 0197c1 --from transform      # what ran before it is taken over
+        strongroom runs replay 0197c1 --from transform   # only from there on
         strongroom runs replay 0197c1 --from load-3 --json
     """,
 )
@@ -36,7 +36,8 @@ def replay(run_id: str, from_task: str | None, as_json: bool) -> None:
     "retry",
     examples="""
         strongroom runs retry 0197c1
-        strongroom runs ls --state failed --json | jq -r '.[].id' | xargs -n1 strongroom runs retry
+        strongroom runs ls --state failed --json | jq -r '.[0].id' \\
+          | xargs strongroom runs retry
     """,
 )
 @run_id_argument
