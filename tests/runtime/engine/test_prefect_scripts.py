@@ -348,7 +348,7 @@ def test_the_modules_that_scripts_import_lead_to_the_same_things() -> None:
         assert getattr(strongroom, value.__name__) is value
     assert LocalFileSystem is strongroom.LocalFolder
     assert loggers.get_run_logger is get_run_logger
-    assert utilities.prefect_test_harness is utilities.strongroom_test_harness is strongroom_test_harness
+    assert utilities.strongroom_test_harness is strongroom_test_harness
 
 
 def test_modules_need_no_import_of_their_own() -> None:
