@@ -17,12 +17,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from strongroom_registry.errors import StrongroomError
+
 from strongroom import clock, engine
 from strongroom.background import queue
 from strongroom.background.queue import Delivery
 from strongroom.background.sending import SentCall
 from strongroom.calls.task_call import TaskCall
-from strongroom.errors import InvalidDeployment, JournalProblem, LedgerProblem
+from strongroom.errors import InvalidDeployment
 from strongroom.journal.current import current_journal, using_journal
 from strongroom.ledger import Session, current_ledger, using_ledger
 from strongroom.processes import this_process
@@ -131,7 +133,7 @@ class TaskWorker:
                 self._keep_up()
                 self._kept_up = now
             found = self._take() if takes else []
-        except (LedgerProblem, JournalProblem) as error:
+        except StrongroomError as error:
             if not self._is_failing:
                 _log.warning("Background tasks are not taken now: %s", error)
             self._is_failing = True

@@ -238,8 +238,10 @@ def _read(run: DueRun) -> FlowRun:
     """The run as the history has it, with the state that the ledger has where it is over."""
     with current_ledger().reading() as session:
         known = due_runs.find(session, run.id) or run
-        deployment = store.find(session, run.deployment_id)
-    record = history.read(run.id) or history.planned(deployment, known)
+    record = history.read(run.id)
+    if record is None:
+        with current_ledger().reading() as session:
+            record = history.planned(store.find(session, run.deployment_id), known)
     if known.state is not None:
         state = _state(known)
         if not record.state.is_final():

@@ -9,16 +9,18 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
+
+from strongroom_registry.errors import StrongroomError
 
 from strongroom import clock
 from strongroom.deployments import due_runs, history, planning, servers, store
 from strongroom.deployments.due_runs import Scope, Taken
 from strongroom.deployments.records import DueRun
 from strongroom.deployments.runner import DeploymentOptions, RunnerDeployment
-from strongroom.errors import InvalidDeployment, JournalProblem, LedgerProblem
+from strongroom.errors import InvalidDeployment
 from strongroom.journal.current import current_journal
 from strongroom.ledger import Session, current_ledger
 from strongroom.processes import this_process
@@ -98,9 +100,10 @@ class Runner:
         with heeding(self.stop):
             self._enrol()
             try:
+                until = clock.now() if run_once else None
                 while not self._stops:
-                    self._turn()
-                    if run_once:
+                    began = self._turn(until)
+                    if run_once and not began and not self._children:
                         break
                     self._rest()
             finally:
@@ -134,21 +137,25 @@ class Runner:
         if self._wake.wait(self.query_seconds if self._is_full() else pause):
             self._wake.clear()
 
-    def _turn(self) -> None:
-        """Do what is to be done now. What the databases refuse is tried again in a while, and said once."""
+    def _turn(self, until: datetime | None = None) -> int:
+        """Do what is to be done now: how many runs began, of those that were due ``until`` then, if that is given.
+
+        What goes wrong outside of a run, such as a database that is away, is tried again in a while, and said once.
+        """
         try:
             self._reap()
             if time.monotonic() - self._kept_up >= UPKEEP_SECONDS or not self._kept_up:
                 self._keep_up()
                 self._kept_up = time.monotonic()
-            self._take()
-        except (LedgerProblem, JournalProblem) as error:
+            began = self._take(until)
+        except StrongroomError as error:
             if not self._is_failing:
                 _log.warning("Runs are not started now: %s", error)
             self._is_failing = True
             time.sleep(LOOK_SECONDS)
-        else:
-            self._is_failing = False
+            return 0
+        self._is_failing = False
+        return began
 
     def _keep_up(self) -> None:
         """Plan what comes, and see to what others left behind."""
@@ -178,13 +185,13 @@ class Runner:
     def _is_full(self) -> bool:
         return self.limit is not None and len(self._children) >= self.limit
 
-    def _take(self) -> None:
-        """Take and start what is due."""
-        now = clock.now()
+    def _take(self, until: datetime | None = None) -> int:
+        """Take and start what is due; how many runs that is."""
+        now = clock.now() if until is None else until
         with current_ledger().reading() as session:
             waiting = due_runs.waiting(session, self.scope, now)
         if not waiting:
-            return
+            return 0
         taken, late = Taken(), [run for run in waiting if history.is_late(run, now)]
         with current_ledger().changing() as session:
             due_runs.mark(session, late, "late")
@@ -204,19 +211,21 @@ class Runner:
             history.note_state(run.id, _refused())
         for run in taken.runs:
             self._start(run)
+        return len(taken.runs)
 
     def _start(self, run: DueRun) -> None:
         known = history.read(run.id)
         if known is not None and known.state.is_final():  # somebody cancelled it while it waited
             self._end(run, known.state)
             return
-        with current_ledger().reading() as session:
-            deployment = store.find(session, run.deployment_id)
         try:
+            with current_ledger().reading() as session:
+                deployment = store.find(session, run.deployment_id)
             place = store.sealed_place(deployment.flow_name, deployment.name)
             variables = unseal_value(deployment.sealed, place).job_variables
             shows = bool(variables.get("stream_output", True))
-            self._children.start(run.id, deployment.definition.folder, variables.get("env", {}), shows_output=shows)
+            environment = {**_where(), **variables.get("env", {})}
+            self._children.start(run.id, deployment.definition.folder, environment, shows_output=shows)
         except Exception as error:
             self._crash(run, f"Its process could not be started: {error}")
 
@@ -274,6 +283,14 @@ def _check_shared() -> None:
             "The ledger or the run history is in memory, where the processes of runs do not find it.",
             "Unset STRONGROOM_JOURNAL and STRONGROOM_LEDGER, or name files or a PostgreSQL database.",
         )
+
+
+def _where() -> dict[str, str]:
+    """The variable that leads the process of a run to the ledger, where the settings alone do not."""
+    from strongroom.settings import get_settings
+
+    url = current_ledger().url
+    return {} if url == get_settings().ledger_url else {"STRONGROOM_LEDGER": url}
 
 
 def _gone(run: DueRun) -> State[Any]:

@@ -315,3 +315,20 @@ def run_state(run_id: Any) -> Any:
     from strongroom.sealed_states import unseal_state
 
     return unseal_state(ended(run_id).state or b"", due_runs.state_place(run_id))
+
+
+def test_once_carries_out_all_that_is_due_however_few_go_on_at_once(flows: Path) -> None:
+    runner = served(flows, "good", runner=Runner(limit=1))
+    asked = [run_deployment("good/here", timeout=0, parameters={"n": n}) for n in range(3)]
+    runner.start(run_once=True)
+    assert [run_result(run.id) for run in asked] == [0, 2, 4]
+
+
+def test_the_process_of_a_run_finds_a_ledger_that_no_setting_names(flows: Path, tmp_path: Path) -> None:
+    from strongroom.ledger import open_ledger, using_ledger
+
+    with using_ledger(open_ledger(f"sqlite:///{tmp_path / 'another.db'}")):
+        runner = served(flows, "good")
+        asked = run_deployment("good/here", timeout=0)
+        runner.start(run_once=True)
+        assert run_result(asked.id) == 2
