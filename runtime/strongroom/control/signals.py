@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import signal
+import threading
 import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -35,27 +37,34 @@ _first: dict[int, float] = {}
 def listen(control: Control) -> None:
     """Signals concern this run from now on. Called on the main thread."""
     if not _listening:
-        found = _signal.getsignal(signal.SIGINT)
-        if found is signal.default_int_handler or _is_of_asyncio(found):
-            _before[signal.SIGINT] = found
-            _signal.signal(signal.SIGINT, _on_interrupt)
-        for number, handler in (signal.SIGTERM, _on_termination), (STRIKE, _on_strike):
-            if _signal.getsignal(number) == signal.SIG_DFL:
-                _before[number] = signal.SIG_DFL.value
+        for number, handler in _HANDLERS.items():
+            found = _signal.getsignal(number)
+            if _is_default(number, found):
+                _before[number] = found
                 _signal.signal(number, handler)
     _listening.append(control)
 
 
 def forget(control: Control) -> None:
-    """This run is over. Called on the main thread; a run that ends elsewhere gives the handlers back with the next."""
+    """This run is over. One that ends on another thread, as a generator may, leaves the handlers to the next one."""
     if control in _listening:
         _listening.remove(control)
-    if not _listening:
+    if not _listening and threading.current_thread() is threading.main_thread():
         _first.clear()
-        for number, handler in _HANDLERS.items():
-            if number in _before and _signal.getsignal(number) is handler:
-                _signal.signal(number, _before[number])
-        _before.clear()
+        _give_back()
+
+
+def _give_back() -> None:
+    for number, handler in _HANDLERS.items():
+        if number in _before and _signal.getsignal(number) is handler:
+            _signal.signal(number, _before[number])
+    _before.clear()
+
+
+def _is_default(number: int, handler: Any) -> bool:
+    if number == signal.SIGINT:
+        return handler is signal.default_int_handler or _is_of_asyncio(handler)
+    return bool(handler == signal.SIG_DFL)
 
 
 def is_listening() -> bool:
@@ -128,3 +137,13 @@ def _is_inside(control: Control) -> bool:
 
 
 _HANDLERS = {signal.SIGINT: _on_interrupt, signal.SIGTERM: _on_termination, STRIKE: _on_strike}
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: the runs are the parent's."""
+    _listening.clear()
+    _first.clear()
+    _give_back()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

@@ -182,3 +182,44 @@ def test_a_flow_that_takes_the_interrupt_for_its_own_goes_on(script: Make) -> No
     one = script(body).start().until("waiting").send(signal.SIGINT)
     assert one.end()[0] == 0
     assert one.states() == {"etl": "Completed"}
+
+
+def test_a_forked_child_has_the_handlers_that_were_there_before(script: Make) -> None:
+    body = """
+        @flow
+        def etl():
+            child = os.fork()
+            if child == 0:
+                os.kill(os.getpid(), signal.SIGTERM)
+                os._exit(0)
+            _, status = os.waitpid(child, 0)
+            say(f"signal {os.WTERMSIG(status)}")
+
+        etl()
+    """
+    one = script(body).start()
+    assert one.end()[0] == 0
+    assert one.said == [f"signal {signal.SIGTERM.value}"]
+
+
+def test_a_generator_that_ends_on_another_thread_leaves_the_handlers_to_the_next_run(script: Make) -> None:
+    body = """
+        @flow
+        def items():
+            yield 1
+            yield 2
+
+        @flow
+        def etl():
+            say("waiting")
+            forever()
+
+        made = items()
+        next(made)
+        thread = threading.Thread(target=made.close)
+        thread.start()
+        thread.join()
+        etl()
+    """
+    one = script(body).start().until("waiting").send(signal.SIGINT)
+    assert one.end()[0] == -signal.SIGINT
