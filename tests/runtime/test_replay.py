@@ -17,6 +17,7 @@ from strongroom.errors import NotReplayable, UnknownRun
 from strongroom.flows import Flow
 from strongroom.journal import FlowRun, TaskRun, current_journal
 from strongroom.replay import areplay, replay
+from strongroom.resume import resume
 from strongroom.states import Completed, Running, Scheduled
 from strongroom.testing.journal_contract import a_flow_run
 
@@ -98,6 +99,13 @@ CODE = """
     def elsewhere(name):
         futures = [opened.submit(name), square.submit(2)]
         return [future.result() for future in futures]
+
+    @flow
+    def breaks():
+        extract(1)
+        if (HERE / "fail").exists():
+            raise ValueError("no")
+        return opened("key")
 
     @flow
     def passed(block, blocks):
@@ -303,6 +311,21 @@ def test_bare_names_give_the_versions_that_the_run_had(file: Path) -> None:
     assert replay(str(first.id)).result() == [EARLY] * 4
     again = last_run()
     assert (again.blocks, again.pins) == (["key@1"], {"key": 1})
+
+
+@pytest.mark.usefixtures("key")
+def test_a_replay_that_failed_goes_on_with_the_same_versions(file: Path, ran: Callable[[], list[str]]) -> None:
+    assert flow_in(file, "breaks")() == EARLY
+    first = last_run()
+    save_later()
+    file.with_name("fail").touch()
+    failed = replay(str(first.id))
+    assert failed.is_failed()
+    file.with_name("fail").unlink()
+    ran()
+    assert resume(str(last_run().id)).result() == EARLY
+    again = last_run()
+    assert (again.replay_of, again.blocks, again.run_count, ran()) == (first.id, ["key@1"], 2, [])
 
 
 @pytest.mark.usefixtures("key")
