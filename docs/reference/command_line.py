@@ -75,6 +75,8 @@ JSON_SHAPES = {
     "runs graph": "`id` (a number) `kind` (`flow`, `task`, `node`, `group`) `name` `runs` (how many it stands for) "
     "`states` (type → number) `state_name` `started` `ended` `seconds` `run_count` `after` (ids beside it) `children`",
     "runs cancel": "a list of runs as in `runs ls`, with `asked` (the state that they go into)",
+    "runs metrics": "a list of `kind` (`flow`, `task`) `name` `state_name` `runs` `timed` (that ended) `seconds` "
+    "(of all those) `within` (seconds → how many took no longer) `last_end`",
     "runs rm": "a list of the ids that were removed, those of subflows too",
     "runs logs": "an object a line: `timestamp` `level` `logger` `flow_run` `task_run` `name` `message`",
     "keys ls": "a list of `epoch` `state` (`current`, `older`, `retired`) `provider` `fingerprint` `created`",

@@ -9,7 +9,7 @@ import click
 
 from strongroom.cli.moments import MOMENT
 from strongroom.cli.outcome import CommandError, Exit
-from strongroom.cli.output import Column, duration, listing
+from strongroom.cli.output import Column, duration, listing, moment
 from strongroom.cli.run_choice import LOST, journal
 from strongroom.cli.run_report import run_shape
 from strongroom.cli.run_tree import MARKS
@@ -81,6 +81,8 @@ def ls(
     if not as_json:
         for row in rows:
             row["state_name"] += LOST if row["lost"] else ""
+            if row["started"] is None and row["expected_start"] is not None:
+                row["started"] = f"due {moment(row['expected_start'])}"
     columns = [_coloured(column, colours) if column.key == "state_name" else column for column in COLUMNS]
     listing(rows, columns, as_json=as_json, empty=empty)
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,8 @@ def test_prometheus_reads_counts_and_durations(strongroom, run, tmp_path):
     assert all(line.startswith("# ") or sample.fullmatch(line) for line in lines)
     heads = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert len(heads) == len(set(heads)) == 6
+    told = {row["name"]: row for row in json.loads(strongroom("runs", "metrics", "--json").stdout)}
+    assert (told["slow"]["kind"], told["slow"]["runs"], told["slow"]["within"]["0.01"]) == ("flow", 1, 0)
     target = tmp_path / "strongroom.prom"
     assert strongroom("runs", "metrics", "--file", str(target)).stdout == ""
     assert target.read_text() == text
@@ -202,6 +205,23 @@ def test_the_last_run_needs_no_id(strongroom, run):
     assert json.loads(strongroom("runs", "graph", "last", "--json").stdout)["name"] == "tagged"
     strongroom("runs", "rm", "last", "--yes")
     assert ls(strongroom) == ["slow"]
+
+
+def test_a_run_that_is_to_come_says_when(strongroom):
+    from uuid import uuid4
+
+    from strongroom.journal import FlowRun, current_journal
+    from strongroom.states import Scheduled
+
+    due = datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
+    run = FlowRun(uuid4(), "brave-otter", "nightly", Scheduled(), expected_start=due, deployment="nightly/prod")
+    current_journal().save_flow_run(run)
+    assert (
+        f"due {due.astimezone():%Y-%m-%d %H:%M:%S}" in strongroom("runs", "ls", "--deployment", "nightly/prod").stdout
+    )
+    shown = strongroom("runs", "show", "last").stdout
+    assert re.search(r"Deployment +nightly/prod\n", shown)
+    assert re.search(r"Expected +2099-01-0", shown)
 
 
 def test_names_are_escaped_for_prometheus():
