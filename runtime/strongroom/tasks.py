@@ -85,7 +85,7 @@ class Task(Deferrable, Definition, Generic[P, R]):
             watch(self)
         self.result_storage_key = options.get("result_storage_key")
         self.cache_policy = _cache_policy(self.name, options)
-        self.uncached = _why_uncached(self.cache_policy, options)
+        self.uncached = _why_uncached(options)
         self.has_default_policy = options.get("cache_policy", NotSet) is NotSet and options.get("cache_key_fn") is None
         self.takes_turns = serializes(self.cache_policy)
         if options.get("persist_result") is None and _persists(self.cache_policy, options):
@@ -268,11 +268,13 @@ def _transaction_hook(task: str, name: str, hook: Any) -> Any:
     return hook
 
 
-def _why_uncached(policy: CachePolicy | None, options: TaskOptions) -> str:
-    """What to say of each run where the options speak of a cache and rule it out."""
+def _why_uncached(options: TaskOptions) -> str:
+    """What to say of a run whose result does not persist, where the options speak of a cache; else nothing."""
     wanted = isinstance(options.get("cache_policy"), CachePolicy) and not isinstance(options["cache_policy"], NoCache)
     if options.get("persist_result") is False and (wanted or options.get("cache_key_fn") is not None):
         return "persistence is off (persist_result=False)"
+    if options.get("persist_result") is None and (options.get("cache_expiration") or options.get("refresh_cache")):
+        return "persistence is off (give a cache_policy, or persist_result=True)"
     return ""
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def why_not_cached(call: TaskResults) -> str:
     """What forbids to cache a call's result, in the words of the log; empty where nothing does."""
     task = call.task
-    if task.uncached:
+    if task.uncached and (not call.persist_result or task.persist_result is False):
         return task.uncached
     store = call.result_store()
     if store.disabled:

@@ -126,6 +126,11 @@ def test_an_input_without_a_hash(why: Any, caplog: pytest.LogCaptureFixture) -> 
             "the task has no policy of its own, and STRONGROOM_TASKS_DEFAULT_NO_CACHE is on",
         ),
         ({"cache_policy": INPUTS, "persist_result": False}, {}, "persistence is off (persist_result=False)"),
+        (
+            {"cache_expiration": timedelta(hours=1)},
+            {},
+            "persistence is off (give a cache_policy, or persist_result=True)",
+        ),
         ({"cache_key_fn": lambda *_: None}, {}, "the cache policy gives no key"),
     ],
 )
@@ -137,6 +142,16 @@ def test_what_rules_the_cache_out(
     work = counting(**options)
     assert [call(work, 1), call(work, 1)] == [1, 2]
     assert why() == f"Not cached: {reason}."
+
+
+def test_what_a_flow_persists_is_cached_within_its_run() -> None:
+    work = counting(cache_expiration=timedelta(hours=1))
+
+    @flow(persist_result=True)
+    def job() -> Any:
+        return work(1), work(1)
+
+    assert job() == (1, 1)
 
 
 def test_a_refresh_that_a_task_declines_beats_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
