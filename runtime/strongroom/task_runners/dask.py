@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing.process
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -119,16 +119,14 @@ class DaskTaskRunner(QueueingTaskRunner):
             raise InvalidDefinition(*NOT_OPEN)
         return DaskJob(call, self._queue, self._outstanding)
 
-    def abandon(self, *, interrupt: bool = False) -> None:
-        """Cancel what has not begun, and wait for what has; with ``interrupt``, end that too, and wait for so long."""
-        if interrupt and self._queue is not None:
-            self._queue.interrupt([job for job in list(self._outstanding) if job.claimed()])
-        super().abandon()
-
     def interrupt(self, job: Job) -> None:
         """End the task of a job at its next step in Python."""
+        self.interrupt_all([job])
+
+    def interrupt_all(self, jobs: Sequence[Job]) -> None:
+        """Tell all workers at once."""
         if self._queue is not None:
-            self._queue.interrupt([job])
+            self._queue.interrupt(jobs)
 
     def close(self) -> None:
         """Let go of the cluster; a temporary one ends, and what still runs on it too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from collections.abc import Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,6 +85,11 @@ class QueueingTaskRunner(TaskRunner):
     def interrupt(self, job: Job) -> None:
         """End a job that runs, as soon as it can be."""
 
+    def interrupt_all(self, jobs: Sequence[Job]) -> None:
+        """End jobs that run."""
+        for job in jobs:
+            self.interrupt(job)
+
     def schedule(self, call: TaskCall) -> PrefectFuture[Any]:
         """Queue the call, now or when its dependencies are over."""
         job = self.job(call)
@@ -114,9 +120,12 @@ class QueueingTaskRunner(TaskRunner):
 
     def abandon(self, *, interrupt: bool = False) -> None:
         """Cancel what waits, and wait for what runs; ``interrupt`` ends that too, as soon as it can be."""
+        running = []
         for job in list(self._outstanding):
             if job.claim():
                 job.settle(job.call.cancelled())
-            elif interrupt:
-                self.interrupt(job)
+            else:
+                running.append(job)
+        if interrupt:
+            self.interrupt_all(running)
         self.drain()

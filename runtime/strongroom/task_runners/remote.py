@@ -31,7 +31,7 @@ from strongroom.fingerprints import fingerprint
 from strongroom.journal.current import using_journal
 from strongroom.journal.records import TaskRun
 from strongroom.states import Fetch, NotKept, State, is_state_iterable
-from strongroom.task_runners import travel
+from strongroom.task_runners import shared, travel
 from strongroom.task_runners.messages import Ending, Message, Refused, RemoteOutcome, told_of_task
 from strongroom.task_runners.relay import Relay
 from strongroom.task_runners.remote_flow import FlowAsTold, WorkerFlow
@@ -117,6 +117,8 @@ class RemoteCall:
                 _under_way.pop(self.run.id, None)
                 if flow is not None:
                     flow.end(interrupt=call.task_run.state.is_crashed())
+                elif self.origin != place():
+                    shared.drain()
             return call.outcome(state, attempt)
 
     def _call(self, worker: str, here: Callable[[int], Any] | None) -> _WorkerCall:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -99,6 +100,7 @@ class WorkerFlow(FlowCall):
         finally:
             leave_context(token)
         flow._resumed = False
+        flow.control.began = time.monotonic()  # what ends the run from outside does so where the flow is
         flow._bodies = told.parameters
         flow._parameters = None
         relay.belongs_to(told.run.id)

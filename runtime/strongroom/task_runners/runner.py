@@ -30,6 +30,15 @@ class TaskRunner(ABC):
         calls = task.mapped_parameters(parameters)
         return PrefectFutureList(self.submit(task, values, wait_for) for values in calls)
 
+    @property
+    def name(self) -> str:
+        """What kind of runner it is: ``"threadpool"``, ``"processpool"``, ``"dask"``."""
+        return type(self).__name__.lower().removesuffix("taskrunner")
+
+    def cancel_all(self) -> None:
+        """Cancel what has not begun, and end what has as soon as it can be."""
+        self.abandon(interrupt=True)
+
     @abstractmethod
     def schedule(self, call: TaskCall) -> PrefectFuture[Any]:
         """Carry out ``call`` when its dependencies are over; returns at once."""

@@ -21,3 +21,9 @@ def shared_runner() -> ThreadPoolTaskRunner:
             atexit.register(runner.drain)
             _runner = runner
         return _runner
+
+
+def drain() -> None:
+    """Wait for the tasks that were submitted outside of flows, if there are any."""
+    if _runner is not None:
+        _runner.drain()

@@ -412,6 +412,33 @@ class TaskRunnerContract:
             assert runner.submit(add, {"x": future, "y": 5}, wait_for=[future]).result() == 7
             assert runner.map(double, {"n": [1, 2]}).result() == [2, 4]
             assert type(runner.duplicate()) is type(runner)
+            assert runner.name in type(runner).__name__.lower()
+
+    def test_all_can_be_cancelled(self, runner: TaskRunner, home: Path) -> None:
+        if not self.interrupts:
+            return
+
+        @task
+        def busy(folder: Path) -> None:
+            (folder / "busy").write_text("yes")
+            while True:
+                time.sleep(0.005)
+
+        with runner:
+            future = runner.submit(busy, {"folder": home})
+            until(home / "busy")
+            later = runner.submit(double, {"n": 1}, wait_for=[future])
+            runner.cancel_all()
+            assert (future.state.is_crashed(), later.state.is_cancelled()) == (True, True)
+
+    def test_what_a_task_submits_outside_of_flows_is_over_when_it_is(self, runner: TaskRunner, home: Path) -> None:
+        @task
+        def careless(file: Path) -> None:
+            note.submit(file, "done")
+
+        with runner:
+            runner.submit(careless, {"file": home / "outside"}).wait()
+        assert until(home / "outside") == "done"
 
     def test_the_death_of_a_process_is_one_crash(self, run: Any, journal: Journal) -> None:
         if not (self.isolated and self.survives):
