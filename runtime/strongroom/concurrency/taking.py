@@ -12,7 +12,14 @@ from strongroom.concurrency.leases import Lease, renewals
 from strongroom.concurrency.slots import Granted
 from strongroom.concurrency.turns import aturn, turn
 from strongroom.concurrency.wishes import Asking, Wish, logger
+from strongroom.errors import LedgerUnavailable
 from strongroom.ledger import await_until, wait_until
+
+AGAIN_SECONDS = 0.5
+"""How long to leave a ledger alone that could not be reached."""
+
+Left = Callable[[], float | None]
+"""How many seconds are left to wait; None where there is no end to them."""
 
 
 def take_lease(wish: Wish, lost: Callable[[], None] | None = None) -> Lease:
@@ -25,7 +32,7 @@ def take_lease(wish: Wish, lost: Callable[[], None] | None = None) -> Lease:
     asking, left = Asking(wish), _countdown(wish)
     try:
         with turn(wish.line, left()):
-            granted = wait_until(asking, left())
+            granted = _wait(asking, left)
     except StrongroomError:
         raise
     except BaseException:
@@ -39,13 +46,31 @@ async def atake_lease(wish: Wish, lost: Callable[[], None] | None = None) -> Lea
     asking, left = Asking(wish), _countdown(wish)
     try:
         async with aturn(wish.line, left()):
-            granted = await await_until(asking, left())
+            granted = await _await(asking, left)
     except StrongroomError:
         raise
     except BaseException:
         await asyncio.shield(asyncio.to_thread(_give_up, asking))
         raise
     return lease_of(asking, granted, lost)
+
+
+def _wait(asking: Asking, left: Left) -> Granted | None:
+    while True:
+        try:
+            return wait_until(asking, left())
+        except LedgerUnavailable as error:
+            asking.bear(error, left())
+            time.sleep(AGAIN_SECONDS)
+
+
+async def _await(asking: Asking, left: Left) -> Granted | None:
+    while True:
+        try:
+            return await await_until(asking, left())
+        except LedgerUnavailable as error:
+            asking.bear(error, left())
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 def lease_of(asking: Asking, granted: Granted | None, lost: Callable[[], None] | None) -> Lease:
@@ -64,7 +89,7 @@ def lease_of(asking: Asking, granted: Granted | None, lost: Callable[[], None] |
     return lease
 
 
-def _countdown(wish: Wish) -> Callable[[], float | None]:
+def _countdown(wish: Wish) -> Left:
     patience = wish.patience
     if patience is None:
         return lambda: None

@@ -15,7 +15,12 @@ from strongroom_blocks.redaction import redactor
 
 from strongroom.concurrency import slots
 from strongroom.context import TaskRunContext, current_run
-from strongroom.errors import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError, InvalidLimit
+from strongroom.errors import (
+    AcquireConcurrencySlotTimeoutError,
+    ConcurrencySlotAcquisitionError,
+    InvalidLimit,
+    LedgerUnavailable,
+)
 from strongroom.ledger import Session, current_ledger
 from strongroom.processes import this_process
 
@@ -107,7 +112,7 @@ class Asking:
         self.ledger = current_ledger()
         self.lease = uuid4().hex
         self.short: tuple[str, ...] = ()
-        self._given_up = False
+        self._given_up = self._answered = self._told = False
         self._request = slots.Request(
             wish.names, wish.occupy, self.lease, round(wish.lease_seconds * slots.MICROS), wish.holder, this_process()
         )
@@ -117,12 +122,21 @@ class Asking:
         if self._given_up:
             return None
         answer = slots.take(session, self._request, session.now())
+        self._answered = True
         if isinstance(answer, slots.Granted):
             if self.wish.strict and answer.missing:
                 self.wish.check(answer)
             return answer
         self.short = answer.names
         return None
+
+    def bear(self, error: LedgerUnavailable, left: float | None) -> None:
+        """The ledger could not be reached: go on asking where it answered before and there is time, else raise that."""
+        if not self._answered or left == 0:
+            raise error
+        if not self._told:
+            self._told = True
+            logger().warning("Waiting for slots of %s goes on: %s", _listed(self.wish.names), error)
 
     def give_up(self) -> None:
         """Whoever asked does not want it any more, though a thread may be asking yet: grant nothing from now on.

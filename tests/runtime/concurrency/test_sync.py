@@ -292,3 +292,51 @@ def test_slots_that_cannot_be_given_back_raise_nothing(
     renewals.renew(lease)
     assert lease.given_back
     assert read_limit("database").active_slots == 0
+
+
+class Outage:
+    """A ledger that cannot be reached a number of times, after it answered once."""
+
+    def __init__(self, ledger: Ledger, times: int) -> None:
+        self._real, self._left, self._answers = ledger.changing, times, 1
+
+    def __call__(self) -> Any:
+        if self._answers:
+            self._answers -= 1
+        elif self._left:
+            self._left -= 1
+            raise LedgerUnavailable("The ledger is away.", "Wait.")
+        return self._real()
+
+
+def test_who_waits_outlasts_a_ledger_that_is_away(
+    each_ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    create_limit("database", 1)
+    naps: list[float] = []
+    monkeypatch.setattr("strongroom.concurrency.taking.time.sleep", naps.append)
+    release = concurrency("database")
+    release.__enter__()
+    outage = Outage(each_ledger, 3)
+    with monkeypatch.context() as away:
+        away.setattr(each_ledger, "changing", outage)
+        waits = wishes.Asking.bear
+
+        def bear(asking: Any, error: LedgerUnavailable, left: float | None) -> None:
+            waits(asking, error, left)
+            if len(naps) == 2:
+                release.__exit__(None, None, None)
+
+        away.setattr(wishes.Asking, "bear", bear)
+        with concurrency("database"):
+            pass
+    assert len(naps) == 3
+    assert caplog.text.count("goes on: The ledger is away.") == 1
+
+
+def test_a_ledger_that_never_answered_is_not_waited_for(each_ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    outage = Outage(each_ledger, 1)
+    outage._answers = 0
+    monkeypatch.setattr(each_ledger, "changing", outage)
+    with pytest.raises(LedgerUnavailable):
+        concurrency("database").__enter__()
