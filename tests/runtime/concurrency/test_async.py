@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
+from strongroom.concurrency import sync, taking
 from strongroom.concurrency.asyncio import AcquireConcurrencySlotTimeoutError, concurrency, rate_limit
 from strongroom.concurrency.leases import renewals
 from strongroom.concurrency.limits import acreate_limit, aread_limit, create_limit, read_limit, reset_limit
-from strongroom.errors import LeaseLost
+from strongroom.concurrency.wishes import Asking
+from strongroom.errors import LeaseLost, LedgerUnavailable
 from strongroom.ledger import Ledger, waiting
 
 
@@ -136,3 +139,30 @@ def test_strict_code_ends_when_its_lease_is_lost(each_ledger: Ledger) -> None:
 
     with pytest.raises(LeaseLost):
         asyncio.run(main())
+
+
+def test_who_waits_outlasts_a_ledger_that_is_away(each_ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_limit("database", 1)
+    monkeypatch.setattr(taking, "AGAIN_SECONDS", 0)
+    real, calls = each_ledger.changing, iter(range(10**9))
+
+    def changing() -> Any:
+        if next(calls) == 1:
+            raise LedgerUnavailable("The ledger is away.", "Wait.")
+        return real()
+
+    async def main() -> None:
+        holder = sync.concurrency("database")
+        holder.__enter__()
+        bear = Asking.bear
+
+        def bears(asking: Asking, error: LedgerUnavailable, left: float | None) -> None:
+            bear(asking, error, left)
+            holder.__exit__(None, None, None)
+
+        monkeypatch.setattr(Asking, "bear", bears)
+        monkeypatch.setattr(each_ledger, "changing", changing)
+        async with asyncio.timeout(120), concurrency("database"):
+            assert next(calls) >= 3
+
+    asyncio.run(main())
