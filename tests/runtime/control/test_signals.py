@@ -59,6 +59,24 @@ def test_sigterm_ends_them_likewise_and_the_process_with_the_code_of_shells(scri
     assert "termination signal" in (one.run.state.message or "")
 
 
+STUCK_ASYNC = """
+    READY = threading.Event()
+
+    @task
+    def stuck():
+        READY.set()
+        time.sleep(3600)
+
+    @flow
+    async def etl():
+        with cleaning("flow"):
+            future = stuck.submit()
+            READY.wait()
+            say("stuck")
+            await future.wait_async()
+
+    asyncio.run(etl())
+"""
 STUCK = """
     READY = threading.Event()
 
@@ -79,9 +97,12 @@ STUCK = """
 """
 
 
+@pytest.mark.parametrize("body", [STUCK, STUCK_ASYNC])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_twice_ends_the_process_at_once_and_the_history_says_so(script: Make, number: signal.Signals) -> None:
-    one = script(STUCK).start().until("stuck").send(number).until("flow: cleaned").send(number)
+def test_twice_ends_the_process_at_once_and_the_history_says_so(
+    script: Make, number: signal.Signals, body: str
+) -> None:
+    one = script(body).start().until("stuck").send(number).until("flow: cleaned").send(number)
     code, errors = one.end()
     assert code == 128 + number
     assert "ended the process" in errors
