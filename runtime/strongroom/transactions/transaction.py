@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, Self
@@ -64,7 +64,9 @@ class Transaction(Stage):
         self.undone: Callable[[], object] | None = None
         self._expected: deque[tuple[TaskCall, PrefectFuture[Any]]] = deque()
         self._token: Token[Any] | None = None
-        self._holder: str | None = None
+        self._holder = f"{os.uname().nodename}:{os.getpid()}:{uuid4().hex}"
+        self._held: Counter[str] = Counter()
+        self._locks = False
 
     @property
     def takes_turns(self) -> bool:
@@ -82,7 +84,9 @@ class Transaction(Stage):
 
     def read(self) -> ResultRecord | None:
         """The record under the key; None without a key or a store. Raises MissingResult where there is none yet."""
-        return None if self.store is None or self.key is None else self.store.read(self.key, holder=self._holder)
+        return (
+            None if self.store is None or self.key is None else self.store.read(self.key, holder=self._root()._holder)
+        )
 
     def begin(self) -> None:
         """Take the lock of the key, and see whether the work is done."""
@@ -108,13 +112,24 @@ class Transaction(Stage):
             raise
 
     def locking(self) -> Steps:
-        """Wait for the lock of the key, where runs with one key take turns."""
-        store, key, holder = self.store, self.key, f"{os.uname().nodename}:{os.getpid()}:{uuid4().hex}"
-        if store is None or key is None or not self.takes_turns or self._is_locked_around():
+        """Wait for the lock of the key, where runs with one key take turns.
+
+        What is in one outermost transaction shares its locks: those are held until it ends, so nothing in it may wait.
+        """
+        store, key, root = self.store, self.key, self._root()
+        if store is None or key is None or not self.takes_turns or self._locks:
             return
         self.logger.debug("Waiting for the lock of transaction %r", key)
-        yield Deed(lambda: store.acquire_lock(key, holder), lambda: store.aacquire_lock(key, holder))
-        self._holder = holder
+        with root._lock:
+            root._held[key] += 1
+        self._locks = True
+        try:
+            yield Deed(lambda: store.acquire_lock(key, root._holder), lambda: store.aacquire_lock(key, root._holder))
+        except BaseException:
+            with root._lock:
+                root._held[key] -= 1
+            self._locks = False
+            raise
 
     def committing(self) -> Steps:
         """What there is to be done to commit."""
@@ -273,20 +288,25 @@ class Transaction(Stage):
 
     def _write(self) -> None:
         if self.store is not None and self.key is not None and self.write_on_commit:
-            self.store.write(self.staged, key=self.key, holder=self._holder)
+            self.store.write(self.staged, key=self.key, holder=self._root()._holder)
 
-    def _is_locked_around(self) -> bool:
-        """Whether a transaction around this one has the lock of the same key already."""
-        around = self.parent
-        while around is not None and not (around._holder is not None and around.key == self.key):
-            around = around.parent
-        return around is not None
+    def _root(self) -> Transaction:
+        """The outermost transaction around this one."""
+        root: Transaction = self
+        while root.parent is not None:
+            root = root.parent
+        return root
 
     def _unlocking(self) -> Steps:
-        holder, self._holder = self._holder, None
-        if holder is not None and self.store is not None and self.key is not None:
-            store, key = self.store, self.key
-            yield Deed(lambda: store.release_lock(key, holder))
+        store, key, root = self.store, self.key, self._root()
+        if not self._locks or store is None or key is None:
+            return
+        self._locks = False
+        with root._lock:
+            root._held[key] -= 1
+            is_last = not root._held[key]
+        if is_last:
+            yield Deed(lambda: store.release_lock(key, root._holder))
 
     def _taken_children(self) -> Iterator[Transaction]:
         """The children in order, with those that are added meanwhile."""

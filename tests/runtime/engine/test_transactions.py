@@ -519,6 +519,32 @@ class TestKeys:
         assert not store.is_locked("away")
         assert get_transaction() is None
 
+    def test_what_is_in_one_transaction_shares_its_locks(self) -> None:
+        calls: list[int] = []
+        policy = INPUTS.configure(isolation_level="SERIALIZABLE", lock_manager=MemoryLockManager())
+
+        @task(cache_policy=policy)
+        def work(x: int) -> int:
+            calls.append(x)
+            return x
+
+        @flow
+        def job() -> list[int]:
+            with transaction():
+                return [work(1), work(1), *work.map([1, 1]).result()]
+
+        assert job() == [1, 1, 1, 1]
+        assert len(calls) == 4  # nothing is cached before the whole is committed
+        assert work(1, return_state=True).name == "Cached"
+        store = ResultStore(lock_manager=MemoryLockManager(), cache_result_in_memory=False)
+        with transaction(key="same", store=store, isolation_level=IsolationLevel.SERIALIZABLE) as outer:
+            with transaction(key="same", store=store) as inner:
+                inner.stage("inner")
+            outer.stage("outer")
+        assert inner.is_committed()
+        assert store.read("same").result == "outer"
+        assert not store.is_locked("same")
+
     def test_the_ledgers_locks_serve_where_no_others_are_given(self) -> None:
         with transaction(key="k", isolation_level=IsolationLevel.SERIALIZABLE) as txn:
             assert txn.store is not None
