@@ -13,16 +13,15 @@ from uuid import UUID, uuid4
 from strongroom import observation
 from strongroom.calls import block_loads
 from strongroom.calls.call import SMALL, child_id, record_state, traceback_of
+from strongroom.calls.flow_past import FlowPast
 from strongroom.calls.task_call import upstreams_of
 from strongroom.context import FlowRunContext, RunContext, current_run, current_tags, transaction_around
 from strongroom.control import signals
 from strongroom.control.control import Control
-from strongroom.errors import MissingResult, ResultProblem
-from strongroom.fingerprints import fingerprint
 from strongroom.futures import resolve_futures_to_states
 from strongroom.inputs import has_upstreams, outcome, resolve
 from strongroom.journal.current import current_journal
-from strongroom.journal.records import FlowRun, StoredResult, TaskRun
+from strongroom.journal.records import FlowRun, TaskRun
 from strongroom.rules import Keep, Prepare, Recall
 from strongroom.states import Fetch, NotKept, Pending, State, StateType, is_state_iterable
 
@@ -39,27 +38,21 @@ if TYPE_CHECKING:
 _HOST = platform.node()
 
 
-class FlowCall(FlowRunContext):
+class FlowCall(FlowPast):
     """A flow run in the making, which is also the context that the flow's code finds itself in."""
 
     __slots__ = (
         "_lock",
         "_open_runner",
-        "_resumed",
         "_stores",
         "_wait_for",
-        "captures",
         "control",
         "durable",
         "function",
         "is_async",
         "is_generator",
-        "journal",
-        "past",
         "persist_tasks",
         "policy",
-        "replayed",
-        "root_id",
         "scope",
         "warned_of_durability",
     )
@@ -111,11 +104,6 @@ class FlowCall(FlowRunContext):
         self.policy = flow.policy(recalls, self.durable)
         block_loads.watch()
 
-    @property
-    def resumed(self) -> bool:
-        """Whether this run, or the one that called it, began in another process."""
-        return self._resumed
-
     def _new_run(self, parent: Any, caller: FlowCall | None) -> FlowRun:
         from strongroom.processes import this_process
         from strongroom.run_names import random_name
@@ -142,10 +130,6 @@ class FlowCall(FlowRunContext):
         )
         record_state(run, run.state)
         return run
-
-    def _completed(self) -> Mapping[tuple[UUID, str], TaskRun]:
-        past = {} if self.replayed is None else self.replayed.tasks
-        return {**past, **self.journal.completed(self.flow_run.id)} if self._resumed else past
 
     @property
     def logger(self) -> RunLogger:
@@ -252,55 +236,6 @@ class FlowCall(FlowRunContext):
             from strongroom.run_names import run_name
 
             run.name = run_name(self.flow.flow_run_name, self.parameters)
-
-    def recall(self) -> State[Any] | None:
-        """The result of this very subflow run from before its caller was resumed."""
-        past = self._past_subflow()
-        if past is None or past.result is None or past.sealed_parameters is None or self.captures is None:
-            return None
-        try:
-            before = self.captures.open_parameters(past.sealed_parameters, past.id)
-            if fingerprint(before) != fingerprint(self.parameters):
-                self.logger.warning("It completed before with other parameters, so it runs again.")
-                return None
-            value = self.restore(past.result, past.id, lambda: self.store_for(None, None))
-        except ResultProblem as error:
-            self.logger.warning("It completed before, but runs again: %s", error)
-            return None
-        run = self.flow_run
-        if past.id != run.id:
-            run.result = self.adopted(past.result, value, run.id)
-            return State(StateType.COMPLETED, past.state.name, self.taken_over, value)
-        run.name, run.start_time, run.run_count, run.result = past.name, past.start_time, past.run_count, past.result
-        run.history = [*past.history]
-        message = "Completed before the flow run was resumed."
-        return State(StateType.COMPLETED, past.state.name, message, value, timestamp=past.end_time)
-
-    @property
-    def taken_over(self) -> str:
-        """What a run says whose result comes from the run that is replayed."""
-        return f"Taken over from the run {'' if self.replayed is None else self.replayed.name!r}, which is replayed."
-
-    def adopted(self, stored: StoredResult, value: Any, run_id: UUID) -> StoredResult | None:
-        """What was stored of a run that is replayed, for the run that takes it over."""
-        if stored.inline is None and not (stored.key or "").startswith("captured/"):
-            return stored
-        return None if self.captures is None else self.captures.capture(value, run_id, self.root_id)
-
-    def _past_subflow(self) -> FlowRun | None:
-        if self.replayed is not None and (found := self.replayed.subflows.get(self.flow_run.id)) is not None:
-            return found
-        caller = self.flow_run.parent_flow_run_id
-        siblings = () if caller is None else self.journal.subflow_runs(caller)
-        return next((run for run in siblings if run.id == self.flow_run.id and run.state.is_completed()), None)
-
-    def restore(self, stored: StoredResult, run_id: UUID, store: Callable[[], ResultStore]) -> Any:
-        """The result of a run from before a resumption, which was captured, or persists in ``store``."""
-        if stored.inline is None and not (stored.key or "").startswith("captured/"):
-            return store().load(stored)
-        if self.captures is None:
-            raise MissingResult(f"Nothing can open the result of run {run_id}.", "Mend the registry's key first.")
-        return self.captures.restore(stored, run_id)
 
     def look_up(self) -> State[Any] | None:
         """Flows are not cached."""

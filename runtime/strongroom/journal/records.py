@@ -48,6 +48,11 @@ class StoredResult:
     size: int = 0
     expires: datetime | None = None
 
+    @property
+    def is_captured(self) -> bool:
+        """Whether it was kept by itself, for a resumption, rather than because it persists."""
+        return self.inline is not None or (self.key is not None and self.key.startswith("captured/"))
+
 
 @dataclass(slots=True)
 class FlowRun:
