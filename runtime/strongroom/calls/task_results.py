@@ -260,7 +260,7 @@ class TaskResults(TaskRunContext):
             logger=self.logger,
         )
         alone = key is not None and self.scope is None and not self.task.has_transaction_hooks
-        made.belong(self, around=None if alone else self.parent, alone=alone)
+        made.belong(self, alone)
         with _joining:
             if self.transaction is None:
                 self.transaction = made

@@ -67,6 +67,7 @@ class Transaction(Stage):
         self._holder = f"{os.uname().nodename}:{os.getpid()}:{uuid4().hex}"
         self._held: Counter[str] = Counter()
         self._locks = False
+        self._shares: Transaction | None = None
 
     @property
     def takes_turns(self) -> bool:
@@ -233,13 +234,20 @@ class Transaction(Stage):
         if self.isolation_level is None:
             self.isolation_level = (parent and parent.isolation_level) or IsolationLevel.READ_COMMITTED
 
-    def belong(self, run: Any, around: Any, alone: bool) -> None:
-        """Be the transaction of a task's run: inside of what is around code of ``around``, unless it stands alone."""
+    def belong(self, run: Any, alone: bool) -> None:
+        """Be the transaction of a task's run: inside of what is around its caller's code, unless it stands alone.
+
+        One that stands alone shares the locks of the tasks that called it, which wait for it.
+        """
         if alone:
             self.commit_mode = self.commit_mode or CommitMode.LAZY
             self.isolation_level = self.isolation_level or IsolationLevel.READ_COMMITTED
+            caller = run.parent
+            while caller is not None and caller.transaction is None:
+                caller = caller.parent
+            self._shares = None if caller is None else caller.transaction
         else:
-            self.enter(around)
+            self.enter(run.parent)
         self.run, self.is_of_a_task, self.state = run, True, TransactionState.ACTIVE
 
     def found(self) -> Steps:
@@ -291,10 +299,10 @@ class Transaction(Stage):
             self.store.write(self.staged, key=self.key, holder=self._root()._holder)
 
     def _root(self) -> Transaction:
-        """The outermost transaction around this one."""
+        """The outermost transaction around this one, which holds its locks."""
         root: Transaction = self
-        while root.parent is not None:
-            root = root.parent
+        while (around := root.parent or root._shares) is not None:
+            root = around
         return root
 
     def _unlocking(self) -> Steps:

@@ -107,6 +107,23 @@ def test_a_run_that_fails_lets_the_next_one_try() -> None:
     assert work("fails") == 4
 
 
+def test_a_task_does_not_wait_for_the_lock_of_the_task_that_called_it() -> None:
+    @task(cache_policy=SERIAL)
+    def inner(same: str) -> str:
+        return f"inner {same}"
+
+    @task
+    def between(same: str) -> str:
+        return inner(same)
+
+    @task(cache_policy=SERIAL)
+    def outer(same: str) -> str:
+        return f"outer {between(same)}"
+
+    assert outer("key") == "outer inner key"
+    assert outer("key", return_state=True).name == "Cached"
+
+
 PROCESS = """
 import os, sys, pathlib
 from strongroom import task
