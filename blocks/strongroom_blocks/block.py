@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from strongroom_blocks import catalog, documents, origin, validation
+from strongroom_blocks.awaited import awaitable_too
 from strongroom_blocks.environment import environment_of
 from strongroom_blocks.errors import BlockValidationError
 from strongroom_blocks.identity import Identity
@@ -134,6 +135,7 @@ class Block(BaseModel):
         """pydantic's: what there is to do once the fields are set."""
         self.block_initialization()
 
+    @awaitable_too
     def save(
         self,
         name: str,
@@ -174,6 +176,7 @@ class Block(BaseModel):
     asave: ClassVar = async_twin(save)
 
     @classmethod
+    @awaitable_too
     def load(cls, reference: str) -> Self:
         """Load by reference: ``name``, ``name@3``, ``name@label``, each with an optional ``type-slug/`` before.
 
@@ -193,6 +196,7 @@ class Block(BaseModel):
         return documents.load(cls, reference)
 
     @classmethod
+    @awaitable_too
     def delete(cls, name: str, *, message: str = "", cascade: bool = False) -> Head:
         """Delete a document. It can be brought back (``strongroom block undelete``) until it is destroyed.
 

@@ -16,11 +16,14 @@ Names and types are those that Prefect 3 documents under "States"::
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID, uuid4
+
+from strongroom_blocks.awaited import awaitable_too, is_awaited
 
 from strongroom.clock import now
 from strongroom.errors import CancelledRun, CrashedRun, FailedRun, MissingResult, PausedRun, UnfinishedRun
@@ -199,6 +202,11 @@ class State(Generic[R]):
         :class:`~strongroom.errors.UnfinishedRun` for a run that is not over and
         :class:`~strongroom.errors.MissingResult` where the value was not kept.
         """
+        if is_awaited(sys._getframe(1)):
+            return self.aresult(raise_on_failure)
+        return self._result(raise_on_failure)
+
+    def _result(self, raise_on_failure: bool) -> Any:
         if self.type is StateType.COMPLETED:
             return self._value()
         if self.type in _UNSUCCESSFUL:
@@ -218,8 +226,8 @@ class State(Generic[R]):
         if isinstance(self.data, Fetch):
             import asyncio
 
-            return await asyncio.to_thread(self.result, raise_on_failure)
-        return self.result(raise_on_failure)
+            return await asyncio.to_thread(self._result, raise_on_failure)
+        return self._result(raise_on_failure)
 
     def exception(self) -> BaseException:
         """Why the run did not succeed: its own exception, that of a state it returned, or one made of the message."""
@@ -363,6 +371,7 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(homes[name]), name)
 
 
+@awaitable_too
 def get_state_exception(state: State[Any]) -> BaseException:
     """Why the run of a state that failed, crashed, or was cancelled did not succeed; ValueError for any other state."""
     if state.type not in _UNSUCCESSFUL:
@@ -370,6 +379,7 @@ def get_state_exception(state: State[Any]) -> BaseException:
     return state.exception()
 
 
+@awaitable_too
 def raise_state_exception(state: State[Any]) -> None:
     """Raise what :func:`get_state_exception` gives; nothing for a state that did not fail, crash, or get cancelled."""
     if state.type in _UNSUCCESSFUL:

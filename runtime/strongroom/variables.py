@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from strongroom_blocks.awaited import awaitable_too
 from strongroom_blocks.redaction import redactor
 from strongroom_blocks.secrets import SECRET_KINDS
 
@@ -70,12 +71,14 @@ class Variable:
         return _variable(row)
 
     @classmethod
+    @awaitable_too
     def get(cls, name: str, default: Any = None) -> Any:
         """The value of a variable; ``default`` where there is none of this name."""
         found = find_variable(name)
         return default if found is None else found.value
 
     @classmethod
+    @awaitable_too
     def unset(cls, name: str) -> bool:
         """Remove a variable. Gives whether there was one."""
         if not _is_name(name):

@@ -250,7 +250,7 @@ def located(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, R
     elif isinstance(value, BaseModel):
         yield from located(value.__dict__, path, depth + 1)
         yield from located(value.__pydantic_extra__ or {}, path, depth + 1)
-    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+    elif hasattr(type(value), "__dataclass_fields__"):
         for name in value.__dataclass_fields__:
             yield from located(getattr(value, name, None), f"{path}.{name}" if path else name, depth + 1)
 
@@ -277,7 +277,7 @@ def _holds(value: Any, depth: int) -> bool:
         return any(_holds(item, depth + 1) for item in value)
     if isinstance(value, BaseModel):
         return _holds(value.__dict__, depth + 1) or _holds(value.__pydantic_extra__, depth + 1)
-    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+    if hasattr(type(value), "__dataclass_fields__"):
         return any(_holds(getattr(value, name, None), depth + 1) for name in value.__dataclass_fields__)
     return False
 
