@@ -153,6 +153,7 @@ _pulled: list[Any] = []
 
 def _from_source(source: str | Path | Source, entrypoint: str) -> Flow[..., Any]:
     import copy
+    import sys
     import tempfile
     from pathlib import Path
 
@@ -163,7 +164,13 @@ def _from_source(source: str | Path | Source, entrypoint: str) -> Flow[..., Any]
     place = tempfile.TemporaryDirectory(prefix="strongroom-source-")
     _pulled.append(place)  # the code stays as long as the process does
     folder = origin.pull_code(Path(place.name))
-    flow = copy.copy(load_flow(f"{folder}/{entrypoint}" if ".py" in entrypoint else entrypoint))
+    if ".py" in entrypoint:
+        loaded = load_flow(f"{folder}/{entrypoint}")
+    else:
+        sys.path.insert(0, str(folder))
+        entrypoint = entrypoint if ":" in entrypoint else ":".join(entrypoint.rsplit(".", 1))
+        loaded = load_flow(entrypoint)
+    flow = copy.copy(loaded)
     flow.origin = (origin, entrypoint)
     return flow
 

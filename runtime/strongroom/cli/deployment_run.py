@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--start-in", type=DURATION, metavar="DURATION", help="Begin after this long: 15m, 2h, 1d.")
 @click.option("--start-at", metavar="TIME", help="Begin at this time, in ISO 8601; without a zone in yours.")
 @click.option("--tag", "tags", multiple=True, help="A tag for the run.")
-@click.option("--name", "run_name", metavar="RUN_NAME", help="What the run is called.")
+@click.option("--name", "--flow-run-name", "run_name", metavar="NAME", help="What the run is called.")
 @click.option("--watch", is_flag=True, help="Wait until the run is over.")
 @click.option("--watch-timeout", type=float, metavar="SECONDS", help="Wait no longer than this.")
 @json_option

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from strongroom.deployments.records import DueRun, micros, moment
+from strongroom.deployments.records import DueRun, Inputs, micros, moment
 from strongroom.ledger import Session
 from strongroom.liveness import SILENCE
 from strongroom.processes import has_ended
+from strongroom.sealed_values import seal_value, unseal_value
 
 LATE_AFTER = timedelta(seconds=15)
 _COLUMNS = (
-    "r.id, r.deployment_id, r.schedule_id, r.due, r.stage, r.definition, r.parameters, r.idempotency_key, r.holder, "
-    "r.state"
+    "r.id, r.deployment_id, r.schedule_id, r.due, r.stage, r.definition, r.inputs, r.idempotency_key, r.holder, r.state"
 )
 _WAITING = "stage IN ('scheduled', 'late', 'queued')"
 _ACTIVE = "stage IN ('taken', 'running')"
@@ -46,9 +46,19 @@ class Scope:
         return f"d.pool = ? AND d.queue IN ({', '.join('?' * len(self.queues))})", (self.pool, *self.queues)
 
 
-def parameters_place(run_id: UUID) -> str:
-    """The place that the parameters of a run are bound to."""
-    return f"parameters of run {run_id}"
+def seal_inputs(run_id: UUID, parameters: dict[str, Any], job_variables: dict[str, Any] | None = None) -> bytes | None:
+    """What a run has of its own, sealed; None where that is nothing."""
+    given = Inputs(parameters, job_variables or {})
+    return None if given == Inputs() else seal_value(given, _inputs_place(run_id))
+
+
+def inputs_of(run: DueRun) -> Inputs:
+    """What a run has of its own."""
+    return Inputs() if run.inputs is None else unseal_value(run.inputs, _inputs_place(run.id))
+
+
+def _inputs_place(run_id: UUID) -> str:
+    return f"inputs of run {run_id}"
 
 
 def state_place(run_id: UUID) -> str:
@@ -56,7 +66,7 @@ def state_place(run_id: UUID) -> str:
     return f"state of run {run_id}"
 
 
-def add(session: Session, run: DueRun, parameters: bytes | None) -> bool:
+def add(session: Session, run: DueRun, inputs: bytes | None) -> bool:
     """Have a run wait; False where the schedule has one for this date already."""
     shape = {
         "name": run.name,
@@ -67,10 +77,10 @@ def add(session: Session, run: DueRun, parameters: bytes | None) -> bool:
         "dynamic_key": run.dynamic_key,
     }
     added = session.execute(
-        "INSERT INTO deployment_runs (id, deployment_id, schedule_id, due, stage, definition, parameters, "
+        "INSERT INTO deployment_runs (id, deployment_id, schedule_id, due, stage, definition, inputs, "
         "idempotency_key, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
         *(str(run.id), str(run.deployment_id), _text(run.schedule_id), micros(run.due), run.stage, json.dumps(shape)),
-        *(parameters, run.idempotency_key, session.now()),
+        *(inputs, run.idempotency_key, session.now()),
     )
     return bool(added)
 
@@ -249,7 +259,7 @@ def _id(text: str | None) -> UUID | None:
 
 
 def _record(row: tuple[Any, ...]) -> DueRun:
-    id_, deployment, schedule, due, stage, text, parameters, key, holder, state = row
+    id_, deployment, schedule, due, stage, text, inputs, key, holder, state = row
     shape = json.loads(text)
     return DueRun(
         UUID(id_),
@@ -265,6 +275,6 @@ def _record(row: tuple[Any, ...]) -> DueRun:
         shape["dynamic_key"],
         key,
         holder,
-        None if parameters is None else bytes(parameters),
+        None if inputs is None else bytes(inputs),
         None if state is None else bytes(state),
     )

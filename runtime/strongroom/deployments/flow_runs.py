@@ -16,13 +16,12 @@ from strongroom.colours import in_asynchronous_code
 from strongroom.context import current_run, current_tags
 from strongroom.deployments import due_runs, history, store
 from strongroom.deployments.records import Deployment, DueRun
-from strongroom.deployments.runner import check_parameters
+from strongroom.deployments.runner import check_parameters, check_variables
 from strongroom.errors import InvalidDeployment, ResultProblem
 from strongroom.journal.records import FlowRun
 from strongroom.ledger import Session, await_until, current_ledger, wait_until
 from strongroom.run_names import random_name
 from strongroom.sealed_states import seal_state, unseal_state
-from strongroom.sealed_values import seal_value
 from strongroom.shown import shown
 from strongroom.states import Crashed, Fetch, State
 
@@ -31,6 +30,7 @@ class _Wish(NamedTuple):
     """What a run is to be."""
 
     parameters: dict[str, Any]
+    job_variables: dict[str, Any]
     due: datetime
     name: str
     tags: tuple[str, ...]
@@ -62,7 +62,7 @@ def run_deployment(
     :param name: ``"flow/deployment"``, or the deployment's id.
     :param client: for scripts that name one; there is none to give.
     :param parameters: go over those of the deployment.
-    :param scheduled_time: when it is to begin; now where none is given. A time without a zone is in UTC.
+    :param scheduled_time: when it is to begin; now where none is given. A time without a zone is local.
     :param flow_run_name: what people read.
     :param timeout: how many seconds to wait for the end; then the run is given as it is. 0 does not wait.
     :param poll_interval: how many seconds its end may go unnoticed at most; here it is never more than half a second.
@@ -70,7 +70,7 @@ def run_deployment(
     :param idempotency_key: a second call with the same key makes no second run, but waits for the first.
     :param work_queue_name: not for single runs; raises where it is another than the deployment's.
     :param as_subflow: whether the run belongs to the flow run around the call.
-    :param job_variables: not for single runs; give them to the deployment.
+    :param job_variables: go over those of the deployment: ``{"env": {"NAME": "value"}}``.
     :raises UnknownDeployment: there is none of this name.
     :raises InvalidDeployment: parameters do not fit, where the deployment enforces its schema.
     """
@@ -153,9 +153,9 @@ def _ask(
     job_variables: dict[str, Any] | None,
 ) -> DueRun:
     """Have a run wait for whoever carries it out, or find the one that does already."""
-    if client is not None or job_variables:
-        what = "client" if client is not None else "job_variables"
-        raise InvalidDeployment(f"A single run has no {what}.", "Leave it out, or give it to the deployment.")
+    if client is not None:
+        raise InvalidDeployment("Runs are asked for without a client.", "Leave it out.")
+    check_variables(job_variables or {})
     with current_ledger().reading() as session:
         deployment = store.find(session, name)
     if work_queue_name not in (None, deployment.queue):
@@ -167,7 +167,8 @@ def _ask(
     caller = current_run() if as_subflow else None
     wish = _Wish(
         dict(parameters or {}),
-        due.replace(tzinfo=UTC) if due.tzinfo is None else due,
+        dict(job_variables or {}),
+        due.astimezone(UTC),
         flow_run_name or random_name(),
         tuple(dict.fromkeys((*deployment.definition.tags, *own, *current_tags()))),
         idempotency_key,
@@ -223,7 +224,7 @@ def _asked(deployment: Deployment, wish: _Wish) -> DueRun:
         wish.place,
         wish.key,
     )
-    sealed = seal_value(wish.parameters, due_runs.parameters_place(run.id)) if wish.parameters else None
+    sealed = due_runs.seal_inputs(run.id, wish.parameters, wish.job_variables)
     history.note_planned([(deployment, run)])
     with current_ledger().changing() as session:
         added = due_runs.add(session, run, sealed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from strongroom.deployments.records import Deployment, DueRun, StoredSchedule, m
 from strongroom.deployments.store import schedule_parameters
 from strongroom.ledger import Session
 from strongroom.run_names import random_name
-from strongroom.sealed_values import seal_value
+from strongroom.shown import shown
 
 LEAST_RUNS = 3
 MOST_RUNS = 100
@@ -52,9 +53,9 @@ def _plan(session: Session, deployment: Deployment, schedule: StoredSchedule, no
         runs.append(_run(deployment, schedule, due))
     if runs:
         parameters = schedule_parameters(session, schedule.id)
+        runs = [replace(run, parameters_shown={**run.parameters_shown, **shown(parameters)}) for run in runs]
         for run in runs:
-            sealed = seal_value(parameters, due_runs.parameters_place(run.id)) if parameters else None
-            due_runs.add(session, run, sealed)
+            due_runs.add(session, run, due_runs.seal_inputs(run.id, parameters))
         _note(session, schedule.id, runs[-1].due)
     return runs
 

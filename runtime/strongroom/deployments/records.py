@@ -43,6 +43,14 @@ class Sealed:
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What a run keeps to itself: the parameters and variables that go over those of its deployment."""
+
+    parameters: dict[str, Any] = field(default_factory=dict, repr=False)
+    job_variables: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class StoredSchedule:
     """A schedule of a deployment. ``planned`` is the last date that has a run; ``given`` how it was written."""
 
@@ -85,7 +93,8 @@ class Deployment:
 class DueRun:
     """A run of a deployment, from when it was planned until it ended.
 
-    ``due`` is when it is wanted; ``holder`` the process that has it; ``state`` the sealed one that it ended in.
+    ``due`` is when it is wanted, ``holder`` the process that has it; ``inputs`` are sealed,
+    and so is the ``state`` that it ended in.
     """
 
     id: UUID
@@ -101,7 +110,7 @@ class DueRun:
     dynamic_key: str = ""
     idempotency_key: str | None = None
     holder: str | None = None
-    parameters: bytes | None = field(default=None, repr=False)
+    inputs: bytes | None = field(default=None, repr=False)
     state: bytes | None = field(default=None, repr=False)
 
 

@@ -82,12 +82,7 @@ class RunnerDeployment:
             what = f"has a {refused[0]!r}" if self.name else "is empty"
             raise InvalidDeployment(f"The deployment's name {self.name!r:.80} {what}.", "Leave out / % & < and >.")
         slots_of(self.concurrency_limit)
-        if unknown := sorted(self.job_variables.keys() - set(_VARIABLES)):
-            raise InvalidDeployment(
-                f"There is no job variable {unknown[0]!r:.80} for runs in processes.", f"Use {', '.join(_VARIABLES)}."
-            )
-        if not isinstance(self.job_variables.get("env", {}), Mapping):
-            raise InvalidDeployment("The job variable env is no mapping.", 'Write {"env": {"NAME": "value"}}.')
+        check_variables(self.job_variables)
         if self.enforce_parameter_schema:
             check_parameters(self.full_name, self.parameter_schema, self.parameters, complete=False)
 
@@ -255,6 +250,16 @@ def refuse_image(image: Any) -> None:
             "Runs do not happen in images: work pools are of the type process.",
             "Leave out image, and start workers inside of your own containers: strongroom worker start --pool …",
         )
+
+
+def check_variables(job_variables: Mapping[str, Any]) -> None:
+    """Raises :class:`~strongroom.errors.InvalidDeployment` for variables that the processes of runs do not have."""
+    if unknown := sorted(job_variables.keys() - set(_VARIABLES)):
+        raise InvalidDeployment(
+            f"There is no job variable {unknown[0]!r:.80} for runs in processes.", f"Use {', '.join(_VARIABLES)}."
+        )
+    if not isinstance(job_variables.get("env", {}), Mapping):
+        raise InvalidDeployment("The job variable env is no mapping.", 'Write {"env": {"NAME": "value"}}.')
 
 
 def check_parameters(

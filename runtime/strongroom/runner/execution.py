@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,9 +72,9 @@ def _carry_out(deployment: Deployment, run: DueRun, place: Path) -> State[Any]:
     record = known if known is not None and known.run_count else history.planned(deployment, run)
     try:
         sealed = unseal_value(deployment.sealed, store.sealed_place(deployment.flow_name, deployment.name))
-        flow = _flow(deployment, sealed, place)
-        given = {} if run.parameters is None else unseal_value(run.parameters, due_runs.parameters_place(run.id))
-        parameters = flow.signature.bind((), {**sealed.parameters, **given})
+        given = due_runs.inputs_of(run)
+        flow = _flow(deployment, sealed, given.job_variables, place)
+        parameters = flow.signature.bind((), {**sealed.parameters, **given.parameters})
     except Exception as error:
         return _told(run, _failed_to_load(record, error))
     call = FlowCall(flow, parameters, resumed=_owned(record, flow))
@@ -86,13 +86,13 @@ def _carry_out(deployment: Deployment, run: DueRun, place: Path) -> State[Any]:
     return _told(run, state)
 
 
-def _flow(deployment: Deployment, sealed: Sealed, place: Path) -> Flow[..., Any]:
+def _flow(deployment: Deployment, sealed: Sealed, variables: Mapping[str, Any], place: Path) -> Flow[..., Any]:
     entrypoint = deployment.definition.entrypoint
     if sealed.source is not None:
         folder = sealed.source.pull_code(place)
         os.chdir(folder)
         sys.path.insert(0, str(folder))
-    elif working_dir := sealed.job_variables.get("working_dir"):
+    elif working_dir := {**sealed.job_variables, **variables}.get("working_dir"):
         if not Path(working_dir).is_dir():
             raise SourceUnavailable(f"There is no folder {working_dir}.", "Change the job variable working_dir.")
         os.chdir(working_dir)

@@ -222,9 +222,11 @@ class Runner:
             with current_ledger().reading() as session:
                 deployment = store.find(session, run.deployment_id)
             place = store.sealed_place(deployment.flow_name, deployment.name)
-            variables = unseal_value(deployment.sealed, place).job_variables
+            variables = {**unseal_value(deployment.sealed, place).job_variables}
+            own = due_runs.inputs_of(run).job_variables
+            variables |= {**own, "env": {**variables.get("env", {}), **own.get("env", {})}}
             shows = bool(variables.get("stream_output", True))
-            environment = {**_where(), **variables.get("env", {})}
+            environment = {**_where(), **variables["env"]}
             self._children.start(run.id, deployment.definition.folder, environment, shows_output=shows)
         except Exception as error:
             self._crash(run, f"Its process could not be started: {error}")

@@ -95,12 +95,10 @@ def test_runs_of_a_schedule_that_goes_go_too(ledger: Ledger, clock: FixedClock) 
 
 
 def test_parameters_of_a_schedule_go_with_its_runs(ledger: Ledger, clock: FixedClock) -> None:
-    from strongroom.sealed_values import unseal_value
-
     made(schedules=[Cron("0 * * * *", parameters={"n": 7}, slug="seven")]).apply()
     run = rows()[0]
-    assert run.parameters is not None
-    assert unseal_value(run.parameters, due_runs.parameters_place(run.id)) == {"n": 7}
+    assert due_runs.inputs_of(run).parameters == {"n": 7}
+    assert run.parameters_shown == {"n": 7}
 
 
 def test_two_schedules_of_a_deployment_have_two_slugs() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -332,3 +333,25 @@ def test_the_process_of_a_run_finds_a_ledger_that_no_setting_names(flows: Path, 
         asked = run_deployment("good/here", timeout=0)
         runner.start(run_once=True)
         assert run_result(asked.id) == 2
+
+
+def test_a_single_run_may_have_variables_of_its_own(flows: Path) -> None:
+    runner = served(flows, "told", job_variables={"env": {"COLOUR": "blue"}})
+    plain = run_deployment("told/here", timeout=0)
+    own = run_deployment("told/here", timeout=0, job_variables={"env": {"COLOUR": "red"}})
+    runner.start(run_once=True)
+    assert (run_result(plain.id)["variable"], run_result(own.id)["variable"]) == ("blue", "red")
+
+
+def test_a_flow_of_a_module_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    package = tmp_path / "shelf_of_flows"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "load.py").write_text("from strongroom import flow\n@flow\ndef loads():\n    return 'loaded'\n")
+    loaded = flow.from_source(tmp_path, "shelf_of_flows.load.loads")  # type: ignore[attr-defined]
+    runner = Runner()
+    runner.add_deployment(loaded.to_deployment("m"))
+    asked = run_deployment("loads/m", timeout=0)
+    runner.start(run_once=True)
+    assert run_result(asked.id) == "loaded"

@@ -194,8 +194,8 @@ def test_what_a_deployment_does_not_take_is_refused_when_a_run_is_wanted(ledger:
     ask(1, "load/loose", parameters={"dey": 1})
     with pytest.raises(UnknownDeployment, match="load/loose"):
         ask(1, "load/lose")
-    with pytest.raises(InvalidDeployment, match="job_variables"):
-        ask(1, job_variables={"env": {}})
+    with pytest.raises(InvalidDeployment, match="job variable 'image'"):
+        ask(1, job_variables={"image": "x"})
 
 
 def test_what_cannot_be_is_refused_when_it_is_made() -> None:

@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS deployment_runs (
     due BIGINT NOT NULL,
     stage TEXT NOT NULL,
     definition TEXT NOT NULL,
-    parameters BLOB,
+    inputs BLOB,
     idempotency_key TEXT,
     holder TEXT,
     beat BIGINT,
