@@ -61,17 +61,14 @@ class DaskTaskRunner(QueueingTaskRunner):
         self._queue: DaskDispatcher | None = None
         self._client: Any = None
 
+    def __reduce__(self) -> tuple[type[DaskTaskRunner], tuple[Any, ...]]:
+        """Elsewhere, a cluster that was given is the one at its address."""
+        cluster, address, *rest = self._settings()
+        return type(self), (None, address or getattr(cluster, "scheduler_address", None), *rest)
+
     def duplicate(self) -> DaskTaskRunner:
         """Another runner set up in the same way; a cluster that was given is shared."""
-        return type(self)(
-            self.cluster,
-            self.address,
-            self.cluster_class,
-            self.cluster_kwargs,
-            self.adapt_kwargs,
-            self.client_kwargs,
-            self.performance_report_path,
-        )
+        return type(self)(*self._settings())
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self._settings() == other._settings()

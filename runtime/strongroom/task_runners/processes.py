@@ -11,7 +11,7 @@ from strongroom.errors import CrashedRun, InvalidDefinition
 from strongroom.states import State
 from strongroom.task_runners import travel
 from strongroom.task_runners.jobs import NOT_OPEN, Job, QueueingTaskRunner
-from strongroom.task_runners.messages import Line, Message
+from strongroom.task_runners.messages import Line, Message, Refused
 from strongroom.task_runners.process import WorkerProcess
 from strongroom.task_runners.remote_run import RemoteRun
 from strongroom.task_runners.seats import Seats, checked_limit, configured_limit
@@ -178,6 +178,8 @@ class _ProcessJob(Job):
         except CrashedRun as error:
             self._runner.forget(process)
             return run.interrupted() if self._interrupted else run.lost(str(error))
+        if self._interrupted and isinstance(ending, Refused):
+            return run.interrupted()
         return run.finish(ending)
 
     def interrupt(self) -> None:

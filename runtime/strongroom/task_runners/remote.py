@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 Outlet = Callable[[Message], None]
 
+_lock = threading.Lock()
 _under_way: dict[UUID, int] = {}
 """The threads of this process that carry out runs for others."""
 
@@ -114,7 +115,9 @@ class RemoteCall:
             except KeyboardInterrupt as error:  # it came between two steps of the engine, or through an event loop
                 state = call.task_run.state if call.task_run.state.is_final() else call.crashed(error)
             finally:
-                _under_way.pop(self.run.id, None)
+                with _lock:
+                    _under_way.pop(self.run.id, None)
+                    plant(threading.get_ident(), None)  # an interrupt that comes too late is none
                 if flow is not None:
                     flow.end(interrupt=call.task_run.state.is_crashed())
                 elif self.origin != place():
@@ -135,9 +138,10 @@ def _task(body: bytes) -> Task[Any, Any]:
 
 def interrupt(run_id: UUID) -> bool:
     """End a run that this process carries out for another, at its next step in Python; False where it does not."""
-    thread = _under_way.get(run_id)
-    if thread is not None:
-        plant(thread, KeyboardInterrupt)
+    with _lock:
+        thread = _under_way.get(run_id)
+        if thread is not None:
+            plant(thread, KeyboardInterrupt)
     return thread is not None
 
 

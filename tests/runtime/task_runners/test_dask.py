@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
+import distributed
 import pytest
 from strongroom import flow, task
 from strongroom.errors import InvalidDefinition
@@ -17,9 +20,6 @@ from strongroom.journal.memory import MemoryJournal
 from strongroom.task_runners import DaskTaskRunner, TaskRunner, get_async_dask_client, get_dask_client, travel
 from strongroom.testing import TaskRunnerContract
 from strongroom.testing.task_runner_contract import until
-
-dask = pytest.importorskip("dask")
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +177,7 @@ def test_options_that_do_not_go_together_are_refused() -> None:
     runner = DaskTaskRunner(address="tcp://127.0.0.1:1")
     assert runner.duplicate() == runner
     assert runner != DaskTaskRunner()
+    assert pickle.loads(pickle.dumps(runner)) == runner
 
 
 def test_a_report_of_the_run_is_written(cluster: Any, home: Path, tmp_path: Path) -> None:

@@ -59,11 +59,14 @@ def endless(name):
             time.sleep(600)
         (here / "cleaned").write_text("yes")
 
-@flow(task_runner=ProcessPoolTaskRunner(max_workers=2))
+local = {"n_workers": 1, "dashboard_address": None}
+runners = {"process": ProcessPoolTaskRunner(max_workers=2), "dask": DaskTaskRunner(cluster_kwargs=local)}
+
 def job(names):
     endless.map(names).wait()
 
-job(sys.argv[2:])
+if __name__ == "__main__":
+    flow(task_runner=runners[sys.argv[2]])(job)(sys.argv[3:])
 """
 
 
@@ -71,7 +74,8 @@ def begin(folder: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
     script = folder / "script.py"
     script.write_text(HEAD + text)
     command = [sys.executable, str(script), str(folder), *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
 
 def gone(pid: int) -> None:
@@ -92,10 +96,11 @@ def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     assert out == "14\n", err
 
 
-def test_an_interrupt_ends_the_tasks_and_leaves_no_process(tmp_path: Path) -> None:
-    script = begin(tmp_path, ENDLESS, "polite")
+@pytest.mark.parametrize("runner", ["process", "dask"])
+def test_ctrl_c_ends_the_tasks_and_leaves_no_process(tmp_path: Path, runner: str) -> None:
+    script = begin(tmp_path, ENDLESS, runner, "polite")
     pid = int(until(tmp_path / "polite"))
-    script.send_signal(signal.SIGINT)
+    os.killpg(script.pid, signal.SIGINT)  # as a terminal does: every process that it can reach gets it
     _, err = script.communicate(timeout=60)
     assert script.returncode != 0
     assert "KeyboardInterrupt" in err
@@ -104,7 +109,7 @@ def test_an_interrupt_ends_the_tasks_and_leaves_no_process(tmp_path: Path) -> No
 
 
 def test_a_second_interrupt_does_not_wait_for_the_tasks(tmp_path: Path) -> None:
-    script = begin(tmp_path, ENDLESS, "polite", "stubborn")
+    script = begin(tmp_path, ENDLESS, "process", "polite", "stubborn")
     pids = [int(until(tmp_path / name)) for name in ("polite", "stubborn")]
     script.send_signal(signal.SIGINT)
     until(tmp_path / "cleaned")
@@ -116,7 +121,7 @@ def test_a_second_interrupt_does_not_wait_for_the_tasks(tmp_path: Path) -> None:
 
 
 def test_processes_end_when_the_flow_was_killed(tmp_path: Path) -> None:
-    script = begin(tmp_path, ENDLESS, "polite")
+    script = begin(tmp_path, ENDLESS, "process", "polite")
     pid = int(until(tmp_path / "polite"))
     script.kill()
     script.communicate(timeout=60)
@@ -125,7 +130,6 @@ def test_processes_end_when_the_flow_was_killed(tmp_path: Path) -> None:
 
 
 def test_a_dask_script_without_a_guard_is_told_what_to_do(tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
     text = """
 @task
 def one():
@@ -138,5 +142,6 @@ def job():
 print(job())
 """
     out, err = begin(tmp_path, text).communicate(timeout=100)
-    print(out, err[-3000:])
+    assert not out
+    assert "The Dask cluster of this machine did not start" in err
     assert '__name__ == "__main__"' in err
