@@ -169,7 +169,7 @@ def _schedule(name: str, given: str) -> Any:
         what = "no schedule" if not near else f"{len(near)} schedules"
         raise CommandError(
             f"{known.full_name} has {what} {given!r:.80}.",
-            f"See strongroom deployment schedule ls {name}",
-            Exit.REFUSED,
+            f"See them: strongroom deployment schedule ls {name}",
+            Exit.USAGE if near else Exit.NOT_FOUND,
         )
     return near[0]

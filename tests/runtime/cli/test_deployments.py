@@ -120,7 +120,7 @@ def test_schedules_come_and_go(strongroom: Any, deployed: str) -> None:
     strongroom("deployment", "schedule", "delete", deployed, "often", "--yes")
     assert (
         "no schedule 'often'"
-        in strongroom("deployment", "schedule", "delete", deployed, "often", "--yes", code=2).stderr
+        in strongroom("deployment", "schedule", "delete", deployed, "often", "--yes", code=3).stderr
     )
     strongroom("deployment", "schedule", "clear", deployed, "--yes")
     assert listed(strongroom, "deployment", "schedule", "ls", deployed) == []
