@@ -21,6 +21,7 @@ GATHER_SECONDS = 0.05
 BEAT_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 30.0
 BACKPRESSURE_SECONDS = 5.0
+PATIENCE = 4
 MOST_ROWS = 10_000
 MOST_BYTES = 32 * 1024 * 1024
 
@@ -172,16 +173,19 @@ class Writer:
         elif self._thread is None:
             self._start()
 
-    def _full(self) -> bool:
-        return len(self._batch) >= self._most_rows or self._batch.size >= self._most_bytes
+    def _full(self, times: int = 1) -> bool:
+        return len(self._batch) >= times * self._most_rows or self._batch.size >= times * self._most_bytes
 
     def _relieve(self) -> None:
-        """Where too much waits, write it here and now, or give half of it up if writing fails."""
-        if not self._full():
+        """Where too much waits, write it here and now, or give half of it up if writing fails.
+
+        Where it is only slow, or others wait for it too, several times as much may wait before anything is given up.
+        """
+        if not self._full() or self.settle():
             return
-        self.settle()
         with self._lock:
-            if self._full():
+            broken = self._failing or self._hangs
+            if self._full(1 if broken else PATIENCE):
                 self._lost += self._batch.halve()
 
     def _written(self, batch: Batch) -> bool:
@@ -206,7 +210,7 @@ class Writer:
             _log.warning("Runs go on, but their history is not written: %s", error)
 
     def _succeeded(self) -> None:
-        if not self._failing:
+        if not self._failing and not self._lost:
             return
         with self._lock:
             lost = self._lost
