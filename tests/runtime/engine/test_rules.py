@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strongroom.errors import CancelledRun, ParameterTypeError, TaskRunTimeoutError, UpstreamTaskError
+from strongroom.errors import CancelledRun, ParameterTypeError, Pause, TaskRunTimeoutError, UpstreamTaskError
 from strongroom.retries import Retries
 from strongroom.rules import (
     Abandon,
@@ -23,9 +23,10 @@ from strongroom.rules import (
     Recall,
     Settle,
     Sleep,
+    Undo,
     rules_of_a_run,
 )
-from strongroom.states import Cached, Completed, Failed, State
+from strongroom.states import Cached, Completed, Failed, State, Suspended
 from strongroom.timeouts import Expired
 
 BOOM = ValueError("boom")
@@ -37,6 +38,7 @@ def course(
     asked: bool = True,
     found: State[Any] | None = None,
     again: BaseException | None = None,
+    undone: bool = False,
 ) -> list[str]:
     """The states and effects that the rules want, when the calls of the function have these outcomes."""
     outcomes = list(happenings)
@@ -68,6 +70,8 @@ def course(
                 reply = state
             case Settle():
                 seen.append("Settle")
+            case Undo(final) if undone:
+                seen.append("Undo" if final else "Start over")
             case Ask():
                 seen.append("Ask")
                 reply = asked
@@ -197,3 +201,27 @@ def test_every_course_ends_in_one_final_state(outcomes: list[Any], retries: int,
     assert seen[-1].startswith("= ")
     assert seen.count("Running") == 1
     assert seen.count("Call") == 1 + seen.count("Retrying") <= retries + 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "happenings", "found", "expected"),
+    [
+        (TASK, [BOOM], None, "Running Call Undo Failed = FAILED"),
+        (TASK, [KeyboardInterrupt()], None, "Running Call Undo Crashed = CRASHED"),
+        (AT_ONCE, [BOOM, 1], None, "Running Call Start over Retrying Call Keep Completed = COMPLETED"),
+        (AT_ONCE, [BOOM, BOOM], None, "Running Call Start over Retrying Call Undo Failed = FAILED"),
+        (FLOW, [BOOM], None, "Running Call Abandon Failed = FAILED"),
+        (Policy("Task", transacts=True), [1], None, "LookUp Running Call Keep Completed = COMPLETED"),
+        (Policy("Task", transacts=True), [], Cached(), "LookUp Cached = COMPLETED"),
+        (Policy("Task", recalls=True, transacts=True), [], Completed(), "Recall Keep Completed = COMPLETED"),
+        (Policy("Task", recalls=True), [], Completed(), "Recall Completed = COMPLETED"),
+    ],
+)
+def test_what_a_transaction_is_told(
+    policy: Policy, happenings: list[Any], found: State[Any] | None, expected: str
+) -> None:
+    assert " ".join(course(policy, *happenings, found=found, undone=True)) == expected
+
+
+def test_a_task_that_is_suspended_undoes_nothing() -> None:
+    assert "Undo" not in course(TASK, Pause(Suspended()), undone=True)
