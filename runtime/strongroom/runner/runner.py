@@ -264,7 +264,8 @@ class Runner:
                     removed += store.pause(session, id_)
         history.note_removed(removed)
         if self._stops and self._children:
-            _log.warning("Waiting for %d runs to end; Ctrl-C again asks them to.", len(self._children))
+            count = len(self._children)
+            _log.warning("Waiting for %s to end; Ctrl-C again asks for it.", "a run" if count == 1 else f"{count} runs")
         asked = 0.0
         while self._children:
             if self._stops > 1 and not asked:
