@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from heapq import merge
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -110,11 +111,17 @@ def grow(journal: Journal, run: FlowRun) -> Node:
     pending = [root]
     while pending:
         node = pending.pop()
-        node.children += sorted(below.pop(node.id, []), key=lambda child: child.created)
+        node.children += _as_begun(below.pop(node.id, []))
         pending += [child for child in node.children if child.kind != "flow"]
     for orphans in below.values():
         root.children += orphans
     return root
+
+
+def _as_begun(children: list[Node]) -> Iterable[Node]:
+    """Tasks and subflows, each of which are in order already, in the order of both; a clock may have been set back."""
+    tasks, flows = ([child for child in children if (child.kind == "flow") == flow] for flow in (False, True))
+    return merge(tasks, flows, key=lambda child: child.created)
 
 
 def draw(root: Node, *, every: bool = False, width: int | None = None) -> list[str]:
