@@ -169,7 +169,7 @@ class RunnerDeployment:
             )
         if options.get("triggers"):
             raise InvalidDeployment(
-                "Triggers need events, which there are none of.",
+                "A deployment has no triggers: nothing acts on events.",
                 "Call run_deployment(…) at the end of the flow that comes before, or in a hook of it.",
             )
         whens = ("interval", "cron", "rrule", "schedule", "schedules")

@@ -241,7 +241,7 @@ def test_what_cannot_be_served_is_told(flows: Path) -> None:
     good = load_flow(f"{flows}:good")
     with pytest.raises(InvalidDeployment, match="no option 'crom'"):
         good.to_deployment("x", crom="* * * * *")  # type: ignore[call-arg]
-    with pytest.raises(InvalidDeployment, match="Triggers need events"):
+    with pytest.raises(InvalidDeployment, match="no triggers"):
         good.serve("x", triggers=[object()])
     with pytest.raises(InvalidDeployment, match="no web server"):
         good.serve("x", webserver=True)
