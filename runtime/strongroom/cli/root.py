@@ -35,7 +35,7 @@ ENTRIES = {
     "runs": Entry("strongroom.cli.runs", "runs", FLOWS, "See, follow, resume, replay, end and remove runs."),
     "deploy": Entry("strongroom.cli.deploy", "deploy", FLOWS, "Have a flow run by itself, carried out by workers."),
     "deployment": Entry(
-        "strongroom.cli.deployment", "deployment", FLOWS, "See, run and pause flows that run by themselves."
+        "strongroom.cli.deployment", "deployment", FLOWS, "See flows that run by themselves, run and pause them."
     ),
     "pool": Entry("strongroom.cli.pool", "pool", FLOWS, "Make work pools, limit them, see their workers."),
     "worker": Entry("strongroom.cli.worker", "worker", FLOWS, "Carry out the runs of a work pool."),
