@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid4
 
+import strongroom_registry
 from strongroom_blocks.redaction import redactor
 from strongroom_registry.errors import StrongroomError
 
@@ -50,6 +51,12 @@ _under_way: dict[UUID, int] = {}
 """The threads of this process that carry out runs for others."""
 
 
+def _registry() -> str:
+    """Which registry this process reads, without a word of where it lies; raises what opening it raises."""
+    registry = strongroom_registry.current(create=False)
+    return f"{registry.store_id}/{registry.workspace}"
+
+
 def place() -> str:
     """This process, as a run's ``worker`` names it: ``pid@host``."""
     return f"{os.getpid()}@{platform.node()}"
@@ -63,6 +70,7 @@ class RemoteCall:
     task: bytes
     parameters: bytes
     flow: bytes | None
+    registry: str | None
     tags: frozenset[str]
     levels: dict[str, int]
     origin: str
@@ -79,11 +87,13 @@ class RemoteCall:
             _ = task.source_hash  # where the source cannot be read on a worker, it is hashed here all the same
         if flow is not None and run.inputs_fingerprint is None:
             run.inputs_fingerprint = fingerprint(tuple(call.parameters.values()))
+        inputs = travel.dump_inputs(call.parameters, task.name, there)
         return RemoteCall(
             replace(run, history=list(run.history)),
             travel.dump_named(task, f"The task {task.name!r}"),
-            travel.dump_inputs(call.parameters, task.name, there),
+            inputs,
             None if flow is None else FlowAsTold.of(flow),
+            _registry() if travel.has_blocks(inputs) else None,
             current_tags(),
             levels(),
             place(),
@@ -125,6 +135,11 @@ class RemoteCall:
             return call.outcome(state, attempt)
 
     def _call(self, worker: str, here: Callable[[int], Any] | None) -> _WorkerCall:
+        if self.registry is not None and _registry() != self.registry:
+            raise CannotTravel(
+                "This worker's registry is another one than the flow's, whose blocks are among the inputs.",
+                "Set STRONGROOM_REGISTRY, STRONGROOM_KEY and STRONGROOM_WORKSPACE here as the flow has them.",
+            )
         task, parameters = _task(self.task), travel.loads(self.parameters, here)
         return _WorkerCall(task, parameters, None, run=replace(self.run, worker=worker, history=list(self.run.history)))
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from strongroom.control.interrupting import interrupt_thread
 from strongroom.futures import has_seat
+from strongroom.states import State
 from strongroom.task_runners.jobs import Job, QueueingTaskRunner
 from strongroom.task_runners.seats import Seats, checked_limit, configured_limit
+from strongroom.timeouts import plant
 
 if TYPE_CHECKING:
     from strongroom.calls.task_call import TaskCall
@@ -52,9 +54,10 @@ class ThreadPoolTaskRunner(QueueingTaskRunner):
     def interrupt(self, job: Job) -> None:
         """Make running Python code end at its next step."""
         if isinstance(job, _ThreadJob):
-            job.interrupted = True
-            if (thread := job.thread) is not None:
-                interrupt_thread(thread)
+            with _interrupting:
+                job.interrupted = True
+                if (thread := job.thread) is not None:
+                    interrupt_thread(thread)
 
     def close(self) -> None:
         """Send the threads home."""
@@ -63,6 +66,9 @@ class ThreadPoolTaskRunner(QueueingTaskRunner):
 
 ConcurrentTaskRunner = ThreadPoolTaskRunner
 """What Prefect called it before."""
+
+
+_interrupting = threading.Lock()
 
 
 class _ThreadJob(Job):
@@ -80,17 +86,37 @@ class _ThreadJob(Job):
         """Run the call, unless somebody else has it."""
         if not self.claim():
             return
+        state: State[Any] | None = None
+        error: BaseException | None = None
+        has_left = False
+        while state is None or not has_left:  # an interrupt may come at any moment, also when all is done
+            try:
+                if state is None:
+                    state = self._ended() if error is None else self._crashed(error)
+                self._leave()
+                has_left = True
+            except BaseException as raised:
+                error = error or raised
+        self.settle(state)
+
+    def _ended(self) -> State[Any]:
         from strongroom.engine import carry_out
 
         self.thread = threading.get_ident()
-        try:
-            if self.interrupted:
-                raise KeyboardInterrupt  # it was claimed just before
-            state = self.context.run(carry_out, self.call)
-        except BaseException as error:
-            state = self.call.crashed(error)
+        if self.interrupted:
+            raise KeyboardInterrupt  # it was claimed just before
+        return self.context.run(carry_out, self.call)
+
+    def _crashed(self, error: BaseException) -> State[Any]:
+        state = self.call.task_run.state
+        return state if state.is_final() else self.call.crashed(error)
+
+    def _leave(self) -> None:
+        """Nobody interrupts this thread from now on."""
         self.thread = None
-        self.settle(state)
+        if self.interrupted:
+            with _interrupting:
+                plant(threading.get_ident(), None)
 
     def __call__(self, _: object) -> None:
         """A runner's thread waits for this: it does the work itself where nobody has begun, dependencies first."""

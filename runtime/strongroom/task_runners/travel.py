@@ -98,6 +98,11 @@ def dump_inputs(parameters: Mapping[str, Any], task: str, there: Mapping[int, in
         raise CannotTravel(f"The inputs of task {task!r} cannot travel to a worker.", _PLAIN_DATA) from None
 
 
+def has_blocks(inputs: bytes) -> bool:
+    """Whether there may be references of blocks in a pickle: it names what loads them."""
+    return b"strongroom_blocks.documents" in inputs
+
+
 def dump_named(value: Any, what: str) -> bytes:
     """The bytes of one value; raises :class:`~strongroom.errors.CannotTravel` for ``what`` it is.
 

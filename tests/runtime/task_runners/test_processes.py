@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import strongroom_registry
 from strongroom import flow, get_run_logger, task
 from strongroom.cache_policies import FLOW_PARAMETERS, INPUTS
 from strongroom.errors import CannotTravel, CrashedRun, InvalidDefinition
@@ -154,6 +155,25 @@ def test_a_worker_that_cannot_open_the_registry_says_so(tmp_path: Path) -> None:
     assert state.is_crashed()
     assert "could not begin the run" in str(state.message)
     assert "no.key" in str(state.message)
+
+
+def test_blocks_of_another_registry_are_not_taken_for_those_of_the_flow(tmp_path: Path) -> None:
+    @task
+    def use(secret: Secret) -> None: ...
+
+    Secret(value="tulips").save("shared-name")
+    block = Secret.load("shared-name")
+    elsewhere = {"STRONGROOM_HOME": str(tmp_path / "other")}
+    options: dict[str, Any] = {"initializer": set_variables, "initargs": (elsewhere,)}
+    [state] = states_of((use, block), **options)
+    assert state.is_crashed()
+    assert not (tmp_path / "other").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRONGROOM_HOME", elsewhere["STRONGROOM_HOME"])
+        with strongroom_registry.using(strongroom_registry.open_registry()):
+            Secret(value="crocus").save("shared-name")
+    [state] = states_of((use, block), **options)
+    assert "another one than the flow's" in str(state.message)
 
 
 def test_a_result_that_only_the_worker_can_read_is_named(tmp_path: Path) -> None:
