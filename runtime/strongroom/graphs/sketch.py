@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID, uuid4
 
@@ -121,7 +124,7 @@ class Sketch:
         inputs = [*parameters.values(), *(wait_for or ())]
         vertex.after = sorted(dict.fromkeys(self._sources(inputs)), key=lambda source: source.created)
         value = getattr(made, "viz_return_value", None)
-        value = Placeholder(made.name) if value is None else value
+        value = Placeholder(made.name) if value is None else _own(value)
         self.root.inside.append(vertex)
         if not isinstance(value, _UNTRACEABLE):
             self._kept.append(value)
@@ -174,17 +177,34 @@ def sketch(flow: Flow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def _finish(value: Any) -> None:
     if inspect.iscoroutine(value):
-        asyncio.run(value)
+        _run(value)
     elif inspect.isasyncgen(value):
-        asyncio.run(_drained(value))
+        _run(_drained(value))
     elif inspect.isgenerator(value):
         for _ in value:
             pass
 
 
+def _run(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine to its end, also where an event loop runs already, as in a notebook."""
+    if asyncio._get_running_loop() is None:
+        asyncio.run(coroutine)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(copy_context().run, asyncio.run, coroutine).result()
+
+
 async def _drained(items: Any) -> None:
     async for _ in items:
         pass
+
+
+def _own(value: Any) -> Any:
+    """A copy for one call: calls are told apart by what they gave, and what a flow changes is not the task's."""
+    try:
+        return copy.copy(value)
+    except Exception:
+        return value
 
 
 async def _soon(value: Any) -> Any:

@@ -124,7 +124,40 @@ def test_asynchronous_flows_are_drawn_as_well():
     async def etl():
         return await asyncio.gather(load(await load(1)), load(days()))
 
-    assert drawn(etl) == {"load-0": [], "days-0": [], "load-1": ["load-0"], "load-2": ["days-0"]}
+    expected = {"load-0": [], "days-0": [], "load-1": ["load-0"], "load-2": ["days-0"]}
+    assert drawn(etl) == expected
+
+    async def in_a_notebook():
+        return drawn(etl)
+
+    assert asyncio.run(in_a_notebook()) == expected
+
+
+def test_a_result_is_known_again_when_the_flow_changed_it():
+    @task
+    def append_one(numbers: list[int]) -> Any:
+        raise AssertionError("it ran")
+
+    def growing():
+        numbers = days()
+        for _ in range(3):
+            numbers.append(5)
+            append_one(numbers)
+
+    assert drawn(growing) == {
+        "days-0": [],
+        "append_one-0": ["days-0"],
+        "append_one-1": ["days-0"],
+        "append_one-2": ["days-0"],
+    }
+    assert days.viz_return_value == [4, 5]
+
+    def twice():
+        first, second = days(), days()
+        clean(first)
+        clean(second)
+
+    assert drawn(twice) == {"days-0": [], "days-1": [], "clean-0": ["days-0"], "clean-1": ["days-1"]}
 
 
 def test_the_picture_is_a_file_here_and_shows_itself_in_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
