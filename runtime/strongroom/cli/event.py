@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     """,
 )
 def event() -> None:
-    """Read what flows told: events of their own, and the assets that tasks made."""
+    """Read what flows told, and which assets they made."""
 
 
 @event.command("ls", examples="strongroom event ls orders. --json | jq -r '.[].resource'")
