@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from strongroom.clock import now as now
 
@@ -106,6 +106,13 @@ class FlowRun:
     def expected_start_time(self) -> datetime:
         """When it was to begin: for a flow that was called, when it was."""
         return self.created if self.expected_start is None else self.expected_start
+
+    @classmethod
+    def model_construct(cls, **known: Any) -> FlowRun:
+        """A record for a test that has to pretend a run: what is not given is empty, and its id a new one."""
+        from strongroom.states import Pending
+
+        return cls(**{"id": uuid4(), "name": "", "flow_name": "", "state": known.pop("state", Pending()), **known})
 
     @property
     def flow_id(self) -> UUID:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 import strongroom_registry
 from strongroom import Secret, flow, task
 from strongroom.cache_policies import INPUTS
+from strongroom.client.schemas.objects import FlowRun
 from strongroom.clock import now
 from strongroom.journal import current_journal
 from strongroom.journal.memory import MemoryJournal
 from strongroom.ledger import current_ledger
+from strongroom.states import Completed
 from strongroom.testing import (
     FixedClock,
     StrongroomForTests,
@@ -79,3 +82,16 @@ def test_one_harness_inside_another_leaves_the_outer_one_as_it_was(journal: Memo
     assert current_journal() is journal
     assert Secret.load("outer").get() == "for the test"
     assert Variable.get("where") == "outside"
+
+
+def test_a_deployment_that_a_flow_runs_is_pretended() -> None:
+    @flow
+    def main() -> bool:
+        from strongroom.deployments import run_deployment
+
+        return run_deployment("data-pipeline/daily").state.is_completed()  # type: ignore[union-attr]
+
+    pretended = FlowRun.model_construct(state=Completed(), flow_name="data-pipeline")
+    with patch("strongroom.deployments.run_deployment", return_value=pretended):
+        assert main()
+    assert FlowRun.model_construct().state.is_pending()
