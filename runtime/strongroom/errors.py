@@ -367,7 +367,7 @@ class TerminationSignal(ExternalSignal, SystemExit):
 class Pause(SystemExit):
     """The run was suspended, and its process ends, with the code 0 where nobody catches this.
 
-    ``state`` is the state to go into; ``outermost`` tells that this has left the outermost run, so the caller is no run.
+    ``state`` is the state to go into; ``outermost`` tells that this has left the outermost run: its caller is no run.
     """
 
     def __init__(self, state: State[Any]) -> None:
