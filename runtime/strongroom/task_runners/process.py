@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
+from uuid import UUID
 
 from strongroom.errors import CrashedRun
 from strongroom.task_runners import travel
@@ -57,7 +58,9 @@ class WorkerProcess:
         theirs.close()
         self._connection: Connection[Any, Any] = ours
         self._send_lock = threading.Lock()
-        self._interrupted: threading.Timer | None = None
+        self._lock = threading.Lock()
+        self._run: UUID | None = None
+        self._timer: threading.Timer | None = None
         self._killed = False
         _processes.add(self)
         self._send(initializer)
@@ -71,10 +74,19 @@ class WorkerProcess:
         """Whether it takes another call."""
         return self._process.poll() is None and not self._killed
 
-    def carry_out(self, call: RemoteCall, receive: Callable[[Message], None]) -> Ending:
-        """Have it carry out ``call``; raises :class:`~strongroom.errors.CrashedRun`, which says how it died."""
+    def carry_out(
+        self, call: RemoteCall, receive: Callable[[Message], None], unwanted: Callable[[], bool] = lambda: False
+    ) -> Ending:
+        """Have it carry out ``call``; raises :class:`~strongroom.errors.CrashedRun`, which says how it died.
+
+        ``unwanted`` says whether somebody wanted it interrupted before there was something to interrupt.
+        """
+        with self._lock:
+            self._run = call.run.id
         try:
-            self._send(travel.dumps(call))
+            self._send(call.run.id.bytes + travel.dumps(call))
+            if unwanted():
+                self.interrupt(call.run.id)
             while True:
                 told = undumped(self._received())
                 if isinstance(told, Ending):
@@ -83,17 +95,23 @@ class WorkerProcess:
         except (EOFError, OSError):
             raise CrashedRun(self._how_it_died()) from None
         finally:
-            if self._interrupted is not None:
-                self._interrupted.cancel()
+            with self._lock:
+                self._run = None
+                if self._timer is not None:
+                    self._timer.cancel()
+                    self._timer = None
 
-    def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in its task; kill it where that takes too long."""
+    def interrupt(self, run_id: UUID) -> None:
+        """Raise KeyboardInterrupt in the task of this run, if it is here; kill the process if that takes too long."""
+        with self._lock:
+            if self._run != run_id:
+                return
+            if self._timer is None:
+                self._timer = threading.Timer(GRACE_SECONDS, self.kill)
+                self._timer.daemon = True
+                self._timer.start()
         with suppress(OSError):
-            self._send(b"")
-        if self._interrupted is None:
-            self._interrupted = threading.Timer(GRACE_SECONDS, self.kill)
-            self._interrupted.daemon = True
-            self._interrupted.start()
+            self._send(run_id.bytes)
 
     def kill(self) -> None:
         """End it here and now, with all that it started."""

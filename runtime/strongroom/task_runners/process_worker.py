@@ -1,7 +1,7 @@
 """What a worker process of :class:`~strongroom.task_runners.ProcessPoolTaskRunner` does: one task after the other.
 
 Tasks run in the main thread, so that a timeout or an interrupt ends even a call that waits outside of Python. Another
-thread reads what the flow's process sends: a call, or an interrupt (nothing). When that process is gone, the task is
+thread reads what the flow's process sends: a call, or an interrupt. When that process is gone, the task is
 interrupted, and this one ends.
 """
 
@@ -22,6 +22,9 @@ from strongroom.task_runners.messages import Refused, dumped
 from strongroom.task_runners.process import GRACE_SECONDS
 from strongroom.task_runners.remote import RemoteCall, place
 
+_ID = 16
+"""Bytes of the run's id before a call; alone, they are an interrupt of that run."""
+
 
 def main(descriptor: int) -> None:
     """Carry out what comes in at a connection until it ends."""
@@ -34,7 +37,9 @@ class _Worker:
         self._connection = connection
         self._send_lock = threading.Lock()
         self._calls: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._busy = False
+        self._lock = threading.Lock()
+        self._current = b""
+        self._busy = self._interruptible = self._interrupted = False
 
     def run(self) -> None:
         try:
@@ -52,15 +57,18 @@ class _Worker:
             return
         ending: Any = None
         try:
-            self._busy = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            call: RemoteCall = travel.loads(body)
+            with self._lock:
+                self._interruptible, interrupted = True, self._interrupted
+            if interrupted:
+                raise KeyboardInterrupt
+            call: RemoteCall = travel.loads(body[_ID:])
             ending = call.carry_out(self._tell)
         except KeyboardInterrupt:
             ending = Refused("it was interrupted before it began.", place())
         finally:
-            self._busy = False
             with suppress(KeyboardInterrupt):  # one that came just now has nothing left to interrupt
+                self._interruptible = self._busy = False
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._tell(ending)
 
@@ -75,9 +83,10 @@ class _Worker:
                 body = self._connection.recv_bytes()
             except (EOFError, OSError):
                 break
-            if body:
+            if len(body) > _ID:
+                self._busy, self._interrupted, self._current = True, False, body[:_ID]
                 self._calls.put(body)
-            else:
+            elif body == self._current:
                 self._interrupt()
         self._calls.put(None)
         if self._busy:
@@ -86,8 +95,10 @@ class _Worker:
             os.killpg(0, signal.SIGKILL)
 
     def _interrupt(self) -> None:
-        if self._busy:
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        with self._lock:
+            self._interrupted = True
+            if self._interruptible:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def _failure(initialize: Callable[[], object]) -> str | None:

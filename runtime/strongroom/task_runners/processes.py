@@ -174,7 +174,7 @@ class _ProcessJob(Job):
                 run.receive(left)
 
         try:
-            ending = process.carry_out(remote, receive)
+            ending = process.carry_out(remote, receive, lambda: self._interrupted)
         except CrashedRun as error:
             self._runner.forget(process)
             return run.interrupted() if self._interrupted else run.lost(str(error))
@@ -185,7 +185,7 @@ class _ProcessJob(Job):
     def interrupt(self) -> None:
         self._interrupted = True
         if self._process is not None:
-            self._process.interrupt()
+            self._process.interrupt(self.future.task_run_id)
 
     def kill(self) -> None:
         self._interrupted = True

@@ -277,6 +277,25 @@ def test_a_task_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, tmp
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
+@task
+def spin() -> None:
+    while True:
+        time.sleep(0.005)
+
+
+def test_an_interrupt_at_any_moment_strikes_its_own_task() -> None:
+    with ProcessPoolTaskRunner(max_workers=1) as runner:
+        assert runner.submit(double, {"n": 1}).result() == 2
+        for delay in (0, 0.0005, 0.001, 0.002, 0.004, 0.008):
+            futures = [runner.submit(spin, {}) for _ in range(2)]
+            time.sleep(delay)
+            runner.cancel_all()
+            assert {future.state.name for future in futures} <= {"Crashed", "Cancelled"}
+            assert futures[1].state.is_cancelled()
+            assert runner.submit(double, {"n": 3}).result() == 6
+            assert len(runner._processes) == 1
+
+
 def test_a_runner_that_is_not_open_takes_nothing() -> None:
     with pytest.raises(InvalidDefinition, match="not open"):
         ProcessPoolTaskRunner().submit(double, {"n": 1})
