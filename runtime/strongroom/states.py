@@ -302,15 +302,32 @@ _NAMES = {kind: kind.value.title() for kind in StateType}
 
 
 def _factory(kind: StateType, default: str | None = None) -> Callable[..., State[Any]]:
-    def make(name: str | None = default, message: str | None = None, data: Any = None, **more: Any) -> State[Any]:
+    usual = default or _NAMES[kind]
+
+    def make(
+        name: str | None = usual,
+        message: str | None = None,
+        data: Any = None,
+        *,
+        timestamp: datetime | None = None,
+        scheduled_time: datetime | None = None,
+        state_details: StateDetails | Mapping[str, Any] | None = None,
+    ) -> State[Any]:
+        if scheduled_time is None and state_details is None:
+            return State(kind, name, message, data, timestamp=timestamp)
+        known = {"timestamp": timestamp, "scheduled_time": scheduled_time, "state_details": state_details}
+        return State(kind, name, message, data, **known)  # type: ignore[arg-type]
+
+    def make_due(name: str | None = usual, message: str | None = None, data: Any = None, **more: Any) -> State[Any]:
         state: State[Any] = State(kind, name, message, data, **more)
-        if kind is StateType.SCHEDULED and state.scheduled_time is None:
+        if state.scheduled_time is None:
             state.scheduled_time = now()
         return state
 
-    make.__name__ = make.__qualname__ = default or _NAMES[kind]
-    make.__doc__ = f"A state of type {kind.value}, named {make.__name__} where no other name is given."
-    return make
+    chosen = make_due if kind is StateType.SCHEDULED else make
+    chosen.__name__ = chosen.__qualname__ = usual
+    chosen.__doc__ = f"A state of type {kind.value}, named {usual} where no other name is given."
+    return chosen
 
 
 def _pausing(default: str, reschedules: bool) -> Callable[..., State[Any]]:
