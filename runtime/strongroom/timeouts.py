@@ -11,6 +11,7 @@ import ctypes
 import heapq
 import itertools
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -180,8 +181,24 @@ class _Planted:
 
 def plant(thread: int, kind: type[BaseException] | None) -> None:
     """Raise ``kind`` in a thread at its next step in Python; None takes back what was not raised yet."""
+    while kind is not None and _starts_another(thread):
+        time.sleep(0.001)
     target = None if kind is None else ctypes.py_object(kind)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), target)
+
+
+def _starts_another(thread: int) -> bool:
+    """Whether a thread starts another one, which has the same number for a moment and would get the exception.
+
+    That one would not come up then, and the first would wait for it for ever.
+    """
+    frame = sys._current_frames().get(thread)
+    while frame is not None and frame.f_code is not _START:
+        frame = frame.f_back
+    return frame is not None
+
+
+_START = threading.Thread.start.__code__
 
 
 class _Watch:

@@ -97,7 +97,11 @@ class Control:
             return
         state = self.call.flow_run.state
         if not state.is_final() and not state.is_paused():
-            self.call.enter(Crashed(message="Execution was aborted."))
+            state = self.call.enter(Crashed(message="Execution was aborted."))
+        if state.is_crashed() or state.is_cancelled():
+            from strongroom.control.last_words import record_end
+
+            record_end(self, "It ended with the run that called it.")
         watch.remove(self)
         if self._on_main_thread:
             signals.forget(self)

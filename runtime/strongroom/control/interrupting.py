@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from strongroom.timeouts import plant
@@ -46,9 +47,8 @@ def interrupt_thread(thread: int) -> None:
 
 def cancel(task: asyncio.Task[Any]) -> None:
     """Cancel an asynchronous task of any thread's event loop."""
-    loop = task.get_loop()
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(task.cancel)
+    with suppress(RuntimeError):  # the loop is closed: there is nothing to cancel any more
+        task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 def is_idle(thread: int) -> bool:
