@@ -33,12 +33,13 @@ GRACE_SECONDS = 10.0
 class DaskJob(Job):
     """A job that the dispatcher brings to the cluster."""
 
-    __slots__ = ("_over", "remote", "run", "upstream")
+    __slots__ = ("_over", "remote", "run", "unwanted", "upstream")
 
     def __init__(self, call: TaskCall, dispatcher: DaskDispatcher, outstanding: dict[Any, None]) -> None:
         super().__init__(call, dispatcher, outstanding)
         self.run = RemoteRun(call)
         self.remote: Any = None
+        self.unwanted = False
         self.upstream = call.upstream
         self._over = threading.Lock()
 
@@ -84,6 +85,8 @@ class DaskDispatcher:
         chosen = [job for job in jobs if isinstance(job, DaskJob)]
         if not chosen:
             return
+        for job in chosen:
+            job.unwanted = True
         waiting = [job.remote for job in chosen if job.remote is not None and not job.future.state.is_running()]
         ids = [job.future.task_run_id for job in chosen]
         with suppress(Exception):
@@ -182,8 +185,8 @@ class DaskDispatcher:
             begun = job.context.run(job.run.begin, there)
         except BaseException as error:
             begun = job.context.run(job.call.crashed, error)
-        if isinstance(begun, State):
-            job.end(lambda: begun)
+        if isinstance(begun, State) or job.unwanted:
+            job.end(lambda: begun if isinstance(begun, State) else job.run.interrupted())
             return None
         return travel.dumps(begun), [kept for kept, _ in found]
 
@@ -205,6 +208,8 @@ class DaskDispatcher:
         for name, job, future in zip(names, jobs, futures, strict=True):
             job.remote = future
             self._watch(name, future)
+            if job.unwanted:  # since a moment
+                future.cancel()
 
 
 def _give_up(jobs: list[DaskJob]) -> None:
