@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, cast
@@ -265,26 +265,37 @@ def replay_flow_run(flow: Flow[Any, Any], parameters: dict[str, Any], replayed: 
     return state
 
 
-@contextmanager
-def _inside(call: RunCall) -> Generator[None]:
+class _inside:  # noqa: N801  a class, for generators cost each task a microsecond more
     """The code in the block is part of the run."""
-    token = enter_context(call)  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        leave_context(token)
+
+    __slots__ = ("_call", "_token")
+
+    def __init__(self, call: RunCall) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._token = enter_context(self._call)  # type: ignore[arg-type]
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        leave_context(self._token)
 
 
-@contextmanager
-def _closing(call: RunCall) -> Generator[None]:
-    if call.log_prints:
-        from strongroom import prints
+class _closing:  # noqa: N801  likewise
+    """The block is all that there is of the run."""
 
-        prints.install()
-    try:
-        yield
-    finally:
-        call.over()
+    __slots__ = ("_call",)
+
+    def __init__(self, call: RunCall) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        if self._call.log_prints:
+            from strongroom import prints
+
+            prints.install()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._call.over()
 
 
 _DEEDS: dict[type, Callable[[RunCall, Any], Any]] = {

@@ -179,6 +179,7 @@ Effect = (
 Steps = Generator[Effect, Any, State[Any]]
 
 PREPARE, RECALL, LOOK_UP, SETTLE = Prepare(), Recall(), LookUp(), Settle()
+CALL = Call(None)
 UNDO, START_OVER = Undo(final=True), Undo(final=False)
 OCCUPY, WAIT_TO_OCCUPY, VACATE = Occupy(), Occupy(waits=True), Vacate()
 
@@ -269,12 +270,12 @@ def _slots() -> Generator[Effect, Any, None]:
 
 def _attempt(policy: Policy) -> Steps:
     try:
-        value = yield Call(policy.timeout_seconds)
+        value = yield CALL if policy.timeout_seconds is None else Call(policy.timeout_seconds)
         if type(value) is Expired:
             if policy.gathers:
                 yield Abandon(interrupt=True)
             return timed_out(value, policy)
-        return returned((yield Gather(value)))
+        return returned((yield Gather(value)) if policy.gathers else value)
     except Exception as error:
         if policy.gathers:
             yield Abandon(interrupt=False)

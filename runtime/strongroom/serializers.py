@@ -105,6 +105,8 @@ class PickleSerializer(Serializer):
 
     def dumps(self, value: Any, limit: int | None = None) -> bytes:
         """The pickle of ``value``; raises :class:`~strongroom.errors.UnserializableResult`, also beyond ``limit``."""
+        if type(value) in _SMALL and (limit is None or limit > _SMALL_BYTES):
+            return pickle.dumps(value, 5)
         try:
             return _bounded_pickle(pickle.Pickler, value, limit)
         except _TooLong:
@@ -117,6 +119,11 @@ class PickleSerializer(Serializer):
     def loads(self, blob: bytes) -> Any:
         """The value of a pickle. Only for bytes whose seal was checked: a forged pickle runs code."""
         return _Unpickler(io.BytesIO(blob)).load()
+
+
+_SMALL = frozenset({type(None), bool, float})
+_SMALL_BYTES = 32
+"""What takes so few bytes is pickled the short way: most tasks give nothing, or a number."""
 
 
 class _TooLong(Exception):

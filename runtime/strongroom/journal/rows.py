@@ -24,7 +24,7 @@ from strongroom.journal.records import FlowRun, LogEntry, StateEvent, StoredResu
 from strongroom.processes import this_process
 
 if TYPE_CHECKING:
-    from strongroom.states import State
+    from strongroom.states import State, StateType
 
 Snapshot: TypeAlias = tuple[Any, ...]
 Row: TypeAlias = tuple[Any, ...]
@@ -46,14 +46,14 @@ LONGEST_LINE = 64 * 1024
 
 _flow_fields = attrgetter(
     *"id name flow_name flow_version sealed_parameters parameters_shown parent_flow_run_id parent_task_run_id "
-    "dynamic_key tags state.type state.name state.message state.timestamp history run_count created start_time "
+    "dynamic_key tags state.type._value_ state.name state.message state.timestamp history run_count created start_time "
     "end_time entrypoint source_hash pid host heartbeat expected_start deployment replay_of idempotency_key process "
     "result blocks pins".split()
 )
 _task_fields = attrgetter(
-    *"id name task_name task_key dynamic_key flow_run_id parent_id state.type state.name state.message state.timestamp "
-    "history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind explanation worker "
-    "result".split()
+    *"id name task_name task_key dynamic_key flow_run_id parent_id state.type._value_ state.name state.message "
+    "state.timestamp history run_count tags created start_time end_time inputs_fingerprint upstream cache_key kind "
+    "explanation worker result".split()
 )
 _quoted = json.encoder.encode_basestring_ascii
 _NO_RESULT = (None, None, None, None, None, None)
@@ -232,11 +232,11 @@ def _history(events: tuple[StateEvent, ...]) -> str:
     return f"[{','.join([_event(*event) for event in events])}]"
 
 
-def _event(kind: str, name: str, message: str | None, at: datetime) -> str:
+def _event(kind: StateType, name: str, message: str | None, at: datetime) -> str:
     if message is not None and len(message) > LONGEST_LINE:
         message = _shortened(redactor.redact(message))
     said = "null" if message is None else _quoted(redactor.redact(message))
-    return f'["{kind}",{_quoted(redactor.redact(name))},{said},{at.timestamp()!r}]'
+    return f'["{kind._value_}",{_quoted(redactor.redact(name))},{said},{at.timestamp()!r}]'
 
 
 def _result(result: StoredResult | None) -> tuple[Any, ...]:
