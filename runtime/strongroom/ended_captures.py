@@ -41,6 +41,13 @@ class EndedCaptures:
         self._keep_days = keep_days
         self._most_bytes = most_bytes
 
+    def ending(self, run_id: UUID, *, completed: bool) -> None:
+        """The history is about to say that the run has ended: should the process die now, its folder is known."""
+        folder = self._folder / str(run_id)
+        with suppress(OSError):
+            if folder.is_dir():
+                (folder / (_COMPLETED if completed else _FAILED)).touch(mode=0o600)
+
     def end(self, run_id: UUID, *, completed: bool) -> None:
         """The run has ended: what was kept of it may go one day, or now. Nothing is raised where the disk refuses."""
         folder = self._folder / str(run_id)
@@ -49,8 +56,7 @@ class EndedCaptures:
         if completed and not self._keep_days:
             remove_folder(folder)
             return
-        with suppress(OSError):
-            (folder / (_COMPLETED if completed else _FAILED)).touch(mode=0o600)
+        self.ending(run_id, completed=completed)
         if time.monotonic() - _swept.get(self._folder, float("-inf")) >= SWEEP_SECONDS:
             self.sweep()
 

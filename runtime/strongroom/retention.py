@@ -38,7 +38,7 @@ def remove_old_runs(journal: Journal) -> int:
         return 0
     for run_id in (*gone, *orphans):
         kept.remove(run_id)
-    _remove_artifacts(gone)
+    _forget(gone)
     return len(gone)
 
 
@@ -62,20 +62,22 @@ def remove_runs(journal: Journal, flow_run_ids: Iterable[UUID]) -> list[UUID]:
     kept = ended_captures(get_settings())
     for run_id in gone:
         kept.remove(run_id)
-    _remove_artifacts(gone)
+    _forget(gone)
     return gone
 
 
-def _remove_artifacts(flow_run_ids: list[UUID]) -> None:
-    """What the runs showed, but for artifacts with a key, which outlive the runs that made their versions."""
+def _forget(flow_run_ids: list[UUID]) -> None:
+    """What the ledger has of the runs, but for artifacts with a key, which outlive the runs that made them."""
     from strongroom.artifacts.rows import delete_artifacts_of
+    from strongroom.control.removal import forget_runs
     from strongroom.ledger.current import ledger_is_there
 
     try:
         if flow_run_ids and ledger_is_there():
             delete_artifacts_of(flow_run_ids)
+            forget_runs(flow_run_ids)
     except (OSError, StrongroomError) as error:
-        _log.warning("Artifacts of removed runs stay: %s", error)
+        _log.warning("Artifacts of removed runs stay, and what was sent to them: %s", error)
 
 
 def _orphans(journal: Journal, kept: EndedCaptures, oldest: datetime) -> Iterable[UUID]:

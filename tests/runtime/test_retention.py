@@ -10,10 +10,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from strongroom import flow, task
+from strongroom.control import pauses
+from strongroom.control.requests import ask_to_end, ask_to_suspend
 from strongroom.ended_captures import EndedCaptures
 from strongroom.errors import NotRemovable, UnknownRun
+from strongroom.input import actions
 from strongroom.journal import FlowRun, current_journal
 from strongroom.journal.records import now
+from strongroom.ledger import current_ledger
 from strongroom.processes import this_process
 from strongroom.retention import remove_old_runs, remove_runs
 from strongroom.states import Completed, Failed, Running
@@ -95,6 +99,26 @@ def test_with_no_days_completed_runs_keep_nothing_and_failed_ones_a_day(storage:
     assert folders(storage) == {failed}
 
 
+@pytest.mark.parametrize("days", [0, 30])
+def test_a_process_that_dies_as_its_run_ends_leaves_nothing_for_ever(
+    storage: Path, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    @task
+    def bulky() -> bytes:
+        return bytes(100_000)
+
+    @flow
+    def work() -> int:
+        return len(bulky())
+
+    monkeypatch.setenv("STRONGROOM_RESULTS_AUTO_KEEP_DAYS", str(days))
+    monkeypatch.setattr(EndedCaptures, "end", lambda self, run_id, *, completed: None)  # it did not come so far
+    work()
+    [left] = folders(storage)
+    age(storage, left, 31)
+    assert EndedCaptures(storage, days, 10**9).sweep() == [left]
+
+
 def test_nothing_is_made_for_a_run_that_kept_nothing(storage: Path) -> None:
     captures = EndedCaptures(storage, 30, 10**9)
     captures.end(uuid4(), completed=True)
@@ -141,6 +165,20 @@ def test_runs_are_removed_with_what_was_kept_of_them(storage: Path) -> None:
     assert [run.id for run in journal.flow_runs(subflows=True)] == [stays.id]
     assert journal.logs(sub.id) == journal.task_runs(gone.id) == []
     assert folders(storage) == {stays.id}
+
+
+def test_what_was_asked_of_runs_and_sent_to_them_goes_with_them() -> None:
+    gone, stays = (saved(state=Completed()).id for _ in range(2))
+    for run_id in (gone, stays):
+        with current_ledger().changing() as session:
+            ask_to_end(session, run_id)
+            ask_to_suspend(session, run_id, None)
+            pauses.begin(session, run_id, "0", suspends=True, asks=True, timeout=None)
+        actions.put(run_id, "an-answer", {"value": 1})
+    remove_runs(current_journal(), [gone])
+    with current_ledger().reading() as session:
+        for table in ("cancellations", "suspensions", "pauses", "inputs"):
+            assert session.execute(f"SELECT flow_run_id FROM {table}") == [(str(stays),)]
 
 
 def test_runs_that_go_on_are_not_removed() -> None:

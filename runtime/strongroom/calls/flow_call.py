@@ -324,9 +324,13 @@ class FlowCall(FlowPast):
             self.control.end()
         if self.flow_run.id != self.root_id:
             return
+        ended = self.captures.ended if self.captures is not None and self.flow_run.state.is_final() else None
+        completed = self.flow_run.state.is_completed()
+        if ended is not None:
+            ended.ending(self.root_id, completed=completed)
         self.journal.settle()
-        if self.captures is not None and self.flow_run.state.is_final():
-            self.captures.ended.end(self.root_id, completed=self.flow_run.state.is_completed())
+        if ended is not None:
+            ended.end(self.root_id, completed=completed)
 
 
 def _first_id(replayed: Replayed | None) -> UUID:
