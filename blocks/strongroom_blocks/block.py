@@ -128,6 +128,21 @@ class Block(BaseModel):
         if not isabstract(cls):
             catalog.declare(cls)
 
+    @classmethod
+    def get_block_type_slug(cls) -> str:
+        """What names the type in the registry."""
+        return cls.__block__.slug
+
+    @classmethod
+    def get_block_type_name(cls) -> str:
+        """What the type is called for people."""
+        return cls.__block__.title
+
+    @classmethod
+    def get_description(cls) -> str:
+        """What the type is for: its own docstring."""
+        return catalog.description(cls)
+
     def block_initialization(self) -> None:
         """For subclasses: called when a block was made or loaded, by pydantic's ``model_post_init``."""
 

@@ -62,6 +62,9 @@ StrongroomError (strongroom_registry.errors)
 │   ├── UnreadableFile (ValueError)         a file that is not what it should be; nothing of it is quoted
 │   ├── UnfitDocument (ValueError)          a document in a file that cannot be saved as it stands there
 │   └── UnknownImporter (LookupError)       no importer of this name is installed
+├── CollectionProblem
+│   ├── UnknownCollection (LookupError)     no collection of this name is installed
+│   └── UnfitCollection (ValueError)        a name that a new collection cannot have, or a folder that is taken
 ├── CannotTravel (ValueError)               an input, result or task that cannot go to a worker, or come back
 ├── ScanProblem                             something that cannot be searched for secrets, or an index that is none
 ├── TemplateProblem (ValueError)            a template that cannot be rendered; never shows a value
@@ -79,6 +82,7 @@ StrongroomError (strongroom_registry.errors)
 │   ├── AcquireConcurrencySlotTimeoutError (TimeoutError)
 │   └── LeaseLost                           slots that somebody else may have by now
 ├── NotPausable (RuntimeError)              a pause where there can be none
+├── RunGoesOn (RuntimeError)                a run that is not over, where only one that is can be changed
 ├── NotCancellable (RuntimeError)           a run that nobody can end by itself, or that is over
 ├── InvalidRunInput (ValueError)            what a paused run is resumed with is not what it waits for
 ├── NotResumable (RuntimeError)             a run that cannot be continued
@@ -334,6 +338,10 @@ class NotPausedError(NotResumable):
 
 class NotPausable(StrongroomError, RuntimeError):
     """A pause where there can be none: outside of flow runs, or in a task."""
+
+
+class RunGoesOn(StrongroomError, RuntimeError):
+    """What is asked for is for runs that are over, and this one is not."""
 
 
 class NotCancellable(StrongroomError, RuntimeError):

@@ -61,6 +61,11 @@ class Schedule:
             rule.check(self.rrule)
 
     @property
+    def schedule(self) -> Schedule:
+        """Itself: ``deployment.schedules[0].schedule.cron`` is how scripts for Prefect read it."""
+        return self
+
+    @property
     def zone(self) -> tzinfo:
         """The time zone whose clock counts: the one named, else that of the anchor or of the rule, else UTC."""
         name = self.timezone

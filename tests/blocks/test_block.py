@@ -63,6 +63,12 @@ def test_a_block_is_saved_and_loaded_by_name(registry: Registry) -> None:
     assert loaded.header() == "Bearer first-token"
 
 
+def test_a_type_says_what_it_is() -> None:
+    assert CrmApi.get_block_type_slug() == "test-crm-api"
+    assert CrmApi.get_block_type_name() == CrmApi.__block__.title
+    assert CrmApi.get_description() == (CrmApi.__doc__ or "")
+
+
 def test_a_bare_load_returns_the_type_that_was_saved(registry: Registry) -> None:
     crm().save("prod-crm")
     assert type(Block.load("prod-crm")) is CrmApi

@@ -8,21 +8,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+from strongroom_registry.errors import StrongroomError
 
 from strongroom.client.deployments import DeploymentMethods
 from strongroom.client.limits import LimitMethods
 from strongroom.client.records import RecordMethods
 from strongroom.client.runs import RunMethods
+from strongroom.journal.current import current_journal
+from strongroom.ledger import current_ledger
 
 _ELSEWHERE = {
-    "hello": "There is no server to greet.",
     "create_flow_run": "Call the flow, or use create_flow_run_from_deployment.",
     "create_task_run": "Call the task.",
     "read_block_document_by_name": "Use Block.load(name).",
     "read_block_documents": "Use strongroom_registry.current().list().",
     "create_block_document": "Use block.save(name).",
 }
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """What ``hello`` gives: the databases answered."""
+
+    status_code: int = 200
+
+    def json(self) -> str:
+        """A wave."""
+        return "\N{WAVING HAND SIGN}"
 
 
 class SyncPrefectClient(RunMethods, RecordMethods, LimitMethods, DeploymentMethods):
@@ -32,6 +47,21 @@ class SyncPrefectClient(RunMethods, RecordMethods, LimitMethods, DeploymentMetho
         return self
 
     def __exit__(self, *_: object) -> None:
+        return None
+
+    def hello(self) -> Greeting:
+        """Ask ledger and run history something; raises what they raise where they do not answer."""
+        current_journal().flow_runs(limit=1)
+        with current_ledger().reading() as session:
+            session.now()
+        return Greeting()
+
+    def api_healthcheck(self) -> Exception | None:
+        """What keeps ledger and run history from answering; None where they do."""
+        try:
+            self.hello()
+        except StrongroomError as error:
+            return error
         return None
 
     def __getattr__(self, name: str) -> Any:

@@ -10,7 +10,8 @@ from uuid import UUID
 from strongroom.client.schemas.filters import DeploymentFilter, FlowFilter, FlowRunFilter, LogFilter, TaskRunFilter
 from strongroom.client.schemas.objects import Flow
 from strongroom.client.schemas.sorting import FlowRunSort, LogSort, TaskRunSort
-from strongroom.errors import NotCancellable, ObjectNotFound, UnknownRun
+from strongroom.context import current_run
+from strongroom.errors import NotCancellable, ObjectNotFound, RunGoesOn, UnknownRun
 from strongroom.journal.current import current_journal
 from strongroom.journal.records import FlowRun, LogEntry, StateEvent, TaskRun
 from strongroom.states import State, StateType
@@ -67,6 +68,23 @@ class RunMethods:
         """The states that a flow run went through, in order."""
         run = self.read_flow_run(flow_run_id)
         return _states(run.history, run.state)
+
+    def update_flow_run(
+        self, flow_run_id: UUID | str, *, name: str | None = None, tags: Iterable[str] | None = None
+    ) -> None:
+        """Give a flow run another name, or other tags: one that goes on here around the call, or one that is over.
+
+        Raises RunGoesOn for one that is not over and that the call is not part of.
+        """
+        run = _around(flow_run_id) or self.read_flow_run(flow_run_id)
+        if not run.state.is_final() and _around(flow_run_id) is None:
+            raise RunGoesOn(f"{run.name!r} is not over.", "Change it from inside of the flow, or afterwards.")
+        if name is not None:
+            run.name = name
+        if tags is not None:
+            run.tags = frozenset(tags)
+        current_journal().save_flow_run(run)
+        current_journal().flush()
 
     def delete_flow_run(self, flow_run_id: UUID | str) -> None:
         """Remove a flow run, with those of its subflows and all that belongs to them."""
@@ -168,6 +186,17 @@ class RunMethods:
         if found is None:
             raise ObjectNotFound(f"No flow with {what} has runs.", "List those that have: client.read_flows().")
         return found
+
+
+def _around(flow_run_id: UUID | str) -> FlowRun | None:
+    """The record of a flow run that the calling code is part of; None where it is part of no such run."""
+    context = current_run()
+    while context is not None:
+        flow = context.flow_run_context
+        if flow is not None and str(flow.id) == str(flow_run_id):
+            return flow.flow_run
+        context = context.parent if flow is None else flow.parent
+    return None
 
 
 def _runs() -> Iterator[FlowRun]:

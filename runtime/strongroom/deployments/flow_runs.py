@@ -103,6 +103,26 @@ async def arun_deployment(
     return await _awaited(ask, timeout, poll_interval)
 
 
+def ask_for_run(
+    name: str | UUID,
+    *,
+    parameters: dict[str, Any] | None = None,
+    scheduled_time: datetime | None = None,
+    flow_run_name: str | None = None,
+    tags: Iterable[str] | None = None,
+    idempotency_key: str | None = None,
+    work_queue_name: str | None = None,
+    job_variables: dict[str, Any] | None = None,
+) -> FlowRun:
+    """Like :func:`run_deployment` with a timeout of 0, in any code; the run belongs to no other."""
+    return _read(
+        _ask(
+            name, None, parameters, scheduled_time, flow_run_name, tags, idempotency_key, work_queue_name,
+            False, job_variables,
+        )
+    )  # fmt: skip
+
+
 def _waited(ask: Callable[[], DueRun], timeout: float | None, poll_interval: float | None) -> FlowRun:
     run = ask()
     limit = None if timeout is None else time.monotonic() + timeout

@@ -28,6 +28,7 @@ def planned(deployment: Deployment, run: DueRun) -> FlowRun:
         deployment.flow_name,
         state,
         definition.version,
+        parameters=run.parameters_shown,
         parameters_shown=run.parameters_shown,
         parent_flow_run_id=run.parent_flow_run_id,
         parent_task_run_id=run.parent_task_run_id,

@@ -59,8 +59,8 @@ class FlowRun:
     """One run of a flow.
 
     ``sealed_parameters`` is a record that a resumption reads back (:mod:`strongroom.results`), None where they cannot
-    be kept; ``parameters`` are what they are while the run runs here, and empty in a record that was read;
-    ``parameters_shown`` is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
+    be kept; ``parameters`` are what they are while the run runs here, and in a record that was read the same as
+    ``parameters_shown``, which is what people see of them, without secrets. ``entrypoint`` is ``path.py:function`` or
     ``module:qualified.name``; ``source_hash`` is the SHA-256 of that file when the run began. ``dynamic_key`` tells a
     subflow's run from its siblings (``"<flow name>-<n>"``, counted per parent at call time), and is empty for others.
     ``blocks`` names the versions of blocks that were loaded (``"name@3"``), ``pins`` those that a bare name gave first.

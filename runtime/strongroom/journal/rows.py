@@ -132,13 +132,15 @@ def flow_record(row: Row) -> FlowRun:
     from strongroom.states import StateType
 
     field = dict(zip(FLOW_COLUMNS, row, strict=True))
+    parameters = json.loads(field["parameters_shown"])
     return FlowRun(
         id=UUID(bytes=field["id"]),
         name=field["name"],
         flow_name=field["flow_name"],
         flow_version=field["flow_version"],
         sealed_parameters=field["parameters"],
-        parameters_shown=json.loads(field["parameters_shown"]),
+        parameters=parameters,
+        parameters_shown=parameters,
         parent_flow_run_id=_uuid(field["parent_flow_run_id"]),
         parent_task_run_id=_uuid(field["parent_task_run_id"]),
         dynamic_key=field["dynamic_key"],

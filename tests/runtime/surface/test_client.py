@@ -195,7 +195,7 @@ def test_variables_artifacts_and_deployments() -> None:
         ask("read_deployment_by_name", "a/b")
 
 
-@pytest.mark.parametrize("name", ["hello", "create_flow_run", "nonsense"])
+@pytest.mark.parametrize("name", ["create_task_run", "create_flow_run", "nonsense"])
 def test_what_there_is_not_says_so(name: str) -> None:
     for client in (get_client(), get_client(sync_client=True)):
         with pytest.raises(AttributeError, match=rf"The client has no '{name}'\. \w"):
