@@ -29,6 +29,8 @@ LARGE = 1024 * 1024
 GRACE_SECONDS = 10.0
 """How long interrupted tasks may take for their clean-up."""
 
+_LET_GO = "The Dask cluster let the task go: its scheduler cannot be reached any more, or the task was cancelled there."
+
 
 class DaskJob(Job):
     """A job that the dispatcher brings to the cluster."""
@@ -147,8 +149,10 @@ class DaskDispatcher:
         job.end(lambda: job.run.finish(undumped(body)))
 
     def _end(self, name: str, job: DaskJob, future: Any) -> None:
-        if future.status == "cancelled":
+        if future.status == "cancelled" and job.unwanted:
             job.end(job.run.interrupted)
+        elif future.status == "cancelled":
+            job.end(lambda: job.run.lost(_LET_GO))
         elif future.status == "error":
             error = future.exception()
             job.end(lambda: job.run.lost(f"Dask gave the task up: {type(error).__name__}: {error}"))

@@ -14,6 +14,7 @@ import dask
 import distributed
 import pytest
 from strongroom import flow, task
+from strongroom.context import FlowRunContext
 from strongroom.errors import InvalidDefinition
 from strongroom.journal import using_journal
 from strongroom.journal.memory import MemoryJournal
@@ -118,6 +119,28 @@ def test_what_a_lost_worker_was_doing_is_done_again(cluster: Any, home: Path) ->
     assert lost != done
     assert [event.name for event in run.history] == ["Pending", "Running", "Running", "Completed"]
     assert run.run_count == 2
+
+
+def test_what_the_cluster_lets_go_of_is_lost_and_no_interrupt(cluster: Any, home: Path) -> None:
+    @task
+    def waits(folder: Path) -> None:
+        (folder / "waits").touch()
+        while (folder / "waits").exists():
+            time.sleep(0.01)
+
+    @flow(task_runner=DaskTaskRunner(address=cluster.scheduler_address))
+    def job() -> Any:
+        future = waits.submit(home)
+        while not future.state.is_running():
+            time.sleep(0.005)
+        client = FlowRunContext.get().task_runner.client  # type: ignore[union-attr, attr-defined]
+        client.cancel([distributed.Future(key, client) for key in list(client.futures)], force=True)
+        future.wait()
+        (home / "waits").unlink()
+        return future.state.message
+
+    home.mkdir(exist_ok=True)
+    assert "The Dask cluster let the task go" in job()
 
 
 def test_a_temporary_cluster_adapts(home: Path) -> None:
