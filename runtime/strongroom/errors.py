@@ -432,6 +432,18 @@ class UnknownImporter(InterchangeProblem, LookupError):
     """No importer of this name is installed."""
 
 
+class CollectionProblem(StrongroomError):
+    """Something is wrong with a collection."""
+
+
+class UnknownCollection(CollectionProblem, LookupError):
+    """No collection of this name is installed."""
+
+
+class UnfitCollection(CollectionProblem, ValueError):
+    """A name that a new collection cannot have, or a folder that is taken."""
+
+
 class VariableProblem(StrongroomError, ValueError):
     """Something is wrong with a variable."""
 

@@ -1,0 +1,13 @@
+"""The card of the collection for AWS."""
+
+from __future__ import annotations
+
+from strongroom.collections import CollectionCard
+
+CARD = CollectionCard(
+    title="AWS",
+    purpose="Credentials, S3 buckets and tasks over them, keys in KMS, secrets that stay in AWS.",
+    task_modules=("strongroom_aws.s3",),
+    extra="aws",
+    docs="docs/how-to/object-stores.md",
+)
