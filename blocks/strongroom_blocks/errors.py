@@ -14,6 +14,10 @@ StrongroomError (of the registry)
     ├── UnknownField (LookupError)              a path that leads to no field
     ├── AmbiguousVariable (ValueError)          two fields that would be one environment variable
     ├── InvalidKey (ValueError)                 a path that is no key, or leaves its folder
+    ├── InvalidName (ValueError)                what is no name of a table or column, or names two columns
+    ├── ObjectChanged (OSError)                 an object or a file that is another one in the middle of a transfer
+    ├── ObjectNotYet (TimeoutError)             an object that was waited for in vain
+    ├── PreconditionFailed                      a write on a condition that does not hold
     ├── InvalidSecretReference (ValueError)     a text that is no reference to a secret, or of no known source
     ├── RotationNotPossible (ValueError)        a credential that cannot be given a new value in this way
     ├── CheckFailed                             what a block stands for does not work
@@ -114,8 +118,24 @@ class InvalidKey(BlockError, ValueError):
     """A path that is no key of an object store, or that leaves its folder."""
 
 
+class InvalidName(BlockError, ValueError):
+    """A text that is no name of a table or a column, or one that two columns have."""
+
+
 class MissingExtra(BlockError, ImportError):
     """An optional package is not installed."""
+
+
+class ObjectChanged(BlockError, OSError):
+    """An object that was replaced while it was read, or a file that changed while it was uploaded."""
+
+
+class ObjectNotYet(BlockError, TimeoutError):
+    """The object that was waited for did not come in time."""
+
+
+class PreconditionFailed(BlockError):
+    """A conditional write that was refused: there is an object already, or it is not the one that was expected."""
 
 
 class InvalidSecretReference(BlockError, ValueError):

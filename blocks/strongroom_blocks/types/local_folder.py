@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import errno
+import hashlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from strongroom_blocks.block import Block
-from strongroom_blocks.capabilities import StoredObject
-from strongroom_blocks.errors import CheckAbsent, CheckDenied, InvalidKey
+from strongroom_blocks.capabilities import Library, StoredObject
+from strongroom_blocks.errors import CheckAbsent, CheckDenied, InvalidKey, ObjectChanged
 from strongroom_blocks.object_keys import base_name, join_key
+from strongroom_blocks.stores.files import complete_file, files_below, key_of
+from strongroom_blocks.stores.listing import chosen
+from strongroom_blocks.stores.verbs import StoreVerbs
 from strongroom_blocks.twins import async_twin
 
-_PARTIAL = ".strongroom-partial-"
 _BUFFER = 1 << 20
 
 
-class LocalFolder(Block, slug="local-folder", icon="folder"):
+class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
     """A folder of this machine that serves as an object store: for development, for small data, for shares.
 
     Paths are relative to ``basepath`` and cannot leave it, neither by ``..`` nor through a symbolic link. Writes are
@@ -78,6 +79,19 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
 
     awrite_path: ClassVar = async_twin(write_path)
 
+    def read_range(self, path: str, start: int, length: int, *, etag: str | None = None) -> bytes:
+        """``length`` bytes of a file from ``start`` on, fewer at its end.
+
+        :raises ObjectChanged: the file is not the one that had this ``etag``.
+        """
+        with self.path_of(path).open("rb") as file:
+            if etag is not None and _etag(os.fstat(file.fileno())) != etag:
+                raise ObjectChanged(f'The file "{path}" was replaced while it was read.', "Read it again.")
+            file.seek(start)
+            return file.read(length)
+
+    aread_range: ClassVar = async_twin(read_range)
+
     def upload_from_path(self, from_path: str | Path, to_path: str | None = None) -> str:
         """Copy a file into the folder, under its own name unless told otherwise; returns its key."""
         with open(from_path, "rb") as source:
@@ -96,9 +110,8 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
     def upload_from_folder(self, from_folder: str | Path, to_folder: str | None = None) -> str:
         """Copy every file below ``from_folder``, keeping relative paths; returns the key of the folder."""
         source, folder = Path(from_folder), join_key("", to_folder or "")
-        _check_folder(source)
-        for file in sorted(_files(source)):
-            self.upload_from_path(file, join_key(folder, file.relative_to(source).as_posix()))
+        for file in files_below(source):
+            self.upload_from_path(file, join_key(folder, key_of(file, source)))
         return folder
 
     aupload_from_folder: ClassVar = async_twin(upload_from_folder)
@@ -106,7 +119,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
     def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
         """Copy a file out of the folder; returns the new file."""
         target = Path(to_path) if to_path is not None else Path(base_name(from_path))
-        with self.path_of(from_path).open("rb") as source, _replacing(target) as file:
+        with self.path_of(from_path).open("rb") as source, complete_file(target) as file:
             shutil.copyfileobj(source, file, _BUFFER)
         return target
 
@@ -131,25 +144,31 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
 
     adownload_folder_to_path: ClassVar = async_twin(download_folder_to_path)
 
-    def get_directory(self, from_path: str | None = None, local_path: str | Path | None = None) -> None:
+    def get_directory(self, from_path: str | None = None, local_path: str | Path | None = None) -> int:
         """Copy every file below ``from_path``, or all there are, into a folder: the current one unless told otherwise.
+        Returns how many there were.
 
         Links are left out, and so is what lies in ``local_path`` already, where that is inside of ``from_path``.
         """
         source, target = self.path_of(from_path or ""), Path(local_path or "").resolve()
-        for file in _files_outside(target, source):
+        files = _files_outside(target, source)
+        for file in files:
             self.download_object_to_path(self._key(file), target / file.relative_to(source))
+        return len(files)
 
     aget_directory: ClassVar = async_twin(get_directory)
 
-    def put_directory(self, local_path: str | Path | None = None, to_path: str | None = None) -> None:
+    def put_directory(self, local_path: str | Path | None = None, to_path: str | None = None) -> int:
         """Copy every file below ``local_path``, or below the current folder, to ``to_path``, or straight in here.
+        Returns how many there were.
 
         Links are left out, and so is what lies in ``to_path`` already, where that is inside of ``local_path``.
         """
         source, target = Path(local_path or "").resolve(), self.path_of(to_path or "")
-        for file in _files_outside(target, source):
+        files = _files_outside(target, source)
+        for file in files:
             self.upload_from_path(file, self._key(target / file.relative_to(source)))
+        return len(files)
 
     aput_directory: ClassVar = async_twin(put_directory)
 
@@ -158,6 +177,35 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
         return sorted((self._entry(file) for file in _files(self.path_of(folder))), key=lambda entry: entry.key)
 
     alist_objects: ClassVar = async_twin(list_objects)
+
+    def iter_objects(
+        self, folder: str = "", *, pattern: str | None = None, after: str | None = None, limit: int | None = None
+    ) -> Iterator[StoredObject]:
+        """The files below ``folder`` in the order of their keys; see :meth:`ObjectStore.iter_objects`."""
+        return chosen(self.list_objects(folder), join_key("", folder), pattern=pattern, after=after, limit=limit)
+
+    def stat_object(self, path: str) -> StoredObject:
+        """What a listing says of one file; ``FileNotFoundError`` where there is none."""
+        file = self.path_of(path)
+        if not file.is_file():
+            raise FileNotFoundError(f"There is no file {str(file)!r}.")
+        return self._entry(file)
+
+    astat_object: ClassVar = async_twin(stat_object)
+
+    def has_content(self, entry: StoredObject, file: Path) -> bool:
+        """Whether a file of the folder has the content of another; both are read."""
+        return _digest(self.path_of(entry.key)) == _digest(file)
+
+    ahas_content: ClassVar = async_twin(has_content)
+
+    def url(self, path: str = "") -> str:
+        """The file's path on this machine."""
+        return str(self.path_of(path))
+
+    def storage_options(self, library: Library = "pandas") -> dict[str, Any]:
+        """Nothing: libraries open files of this machine by themselves."""
+        return {}
 
     def path_exists(self, path: str) -> bool:
         """Whether there is a file of this key."""
@@ -197,7 +245,7 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
     @contextmanager
     def _replacing(self, path: str) -> Iterator[BinaryIO]:
         base_name(join_key("", path))
-        with _replacing(self.path_of(path)) as file:
+        with complete_file(self.path_of(path)) as file:
             yield file
 
     def _key(self, file: Path) -> str:
@@ -205,7 +253,8 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
 
     def _entry(self, file: Path) -> StoredObject:
         status = file.stat()
-        return StoredObject(self._key(file), status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+        changed = datetime.fromtimestamp(status.st_mtime, UTC)
+        return StoredObject(self._key(file), status.st_size, changed, _etag(status))
 
     def _prune(self, folder: Path) -> None:
         root = self.root
@@ -219,44 +268,21 @@ class LocalFolder(Block, slug="local-folder", icon="folder"):
 
 def _files(folder: Path) -> Iterator[Path]:
     """Every regular file below a folder; links are not followed, so that nothing outside is listed."""
-    for place, _, names in os.walk(folder):
-        for name in names:
-            file = Path(place, name)
-            if not name.startswith(_PARTIAL) and file.is_file() and not file.is_symlink():
-                yield file
+    return (file for file in files_below(folder) if not file.is_symlink()) if folder.is_dir() else iter(())
 
 
 def _files_outside(target: Path, source: Path) -> list[Path]:
     """The files below ``source``, sorted; a ``target`` inside of it has no part in them."""
-    _check_folder(source)
     inside = target == source or source in target.parents
-    return sorted(file for file in _files(source) if not inside or target not in file.parents)
+    files = (file for file in files_below(source) if not file.is_symlink())
+    return sorted(file for file in files if not inside or target not in file.parents)
 
 
-def _check_folder(path: Path) -> None:
-    if not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "Not a folder", str(path))
+def _etag(status: os.stat_result) -> str:
+    """A file that is replaced is another one, whatever its time and size."""
+    return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
-@contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A new file beside the target that takes its place when all went well."""
-    partial = target.parent / f"{_PARTIAL}{secrets.token_hex(8)}"
-    try:
-        with _opened(partial) as file:
-            yield file
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _opened(partial: Path) -> BinaryIO:
-    """A folder may be pruned by another thread between its making and its use, so both are tried again."""
-    for _ in range(16):
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return partial.open("xb")
-        except FileNotFoundError:
-            continue
-    return partial.open("xb")
+def _digest(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "blake2b").digest()
