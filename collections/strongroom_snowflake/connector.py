@@ -50,7 +50,7 @@ class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Con
     pool_size: int = Field(8, ge=0, le=100, description="How many connections a process keeps open between calls.")
     query_tags: bool = Field(True, description="Whether queries are tagged with the run that asks them.")
 
-    def get_connection(self, **connect_kwargs: Any) -> SnowflakeConnection:
+    def get_connection(self, /, **connect_kwargs: Any) -> SnowflakeConnection:
         """A new connection of the connector's own, for what this block has no method for; close it when done.
 
         :param connect_kwargs: what ``snowflake.connector.connect`` takes besides.
@@ -85,7 +85,7 @@ class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Con
     acheck: ClassVar = async_twin(check)
 
     def execute(
-        self, operation: str, parameters: Parameters = None, cursor_type: type[Any] | None = None, **options: Any
+        self, /, operation: str, parameters: Parameters = None, cursor_type: type[Any] | None = None, **options: Any
     ) -> None:
         """Run a statement, and commit where statements are not committed by themselves.
 
@@ -120,7 +120,7 @@ class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Con
     aquery: ClassVar = async_twin(query)
 
     def fetch_one(
-        self, operation: str, parameters: Parameters = None, cursor_type: type[Any] | None = None, **options: Any
+        self, /, operation: str, parameters: Parameters = None, cursor_type: type[Any] | None = None, **options: Any
     ) -> Any:
         """The first row, or None; inside of ``with connector:``, the next one of the same query."""
         return running.fetched(
@@ -132,13 +132,14 @@ class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Con
 
     def fetch_many(
         self,
+        /,
         operation: str,
         parameters: Parameters = None,
         size: int | None = None,
         cursor_type: type[Any] | None = None,
         **options: Any,
     ) -> list[Any]:
-        """The first ``size`` rows, or ``fetch_size``; inside of ``with connector:``, the next ones of the same query."""
+        """The first ``size`` rows, or ``fetch_size``; inside of ``with connector:``, the next ones of the query."""
         rows: list[Any] = running.fetched(
             self,
             Statement(operation, parameters, cursor_type, options),
@@ -150,7 +151,7 @@ class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Con
     fetch_many_async: ClassVar = afetch_many
 
     def fetch_all(
-        self, operation: str, parameters: Parameters = None, cursor_type: type[Any] | None = None, **options: Any
+        self, /, operation: str, parameters: Parameters = None, cursor_type: type[Any] | None = None, **options: Any
     ) -> list[Any]:
         """Every row; inside of ``with connector:``, those of the same query that were not fetched yet."""
         rows: list[Any] = running.fetched(

@@ -129,7 +129,7 @@ class SnowflakeCredentials(Block, slug="snowflake-credentials", title="Snowflake
             raise KeyUnusable("These credentials have no private key.", "Save them with a private key.")
         return self.auth.der()
 
-    def get_client(self, **connect_kwargs: Any) -> SnowflakeConnection:
+    def get_client(self, /, **connect_kwargs: Any) -> SnowflakeConnection:
         """A connection of the connector's own, for what this collection has no method for; close it when done.
 
         :param connect_kwargs: what ``snowflake.connector.connect`` takes besides.
