@@ -24,7 +24,7 @@ from strongroom.background import queue
 from strongroom.background.queue import Delivery
 from strongroom.background.sending import SentCall
 from strongroom.calls.task_call import TaskCall
-from strongroom.errors import InvalidDeployment
+from strongroom.errors import CorruptResult, InvalidDeployment
 from strongroom.journal.current import current_journal, using_journal
 from strongroom.ledger import Session, current_ledger, using_ledger
 from strongroom.processes import this_process
@@ -175,6 +175,8 @@ class TaskWorker:
     def _state(self, delivery: Delivery) -> State[Any]:
         try:
             sent: SentCall = unseal_value(delivery.call, queue.call_place(delivery.id))
+            if sent.run.task_key != delivery.task_key:
+                raise CorruptResult("The ledger names another task than the call was sent to.", "Send it again.")
             call = TaskCall(self.tasks[delivery.task_key], sent.parameters, sent.wait_for, sent.run)
         except Exception as error:
             _log.error("The task run %r cannot begin: %s", delivery.name, error)

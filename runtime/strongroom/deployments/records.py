@@ -35,11 +35,15 @@ class Definition:
 
 @dataclass(frozen=True)
 class Sealed:
-    """What a deployment keeps to itself: parameters, where its code comes from, and the variables of its process."""
+    """What a deployment keeps to itself: parameters, where its code comes from, and the variables of its process.
+
+    ``code`` is the entrypoint and the folder of the definition, which anybody may see and nobody may change.
+    """
 
     parameters: dict[str, Any] = field(default_factory=dict, repr=False)
     source: Any = None
     job_variables: dict[str, Any] = field(default_factory=dict, repr=False)
+    code: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

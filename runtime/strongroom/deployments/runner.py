@@ -219,7 +219,7 @@ class RunnerDeployment:
             self.parameter_schema,
             self.enforce_parameter_schema,
         )
-        kept = Sealed(self.parameters, self.storage, self.job_variables)
+        kept = Sealed(self.parameters, self.storage, self.job_variables, (self.entrypoint, self.path))
         sealed = seal_value(kept, store.sealed_place(self.flow_name, self.name))
         with current_ledger().changing() as session:
             if pool is not None:

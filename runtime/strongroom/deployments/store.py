@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from strongroom import clock
-from strongroom.deployments.records import Definition, Deployment, StoredSchedule, micros, moment
-from strongroom.errors import UnknownDeployment
+from strongroom.deployments.records import Definition, Deployment, Sealed, StoredSchedule, micros, moment
+from strongroom.errors import InvalidDeployment, UnknownDeployment
 from strongroom.ledger import Session
 from strongroom.schedules import Schedule
 from strongroom.sealed_values import seal_value, unseal_value
@@ -24,6 +24,22 @@ _SCHEDULE = "id, slug, schedule, active, planned"
 def sealed_place(flow_name: str, name: str) -> str:
     """The place that the sealed record of a deployment is bound to."""
     return f"deployment {flow_name}/{name}"
+
+
+def opened(deployment: Deployment) -> Sealed:
+    """What a deployment keeps to itself.
+
+    Raises :class:`~strongroom.errors.ResultProblem` where it does not open, and InvalidDeployment where the ledger
+    names other code than the deployment was made with: whoever changed that did not hold the key.
+    """
+    kept: Sealed = unseal_value(deployment.sealed, sealed_place(deployment.flow_name, deployment.name))
+    code = (deployment.definition.entrypoint, deployment.definition.folder)
+    if kept.code is not None and kept.code != code:
+        raise InvalidDeployment(
+            f"The deployment {deployment.full_name!r} was changed in the ledger: its code lies elsewhere now.",
+            "See who may write there, and deploy it again.",
+        )
+    return kept
 
 
 def schedule_place(schedule_id: UUID) -> str:

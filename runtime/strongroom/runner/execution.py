@@ -25,7 +25,6 @@ from strongroom.ledger import current_ledger
 from strongroom.logging import flow_run_logger
 from strongroom.processes import this_process
 from strongroom.sealed_states import seal_state
-from strongroom.sealed_values import unseal_value
 from strongroom.states import Crashed, Pending, State
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def _carry_out(deployment: Deployment, run: DueRun, place: Path) -> State[Any]:
         return _told(run, known.state)
     record = known if known is not None and known.run_count else history.planned(deployment, run)
     try:
-        sealed = unseal_value(deployment.sealed, store.sealed_place(deployment.flow_name, deployment.name))
+        sealed = store.opened(deployment)
         given = due_runs.inputs_of(run)
         flow = _flow(deployment, sealed, given.job_variables, place)
         parameters = flow.signature.bind((), {**sealed.parameters, **given.parameters})

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
@@ -20,14 +21,13 @@ from strongroom.deployments import due_runs, history, planning, servers, store
 from strongroom.deployments.due_runs import Scope, Taken
 from strongroom.deployments.records import DueRun
 from strongroom.deployments.runner import DeploymentOptions, RunnerDeployment
-from strongroom.errors import InvalidDeployment
+from strongroom.errors import InvalidDeployment, LedgerProblem
 from strongroom.journal.current import current_journal
 from strongroom.ledger import Session, current_ledger
 from strongroom.processes import this_process
 from strongroom.runner.children import Children
 from strongroom.runner.signals import heeding
 from strongroom.sealed_states import seal_state
-from strongroom.sealed_values import unseal_value
 from strongroom.states import Cancelled, Crashed, State
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ class Runner:
 
     def _rest(self) -> None:
         pause = self.query_seconds
-        with current_ledger().reading() as session:
+        due = None
+        with suppress(LedgerProblem), current_ledger().reading() as session:  # it was said that it is away
             due = due_runs.next_due(session, self.scope)
         if due is not None:
             pause = min(pause, max((due - clock.now()).total_seconds(), 0.01))
@@ -221,8 +222,7 @@ class Runner:
         try:
             with current_ledger().reading() as session:
                 deployment = store.find(session, run.deployment_id)
-            place = store.sealed_place(deployment.flow_name, deployment.name)
-            variables = {**unseal_value(deployment.sealed, place).job_variables}
+            variables = {**store.opened(deployment).job_variables}
             own = due_runs.inputs_of(run).job_variables
             variables |= {**own, "env": {**variables.get("env", {}), **own.get("env", {})}}
             shows = bool(variables.get("stream_output", True))

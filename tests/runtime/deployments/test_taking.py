@@ -12,7 +12,7 @@ from strongroom.clock import FixedClock, now
 from strongroom.deployments import due_runs, pools, run_deployment
 from strongroom.deployments.due_runs import Scope, Taken
 from strongroom.deployments.limits import ConcurrencyLimitConfig
-from strongroom.errors import InvalidDeployment, UnknownDeployment, UnknownWorkPool
+from strongroom.errors import InvalidDeployment, LedgerUnavailable, UnknownDeployment, UnknownWorkPool
 from strongroom.journal import current_journal, using_journal
 from strongroom.ledger import Ledger, current_ledger, using_ledger
 from strongroom.processes import this_process
@@ -215,3 +215,14 @@ def test_what_is_served_has_to_be_where_other_processes_find_it(ledger: Ledger) 
     runner.add_deployment(made())
     with pytest.raises(InvalidDeployment, match="in memory"):
         runner.start(run_once=True)
+
+
+def test_a_ledger_that_goes_away_while_a_server_rests_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        runner.stop()
+        raise LedgerUnavailable("The ledger is away.", "Wait.")
+
+    runner = Runner(query_seconds=0.01)
+    monkeypatch.setattr(due_runs, "next_due", away)
+    runner._rest()
+    assert runner._stops == 1
