@@ -31,7 +31,15 @@ _BEASTS = """
 
 def random_name() -> str:
     """Two words that nobody else's run is likely to have today: ``"swift-heron"``."""
-    return f"{random.choice(_KINDS.split())}-{random.choice(_BEASTS.split())}"  # noqa: S311  no secret
+    return random_words(2)
+
+
+def random_words(count: int) -> str:
+    """So many words, ``"quiet-swift-heron"`` for three; raises ValueError for fewer than one."""
+    if count < 1:
+        raise ValueError(f"{count} words are no name: ask for one or more.")
+    kinds = random.choices(_KINDS.split(), k=count - 1)  # noqa: S311  no secret
+    return "-".join([*kinds, random.choice(_BEASTS.split())])  # noqa: S311
 
 
 def run_name(template: RunName, parameters: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 from strongroom import flow, get_client
-from strongroom.context import get_run_context
 from strongroom.errors import RunGoesOn
 from strongroom.journal.memory import MemoryJournal
 from strongroom.runtime import flow_run
@@ -18,7 +17,7 @@ from strongroom.states import Scheduled
 @flow
 def renames_itself(x: int) -> UUID:
     with get_client(sync_client=True) as client:
-        client.update_flow_run(get_run_context().flow_run.id, name=f"number-{x}")
+        client.update_flow_run(flow_run.id or "", name=f"number-{x}")
     assert flow_run.name == f"number-{x}"
     return UUID(flow_run.id)
 
@@ -40,9 +39,9 @@ def test_a_run_renames_itself_and_its_parent() -> None:
         assert client.read_flow_run(own).name == "number-4"
         assert client.read_flow_run(own).parameters == {"x": 4}
         found = client.read_flow_run(parent)
-        assert (found.name, found.tags, found.state.name) == ("parent", {"a"}, "Completed")
+        assert (found.name, found.tags, found.state.name) == ("parent", frozenset({"a"}), "Completed")
         client.update_flow_run(parent, tags=["b"])
-        assert (client.read_flow_run(parent).name, client.read_flow_run(parent).tags) == ("parent", {"b"})
+        assert (client.read_flow_run(parent).name, client.read_flow_run(parent).tags) == ("parent", frozenset({"b"}))
 
 
 def test_a_run_that_goes_on_elsewhere_keeps_its_name(journal: MemoryJournal) -> None:

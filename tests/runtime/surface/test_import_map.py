@@ -27,6 +27,7 @@ strongroom.cache_policies: CacheKeyFnPolicy CachePolicy CompoundCachePolicy DEFA
 strongroom.client: get_client
 strongroom.client.orchestration: PrefectClient SyncPrefectClient get_client
 strongroom.client.schemas: FlowRun State StateType TaskRun
+strongroom.client.schemas.actions: DeploymentScheduleCreate GlobalConcurrencyLimitCreate GlobalConcurrencyLimitUpdate
 strongroom.client.schemas.filters: ArtifactFilter DeploymentFilter DeploymentFilterName FlowFilter FlowFilterName \
     FlowRunFilter FlowRunFilterId FlowRunFilterName FlowRunFilterStartTime FlowRunFilterState FlowRunFilterStateName \
     FlowRunFilterStateType FlowRunFilterTags LogFilter LogFilterFlowRunId LogFilterTaskRunId TaskRunFilter \
@@ -93,8 +94,9 @@ strongroom.tasks: MaterializingTask Task TaskOptions exponential_backoff task ta
 strongroom.testing.utilities: prefect_test_harness
 strongroom.transactions: CommitMode IsolationLevel Transaction TransactionState atransaction get_transaction transaction
 strongroom.utilities.annotations: BaseAnnotation NotSet allow_failure freeze opaque quote unmapped
-strongroom.utilities.asyncutils: run_coro_as_sync
+strongroom.utilities.asyncutils: run_coro_as_sync sync_compatible
 strongroom.utilities.hashing: file_hash hash_objects stable_hash
+strongroom.utilities.names: generate_slug
 strongroom.variables: Variable
 """
 LINES = [line.partition(": ") for line in MAP.strip().splitlines()]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from strongroom.schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +25,10 @@ class GlobalConcurrencyLimitUpdate:
     limit: int | None = None
     active: bool | None = None
     slot_decay_per_second: float | None = None
+
+
+def DeploymentScheduleCreate(  # noqa: N802  the documented name
+    *, schedule: Schedule, active: bool = True, parameters: dict[str, Any] | None = None, slug: str | None = None
+) -> Schedule:
+    """A schedule with what goes with it in a deployment, for ``to_deployment(schedules=[…])``."""
+    return replace(schedule, active=active, parameters=parameters or {}, slug=slug)
