@@ -10,7 +10,6 @@ others, and come from :class:`~strongroom_blocks.stores.StoreVerbs`. What only s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path

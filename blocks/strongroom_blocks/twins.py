@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -37,3 +38,66 @@ def function_twin(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R
         return await asyncio.to_thread(function, *args, **kwargs)
 
     return twin
+
+
+def stream_twin(method: Callable[Concatenate[C, P], Iterator[R]]) -> Callable[Concatenate[C, P], AsyncIterator[R]]:
+    """The asynchronous twin of a method that yields: see :func:`stepped`."""
+
+    @functools.wraps(method)
+    def twin(self: C, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[R]:
+        return stepped(method(self, *args, **kwargs))
+
+    return twin
+
+
+def context_twin(
+    method: Callable[Concatenate[C, P], AbstractContextManager[R]],
+) -> Callable[Concatenate[C, P], AbstractAsyncContextManager[R]]:
+    """The asynchronous twin of a method that gives a context manager: see :func:`entered`."""
+
+    @functools.wraps(method)
+    def twin(self: C, /, *args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[R]:
+        return entered(method(self, *args, **kwargs))
+
+    return twin
+
+
+async def stepped(steps: Iterator[R]) -> AsyncIterator[R]:
+    """What an iterator gives, each step of it a call in a worker thread.
+
+    Who leaves early, or is cancelled in the middle of a step, has a generator closed once the step is over.
+    """
+    import asyncio
+    import threading
+
+    turn, end = threading.Lock(), object()
+
+    def step() -> Any:
+        with turn:
+            return next(steps, end)
+
+    def close() -> None:
+        with turn:
+            getattr(steps, "close", lambda: None)()
+
+    try:
+        while (found := await asyncio.to_thread(step)) is not end:
+            yield found
+    finally:
+        await asyncio.shield(asyncio.to_thread(close))
+
+
+@asynccontextmanager
+async def entered(manager: AbstractContextManager[R]) -> AsyncIterator[R]:
+    """A context manager that is entered and left in worker threads."""
+    import asyncio
+
+    inside = await asyncio.to_thread(manager.__enter__)
+    try:
+        yield inside
+    except BaseException as error:
+        leaving = asyncio.to_thread(manager.__exit__, type(error), error, error.__traceback__)
+        if not await asyncio.shield(leaving):
+            raise
+    else:
+        await asyncio.shield(asyncio.to_thread(manager.__exit__, None, None, None))

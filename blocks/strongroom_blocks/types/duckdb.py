@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, PrivateAttr
 
 from strongroom_blocks.block import Block
-from strongroom_blocks.capabilities import Parameters
+from strongroom_blocks.databases.verbs import SqlVerbs
 from strongroom_blocks.errors import CheckAbsent, CheckDenied, CheckFailed, CheckUnreachable
 from strongroom_blocks.extras import require_extra
 from strongroom_blocks.twins import async_twin
+from strongroom_blocks.types.duckdb_session import DuckDBSession
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,11 +25,12 @@ MEMORY = ":memory:"
 _DOOR = Lock()  # opening a file while another thread closes it last ends in DuckDB's "Unique file handle conflict"
 
 
-class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
+class DuckDB(SqlVerbs, Block, slug="duckdb", title="DuckDB", icon="database"):
     """A DuckDB database: a file, or one in memory that lives as long as this object.
 
     A file is opened for each call and closed after it, so that other processes get their turn; several calls share one
-    opening inside ``with db.connection()``.
+    opening, and are one transaction, inside ``with db.transaction() as work``. Placeholders are ``:name``, or DuckDB's
+    ``?``, ``$1`` and ``$name``.
     """
 
     path: str = MEMORY
@@ -90,43 +92,20 @@ class DuckDB(Block, slug="duckdb", title="DuckDB", icon="database"):
                 self._shared = self._open()
             return self._shared.cursor()
 
-    def execute(self, sql: str, parameters: Parameters = None) -> None:
-        """Run a statement and commit. Placeholders are ``?``, ``$1`` or ``$name``."""
-        with self.connection() as connection:
-            connection.execute(sql, parameters)
-
-    aexecute: ClassVar = async_twin(execute)
-
-    def execute_many(self, sql: str, seq_of_parameters: Iterable[Sequence[Any]]) -> None:
-        """Run a statement once for each row of parameters, in one transaction."""
-        rows = [list(row) for row in seq_of_parameters]
-        if not rows:
-            return
+    @contextmanager
+    def transaction(self) -> Iterator[DuckDBSession]:
+        """The verbs as one transaction: committed at the end of the ``with``, undone if it raises."""
         with self.connection() as connection:
             connection.begin()
-            connection.executemany(sql, rows)
+            try:
+                yield DuckDBSession(connection)
+            except BaseException:
+                with suppress(Exception):  # an error of a commit, or a fatal one, has ended the transaction
+                    connection.rollback()
+                raise
             connection.commit()
 
-    aexecute_many: ClassVar = async_twin(execute_many)
-
-    def fetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...] | None:
-        """The first row, or None."""
+    @contextmanager
+    def _session(self) -> Iterator[DuckDBSession]:
         with self.connection() as connection:
-            row: tuple[Any, ...] | None = connection.execute(sql, parameters).fetchone()
-            return row
-
-    afetch_one: ClassVar = async_twin(fetch_one)
-
-    def fetch_many(self, sql: str, parameters: Parameters = None, size: int = 100) -> list[tuple[Any, ...]]:
-        """The first ``size`` rows."""
-        with self.connection() as connection:
-            return connection.execute(sql, parameters).fetchmany(size)
-
-    afetch_many: ClassVar = async_twin(fetch_many)
-
-    def fetch_all(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
-        """Every row."""
-        with self.connection() as connection:
-            return connection.execute(sql, parameters).fetchall()
-
-    afetch_all: ClassVar = async_twin(fetch_all)
+            yield DuckDBSession(connection)

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import quote, urlencode
 
 from pydantic import Field, SecretStr, field_validator
 
 from strongroom_blocks.block import Block
-from strongroom_blocks.capabilities import Parameters
+from strongroom_blocks.databases.engines import engine_with
+from strongroom_blocks.databases.verbs import SqlVerbs
 from strongroom_blocks.extras import require_extra
 from strongroom_blocks.sources.secret_reference import refresh
 from strongroom_blocks.twins import async_twin
 from strongroom_blocks.types.postgresql_login import Login, connections_of, is_denial, verdict
+from strongroom_blocks.types.postgresql_session import PostgreSQLSession
 
 if TYPE_CHECKING:
     from psycopg import Connection
+    from sqlalchemy import Engine
 
 _SETTING = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 Setting = str | bool | int | float
 
 
-class PostgreSQL(Block, slug="postgresql", title="PostgreSQL", icon="database"):
+class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="database"):
     """A PostgreSQL database, reached with psycopg (extra ``postgres``).
 
-    Connections are kept and shared by all blocks of the process that have the same values. Placeholders are ``%s`` or
-    ``%(name)s``; each call is a transaction, and several are one inside ``with db.connection() as connection``. A
-    password that its source replaced is fetched anew when the server refuses the former one.
+    Connections are kept and shared by all blocks of the process that have the same values. Placeholders are ``:name``,
+    or psycopg's ``%s`` and ``%(name)s``; each call is a transaction, and several are one inside
+    ``with db.transaction() as work``. A password that its source replaced is fetched anew when the server refuses the
+    former one.
     """
 
     host: str = Field("localhost", description="A host, an address, or the folder of a socket.")
@@ -93,40 +98,30 @@ class PostgreSQL(Block, slug="postgresql", title="PostgreSQL", icon="database"):
 
     acheck: ClassVar = async_twin(check)
 
-    def execute(self, sql: str, parameters: Parameters = None) -> None:
-        """Run a statement and commit."""
+    @contextmanager
+    def transaction(self) -> Iterator[PostgreSQLSession]:
+        """The verbs as one transaction: committed at the end of the ``with``, rolled back if it raises."""
         with self.connection() as connection:
-            connection.execute(sql.encode(), parameters)
+            yield PostgreSQLSession(connection)
 
-    aexecute: ClassVar = async_twin(execute)
+    def url(self) -> str:
+        """The database as a URI of libpq, the password in clear: for polars, ADBC and other clients."""
+        user = quote(self.user or "", safe="")
+        password = f":{quote(self.password.get_secret_value(), safe='')}" if self.password else ""
+        place = f"{quote(self.host, safe=':')}:{self.port}/{quote(self.database, safe='')}"
+        more = {"sslmode": self.sslmode, "sslrootcert": self.sslrootcert, "options": _command_line(self.options)}
+        query = urlencode({name: value for name, value in more.items() if value}, quote_via=quote)
+        return f"postgresql://{user}{password}{'@' if user or password else ''}{place}?{query}"
 
-    def execute_many(self, sql: str, seq_of_parameters: Iterable[Sequence[Any]]) -> None:
-        """Run a statement once for each row of parameters, in one transaction."""
-        with self.connection() as connection, connection.cursor() as cursor:
-            cursor.executemany(sql.encode(), seq_of_parameters)
+    def engine(self) -> Engine:
+        """An engine of SQLAlchemy (extra ``sql``), for pandas and whatever else takes one; it keeps no password.
 
-    aexecute_many: ClassVar = async_twin(execute_many)
+        The process has one for each set of values, with ``pool_size`` connections of its own at most.
 
-    def fetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...] | None:
-        """The first row, or None."""
-        with self.connection() as connection:
-            return connection.execute(sql.encode(), parameters).fetchone()
-
-    afetch_one: ClassVar = async_twin(fetch_one)
-
-    def fetch_many(self, sql: str, parameters: Parameters = None, size: int = 100) -> list[tuple[Any, ...]]:
-        """The first ``size`` rows. The server sends them all: a ``limit`` in the query spares that."""
-        with self.connection() as connection:
-            return connection.execute(sql.encode(), parameters).fetchmany(size)
-
-    afetch_many: ClassVar = async_twin(fetch_many)
-
-    def fetch_all(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
-        """Every row."""
-        with self.connection() as connection:
-            return connection.execute(sql.encode(), parameters).fetchall()
-
-    afetch_all: ClassVar = async_twin(fetch_all)
+        :raises MissingExtra: SQLAlchemy or psycopg is not installed.
+        """
+        login = self._login()
+        return engine_with(login.parameters, "postgresql+psycopg://", self.pool_size, login.connect)
 
     def environment(self) -> dict[str, str]:
         """The variables that ``psql`` and every other client of libpq read, the password in clear."""
