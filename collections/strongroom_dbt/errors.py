@@ -42,11 +42,8 @@ class DbtWarehouseUnavailable(DbtError):
     """dbt cannot open the warehouse, or the warehouse refuses the work before any node has run."""
 
 
-class DbtNodeFailed(DbtError):
-    """Models, tests, seeds or snapshots that failed.
-
-    :param nodes: each failed node with dbt's message, the number of failing rows and the path of its compiled SQL.
-    """
+class _WithNodes(DbtError):
+    """An error that tells of nodes."""
 
     def __init__(self, problem: str, remedy: str = "", nodes: tuple[DbtNode, ...] = ()) -> None:
         super().__init__(problem, remedy)
@@ -56,13 +53,26 @@ class DbtNodeFailed(DbtError):
         return type(self), (self.problem, self.remedy, self.nodes)
 
 
+class DbtNodeFailed(_WithNodes):
+    """Models, tests, seeds or snapshots that failed.
+
+    :param nodes: each failed node with dbt's message, failing rows and the path of its compiled SQL.
+    """
+
+
 class DbtFailed(DbtError):
     """dbt broke off for a reason of its own."""
 
 
-class DbtCancelled(DbtError):
-    """The invocation was cancelled; its process is gone."""
+class DbtCancelled(_WithNodes):
+    """The invocation was cancelled; its process is gone.
+
+    :param nodes: those that had ended before.
+    """
 
 
-class DbtCrashed(DbtError):
-    """The process of dbt died before it could say how the work ended."""
+class DbtCrashed(_WithNodes):
+    """The process of dbt died before it could say how the work ended.
+
+    :param nodes: those that had ended before.
+    """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from strongroom_dbt.errors import (
 from strongroom_dbt.result import DbtNode, DbtResult
 
 _SHOWN_NODES = 5
+_LONGEST_LINE = 160
 
 _FAILURES: dict[str, tuple[type[DbtError], str, str]] = {
     "project": (DbtProjectInvalid, "dbt cannot read the project in {folder}", ""),
@@ -62,7 +64,18 @@ def _told(result: DbtResult) -> str:
 def _described(node: DbtNode) -> str:
     where = f" ({node.path})" if node.path else ""
     compiled = f"\n  Its compiled SQL: {node.compiled_path}" if node.compiled_path else ""
-    return f"{node.resource_type} {node.name}{where} failed: {node.message.strip() or node.status}{compiled}"
+    again = f" after {node.attempts} attempts" if node.attempts > 1 else ""
+    message = node.message.strip() or node.status
+    return f"{node.resource_type} {node.name}{where} failed{again}: {message}{_rows(node)}{compiled}"
+
+
+def _rows(node: DbtNode) -> str:
+    """The failing rows, a line each."""
+    return "".join(f"\n  {_shortened(json.dumps(dict(row), ensure_ascii=False))}" for row in node.failing_rows)
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…"
 
 
 def _skipped(result: DbtResult) -> str:

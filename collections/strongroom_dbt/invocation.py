@@ -1,4 +1,4 @@
-"""One invocation of dbt in a process of its own: started, listened to, and ended with everything it began."""
+"""dbt in a process of its own: started, told what to do, listened to, and ended with everything it began."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
@@ -48,65 +48,120 @@ class DbtObserver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """One command for the process of dbt.
+
+    :param arguments: the command and its options.
+    :param done: unique ids of nodes to leave out, as they were done before.
+    :param failing_rows: how many of the rows that a test finds to fetch, for each test that fails.
+    :param manifest: a file that holds a parsed project to work with, in dbt's own form of it.
+    :param keywords: what ``dbtRunner.invoke`` takes as keywords.
+    """
+
+    arguments: Sequence[str]
+    done: Collection[str] = ()
+    failing_rows: int = 0
+    manifest: str | None = None
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
-    """How an invocation ended by dbt's own account; ``failure`` has a ``kind`` and a ``message``."""
+    """How a command ended by dbt's own account; ``failure`` has a ``kind`` and a ``message``.
+
+    ``output`` is what the command gave besides nodes, as JSON holds it.
+    """
 
     success: bool
     failure: Mapping[str, str] | None
     nodes: tuple[DbtNode, ...]
     elapsed: float
+    output: Any = None
 
 
-def run(
-    arguments: Sequence[str],
-    *,
-    profile: RenderedProfile,
-    observer: DbtObserver,
-    environment: Mapping[str, str],
-    cancelled: threading.Event | None = None,
-) -> Ending:
-    """Run dbt with these arguments; whatever ends this call ends the process first.
+class Session:
+    """A process of dbt that takes one command after another; the later ones find dbt imported."""
 
-    :param environment: what the process sees besides the environment of this one; the profile's secrets are added.
-    :param cancelled: ends the process when it is set.
-    :raises DbtCancelled: it was set.
-    :raises DbtCrashed: the process died before it could say how the work ended.
-    """
-    with _profiles_folder(profile) as folder, _Process(folder, {**environment, **profile.environment()}) as process:
-        process.request(
-            arguments=[*arguments, "--profiles-dir", str(folder)],
-            profiles_dir=str(folder),
-            bytecode_dir=bytecode_folder(os.environ, _source_of_dbt()),
-        )
-        for message in process.messages(cancelled or threading.Event()):
+    def __init__(self, process: _Process) -> None:
+        self._process = process
+
+    def run(self, order: Order, observer: DbtObserver, cancelled: threading.Event | None = None) -> Ending:
+        """Run a command and wait for its end.
+
+        :param cancelled: ends the process when it is set.
+        :raises DbtCancelled: it was set; the error has the nodes that had ended.
+        :raises DbtCrashed: the process died before it could say how the work ended; likewise.
+        """
+        finished: list[DbtNode] = []
+        self._process.request(asdict(order) | {"done": list(order.done)})
+        for message in self._process.messages(cancelled or threading.Event(), finished):
             kind = message["kind"]
             if kind == "log":
                 observer.log(message["level"], redactor.redact(message["message"]), message["node"])
             elif kind == "ended":
-                process.ending = _ending(message)
-                break
+                return _ending(message)
+            elif kind == "started":
+                observer.node_started(_node(message["node"]))
             else:
-                notify = observer.node_started if kind == "started" else observer.node_finished
-                notify(_node(message["node"]))
-        return process.result()
+                finished.append(_node(message["node"]))
+                observer.node_finished(finished[-1])
+        raise self._process.death(finished)
+
+
+@contextmanager
+def session(
+    profile: RenderedProfile | None, folder: Path, environment: Mapping[str, str], profiles_dir: Path | None = None
+) -> Iterator[Session]:
+    """A process of dbt in the folder of a project; whatever ends the ``with`` ends the process first.
+
+    :param profile: for a ``profiles.yml`` of this session; None where dbt finds one by itself.
+    :param environment: what the process sees besides the environment of this one; the profile's secrets are added.
+    :param profiles_dir: where dbt finds one, unless it looks for it by its own rules.
+    """
+    variables = {**environment, **(profile.environment() if profile is not None else {})}
+    with _private_folder(profile) as private, _Process(folder, variables) as process:
+        where = private if profile is not None else profiles_dir
+        process.request(
+            {
+                "private_folder": str(private),
+                "options": [] if where is None else ["--profiles-dir", str(where)],
+                "bytecode_dir": bytecode_folder(os.environ, _source_of_dbt()),
+            }
+        )
+        yield Session(process)
+        process.leave()
 
 
 def _ending(message: Mapping[str, Any]) -> Ending:
     failure = message["failure"] and {**message["failure"], "message": redactor.redact(message["failure"]["message"])}
-    return Ending(message["success"], failure, tuple(map(_node, message["nodes"])), message["elapsed"])
+    nodes = tuple(map(_node, message["nodes"]))
+    return Ending(message["success"], failure, nodes, message["elapsed"], masked(message["output"]))
 
 
 def _node(fields: Mapping[str, Any]) -> DbtNode:
-    return DbtNode.from_json({**fields, "message": redactor.redact(fields["message"])})
+    rows = masked(fields["failing_rows"])
+    return DbtNode.from_json({**fields, "message": redactor.redact(fields["message"]), "failing_rows": rows})
+
+
+def masked(value: Any) -> Any:
+    """A JSON value with every known secret masked in its texts."""
+    if isinstance(value, str):
+        return redactor.redact(value)
+    if isinstance(value, list):
+        return [masked(inner) for inner in value]
+    if isinstance(value, dict):
+        return {redactor.redact(key): masked(inner) for key, inner in value.items()}
+    return value
 
 
 @contextmanager
-def _profiles_folder(profile: RenderedProfile) -> Iterator[Path]:
-    """A private folder with ``profiles.yml``, which names variables where secrets stand; gone when this is over."""
+def _private_folder(profile: RenderedProfile | None) -> Iterator[Path]:
+    """A folder of this session, with a ``profiles.yml`` that names variables where secrets stand; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="strongroom-dbt-") as folder:
-        path = Path(folder, "profiles.yml")
-        path.touch(mode=0o600)
-        path.write_text(profile.text, encoding="utf-8")
+        if profile is not None:
+            path = Path(folder, "profiles.yml")
+            path.touch(mode=0o600)
+            path.write_text(profile.text, encoding="utf-8")
         yield Path(folder)
 
 
@@ -151,13 +206,15 @@ class _Process:
     """The child: its two pipes, its output, its end."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
-        self.ending: Ending | None = None
+        self._left = False
+        self._events_of, self._words = _Lines(), _Lines()
         self._output: deque[str] = deque(maxlen=_TAIL_LINES)
         request_read, self._request = os.pipe()
         self._events, events_write = os.pipe()
         try:
             self._child = subprocess.Popen(
                 [sys.executable, "-P", "-m", "strongroom_dbt.child", str(request_read), str(events_write)],
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -181,9 +238,9 @@ class _Process:
         """End the process and what it started: asked first, so that dbt can cancel its queries, then by force."""
         os.close(self._events)
         try:
-            if self.ending is None:
+            if not self._left:
                 os.kill(self._child.pid, signal.SIGINT)
-            self._wait(_LEAVE_SECONDS if self.ending is not None else _CANCEL_SECONDS)
+            self._wait(_LEAVE_SECONDS if self._left else _CANCEL_SECONDS)
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
@@ -191,47 +248,48 @@ class _Process:
             os.close(self._request)
             self._stdout.close()
 
-    def request(self, **content: Any) -> None:
+    def request(self, content: Mapping[str, Any]) -> None:
         """Tell the process what to do. The pipe stays open: it is how the process notices that this one is gone."""
         line = json.dumps(content).encode() + b"\n"
-        with suppress(BrokenPipeError):  # it died already, which result() will tell
+        with suppress(BrokenPipeError):  # it died already, which death() will tell
             while line:
                 line = line[os.write(self._request, line) :]
 
-    def messages(self, cancelled: threading.Event) -> Iterator[dict[str, Any]]:
+    def leave(self) -> None:
+        """Let the process go by itself: there is nothing more to do."""
+        self.request({"over": True})
+        self._left = True
+
+    def messages(self, cancelled: threading.Event, finished: Sequence[DbtNode]) -> Iterator[dict[str, Any]]:
         """Each event, until the process has no more to say.
 
         :raises DbtCancelled: ``cancelled`` is set.
         """
-        events, output = _Lines(), _Lines()
         with selectors.DefaultSelector() as selector:
-            selector.register(self._events, selectors.EVENT_READ, events)
-            selector.register(self._stdout, selectors.EVENT_READ, output)
+            selector.register(self._events, selectors.EVENT_READ, self._events_of)
+            selector.register(self._stdout, selectors.EVENT_READ, self._words)
             while self._events in selector.get_map():
                 if cancelled.is_set():
-                    raise DbtCancelled("The invocation of dbt was cancelled.")
+                    raise DbtCancelled("The invocation of dbt was cancelled.", nodes=tuple(finished))
                 for key, _ in selector.select(_TICK_SECONDS):
                     chunk = os.read(key.fd, 1 << 16)
                     if not chunk:
                         selector.unregister(key.fileobj)
-                    elif key.data is events:
-                        yield from map(json.loads, events.feed(chunk))
+                    elif key.data is self._events_of:
+                        yield from map(json.loads, self._events_of.feed(chunk))
                     else:
-                        self._output.extend(line.decode(errors="replace") for line in output.feed(chunk))
+                        self._output.extend(line.decode(errors="replace") for line in self._words.feed(chunk))
 
-    def result(self) -> Ending:
-        """How it ended.
-
-        :raises DbtCrashed: it never said so.
-        """
-        if self.ending is not None:
-            return self.ending
+    def death(self, finished: Sequence[DbtNode]) -> DbtCrashed:
+        """How it died, though it never said so."""
         death = self._wait(_CANCEL_SECONDS)
         os.set_blocking(self._stdout.fileno(), False)
         self._output.extend((self._stdout.read() or b"").decode(errors="replace").splitlines())
-        raise DbtCrashed(
-            f"The process of dbt {_manner_of_death(death)} before its work was done.",
+        ended = f" {len(finished)} of its nodes had ended." if finished else ""
+        return DbtCrashed(
+            f"The process of dbt {_manner_of_death(death)} before its work was done.{ended}",
             redactor.redact("\n".join(["Its last words:", *self._output])) if self._output else "",
+            nodes=tuple(finished),
         )
 
     def _wait(self, seconds: float) -> os.waitid_result | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
 from strongroom import State, get_run_logger
-from strongroom.nodes import report
+from strongroom.nodes import report, reported
 from strongroom.states import Cancelled, Completed, Failed, Running
 
 from strongroom_dbt.result import DbtNode
@@ -20,7 +21,11 @@ class RunObserver:
 
     def __init__(self) -> None:
         self._logger = get_run_logger()
-        self._runs: dict[str, UUID] = {}
+        earlier = {node.dynamic_key: node for node in reported()}
+        self.done = frozenset(key for key, node in earlier.items() if node.state.is_completed())
+        """The unique ids of nodes that an earlier attempt of this run completed."""
+        self._runs: dict[str, UUID] = {key: node.id for key, node in earlier.items()}
+        self._attempts = Counter({key: node.run_count for key, node in earlier.items()})
 
     def log(self, level: str, message: str, node: str) -> None:
         """A line of dbt."""
@@ -28,6 +33,7 @@ class RunObserver:
 
     def node_started(self, node: DbtNode) -> None:
         """The node's run is running."""
+        self._attempts[node.unique_id] += 1
         self._report(node, Running())
 
     def node_finished(self, node: DbtNode) -> None:
@@ -43,6 +49,7 @@ class RunObserver:
             end_time=node.finished_at,
             upstream=[self._runs[before] for before in node.depends_on if before in self._runs],
             message=node.message,
+            attempt=max(1, self._attempts[node.unique_id]),
         )
 
 

@@ -24,7 +24,10 @@ class DbtNode:
     :param started_at: aware UTC; None for a node that never started. ``finished_at`` likewise.
     :param execution_time: seconds.
     :param path: of its source, relative to the project; ``compiled_path`` of its compiled SQL, as dbt reports it.
-    :param depends_on: unique ids of the nodes directly before it.
+    :param depends_on: unique ids of the nodes directly before it; an ephemeral model, which never runs, stands for
+        those before it.
+    :param failing_rows: the first rows that a failed test found, each a mapping of its columns.
+    :param attempts: how often it was run, where it was run again because it failed.
     """
 
     unique_id: str
@@ -40,6 +43,8 @@ class DbtNode:
     path: str | None = None
     compiled_path: str | None = None
     depends_on: tuple[str, ...] = ()
+    failing_rows: tuple[Mapping[str, Any], ...] = ()
+    attempts: int = 1
 
     @property
     def failed(self) -> bool:
@@ -62,7 +67,8 @@ class DbtNode:
     def from_json(cls, fields: Mapping[str, Any]) -> DbtNode:
         """The reverse of :meth:`to_json`."""
         times = {name: fields[name] and datetime.fromisoformat(fields[name]) for name in ("started_at", "finished_at")}
-        return cls(**{**fields, **times, "depends_on": tuple(fields["depends_on"])})
+        tuples = {name: tuple(fields[name]) for name in ("depends_on", "failing_rows")}
+        return cls(**{**fields, **times, **tuples})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +76,20 @@ class DbtResult:
     """What one invocation of dbt did.
 
     :param command: the dbt command, such as ``build``.
-    :param nodes: every node that was selected, in the order of dbt's result; empty for ``deps`` and ``parse``.
+    :param nodes: every node that was selected, in the order of dbt's result; empty for ``deps`` and ``parse``. Nodes
+        that an earlier attempt had done are not among them.
     :param elapsed: seconds that dbt took, without the start of its process.
+    :param output: what the command gave besides nodes: the lines of ``ls``, the rows of ``show`` and the SQL of
+        ``compile`` by the node's unique id.
+    :param artifacts: the keys of its artifacts in the project's store; none without a store.
     """
 
     success: bool
     command: str
     nodes: tuple[DbtNode, ...]
     elapsed: float
+    output: Any = None
+    artifacts: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[DbtNode, ...]:

@@ -24,6 +24,7 @@ def report(
     end_time: datetime | None = None,
     upstream: Iterable[UUID] = (),
     message: str = "",
+    attempt: int = 1,
 ) -> UUID:
     """Record how a node stands, as a run of kind ``"node"`` below the run that the calling code is part of.
 
@@ -36,6 +37,7 @@ def report(
     :param end_time: when it ended; the state's own time unless given.
     :param upstream: what :func:`report` returned for the nodes before it.
     :param message: why, in a sentence; secrets are masked.
+    :param attempt: which one it is of this node.
     :returns: the id of the node's run.
     :raises MissingContextError: no run is going on here.
     """
@@ -60,6 +62,20 @@ def report(
     if not state.is_running() or start_time is None:
         when = end_time if end_time is not None else state.timestamp
         record_state(run, State(state.type, state.name, message or state.message, timestamp=when))
+    run.run_count = attempt
     journal = current_journal() if flow is None else flow.journal
     journal.save_task_run(run)
     return run.id
+
+
+def reported() -> list[TaskRun]:
+    """The nodes of the run that the calling code is part of, as an earlier attempt of it left them; none outside of flows.
+
+    :raises MissingContextError: no run is going on here.
+    """
+    run = current_run()
+    if run is None:
+        raise MissingContextError("There are no nodes outside of runs.", "Ask from within a task or a flow.")
+    flow: Any = run.flow_run_context
+    found = [] if flow is None else flow.journal.task_runs(flow.flow_run.id)
+    return [node for node in found if node.kind == "node" and node.parent_id == run.id]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,17 +161,25 @@ def test_the_profile_has_the_name_that_the_project_asks_for(
 ) -> None:
     from strongroom_dbt import invocation
 
-    asked: list[tuple[list[str], str]] = []
+    asked: list[tuple[invocation.Order, str]] = []
 
-    def run(arguments: list[str], *, profile: invocation.RenderedProfile, **_: object) -> invocation.Ending:
-        asked.append((arguments, profile.text))
-        return invocation.Ending(True, None, (), 0.0)
+    class Session:
+        def __init__(self, profile: str) -> None:
+            self.profile = profile
 
-    monkeypatch.setattr(invocation, "run", run)
+        def run(self, order: invocation.Order, *_: object) -> invocation.Ending:
+            asked.append((order, self.profile))
+            return invocation.Ending(True, None, (), 0.0)
+
+    @contextmanager
+    def session(profile: invocation.RenderedProfile, *_: object) -> Iterator[Session]:
+        yield Session(profile.text)
+
+    monkeypatch.setattr(invocation, "session", session)
     (tmp_path / "shop/dbt_project.yml").write_text(text)
     shop.invoke(["build"])
-    [(arguments, profile)] = asked
-    assert arguments[arguments.index("--profile") + 1] == name
+    [(order, profile)] = asked
+    assert order.arguments[order.arguments.index("--profile") + 1] == name
     assert profile.startswith(f'{{\n  "{name}": {{')
 
 

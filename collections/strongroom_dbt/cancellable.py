@@ -1,0 +1,50 @@
+"""Asynchronous twins of what waits for dbt: cancelled, they end its process before they let go."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar
+
+from strongroom import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_cancelled: ContextVar[threading.Event | None] = ContextVar("strongroom_dbt_cancelled", default=None)
+
+
+def cancelled_around_here() -> threading.Event | None:
+    """What is set when the coroutine that waits for this thread is cancelled; None where none does."""
+    return _cancelled.get()
+
+
+async def in_a_thread(function: Callable[[], R]) -> R:
+    """What a function gives that waits for dbt, from a thread of its own."""
+    cancelled = threading.Event()
+
+    def work() -> R:
+        _cancelled.set(cancelled)
+        return function()
+
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancelled.set()
+        await asyncio.wait([running])
+        running.exception()
+        raise
+
+
+def cancellable_twin(task: Task[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
+    """The asynchronous twin of a task: the same name and options, its function run in a thread."""
+
+    @functools.wraps(task.fn)
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await in_a_thread(functools.partial(task.fn, *args, **kwargs))
+
+    return Task(twin, **task.changed({}))
