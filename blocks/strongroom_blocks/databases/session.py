@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from strongroom_blocks.databases.capability import Parameters, RowBatch
@@ -135,8 +135,3 @@ def chunks(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
             chunk = []
     if chunk:
         yield chunk
-
-
-def is_named(parameters: Any) -> bool:
-    """Whether parameters go by name."""
-    return isinstance(parameters, Mapping)

@@ -1,0 +1,22 @@
+"""For who writes a database: the verbs that follow from a session on a connection, and the means to write one.
+
+A block mixes in :class:`SqlVerbs`, opens a :class:`SqlSession` of its own in ``transaction``, and is held to
+``strongroom_blocks.testing.DatabaseContract``.
+"""
+
+from strongroom_blocks.databases.capability import BulkInsert as BulkInsert
+from strongroom_blocks.databases.capability import Database as Database
+from strongroom_blocks.databases.capability import DatabaseVerbs as DatabaseVerbs
+from strongroom_blocks.databases.capability import Parameters as Parameters
+from strongroom_blocks.databases.capability import RowBatch as RowBatch
+from strongroom_blocks.databases.identifiers import column_name as column_name
+from strongroom_blocks.databases.identifiers import table_name as table_name
+from strongroom_blocks.databases.placeholders import insertion as insertion
+from strongroom_blocks.databases.placeholders import neutral as neutral
+from strongroom_blocks.databases.placeholders import peeked as peeked
+from strongroom_blocks.databases.session import Counted as Counted
+from strongroom_blocks.databases.session import SqlSession as SqlSession
+from strongroom_blocks.databases.session import batches as batches
+from strongroom_blocks.databases.session import chunks as chunks
+from strongroom_blocks.databases.verbs import SqlVerbs as SqlVerbs
+from strongroom_blocks.errors import InvalidName as InvalidName
