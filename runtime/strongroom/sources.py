@@ -12,6 +12,7 @@ from strongroom_blocks.errors import SourceUnreachable as SourceUnreachable
 from strongroom_blocks.sources.json_field import field_of as field_of
 from strongroom_blocks.sources.json_field import member_of as member_of
 from strongroom_blocks.sources.reloading import reloaded as reloaded
+from strongroom_blocks.sources.reloading import reloading as reloading
 from strongroom_blocks.sources.settings import accepted as accepted
 from strongroom_blocks.sources.source import Answer as Answer
 from strongroom_blocks.sources.source import SecretSource as SecretSource

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from strongroom_blocks.sources.secret_reference import Referenced, references_in
 
 T = TypeVar("T")
+C = TypeVar("C")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def reloaded(value: Any, call: Callable[[], T], *, refused: type[Exception] | tuple[type[Exception], ...]) -> T:
@@ -33,3 +37,26 @@ def reloaded(value: Any, call: Callable[[], T], *, refused: type[Exception] | tu
     if not resolver.renew(texts, since=before):
         raise refusal
     return call()
+
+
+class Reloading(Protocol):
+    """A decorator of methods that may be called twice."""
+
+    def __call__(self, method: Callable[Concatenate[C, P], R]) -> Callable[Concatenate[C, P], R]: ...
+
+
+def reloading(field: str, *, refused: type[Exception] | tuple[type[Exception], ...]) -> Reloading:
+    """Have a block's method called once more where its login is refused and has another secret by now.
+
+    :param field: of the block, which holds the login.
+    :param refused: the exceptions that say so; see :func:`reloaded`.
+    """
+
+    def decorate(method: Callable[Concatenate[C, P], R]) -> Callable[Concatenate[C, P], R]:
+        @functools.wraps(method)
+        def call(self: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            return reloaded(getattr(self, field), lambda: method(self, *args, **kwargs), refused=refused)
+
+        return call
+
+    return decorate
