@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 from strongroom import Flow, Task, flow, task
@@ -252,3 +253,21 @@ def test_a_name_that_cannot_be_made_fails_the_run(template: Any) -> None:
     state = task(task_run_name=template)(lambda x: x)([1], return_state=True)
     assert state.is_failed()
     assert "run name" in str(state.message)
+
+
+@pytest.mark.parametrize("stand_in", [lambda x: x * 100, Mock(return_value=300)])
+def test_runs_call_what_a_test_puts_in_the_place_of_the_function(stand_in: Any) -> None:
+    @task
+    def load(x: int) -> int:
+        return x
+
+    @flow
+    def loads(x: int) -> int:
+        return load(x) + load.submit(x).result()
+
+    with patch.object(load, "fn", stand_in):
+        assert loads(3) == 600
+    assert loads(3) == 6
+    with patch.object(loads, "fn", stand_in):
+        assert loads("3") == 300  # type: ignore[arg-type]
+    assert loads(3) == 6
