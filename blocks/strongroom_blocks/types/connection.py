@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Self, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.errors import BlockValidationError
@@ -25,6 +25,8 @@ _PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _ENCODE = "Percent-encode every part of it: %23 for #, %2F for /, %3A for :, %3F for ?, %40 for @."
 
+_EXAMPLE = {"conn_type": "postgres", "host": "db.example.com", "login": "etl", "password": "…", "schema": "shop"}
+
 
 class Connection(Block, slug="connection", icon="plug"):
     """How to reach and log in to a database, a service or anything else, in the terms that Airflow has for it.
@@ -34,14 +36,16 @@ class Connection(Block, slug="connection", icon="plug"):
     part that is empty counts as absent, as Airflow has it.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
     conn_type: str = Field("generic", pattern=r"^[a-z][a-z0-9_+.]*$", description="The kind: postgres, http, …")
     host: str | None = Field(None, description="A host, a path or a URL, as the kind wants it.")
-    port: int | None = Field(None, ge=1, le=65535)
+    port: int | None = Field(None, ge=1, le=65535, description="The port, where it is not the usual one.")
     login: str | None = Field(None, description="Who logs in.")
-    password: SecretStr | None = None
+    password: SecretStr | None = Field(None, description="The password of who logs in.")
     schema: str | None = Field(None, description="The database, schema or the like.")  # type: ignore[assignment]
     extra: SecretDict = Field(SecretDict({}), description="What the kind of connection needs besides.")
-    description: str | None = None
+    description: str | None = Field(None, description="What it is for, in words.")
 
     @field_validator("conn_type", mode="before")
     @classmethod

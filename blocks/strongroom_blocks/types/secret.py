@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic
 
+from pydantic import ConfigDict, Field
 from typing_extensions import TypeVar
 
 from strongroom_blocks.block import Block
@@ -19,7 +20,9 @@ class Secret(Block, Generic[T], slug="secret", icon="key"):
     text of digits stays a text. ``Secret[int]`` asserts one.
     """
 
-    value: SecretField[T]
+    model_config = ConfigDict(json_schema_extra={"examples": [{"value": "…"}]})
+
+    value: SecretField[T] = Field(description="What is kept secret.")
 
     if TYPE_CHECKING:
 
