@@ -2,10 +2,12 @@
 
 From 5 characters (shorter ones are not masked anywhere) to 64 KiB, with letters of many scripts, quotes, newlines,
 backslashes, percent signs, braces. A process of its own saves them in blocks, loads, labels, compares, rotates, exports
-and backs them up, logs and prints them from tasks that succeed and fail, and makes Strongroom fail in many ways.
-Searched are the database and its log, temporary files, the journal, results, log files, exports, backups, pickles, what
-the process and the commands wrote to stdout and stderr, and tracebacks with the variables of Strongroom's frames; for
-each secret in clear and as URL, base64, hex, JSON and ``repr``.
+and backs them up, logs and prints them from tasks that succeed and fail, here and in worker processes that alone have
+loaded them, and makes Strongroom fail in many ways. They are inputs of runs that wait, parameters of deployments and of
+background tasks; artifacts, events, variables, tags, names and transactions are made of them. Searched are the database
+and its log, temporary files, the journal, the ledger, results, log files, exports, backups, pickles, traces, metrics
+and graphs, what the process and the commands wrote to stdout and stderr, and tracebacks with the variables of
+Strongroom's frames; for each secret in clear and as URL, base64, hex, JSON and ``repr``.
 """
 
 from __future__ import annotations
@@ -86,6 +88,7 @@ def _played(place: Any, home: Path, secrets: list[str]) -> subprocess.CompletedP
         "STRONGROOM_HOME": str(home / "home"),
         "STRONGROOM_REGISTRY": place.url,
         "STRONGROOM_KEY": place.key,
+        **({"STRONGROOM_JOURNAL": place.url} if place.name == "PostgreSQL" else {}),
         "XDG_CONFIG_HOME": str(home / "config"),
         "TMPDIR": str(home / "tmp"),
         "PYTHONPATH": os.pathsep.join(filter(None, (tests, os.environ.get("PYTHONPATH", "")))),

@@ -24,6 +24,8 @@ from strongroom.cli import main as command_line
 from strongroom_registry import current, open_registry
 from strongroom_registry.errors import StrongroomError
 
+from faults.scenario_runs import runs
+
 
 class Login(BaseModel):
     user: str
@@ -177,6 +179,7 @@ def commands() -> None:
 def main() -> None:
     secrets: list[str] = json.load(sys.stdin)
     logging.basicConfig(filename="everything.log", level=logging.DEBUG)
+    runs(secrets)
     saved(secrets)
     flows(secrets)
     failures(secrets)

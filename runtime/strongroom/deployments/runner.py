@@ -200,6 +200,8 @@ class RunnerDeployment:
         Schedules that it had and that are the same go on where they are. Raises UnknownWorkPool for a pool that there
         is not, and InvalidDeployment for an ``image``, since runs happen in processes.
         """
+        from strongroom_blocks.redaction import redactor
+
         from strongroom.clock import now
         from strongroom.ledger import current_ledger
         from strongroom.sealed_values import seal_value
@@ -213,8 +215,8 @@ class RunnerDeployment:
             self.path,
             "" if self.storage is None else str(self.storage),
             self.version,
-            self.description,
-            tuple(self.tags),
+            self.description and redactor.redact(self.description),
+            tuple(redactor.redact(tag) for tag in self.tags),
             shown(self.parameters),
             self.parameter_schema,
             self.enforce_parameter_schema,

@@ -45,7 +45,7 @@ def emit_event(
     """
     flow, task = FlowRunContext.get(), TaskRunContext.get()
     told = Event(
-        event,
+        redactor.redact(event),
         Resource(redactor.redact_value(dict(resource))),
         now() if occurred is None else occurred,
         tuple(RelatedResource(redactor.redact_value(dict(each))) for each in related or ()),
