@@ -26,6 +26,7 @@ pytest_plugins = [
     "servers.os_keyring",
     "servers.postgres",
     "servers.ledgers",
+    "servers.snowflake",
     "servers.vault",
 ]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from strongroom import require_extra
 from strongroom.client_pool import ClientPool
@@ -76,6 +77,7 @@ class Connections:
         self._idle: list[tuple[float, SnowflakeConnection]] = []
         self._lock = threading.Lock()
         self._is_closed = False
+        _all.add(self)
 
     def take(self, *, fresh: bool = False) -> SnowflakeConnection:
         """A connection that is nobody else's until it is given back or let go.
@@ -115,6 +117,7 @@ class Connections:
         self._lock = threading.Lock()
 
 
+_all: WeakSet[Connections] = WeakSet()
 _open: ClientPool[Connections] = ClientPool(
     _LOGINS, let_go=lambda connections: connections.close(), inherited=lambda connections: connections.after_fork()
 )
@@ -124,6 +127,13 @@ def connections_of(login: Login, at_most: int) -> Connections:
     """The process' connections by this login: blocks with the same values share them. Nothing is opened yet."""
     values = sorted((name, value) for name, value in login.parameters.items())
     return _open.get((values, at_most), lambda: Connections(login, at_most))
+
+
+def close_all() -> None:
+    """Close everything that is idle, and begin anew."""
+    _open.clear()
+    for connections in list(_all):
+        connections.close()
 
 
 def taken(block: Any, make_login: Callable[[], Login], at_most: int, *, fresh: bool = False) -> Any:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 from strongroom import Block, async_twin
+from strongroom.sql import Parameters, RowBatch, SqlVerbs, batches, stream_twin
 
 from strongroom_snowflake import connections, results, running, sessions
 from strongroom_snowflake.checks import checking
 from strongroom_snowflake.credentials import SnowflakeCredentials
 from strongroom_snowflake.results import ResultKind
 from strongroom_snowflake.statement import Statement
+from strongroom_snowflake.transaction import SnowflakeTransaction
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from snowflake.connector import SnowflakeConnection
 
-Parameters = Sequence[Any] | dict[str, Any] | None
 
-
-class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Connector"):
+class SnowflakeConnector(SqlVerbs, Block, slug="snowflake-connector", title="Snowflake Connector"):
     """A database in Snowflake, with the warehouse that works for it.
 
     Each call takes a connection of its own from those that the process keeps, so that threads do not wait for each
@@ -97,16 +97,16 @@ class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Con
     aexecute: ClassVar = async_twin(execute)
     execute_async: ClassVar = aexecute
 
-    def execute_many(self, operation: str, seq_of_parameters: Iterable[Sequence[Any] | dict[str, Any]]) -> None:
-        """Run a statement once for each row of parameters, all or none; one insert of them all where it is one."""
-        rows = list(seq_of_parameters)
-        if rows:
-            running.ran(self, Statement(operation, rows, many=True), lambda cursor: None)
+    def execute_many(self, operation: str, seq_of_parameters: Iterable[Any]) -> None:
+        """Run a statement once for each row of parameters, all of them or none, a few thousand at a time."""
+        running.many(self, operation, seq_of_parameters)
 
     aexecute_many: ClassVar = async_twin(execute_many)
     execute_many_async: ClassVar = aexecute_many
 
-    def query(self, operation: str, parameters: Parameters = None, result: ResultKind = "rows", **options: Any) -> Any:
+    def query(
+        self, operation: str, parameters: Parameters = None, result: ResultKind = "rows", /, **options: Any
+    ) -> Any:
         """Everything that a query finds, as a list of tuples (``rows``) or ``dicts``, a ``pyarrow.Table`` (``arrow``),
         or a data frame of ``pandas`` or ``polars``.
 
@@ -162,16 +162,48 @@ class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Con
     afetch_all: ClassVar = async_twin(fetch_all)
     fetch_all_async: ClassVar = afetch_all
 
+    def iter_batches(self, operation: str, parameters: Parameters = None, *, size: int = 1000) -> Iterator[RowBatch]:
+        """The rows of a query, ``size`` at a time, in bounded memory; at least one batch, which may be empty.
+
+        The connection is given back after the last one, or when who iterates stops early.
+        """
+        with running.streaming(self, Statement(operation, parameters)) as cursor:
+            yield from batches(cursor, size)
+
+    aiter_batches: ClassVar = stream_twin(iter_batches)
+
+    def iter_rows(self, operation: str, parameters: Parameters = None, *, size: int = 1000) -> Iterator[dict[str, Any]]:
+        """The rows of a query as dicts, in bounded memory.
+
+        :raises InvalidName: two columns have one name.
+        """
+        for batch in self.iter_batches(operation, parameters, size=size):
+            yield from batch.dicts()
+
+    def fetch_batches(
+        self, operation: str, parameters: Parameters = None, result: ResultKind = "arrow", size: int = 10_000
+    ) -> Iterator[Any]:
+        """Everything that a query finds, piece by piece, in bounded memory: a ``pyarrow.Table`` or a data frame of what
+        Snowflake sent in one piece, or a list of ``size`` ``rows`` or ``dicts``.
+
+        The connection is given back after the last piece, or when who iterates stops early.
+        """
+        with running.streaming(self, Statement(operation, parameters)) as cursor:
+            yield from results.pieces(cursor, result, size)
+
+    afetch_batches: ClassVar = stream_twin(fetch_batches)
+
     @contextmanager
-    def transaction(self) -> Iterator[SnowflakeConnection]:
-        """One transaction: what is called inside is committed at the end, or rolled back if anything raises.
+    def transaction(self) -> Iterator[SnowflakeTransaction]:
+        """One transaction: what is called on it, or on the block inside of the ``with``, is committed at the end, or
+        rolled back if anything raises.
 
         Statements like CREATE TABLE commit what was before them, as Snowflake has it.
 
         :raises SessionLost: the session ended on the way; nothing of it is in the database.
         """
-        with running.transaction(self) as connection:
-            yield connection
+        with running.transaction(self) as session:
+            yield SnowflakeTransaction(self, session)
 
     def reset_cursors(self) -> None:
         """Have fetches inside of ``with connector:`` begin again."""

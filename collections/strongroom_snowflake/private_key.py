@@ -19,14 +19,15 @@ def der(text: str | bytes, passphrase: str | None = None) -> bytes:
     :param text: PEM in any shape: with its lines run together, indented, in Windows' ends of line, with ``\\n`` written
         out, in quotes, without its first and last line, or in base64 once more; or DER itself.
     :param passphrase: what it is encrypted with; not used for a key that is not.
-    :raises KeyUnusable: there is no key in it, the passphrase is not right, or it is no RSA key.
+    :raises KeyUnusable: there is no key in it, the passphrase is not right, or it is of another kind.
     """
     from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     key = _loaded(_as_pem(text), passphrase.encode() if passphrase else None)
-    if not isinstance(key, RSAPrivateKey):
-        raise KeyUnusable("The private key is no RSA key.", "Snowflake takes RSA keys of at least 2048 bits alone.")
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        raise KeyUnusable("The private key is of a kind that Snowflake does not take.", "Make an RSA key of 2048 bits.")
     return key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

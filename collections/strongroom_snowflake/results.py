@@ -23,7 +23,7 @@ def whole(cursor: Any, kind: ResultKind) -> Any:
     return framed(_table(cursor), kind)
 
 
-def batches(cursor: Any, kind: ResultKind, size: int) -> Iterator[Any]:
+def pieces(cursor: Any, kind: ResultKind, size: int) -> Iterator[Any]:
     """The same piece by piece: as many rows as ``size``, or what Snowflake sent in one piece; only a few pieces are in
     memory at a time."""
     if kind in ("rows", "dicts"):
@@ -31,8 +31,8 @@ def batches(cursor: Any, kind: ResultKind, size: int) -> Iterator[Any]:
             yield rows if kind == "rows" else _dicts(cursor, rows)
         return
     library("pyarrow")
-    pieces = _arrow_or_none(cursor, "fetch_arrow_batches")
-    for table in [_from_rows(cursor)] if pieces is None else pieces:
+    tables = _arrow_or_none(cursor, "fetch_arrow_batches")
+    for table in [_from_rows(cursor)] if tables is None else tables:
         yield framed(table, kind)
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from strongroom.sql import chunks
+
 from strongroom_snowflake import connections, sessions
-from strongroom_snowflake.errors import OutcomeUnknown, QueryFailed, ServiceProblem, SessionLost, SnowflakeError
+from strongroom_snowflake.errors import (
+    OutcomeUnknown,
+    QueryFailed,
+    ServiceProblem,
+    SessionLost,
+    SessionNeeded,
+    SnowflakeError,
+)
 from strongroom_snowflake.faults import told
 from strongroom_snowflake.query_tag import query_tag
 from strongroom_snowflake.statement import Statement
@@ -17,6 +28,8 @@ if TYPE_CHECKING:
     from strongroom_snowflake.connector import SnowflakeConnector
 
 Take = Callable[[Any], Any]
+
+_ROWS_AT_ONCE = 4096
 
 
 def ran(block: SnowflakeConnector, statement: Statement, take: Take) -> Any:
@@ -31,7 +44,7 @@ def ran(block: SnowflakeConnector, statement: Statement, take: Take) -> Any:
     """
     session = sessions.current(block)
     if session is not None:
-        return in_session(block, session, lambda: take(executed(block, session.connection, statement)))
+        return in_session(block, session, lambda: take(executed(block, session.connection, statement, session)))
     statement.refuse_alone()
     try:
         return _alone(block, statement, take, fresh=False)
@@ -52,7 +65,7 @@ def fetched(block: SnowflakeConnector, statement: Statement, take: Take) -> Any:
     return in_session(
         block,
         session,
-        lambda: take(session.cursor_of(key, lambda: executed(block, session.connection, statement))),
+        lambda: take(session.cursor_of(key, lambda: executed(block, session.connection, statement, session))),
     )
 
 
@@ -79,19 +92,89 @@ def lent(block: SnowflakeConnector) -> Iterator[Any]:
         with session.lock:
             yield session.connection
         return
-    with _taken(block, fresh=False) as connection:
+    with _taken(block, fresh=False) as (connection, pool):
         yield connection
         if block.credentials.autocommit is False:
             connection.commit()
+    _finished(connection, pool, is_good=False)  # nobody knows what its user made of the session
 
 
-def executed(block: SnowflakeConnector, connection: Any, statement: Statement) -> Any:
+@contextmanager
+def streaming(block: SnowflakeConnector, statement: Statement) -> Iterator[Any]:
+    """A cursor that ran a statement, on a connection that is its own for as long as the ``with`` lasts."""
+    session = sessions.current(block)
+    if session is not None:
+        with session.lock:
+            cursor = in_session(block, session, lambda: executed(block, session.connection, statement, session))
+            with told(_place(block), cursor.sfqid):
+                yield cursor
+        return
+    statement.refuse_alone()
+    try:
+        connection, pool, cursor = _started(block, statement, fresh=False)
+    except ServiceProblem as problem:
+        if not isinstance(problem, SessionLost) and not statement.is_reading:
+            raise
+        connection, pool, cursor = _started(block, statement, fresh=True)
+    is_good = False
+    try:
+        with told(_place(block), cursor.sfqid):
+            yield cursor
+            if block.credentials.autocommit is False:
+                connection.commit()
+        is_good = True
+    finally:
+        _finished(connection, pool, is_good=is_good)
+
+
+def many(block: SnowflakeConnector, sql: str, rows: Iterable[Any]) -> None:
+    """Run a statement once for each row of parameters, all of them or none; a few thousand at a time."""
+    session = sessions.current(block)
+    own = begin(block, goes_on=False) if session is None else session
+    succeeded = False
+    try:
+        in_session(block, own, lambda: many_in(block, own, sql, rows))
+        succeeded = True
+    finally:
+        if session is None:
+            end(block, succeeded=succeeded)
+
+
+def many_in(block: SnowflakeConnector, session: sessions.Session, sql: str, rows: Iterable[Any]) -> None:
+    """The same on a session; a transaction that is open there is gone on with."""
+    pieces = chunks(rows, _ROWS_AT_ONCE)
+    first, second = next(pieces, None), next(pieces, None)
+    if first is None:
+        return
+    whole = Statement(sql, first, many=True)
+    if session.in_transaction or (second is None and whole.is_insert):
+        for piece in chain([first], [second] if second else [], pieces):
+            executed(block, session.connection, replace(whole, parameters=piece), session)
+        return
+    executed(block, session.connection, Statement("begin"), session)
+    try:
+        for piece in chain([first], [second] if second else [], pieces):
+            executed(block, session.connection, replace(whole, parameters=piece), session)
+    except BaseException:
+        with suppress(SnowflakeError):
+            executed(block, session.connection, Statement("rollback"), session)
+        raise
+    executed(block, session.connection, Statement("commit"), session)
+
+
+def executed(
+    block: SnowflakeConnector, connection: Any, statement: Statement, session: sessions.Session | None = None
+) -> Any:
     """A cursor that ran a statement; the wait for it can be interrupted, and the query is cancelled then."""
     cursor = connection.cursor(statement.cursor_type) if statement.cursor_type else connection.cursor()
     tag = query_tag() if block.query_tags and "QUERY_TAG" not in _upper(block.session_parameters) else None
-    tagged = statement.with_options(_statement_params={"QUERY_TAG": tag}) if tag else statement
+    bound = statement.bound_as(block.paramstyle)
+    tagged = bound.with_options(_statement_params={"QUERY_TAG": tag}) if tag else bound
     with told(_place(block)):
-        interruptibly(lambda: tagged.run(cursor), lambda: _cancel(connection, cursor, statement.sql))
+        interruptibly(lambda: tagged.run(cursor), lambda: _cancel(connection, cursor, bound.sql))
+    if session is not None:
+        session.in_transaction = statement.transaction_after(session.in_transaction)
+        session.is_changed |= statement.is_of_session
     return cursor
 
 
@@ -101,8 +184,8 @@ def begin(block: SnowflakeConnector, *, goes_on: bool = True) -> sessions.Sessio
     if session is not None:
         session.depth += 1
         return session
-    connection, _ = connections.taken(block, block._login, block.pool_size, fresh=True)
-    session = sessions.Session(connection, goes_on=goes_on, is_manual=block.credentials.autocommit is False)
+    connection, pool = connections.taken(block, block._login, block.pool_size)
+    session = sessions.Session(connection, pool, goes_on=goes_on, is_manual=block.credentials.autocommit is False)
     sessions.enter(block, session)
     return session
 
@@ -122,23 +205,35 @@ def end(block: SnowflakeConnector, *, succeeded: bool) -> None:
                 session.connection.commit() if succeeded else session.connection.rollback()
     finally:
         session.forget_cursors()
-        connections.let_go(session.connection)
+        if session.is_lost or session.is_changed or not succeeded:
+            connections.let_go(session.connection)
+        else:
+            session.pool.give_back(session.connection)
 
 
 @contextmanager
-def transaction(block: SnowflakeConnector) -> Iterator[Any]:
+def transaction(block: SnowflakeConnector) -> Iterator[sessions.Session]:
     """A session with a transaction in it."""
     session = begin(block, goes_on=False)
     succeeded = False
+
+    def say(sql: str) -> None:
+        in_session(block, session, lambda: executed(block, session.connection, Statement(sql), session))
+
     try:
-        in_session(block, session, lambda: executed(block, session.connection, Statement("begin")))
-        yield session.connection
-        in_session(block, session, lambda: executed(block, session.connection, Statement("commit")))
+        if session.in_transaction:
+            raise SessionNeeded(
+                "There is a transaction in this session already, and Snowflake has no transactions inside of others.",
+                "Leave out the inner one; or call it outside of the outer one's `with`.",
+            )
+        say("begin")
+        yield session
+        say("commit")
         succeeded = True
     finally:
-        if not succeeded and not session.is_lost:
+        if not succeeded and session.in_transaction and not session.is_lost:
             with suppress(SnowflakeError):
-                in_session(block, session, lambda: executed(block, session.connection, Statement("rollback")))
+                say("rollback")
         end(block, succeeded=succeeded)
 
 
@@ -152,36 +247,49 @@ def closed(block: SnowflakeConnector) -> None:
 
 
 def _alone(block: SnowflakeConnector, statement: Statement, take: Take, *, fresh: bool) -> Any:
-    with _taken(block, fresh=fresh) as connection:
-        try:
-            cursor = executed(block, connection, statement)
-        except ServiceProblem as problem:
-            if isinstance(problem, SessionLost) or statement.is_reading:
-                raise
-            raise _unknown(problem) from None
+    connection, pool, cursor = _started(block, statement, fresh=fresh)
+    is_good = False
+    try:
         with told(_place(block), cursor.sfqid):
             found = take(cursor)
             if block.credentials.autocommit is False:
                 connection.commit()
+        is_good = True
         return found
+    finally:
+        _finished(connection, pool, is_good=is_good)
+
+
+def _started(block: SnowflakeConnector, statement: Statement, *, fresh: bool) -> tuple[Any, Any, Any]:
+    """A connection with a statement that it ran, and what takes it back."""
+    with _taken(block, fresh=fresh) as (connection, pool):
+        try:
+            return connection, pool, executed(block, connection, statement)
+        except ServiceProblem as problem:
+            if isinstance(problem, SessionLost) or statement.is_reading:
+                raise
+            raise _unknown(problem) from None
 
 
 @contextmanager
 def _taken(block: SnowflakeConnector, *, fresh: bool) -> Iterator[Any]:
-    """A connection that is given back, unless something happened to it."""
+    """A connection, which its user gives back; if the ``with`` raises, that is done here."""
     connection, pool = connections.taken(block, block._login, block.pool_size, fresh=fresh)
-    is_good = False
     try:
-        yield connection
-        is_good = True
+        yield connection, pool
     except QueryFailed:
-        is_good = block.credentials.autocommit is not False
+        _finished(connection, pool, is_good=block.credentials.autocommit is not False)
         raise
-    finally:
-        if is_good:
-            pool.give_back(connection)
-        else:
-            connections.let_go(connection)
+    except BaseException:
+        _finished(connection, pool, is_good=False)
+        raise
+
+
+def _finished(connection: Any, pool: Any, *, is_good: bool) -> None:
+    if is_good:
+        pool.give_back(connection)
+    else:
+        connections.let_go(connection)
 
 
 def _cancel(connection: Any, cursor: Any, sql: str) -> None:

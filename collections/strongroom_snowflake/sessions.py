@@ -15,16 +15,19 @@ _current: ContextVar[dict[int, Session] | None] = ContextVar("strongroom_snowfla
 class Session:
     """A connection that one ``with`` holds. Threads and coroutines that share it take turns.
 
+    :param pool: what takes the connection back, unless statements changed the session.
     :param goes_on: whether fetching the same again gives what comes next.
     :param is_manual: whether statements wait for a commit at the end.
     """
 
-    def __init__(self, connection: Any, *, goes_on: bool, is_manual: bool) -> None:
-        self.connection = connection
+    def __init__(self, connection: Any, pool: Any, *, goes_on: bool, is_manual: bool) -> None:
+        self.connection, self.pool = connection, pool
         self.lock = threading.RLock()
         self.goes_on = goes_on
         self.is_manual = is_manual
         self.is_lost = False
+        self.is_changed = False
+        self.in_transaction = False
         self.depth = 1
         self._cursors: dict[Any, Any] = {}
 

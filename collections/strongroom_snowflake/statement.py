@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from strongroom.sql import neutral
 
 from strongroom_snowflake.errors import SessionNeeded
 
 _COMMENTS = re.compile(r"^(?:\s+|--[^\n]*(?:\n|$)|//[^\n]*(?:\n|$)|/\*.*?\*/)+", re.DOTALL)
 _READS = {"select", "with", "show", "describe", "desc", "explain", "list", "ls", "values"}
 _OF_SESSION = re.compile(
-    r"(?:use|set|unset|begin|commit|rollback|alter\s+session|start\s+transaction"
-    r"|create\s+(?:or\s+replace\s+)?(?:(?:local|global)\s+)?(?:temp|temporary|volatile))\b(?!\s*\()",
+    r"(?:use|set|unset|begin|commit|rollback|alter session|start transaction"
+    r"|create (?:or replace )?(?:(?:local|global) )?(?:temp|temporary|volatile))\b(?! ?\()",
     re.IGNORECASE,
 )
-_BLOCK = re.compile(r"begin\s+(?!transaction\b|work\b|name\b|;)\S", re.IGNORECASE)
+_BLOCK = re.compile(r"begin (?!transaction\b|work\b|name\b|;)\S", re.IGNORECASE)
+_BEGINS = re.compile(r"(?:begin|start transaction)\b", re.IGNORECASE)
+_ENDS = re.compile(r"(?:commit|rollback)\b", re.IGNORECASE)
+_PYFORMAT = re.compile(r"%(?:%|\((\w+)\)s)")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Statement:
 
     :param cursor_type: the class of the cursor; ``None`` for that of tuples.
     :param options: what ``cursor.execute`` takes besides.
+    :param many: whether ``parameters`` are those of many rows.
     """
 
     sql: str
@@ -42,19 +48,59 @@ class Statement:
 
     def with_options(self, **more: Any) -> Statement:
         """The same with more options; what the caller said goes before."""
-        return Statement(self.sql, self.parameters, self.cursor_type, {**more, **self.options}, self.many)
+        return replace(self, options={**more, **self.options})
+
+    def bound_as(self, paramstyle: str) -> Statement:
+        """The same with ``:name`` placeholders as the connector writes its own."""
+        first = self.parameters[0] if self.many else self.parameters
+        sql = neutral(self.sql, first, "pyformat")
+        if sql is None or not isinstance(first, Mapping):
+            return self
+        if paramstyle == "pyformat":
+            return replace(self, sql=sql)
+        names: list[str] = []
+
+        def mark(found: re.Match[str]) -> str:
+            if found[1] is None:
+                return "%"
+            names.append(found[1])
+            return "?" if paramstyle == "qmark" else f":{len(names)}"
+
+        sql = _PYFORMAT.sub(mark, sql)
+        if self.many:
+            return replace(self, sql=sql, parameters=[[row[name] for name in names] for row in self.parameters])
+        return replace(self, sql=sql, parameters=[first[name] for name in names])
 
     @property
     def is_reading(self) -> bool:
         """Whether it changes nothing, so that it may be run twice."""
-        return not self.many and _bare(self.sql).partition(" ")[0].lower().rstrip(";(") in _READS
+        return not self.many and bare(self.sql).partition(" ")[0].lower().rstrip(";(") in _READS
+
+    @property
+    def is_insert(self) -> bool:
+        """Whether the connector makes one statement of many rows."""
+        return bare(self.sql).lower().startswith("insert ")
+
+    def transaction_after(self, before: bool) -> bool:
+        """Whether a transaction that was asked for is open after this ran."""
+        text = bare(self.sql)
+        if _ENDS.match(text):
+            return False
+        return before or bool(_BEGINS.match(text) and not _BLOCK.match(text))
+
+    @property
+    def is_of_session(self) -> bool:
+        """Whether it leaves the session another one than it was."""
+        text = bare(self.sql)
+        found = _OF_SESSION.match(text)
+        return found is not None and not _BEGINS.match(text) and not _ENDS.match(text)
 
     def refuse_alone(self) -> None:
         """Statements whose effect is on a session are refused where none is kept.
 
         :raises SessionNeeded: it is one.
         """
-        text = _bare(self.sql)
+        text = bare(self.sql)
         found = _OF_SESSION.match(text)
         if found is None or _BLOCK.match(text) or self.options.get("num_statements", 1) != 1:
             return
@@ -65,10 +111,7 @@ class Statement:
         )
 
 
-def _bare(sql: str) -> str:
+def bare(sql: str) -> str:
     """From the first word on, with single spaces between the first ones."""
     text = _COMMENTS.sub("", sql).lstrip("( \t\r\n")
     return " ".join(text[:400].split())
-
-
-Take = Callable[[Any], Any]
