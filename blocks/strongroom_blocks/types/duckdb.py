@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.databases.verbs import SqlVerbs
@@ -33,9 +33,13 @@ class DuckDB(SqlVerbs, Block, slug="duckdb", title="DuckDB", icon="database"):
     ``?``, ``$1`` and ``$name``.
     """
 
-    path: str = MEMORY
-    read_only: bool = False
-    settings: dict[str, str | bool | int | float] = Field(default_factory=dict)
+    model_config = ConfigDict(json_schema_extra={"examples": [{"path": "shop.duckdb"}]})
+
+    path: str = Field(MEMORY, description="The file, or :memory:.")
+    read_only: bool = Field(False, description="Whether to open it so that other processes may read it meanwhile.")
+    settings: dict[str, str | bool | int | float] = Field(
+        default_factory=dict, description="Settings of DuckDB, such as memory_limit or threads."
+    )
 
     _shared: DuckDBPyConnection | None = PrivateAttr(default=None)
     _lock: Any = PrivateAttr(default_factory=Lock)

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
+from pydantic import ConfigDict, Field
+
 from strongroom_blocks.block import Block
 from strongroom_blocks.capabilities import Library, StoredObject
 from strongroom_blocks.errors import CheckAbsent, CheckDenied, InvalidKey, ObjectChanged
@@ -30,7 +32,9 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
     atomic: a reader sees the old file or the new one, never a part.
     """
 
-    basepath: Path = Path()
+    model_config = ConfigDict(json_schema_extra={"examples": [{"basepath": "/srv/lake"}]})
+
+    basepath: Path = Field(Path(), description="The folder; a relative one starts at the current folder.")
 
     @property
     def root(self) -> Path:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote, urlencode
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.databases.engines import engine_with
@@ -36,9 +36,11 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
     former one.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"host": "db.example.com", "database": "shop", "password": "…"}]})
+
     host: str = Field("localhost", description="A host, an address, or the folder of a socket.")
-    port: int = Field(5432, ge=1, le=65535)
-    database: str = Field(min_length=1)
+    port: int = Field(5432, ge=1, le=65535, description="Where the server listens.")
+    database: str = Field(min_length=1, description="Its name.")
     user: str | None = Field(None, description="Who logs in; by default the user of the process.")
     password: SecretStr | None = Field(None, description="By default what PGPASSWORD or ~/.pgpass says.")
     sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
@@ -48,7 +50,7 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
     options: dict[str, Setting] = Field(
         default_factory=dict, description="Server settings of each connection, such as search_path, statement_timeout."
     )
-    connect_timeout: int = Field(10, ge=2, description="Seconds.")
+    connect_timeout: int = Field(10, ge=2, description="How many seconds a connection may take to be made.")
     pool_size: int = Field(5, ge=1, le=100, description="How many connections a process keeps at most.")
 
     @field_validator("options")
