@@ -26,9 +26,17 @@ _BATCH = 1000  # what DeleteObjects takes at once
 _LONGEST = timedelta(days=7)  # what a signature of version 4 may last
 _PARTS_OF_ONE_OF_MANY = 2
 
+_EXAMPLE = {
+    "bucket_name": "acme-lake",
+    "credentials": {"aws_access_key_id": "AKIA…", "aws_secret_access_key": "…", "region_name": "eu-central-1"},
+    "bucket_folder": "raw",
+}
+
 
 class S3Bucket(Block, slug="s3-bucket", title="S3 Bucket"):
     """A bucket in S3 or a store that speaks its protocol, or a folder of it; paths are relative to that folder."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     bucket_name: str = Field(min_length=1, description="The bucket's name.")
     credentials: AwsCredentials | MinIOCredentials = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 from strongroom import Block, async_twin
 
 from strongroom_aws import sessions
@@ -18,6 +18,13 @@ from strongroom_aws.faults import told
 if TYPE_CHECKING:
     import boto3
     from types_boto3_s3 import S3Client
+
+_EXAMPLE = {"aws_access_key_id": "AKIA…", "aws_secret_access_key": "…", "region_name": "eu-central-1"}
+_MINIO_EXAMPLE = {
+    "minio_root_user": "lake",
+    "minio_root_password": "…",
+    "aws_client_parameters": {"endpoint_url": "https://minio.example.com"},
+}
 
 
 class _Account:
@@ -89,6 +96,8 @@ class AwsCredentials(_Account, Block, slug="aws-credentials", title="AWS Credent
     ``aws_client_parameters``; it then holds for every service, STS too.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
     aws_access_key_id: str | None = Field(None, title="AWS Access Key ID", description="The access key's id.")
     aws_secret_access_key: SecretStr | None = Field(
         None, title="AWS Access Key Secret", description="The access key's secret."
@@ -148,6 +157,8 @@ class AwsCredentials(_Account, Block, slug="aws-credentials", title="AWS Credent
 
 class MinIOCredentials(_Account, Block, slug="minio-credentials", title="MinIO Credentials"):
     """A user of a MinIO server, whose address stands in ``aws_client_parameters``' ``endpoint_url``."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_MINIO_EXAMPLE]})
 
     minio_root_user: str = Field(title="MinIO Root User", description="The user's name.")
     minio_root_password: SecretStr = Field(title="MinIO Root Password", description="The user's password.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import Field, JsonValue, SecretBytes, SecretStr, model_validator
+from pydantic import ConfigDict, Field, JsonValue, SecretBytes, SecretStr, model_validator
 from pydantic import Secret as SecretField
 from strongroom import Block, MissingExtra, SecretDict, async_twin, redactor
 from strongroom.checks import CheckAbsent, CheckFailed
@@ -18,6 +18,13 @@ from strongroom_dbt.targets import require_adapter, target_of
 
 _VARIABLE_PREFIX = "DBT_ENV_SECRET_STRONGROOM_"
 """dbt masks the values of variables that start with ``DBT_ENV_SECRET_`` in its logs; only profiles may read them."""
+
+
+EXAMPLE = {
+    "settings": {"type": "postgres", "host": "db.example.com", "port": 5432, "user": "dbt", "dbname": "shop"},
+    "secrets": {"password": "…"},
+    "schema_name": "marts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class DbtProfile(Block, slug="dbt-profile", title="dbt profile"):
 
     Text in ``settings`` may use dbt's Jinja, such as ``{{ env_var('PGHOST') }}``.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     warehouse: Block | None = Field(default=None, description="The block of the warehouse that dbt builds in.")
     schema_name: str | None = Field(default=None, description="The schema that models are built in by default.")

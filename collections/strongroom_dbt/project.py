@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import ConfigDict, Field, JsonValue, field_validator
 from strongroom import Block, ObjectStore, async_twin, require_extra
 from strongroom.checks import CheckAbsent, CheckFailed
 
@@ -19,7 +19,7 @@ from strongroom_dbt.documentation import Documentation
 from strongroom_dbt.errors import DbtProjectInvalid, DbtUsageError
 from strongroom_dbt.failures import raise_failure
 from strongroom_dbt.invocation import DbtObserver
-from strongroom_dbt.profile import DbtProfile, RenderedProfile
+from strongroom_dbt.profile import EXAMPLE, DbtProfile, RenderedProfile
 from strongroom_dbt.result import DbtNode, DbtResult
 from strongroom_dbt.running import Manner, Work, command_of, door, read_project
 from strongroom_dbt.stored_artifacts import StoredArtifacts
@@ -29,6 +29,8 @@ _SET_BY_THE_BLOCK = ("--project-dir", "--profiles-dir", "--profile", "--target",
 _WITHOUT_WAREHOUSE = ("deps", "clean")
 _WITHOUT_THREADS = ("ls", "list", "deps", "clean", "debug")
 
+_EXAMPLE = {"project_dir": "shop", "profile": EXAMPLE}
+
 
 class DbtProject(Block, slug="dbt-project", title="dbt project"):
     """A dbt project and the profile that it is built with.
@@ -37,6 +39,8 @@ class DbtProject(Block, slug="dbt-project", title="dbt project"):
     reference, so that the project follows when the profile or its warehouse gets a new version. Without a profile, dbt
     takes the ``profiles.yml`` that it finds by its own rules.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     project_dir: Path = Field(description="The folder of dbt_project.yml; a relative one starts at the current folder.")
     profile: DbtProfile | None = Field(default=None, description="Where dbt builds and as whom.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from strongroom import Block, SecretDict, async_twin, redactor
 from strongroom.checks import CheckDenied, CheckFailed, CheckUnreachable
 
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from google.cloud.kms_v1 import KeyManagementServiceClient
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
+_EXAMPLE = {
+    "service_account_info": {
+        "type": "service_account",
+        "client_email": "etl@acme.iam.gserviceaccount.com",
+        "private_key": "…",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    },
+    "project": "acme",
+}
+
 
 class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
     """A login to Google Cloud: a service account's key, or whatever Google's own rules find on this machine.
@@ -26,6 +36,8 @@ class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
     These are, in order: ``GOOGLE_APPLICATION_CREDENTIALS``, ``gcloud auth application-default login``, the machine's
     or pod's own service account. With ``impersonate_service_account``, the login only serves to act as that one.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     service_account_info: SecretDict | None = Field(None, description="The JSON of a service account's key.")
     service_account_file: Path | None = Field(None, description="A file with that JSON, instead.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 from strongroom import Block, async_twin
 from strongroom.checks import CheckDenied, CheckFailed, CheckUnreachable
 
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 _SECONDS = re.compile(r"(\d{1,6})s?")
 
+_EXAMPLE = {
+    "url": "https://vault.example.com:8200",
+    "auth": {"method": "approle", "role_id": "etl", "secret_id": "…"},
+}
+
 
 class VaultCredentials(Block, slug="vault-credentials", title="Vault Credentials"):
     """A login to HashiCorp Vault or OpenBao: with a token, as an AppRole, or as a pod of Kubernetes.
@@ -30,6 +35,8 @@ class VaultCredentials(Block, slug="vault-credentials", title="Vault Credentials
     The process logs in once, when it is first needed, renews the token before it runs out, and logs in once more where
     Vault forgot it. Redirects are not followed: they would be shown the token.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     url: str = Field(title="URL", description="Where Vault answers, such as https://vault.example.com:8200.")
     namespace: str | None = Field(None, description="The namespace to work in, where Vault has them.")
