@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,25 +88,24 @@ def test_threads_change_it_one_after_another(ledger: Ledger) -> None:
         assert count(session) == 80
 
 
-def _add_often(url: str) -> None:
-    ledger = open_ledger(url)
-    for _ in range(25):
-        with ledger.changing() as session:
-            number = count(session)
-            session.execute("DELETE FROM counts WHERE name = ?", "a")
-            session.execute("INSERT INTO counts VALUES (?, ?)", "a", number + 1)
-    ledger.close()
+ADD_OFTEN = """
+import sys
+from strongroom.ledger import open_ledger
+
+ledger = open_ledger(sys.argv[1])
+for _ in range(25):
+    with ledger.changing() as session:
+        rows = session.execute("SELECT number FROM counts WHERE name = 'a'")
+        session.execute("DELETE FROM counts WHERE name = 'a'")
+        session.execute("INSERT INTO counts VALUES ('a', ?)", (rows[0][0] if rows else 0) + 1)
+ledger.close()
+"""
 
 
 @pytest.mark.parametrize("ledger", ["sqlite", "postgres"], indirect=True)
 def test_processes_change_it_one_after_another(ledger: Ledger) -> None:
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_add_often, args=(ledger.url,)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    processes = [subprocess.Popen([sys.executable, "-c", ADD_OFTEN, ledger.url]) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
     with ledger.reading() as session:
         assert count(session) == 75
 

@@ -20,7 +20,7 @@ from strongroom.journal import using_journal
 from strongroom.journal.memory import MemoryJournal
 from strongroom.ledger import Ledger
 from strongroom.retries import Retries
-from strongroom.rules import Call, Enter, Gather, Keep, Occupy, Policy, Sleep, Undo, Vacate, rules_of_a_run
+from strongroom.rules import Call, Enter, Keep, Occupy, Policy, Sleep, Undo, Vacate, rules_of_a_run
 
 
 @pytest.fixture(autouse=True)
@@ -48,9 +48,9 @@ def course(policy: Policy, replies: dict[type, list[Any]]) -> list[str]:
 
 def test_slots_are_held_while_running_and_not_between_attempts() -> None:
     policy = Policy("Task", Retries(1, [5.0]), occupies=True)
-    assert course(policy, {Occupy: ["", "db"], Call: [ValueError(), 1], Gather: [1]}) == [
+    assert course(policy, {Occupy: ["", "db"], Call: [ValueError(), 1]}) == [
         "Occupy", "Running", "Call", "Vacate", "AwaitingRetry", "Sleep", "Occupy", "AwaitingConcurrencySlot", "Occupy",
-        "Retrying", "Call", "Gather", "Vacate", "Keep", "Completed",
+        "Retrying", "Call", "Vacate", "Keep", "Completed",
     ]  # fmt: skip
 
 
@@ -63,8 +63,8 @@ def test_a_run_without_slots_never_begins() -> None:
 
 
 def test_who_has_no_limited_tag_does_without() -> None:
-    effects = course(Policy("Task"), {Call: [1], Gather: [1]})
-    assert effects == ["Running", "Call", "Gather", "Keep", "Completed"]
+    effects = course(Policy("Task"), {Call: [1]})
+    assert effects == ["Running", "Call", "Keep", "Completed"]
     assert not {Occupy.__name__, Vacate.__name__, Sleep.__name__} & set(effects)
 
 
