@@ -12,7 +12,7 @@ from strongroom.sql import Parameters, RowBatch, SqlVerbs, batches, stream_twin
 
 from strongroom_snowflake import connections, results, running, sessions
 from strongroom_snowflake.checks import checking
-from strongroom_snowflake.credentials import SnowflakeCredentials
+from strongroom_snowflake.credentials import EXAMPLE, SnowflakeCredentials
 from strongroom_snowflake.results import ResultKind
 from strongroom_snowflake.statement import Statement
 from strongroom_snowflake.transaction import SnowflakeTransaction
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from snowflake.connector import SnowflakeConnection
+
+_EXAMPLE = {"credentials": EXAMPLE, "warehouse": "loading", "database": "shop", "schema": "public"}
 
 
 class SnowflakeConnector(SqlVerbs, Block, slug="snowflake-connector", title="Snowflake Connector"):
@@ -32,7 +34,9 @@ class SnowflakeConnector(SqlVerbs, Block, slug="snowflake-connector", title="Sno
     ``paramstyle`` says; the connector binds them.
     """
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        validate_by_name=True, validate_by_alias=True, json_schema_extra={"examples": [_EXAMPLE]}
+    )
 
     credentials: SnowflakeCredentials = Field(description="Who asks.")
     database: str | None = Field(None, description="The database to work in.")

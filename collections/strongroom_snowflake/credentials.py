@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 from strongroom import Block, async_twin
 
 from strongroom_snowflake import connections, peers_names
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"^(?:https?://)?([^/:\s]+?)(?:\.snowflakecomputing\.(?:com|cn))?(?::\d+)?/*$", re.IGNORECASE)
 
+EXAMPLE = {"account": "acme-shop", "user": "etl", "auth": {"method": "password", "password": "…"}, "role": "loader"}
+
 
 class SnowflakeCredentials(Block, slug="snowflake-credentials", title="Snowflake Credentials"):
     """A login to Snowflake.
@@ -29,13 +31,15 @@ class SnowflakeCredentials(Block, slug="snowflake-credentials", title="Snowflake
     ``endpoint``, ``workload_identity_provider``, ``passcode``; they can be read again under the same names.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
     account: str = Field(min_length=1, description="The account's identifier, such as org-name, or its address.")
     user: str | None = Field(None, description="Who logs in; a workload identity and a token can do without.")
     auth: Auth = Field(description="How: a password, a key pair, a token, a browser, ….")
     role: str | None = Field(None, description="The role to act in; by default that of the user.")
     autocommit: bool | None = Field(None, description="Whether each statement is committed by itself; None: as set.")
     host: str | None = Field(None, description="Where it answers, if not at the account's own address: a private link.")
-    port: int | None = Field(None, ge=1, le=65535)
+    port: int | None = Field(None, ge=1, le=65535, description="The port, where it is not the usual one.")
     protocol: Literal["https", "http"] = Field("https", description="http is for emulators.")
     login_timeout: int = Field(60, ge=1, description="Seconds that logging in may take.")
     network_timeout: int = Field(300, ge=1, description="Seconds that a request is tried again for.")
