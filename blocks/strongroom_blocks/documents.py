@@ -54,10 +54,17 @@ def watch_loads(watcher: Watcher) -> Callable[[], None]:
     return lambda: _watchers.remove(watcher)
 
 
-def pin_loads(pins: Pins | None) -> None:
-    """Ask ``pins`` which version a bare name means, at every load in this process; None ends that."""
+def pin_loads(pins: Pins | None) -> Callable[[], None]:
+    """Ask ``pins`` which version a bare name means, at every load in this process; returns what puts back who was asked
+    before.
+    """
     global _pins
-    _pins = pins
+    before, _pins = _pins, pins
+
+    def put_back() -> None:
+        pin_loads(before)
+
+    return put_back
 
 
 @without_frames

@@ -381,14 +381,14 @@ def test_bare_names_can_be_pinned_and_other_names_are_not(registry: Registry) ->
     crm("token-three").save("prod-crm", overwrite=True)
     Holder(inner=Block.load("prod-crm")).save("holder")
     pins = PinnedAt(**{"prod-crm": first.number})
-    pin_loads(pins)
+    put_back = pin_loads(pins)
     try:
         found = CrmApi.load("prod-crm")
         found_by_type = Block.load("test-crm-api/prod-crm@latest")
         others = [CrmApi.load("prod-crm@2"), CrmApi.load("prod-crm@stable")]
         held = Holder.load("holder").inner
     finally:
-        pin_loads(None)
+        put_back()
     assert [str(reference_of(block)) for block in (found, found_by_type, held)] == ["prod-crm@1"] * 3
     assert [str(reference_of(block)) for block in others] == ["prod-crm@2", "prod-crm@2"]
     assert pins.seen == [("prod-crm", 1), ("prod-crm", 1), ("prod-crm", 1), ("holder", 1)]
