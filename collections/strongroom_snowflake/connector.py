@@ -34,9 +34,7 @@ class SnowflakeConnector(SqlVerbs, Block, slug="snowflake-connector", title="Sno
     ``paramstyle`` says; the connector binds them.
     """
 
-    model_config = ConfigDict(
-        validate_by_name=True, validate_by_alias=True, json_schema_extra={"examples": [_EXAMPLE]}
-    )
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, json_schema_extra={"examples": [_EXAMPLE]})
 
     credentials: SnowflakeCredentials = Field(description="Who asks.")
     database: str | None = Field(None, description="The database to work in.")

@@ -36,7 +36,9 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
     former one.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"host": "db.example.com", "database": "shop", "password": "…"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"host": "db.example.com", "database": "shop", "password": "…"}]}
+    )
 
     host: str = Field("localhost", description="A host, an address, or the folder of a socket.")
     port: int = Field(5432, ge=1, le=65535, description="Where the server listens.")
