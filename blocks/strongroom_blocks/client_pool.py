@@ -40,39 +40,56 @@ class ClientPool(Generic[T]):
     ) -> None:
         self._at_most, self._let_go, self._on_fork = at_most, let_go, inherited
         self._clients: OrderedDict[bytes, T] = OrderedDict()
+        self._places: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
         _pools.add(self)
 
-    def get(self, login: object, make: Callable[[], T]) -> T:
+    def get(self, login: object, make: Callable[[], T], *, place: object = None) -> T:
         """The client of a login; the first time, what ``make`` returns, which one thread at a time is asked.
 
         :param login: values whose ``repr`` says all that makes one login another, secrets in clear.
+        :param place: what of the login stays the same when its secret is rotated. A new client of a place lets go the
+            one that the former secret had.
         """
-        key = hashlib.blake2b(repr(login).encode(), key=_digest_key).digest()
+        key = _digest(login)
+        spot = None if place is None else _digest(place)
         del login  # the frames of an error are shown
-        spare: T | None = None
+        spare: list[T] = []
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = make()
+                former = None if spot is None else self._places.get(spot)
+                if former is not None and former in self._clients:
+                    spare.append(self._clients.pop(former))
                 if len(self._clients) > self._at_most:
-                    spare = self._clients.popitem(last=False)[1]
+                    spare.append(self._clients.popitem(last=False)[1])
+            if spot is not None:
+                self._places[spot] = key
             self._clients.move_to_end(key)
             found = self._clients[key]
-        if spare is not None and self._let_go is not None:
-            self._let_go(spare)
+            if spare:
+                self._places = {spot: key for spot, key in self._places.items() if key in self._clients}
+        for client in spare:
+            if self._let_go is not None:
+                self._let_go(client)
         return found
 
     def clear(self) -> None:
         """Forget all of them, as a new process would."""
         with self._lock:
             self._clients.clear()
+            self._places.clear()
 
     def _after_fork(self) -> None:
         if self._on_fork is not None:
             for client in self._clients.values():
                 self._on_fork(client)
         _inherited.append(self._clients)
-        self._clients, self._lock = OrderedDict(), threading.Lock()
+        self._clients, self._places, self._lock = OrderedDict(), {}, threading.Lock()
+
+
+def _digest(values: object) -> bytes:
+    return hashlib.blake2b(repr(values).encode(), key=_digest_key).digest()
 
 
 def _after_fork_in_child() -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.types import PostgreSQL as PostgreSQL
     from strongroom_blocks.types import Secret as Secret
     from strongroom_registry.errors import StrongroomError as StrongroomError
+    from strongroom_blocks.types import SqlDatabase as SqlDatabase
 
     from strongroom.annotations import allow_failure as allow_failure
     from strongroom.annotations import opaque as opaque
@@ -73,7 +74,7 @@ _HOMES = {
     "strongroom_blocks.settings_source": ("BlockSettingsSource",),
     "strongroom_blocks.twins": ("async_twin",),
     "strongroom_blocks.types": (
-        "JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "PostgreSQL", "Secret",
+        "JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "PostgreSQL", "Secret", "SqlDatabase",
     ),
     "strongroom_registry.errors": ("StrongroomError",),
     "strongroom.annotations": ("allow_failure", "opaque", "quote", "unmapped"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.types.local_folder import LocalFolder as LocalFolder
     from strongroom_blocks.types.postgresql import PostgreSQL as PostgreSQL
     from strongroom_blocks.types.secret import Secret as Secret
+    from strongroom_blocks.types.sql_database import SqlDatabase as SqlDatabase
 
 _HOMES = {
     "Connection": ("connection", "Connection"),
@@ -20,9 +21,10 @@ _HOMES = {
     "LocalFolder": ("local_folder", "LocalFolder"),
     "PostgreSQL": ("postgresql", "PostgreSQL"),
     "Secret": ("secret", "Secret"),
+    "SqlDatabase": ("sql_database", "SqlDatabase"),
 }
 
-__all__ = ["JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "PostgreSQL", "Secret"]
+__all__ = ["JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "PostgreSQL", "Secret", "SqlDatabase"]
 
 
 def __getattr__(name: str) -> object:

@@ -16,7 +16,7 @@ from strongroom_blocks.databases.verbs import SqlVerbs
 from strongroom_blocks.extras import require_extra
 from strongroom_blocks.sources.secret_reference import refresh
 from strongroom_blocks.twins import async_twin
-from strongroom_blocks.types.postgresql_login import Login, connections_of, is_denial, verdict
+from strongroom_blocks.types.postgresql_login import LetGo, Login, connections_of, is_denial, verdict
 from strongroom_blocks.types.postgresql_session import PostgreSQLSession
 
 if TYPE_CHECKING:
@@ -144,12 +144,16 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
 
     def _taken(self) -> Any:
         psycopg = require_extra("psycopg", extra="postgres")
-        try:
-            return connections_of(self._login(), self.pool_size).take()
-        except psycopg.OperationalError as error:
-            if not is_denial(error) or not refresh(self):
-                raise
-        return connections_of(self._login(), self.pool_size).take()
+        for is_last in (False, False, True):
+            try:
+                return connections_of(self._login(), self.pool_size).take()
+            except LetGo:  # another thread came with a newer password, or with very many other logins
+                if is_last:
+                    raise
+            except psycopg.OperationalError as error:
+                if is_last or not is_denial(error) or not refresh(self):
+                    raise
+        raise AssertionError
 
     def _login(self) -> Login:
         parameters = {

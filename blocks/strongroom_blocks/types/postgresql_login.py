@@ -56,7 +56,11 @@ class Login:
 
     def closed(self) -> Exception:
         """That this login was dropped for newer ones."""
-        return RuntimeError("The connections of this block were closed.")
+        return LetGo("The connections of this block were closed.")
+
+
+class LetGo(RuntimeError):
+    """The login was dropped between being found and being used: find it again."""
 
 
 _open: ClientPool[Connections] = ClientPool(
@@ -72,7 +76,9 @@ def connections_of(login: Login, at_most: int) -> Connections:
     require_extra("psycopg", extra="postgres")
     from strongroom_registry.stores.postgres.connections import Connections
 
-    return _open.get(sorted(login.parameters.items()), lambda: Connections(login, at_most=at_most))
+    values = sorted(login.parameters.items())
+    place = [(name, value) for name, value in values if name != "password"]
+    return _open.get(values, lambda: Connections(login, at_most=at_most), place=place)
 
 
 def is_denial(error: BaseException) -> bool:
