@@ -156,6 +156,8 @@ class FlowCall(FlowPast):
             state = self.control.leaving(state)
         state = record_state(run, state)
         run.heartbeat = state.timestamp
+        if run.id == self.root_id and self.captures is not None and state.is_final():
+            self.captures.ended.ending(run.id, completed=state.is_completed())
         self.journal.save_flow_run(run)
         if state.type is StateType.RUNNING and run.id == self.root_id:
             self.journal.settle()  # so that a run which is killed in its first moments can be found, and resumed
@@ -324,13 +326,9 @@ class FlowCall(FlowPast):
             self.control.end()
         if self.flow_run.id != self.root_id:
             return
-        ended = self.captures.ended if self.captures is not None and self.flow_run.state.is_final() else None
-        completed = self.flow_run.state.is_completed()
-        if ended is not None:
-            ended.ending(self.root_id, completed=completed)
         self.journal.settle()
-        if ended is not None:
-            ended.end(self.root_id, completed=completed)
+        if self.captures is not None and self.flow_run.state.is_final():
+            self.captures.ended.end(self.root_id, completed=self.flow_run.state.is_completed())
 
 
 def _first_id(replayed: Replayed | None) -> UUID:
