@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS = 10.0
 _deployment: Deployment | None = None
+_variables: dict[str, Any] = {}
 
 
 def is_executing() -> bool:
@@ -42,6 +43,11 @@ def is_executing() -> bool:
 def current_deployment() -> Deployment | None:
     """The deployment whose run this process carries out; None where it carries out none."""
     return _deployment
+
+
+def current_variables() -> dict[str, Any]:
+    """The job variables of the run that this process carries out: the deployment's, and over them its own."""
+    return dict(_variables)
 
 
 def execute(run_id: UUID) -> State[Any]:
@@ -62,6 +68,7 @@ def execute(run_id: UUID) -> State[Any]:
             return _carry_out(deployment, run, Path(folder))
     finally:
         _deployment = None
+        _variables.clear()
 
 
 def _carry_out(deployment: Deployment, run: DueRun, place: Path) -> State[Any]:
@@ -72,6 +79,7 @@ def _carry_out(deployment: Deployment, run: DueRun, place: Path) -> State[Any]:
     try:
         sealed = store.opened(deployment)
         given = due_runs.inputs_of(run)
+        _variables.update({**sealed.job_variables, **given.job_variables})
         flow = _flow(deployment, sealed, given.job_variables, place)
         parameters = flow.signature.bind((), {**sealed.parameters, **given.parameters})
     except Exception as error:

@@ -46,6 +46,11 @@ def _carried_out() -> Any:
     return found if found is not None and found.full_name == _of_deployment(lambda c: c.flow_run.deployment) else None
 
 
+def job_variables_here() -> dict[str, Any]:
+    """The job variables of the deployment's run that this process was started for, around here; else none."""
+    return sys.modules["strongroom.runner.execution"].current_variables() if _carried_out() is not None else {}
+
+
 def _id() -> str | None:
     found = _carried_out()
     return None if found is None else str(found.id)

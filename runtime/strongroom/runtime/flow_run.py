@@ -53,6 +53,12 @@ def _parent_deployment(context: Any) -> str | None:
     return None if id_ is None else str(id_)
 
 
+def _job_variables(_: Any) -> dict[str, Any]:
+    from strongroom.runtime.deployment import job_variables_here
+
+    return job_variables_here()
+
+
 _ATTRIBUTES = {
     "id": _of_run(lambda context: str(context.flow_run.id)),
     "name": _of_run(lambda context: context.flow_run.name),
@@ -65,7 +71,7 @@ _ATTRIBUTES = {
     "parent_flow_run_id": _of_run(_parent),
     "parent_deployment_id": _of_run(_parent_deployment),
     "root_flow_run_id": _of_run(_root),
-    "job_variables": lambda: None,
+    "job_variables": _of_run(_job_variables),
     "api_url": lambda: None,
     "ui_url": lambda: None,
 }

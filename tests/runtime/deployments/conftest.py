@@ -54,6 +54,7 @@ def told() -> dict:
         "variable": os.environ.get("COLOUR", ""),
         "folder": os.getcwd(),
         "tags": flow_run.tags,
+        "variables": flow_run.job_variables,
     }
 
 @flow

@@ -341,6 +341,7 @@ def test_a_single_run_may_have_variables_of_its_own(flows: Path) -> None:
     own = run_deployment("told/here", timeout=0, job_variables={"env": {"COLOUR": "red"}})
     runner.start(run_once=True)
     assert (run_result(plain.id)["variable"], run_result(own.id)["variable"]) == ("blue", "red")
+    assert run_result(own.id)["variables"] == {"env": {"COLOUR": "red"}}
 
 
 def test_a_flow_of_a_module_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
