@@ -47,9 +47,19 @@ JSON_SHAPES = {
     "`deleted_with_it` (names)",
     "block check": "a list of `name` `subject` `state` (`works`, `absent`, `denied`, `unreachable`, `unfit`, "
     "`misconfigured`, `failed`, `skipped`) `seconds` `told` `remedy`",
-    "block types": "a list of `slug` `title` `class` `package`",
-    "block types SLUG": "`slug` `title` `description` `fields`: a list of `field` `type` `required` `secret` `default` "
-    "`description`",
+    "block types": "a list of `slug` `title` `class` `package` `collection` `summary` `capabilities` (what it can be "
+    "used as) `extra` (which it needs) `installed` (what it needs is there) `missing` `install` (what to run) `problem` "
+    "(why its class cannot be loaded)",
+    "block types SLUG": "`slug` `title` `description` `class` `package` `collection` `extra` `installed` `missing` "
+    "`install` `capabilities` `example` (values of fields) `code` (the example in Python) `fields`: a list of `field` "
+    "`type` `required` `secret` `default` `description`",
+    "collection ls": "a list of `name` `title` `purpose` `distribution` `version` `packages` `extra` `installed` "
+    "`missing` `block_types` (slugs) `task_modules` `key_providers` `secret_sources` `importers` `docs` `problem` (why "
+    "its card cannot be had)",
+    "collection show": "the collection as in `collection ls`; `types` as in `block types`; `tasks`: a list of `name` "
+    "`module` `twin` (its asynchronous form) `summary` `description` `signature` `returns` `parameters` (each "
+    "`parameter` `type` `required` `default` `description`); with a task, that alone",
+    "collection new": "`name` `package` `folder` `files`",
     "block used-by": "a list of `name` `version` `type`",
     "block due": "a list of `name` `type` `why` (`expired`, `expires`, `old`) `expires` `created`",
     "block promote": "`name` `current` `labels`",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strongroom.cli import block_changing, block_checking, block_life, block_reading
+from strongroom.cli import block_changing, block_checking, block_life, block_reading, block_types
 from strongroom.cli.teaching import group
 
 
@@ -44,6 +44,6 @@ for _command in (
     block_changing.delete,
     block_changing.undelete,
     block_changing.destroy,
-    block_reading.types,
+    block_types.types,
 ):
     block.add_command(_command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -239,31 +238,6 @@ def diff(old: str, new: str, every: bool, as_json: bool) -> None:
 
 
 @command(
-    "types",
-    examples="""
-        strongroom block types
-        strongroom block types aws-credentials       # its fields
-        strongroom block types --json
-    """,
-)
-@click.argument("slug", required=False, shell_complete=type_slugs)
-@json_option
-def types(slug: str | None, as_json: bool) -> None:
-    """List the types of blocks, or the fields of one."""
-    from strongroom_blocks import catalog
-
-    if slug is not None:
-        _show_type(catalog.find(slug).load(), as_json)
-        return
-    rows = [
-        {"slug": card.slug, "title": card.title, "class": f"{card.module}.{card.class_name}", "package": card.package}
-        for card in catalog.types()
-    ]
-    columns = [Column("slug", "Type", style="bold"), Column("class", "Class", fold=True)]
-    listing(rows, columns, as_json=as_json, empty="No type is installed.")
-
-
-@command(
     "labels",
     examples="""
         strongroom labels
@@ -289,45 +263,6 @@ def labels(name: str | None, as_json: bool) -> None:
     ]
     empty = "No version has a label. Put one on: strongroom block label NAME stable"
     listing(rows, columns, as_json=as_json, empty=empty)
-
-
-def _prose(docstring: str) -> str:
-    """A docstring without the marks that are for its typesetting."""
-    text = re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"\1", docstring.strip())
-    return re.sub(r"::$", ":", text.replace("``", ""), flags=re.MULTILINE)
-
-
-def _show_type(cls: type[Block], as_json: bool) -> None:
-    from strongroom_blocks.catalog import description
-
-    from strongroom.cli.field_prompts import default_text
-    from strongroom.cli.field_types import is_secret, type_text
-
-    rows = [
-        {
-            "field": name,
-            "type": type_text(field.annotation),
-            "required": field.is_required(),
-            "secret": is_secret(field.annotation),
-            "default": None if field.is_required() else default_text(field),
-            "description": field.description or "",
-        }
-        for name, field in cls.model_fields.items()
-    ]
-    identity = cls.__block__
-    if as_json:
-        print_json({"slug": identity.slug, "title": identity.title, "description": description(cls), "fields": rows})
-        return
-    click.echo(f"{click.style(identity.slug, bold=True)}  {identity.title}\n\n{_prose(description(cls))}\n".lstrip())
-    columns = [
-        Column("field", "Field", style="bold"),
-        Column("type", "Type", fold=True),
-        Column("secret", "", show=lambda secret: "secret" if secret else "", style="yellow"),
-        Column("default", "Default", show=lambda default: default),
-        Column("description", "Meaning", fold=True),
-    ]
-    listing(rows, columns, as_json=False, empty="It has no field.")
-    click.echo(f"\nCreate one: strongroom block new {identity.slug} NAME", err=True)
 
 
 def _public(projection: bytes) -> dict[str, Any]:

@@ -31,6 +31,12 @@ def _type_slugs() -> Iterable[str]:
     return [card.slug for card in types()]
 
 
+def _collection_names() -> Iterable[str]:
+    from importlib.metadata import entry_points
+
+    return [point.name for point in entry_points(group="strongroom.collections")]
+
+
 def _block_names() -> Iterable[str]:
     from strongroom_registry.opening import open_registry
 
@@ -85,6 +91,7 @@ def _ledger_is_there() -> bool:
 
 
 type_slugs = _quietly(_type_slugs)
+collection_names = _quietly(_collection_names)
 block_names = _quietly(_block_names)
 run_ids = _quietly(_run_ids)
 workspace_names = _quietly(_workspace_names)

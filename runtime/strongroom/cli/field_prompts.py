@@ -58,10 +58,13 @@ def _hint(field: FieldInfo, secret: bool, kept: bool) -> str:
 
 def default_text(field: FieldInfo) -> str:
     """The default of a field, in words."""
-    if field.default_factory is not None:
-        return "the default"
+    factory = field.default_factory
+    if factory in (list, dict, set, tuple):
+        return "none"
+    if factory is not None:
+        return f"{factory.__name__}()" if isinstance(factory, type) else "the default"
     default = field.default
-    if default in (None, ""):
+    if default is None or str(default) in ("", "[]", "{}", "set()"):
         return "none"
     if isinstance(default, Enum):
         return str(default.value)

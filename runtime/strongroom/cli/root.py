@@ -24,6 +24,9 @@ ENTRIES = {
     "init": Entry("strongroom.cli.init", "init", START, "Create the registry and its key, and say what to back up."),
     "block": Entry("strongroom.cli.block", "block", BLOCKS, "Create, show, compare, label and delete blocks."),
     "labels": Entry("strongroom.cli.block_reading", "labels", BLOCKS, "List the labels of all blocks, or of one."),
+    "collection": Entry(
+        "strongroom.cli.collection", "collection", BLOCKS, "See which blocks and tasks packages bring along."
+    ),
     "exec": Entry("strongroom.cli.exec", "exec_", BLOCKS, "Run a command with blocks in its environment."),
     "render": Entry("strongroom.cli.render", "render", BLOCKS, "Write a file from a template that takes from blocks."),
     "scan": Entry("strongroom.cli.scan", "scan", BLOCKS, "Find values of stored secrets in files and git history."),
@@ -54,6 +57,7 @@ ENTRIES = {
 }
 ALIASES = {
     "blocks": "block",
+    "collections": "collection",
     "label": "labels",
     "deployments": "deployment",
     "flow-run": "runs",

@@ -1,16 +1,22 @@
-"""Which collections are installed, and what each brings along: read from entry points, without importing their parts."""
+"""Which collections are installed, and what each brings along: read from entry points, and none of it imported."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from strongroom.collections.card import CollectionCard
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints
+    from importlib.metadata import EntryPoint
 
 GROUP = "strongroom.collections"
+_PARTS = {
+    "block_types": "strongroom.blocks",
+    "key_providers": "strongroom.key_providers",
+    "secret_sources": "strongroom.secret_sources",
+    "importers": "strongroom.importers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Collection:
 def collections() -> list[Collection]:
     """Every collection that is installed: the core first, the others by name."""
     everything = _entry_points()
-    found = {point.name: point for point in everything.select(group=GROUP)}
+    found = {point.name: point for point in everything[GROUP]}
     return [_described(found[name], everything) for name in sorted(found, key=lambda name: (name != "core", name))]
 
 
@@ -60,13 +66,14 @@ def collection(name: str) -> Collection:
     :raises UnknownCollection: none of this name is installed.
     """
     everything = _entry_points()
-    for point in everything.select(group=GROUP, name=name):
-        return _described(point, everything)
+    for point in everything[GROUP]:
+        if point.name == name:
+            return _described(point, everything)
     from strongroom_blocks.catalog import lookalikes
 
     from strongroom.errors import UnknownCollection
 
-    known = sorted(point.name for point in everything.select(group=GROUP))
+    known = sorted(point.name for point in everything[GROUP])
     near = lookalikes(name, known)
     raise UnknownCollection(
         f"No collection named {name!r:.80} is installed.",
@@ -80,15 +87,15 @@ def collection_of(module: str) -> Collection | None:
     return next((found for found in collections() if package in found.packages), None)
 
 
-def _entry_points() -> EntryPoints:
-    """All of them at once: each look searches everything that is installed."""
+def _entry_points() -> dict[str, list[EntryPoint]]:
+    """Those of all groups at once: each look searches everything that is installed."""
     from importlib.metadata import entry_points
 
-    return entry_points()
+    everything: Any = entry_points()
+    return {group: list(everything.select(group=group)) for group in (GROUP, *_PARTS.values())}
 
 
-def _described(point: EntryPoint, everything: EntryPoints) -> Collection:
-    own = point.module.partition(".")[0]
+def _described(point: EntryPoint, everything: dict[str, list[EntryPoint]]) -> Collection:
     problem = None
     try:
         card = point.load()
@@ -96,21 +103,18 @@ def _described(point: EntryPoint, everything: EntryPoints) -> Collection:
             raise TypeError(f"{point.value} is a {type(card).__name__}, and no CollectionCard")
     except Exception as error:
         card, problem = CollectionCard(title=point.name, purpose=""), f"{type(error).__name__}: {error}"
-    packages = card.packages or (own,)
-
-    def parts(group: str) -> tuple[str, ...]:
-        points = everything.select(group=group)
-        return tuple(sorted({p.name for p in points if p.module.partition(".")[0] in packages}))
-
+    packages = card.packages or (point.module.partition(".")[0],)
+    parts = {
+        part: {found.name for found in everything[group] if found.module.partition(".")[0] in packages}
+        for part, group in _PARTS.items()
+    }
+    parts["key_providers"].update(card.built_in_keys)
     return Collection(
         name=point.name,
         card=card,
         distribution=point.dist.name if point.dist else None,
         version=point.dist.version if point.dist else None,
         packages=packages,
-        block_types=parts("strongroom.blocks"),
-        key_providers=tuple(sorted({*card.built_in_keys, *parts("strongroom.key_providers")})),
-        secret_sources=parts("strongroom.secret_sources"),
-        importers=parts("strongroom.importers"),
         problem=problem,
+        **{part: tuple(sorted(names)) for part, names in parts.items()},
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from strongroom.clock import FixedClock as FixedClock
     from strongroom.clock import using_clock as using_clock
+    from strongroom.testing.block_contract import BlockContract as BlockContract
     from strongroom.testing.harness import StrongroomForTests as StrongroomForTests
     from strongroom.testing.harness import strongroom_for_tests as strongroom_for_tests
     from strongroom.testing.harness import strongroom_test_harness as strongroom_test_harness
@@ -20,6 +21,7 @@ _HOME_OF = {
     "StrongroomForTests": "harness",
     "strongroom_for_tests": "harness",
     "strongroom_test_harness": "harness",
+    "BlockContract": "block_contract",
     "JournalContract": "journal_contract",
     "LockManagerContract": "lock_manager_contract",
     "SecretSourceContract": "secret_source_contract",
@@ -27,6 +29,7 @@ _HOME_OF = {
     "using_sources": "secret_sources",
 }
 __all__ = [
+    "BlockContract",
     "JournalContract",
     "LockManagerContract",
     "SecretSourceContract",

@@ -373,28 +373,6 @@ def test_destroy_of_a_label_is_refused(strongroom, crm):
     strongroom("block", "destroy", "prod-crm@stable", "--yes", code=2)
 
 
-def test_types_are_listed_without_importing_a_collection(process):
-    call = "try: main(['block', 'types'])\nfinally: assert 'strongroom_aws' not in sys.modules"
-    code = f"import sys\nfrom strongroom.cli import main\n{call}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "aws-credentials" in done.stdout
-
-
-def test_a_type_shows_its_fields(strongroom):
-    fields = {
-        row["field"]: row for row in json.loads(strongroom("block", "types", "crm-api", "--json").stdout)["fields"]
-    }
-    assert fields["token"] == {
-        "field": "token", "type": "SecretStr", "required": True, "secret": True, "default": None, "description": "",
-    }  # fmt: skip
-    assert fields["page_size"]["default"] == "100"
-    assert fields["tags"]["type"] == "list[str]"
-    assert fields["login"]["type"] == "Login"
-    shown = strongroom("block", "types", "crm-api").stdout
-    assert shown.startswith("crm-api  CRM API\n\nWhere the CRM answers, and how SecretStr keeps its token.\n")
-
-
 @pytest.mark.parametrize(
     ("args", "code", "told"),
     [

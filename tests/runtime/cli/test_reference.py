@@ -40,7 +40,8 @@ def keys(text: str) -> list[str]:
     "command",
     [
         "block ls", "block show prod-crm", "block history prod-crm", "block diff prod-crm@1 prod-crm@1 --all",
-        "block types", "block types crm-api", "labels", "audit ls", "audit verify", "verify", "init",
+        "block types", "block types crm-api", "collection ls", "collection new acme", "labels", "audit ls",
+        "audit verify", "verify", "init",
         "workspace ls", "backup make some.backup", "anchor show",
     ],
 )  # fmt: skip
