@@ -39,11 +39,20 @@ class PostgreSQLSession(SqlSession):
         names = ", ".join(column_name(name) for name in columns)
         counted = Counted(rows)
         statement = f"copy {table_name(table)} ({names}) from stdin".encode()
-        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in counted:
-                copy.write_row(row)
+        with self.connection.cursor() as cursor:
+            _write_mappings_as_json(cursor)
+            with cursor.copy(statement) as copy:
+                for row in counted:
+                    copy.write_row(row)
         return counted.number
 
 
 def _statement(sql: str, parameters: Any) -> bytes:
     return (neutral(sql, parameters, "pyformat") or sql).encode()
+
+
+def _write_mappings_as_json(cursor: Any) -> None:
+    """A mapping is what a column of JSON gives when it is read."""
+    from psycopg.types.json import JsonDumper
+
+    cursor.adapters.register_dumper(dict, JsonDumper)
