@@ -10,7 +10,6 @@ from strongroom_blocks.twins import function_twin
 
 from strongroom.calls.replayed import Replayed
 from strongroom.context import tags
-from strongroom.ended_captures import FOLDER, ended_captures
 from strongroom.engine import replay_flow_run
 from strongroom.errors import NotReplayable, NotResumable
 from strongroom.flows import Flow
@@ -18,6 +17,7 @@ from strongroom.journal.current import current_journal
 from strongroom.journal.records import FlowRun
 from strongroom.liveness import is_alive
 from strongroom.logging import flow_run_logger
+from strongroom.results.ended_captures import FOLDER, ended_captures
 from strongroom.resume import flow_of, parameters_of
 from strongroom.settings import get_settings
 from strongroom.states import State, StateType

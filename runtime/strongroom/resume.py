@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from strongroom.captures import captures
 from strongroom.control import requests
 from strongroom.engine import resume_flow_run
 from strongroom.entrypoints import load_flow
@@ -17,6 +16,7 @@ from strongroom.journal.records import FlowRun
 from strongroom.ledger import current_ledger
 from strongroom.liveness import is_alive
 from strongroom.logging import flow_run_logger
+from strongroom.results.captures import captures
 from strongroom.states import Scheduled, State
 
 

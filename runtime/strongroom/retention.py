@@ -9,11 +9,11 @@ from uuid import UUID
 
 from strongroom_registry.errors import StrongroomError
 
-from strongroom.ended_captures import EndedCaptures, ended_captures
 from strongroom.errors import NotRemovable, UnknownRun
 from strongroom.journal.journal import Journal
 from strongroom.journal.records import now
 from strongroom.liveness import is_alive
+from strongroom.results.ended_captures import EndedCaptures, ended_captures
 
 _log = logging.getLogger("strongroom.journal")
 

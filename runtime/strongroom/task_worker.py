@@ -28,9 +28,9 @@ from strongroom.errors import CorruptResult, InvalidDeployment
 from strongroom.journal.current import current_journal, using_journal
 from strongroom.ledger import Session, current_ledger, using_ledger
 from strongroom.processes import this_process
+from strongroom.results.sealed_states import seal_state
+from strongroom.results.sealed_values import unseal_value
 from strongroom.runner.signals import heeding
-from strongroom.sealed_states import seal_state
-from strongroom.sealed_values import unseal_value
 from strongroom.states import Crashed, State
 from strongroom.tasks import Task
 

@@ -15,12 +15,12 @@ import strongroom_registry
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from strongroom.captures import INLINE_BYTES, Captures, captures
 from strongroom.errors import CorruptResult, MissingResult, ResultKeyMismatch, ResultProblem, UnserializableResult
 from strongroom.journal.memory import MemoryJournal
 from strongroom.journal.records import now
 from strongroom.results import Hit, LocalStorage, Miss, ResultStore, result_store
-from strongroom.sealed_records import Sealer, read_record, write_record
+from strongroom.results.captures import INLINE_BYTES, Captures, captures
+from strongroom.results.sealed_records import Sealer, read_record, write_record
 from strongroom.testing.journal_contract import a_flow_run, a_task_run
 from strongroom_blocks.redaction import redactor
 from strongroom_registry.errors import StrongroomError
@@ -36,7 +36,7 @@ def registry() -> Iterator[strongroom_registry.Registry]:
 
 @pytest.fixture(autouse=True)
 def nothing_said_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strongroom.captures._said", set())
+    monkeypatch.setattr("strongroom.results.captures._said", set())
 
 
 @pytest.fixture

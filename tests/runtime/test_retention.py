@@ -12,13 +12,13 @@ import pytest
 from strongroom import flow, task
 from strongroom.control import pauses
 from strongroom.control.requests import ask_to_end, ask_to_suspend
-from strongroom.ended_captures import EndedCaptures
 from strongroom.errors import NotRemovable, UnknownRun
 from strongroom.input import actions
 from strongroom.journal import FlowRun, current_journal
 from strongroom.journal.records import now
 from strongroom.ledger import current_ledger
 from strongroom.processes import this_process
+from strongroom.results.ended_captures import EndedCaptures
 from strongroom.retention import remove_old_runs, remove_runs
 from strongroom.states import Completed, Failed, Running
 from strongroom.testing.journal_contract import a_flow_run, a_line, a_task_run
@@ -139,7 +139,7 @@ def test_a_process_that_runs_many_flows_stays_within_the_bounds(storage: Path, m
         return len(bulky())
 
     monkeypatch.setenv("STRONGROOM_RESULTS_AUTO_KEEP_BYTES", "350000")
-    monkeypatch.setattr("strongroom.ended_captures.SWEEP_SECONDS", 0)
+    monkeypatch.setattr("strongroom.results.ended_captures.SWEEP_SECONDS", 0)
     for _ in range(8):
         work()
     runs = current_journal().flow_runs()

@@ -20,8 +20,8 @@ from strongroom.deployments import store
 from strongroom.errors import CorruptResult, InvalidDeployment, NotResumable, ResultKeyMismatch, ResultProblem
 from strongroom.journal import current_journal
 from strongroom.ledger import current_ledger
+from strongroom.results.sealed_records import write_record
 from strongroom.resume import resume
-from strongroom.sealed_records import write_record
 from strongroom.states import State
 from strongroom.task_worker import TaskWorker
 

@@ -13,7 +13,7 @@ from strongroom.futures import PrefectFuture
 from strongroom.journal.records import TaskRun
 from strongroom.ledger import Session, await_until, current_ledger, wait_until
 from strongroom.ledger.ledger import Ledger
-from strongroom.sealed_states import unseal_state
+from strongroom.results.sealed_states import unseal_state
 from strongroom.states import Running, Scheduled, State
 
 R = TypeVar("R")

@@ -15,8 +15,8 @@ from strongroom.inputs import replace, upstreams
 from strongroom.journal.current import current_journal
 from strongroom.journal.records import TaskRun
 from strongroom.ledger import current_ledger
+from strongroom.results.sealed_values import seal_value
 from strongroom.run_names import run_name
-from strongroom.sealed_values import seal_value
 from strongroom.states import Scheduled
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from strongroom.local_storage import LocalStorage
+from strongroom.results.local_storage import LocalStorage
 
 if TYPE_CHECKING:
     from strongroom.results import Hit

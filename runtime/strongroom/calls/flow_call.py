@@ -27,12 +27,12 @@ from strongroom.states import Fetch, NotKept, Pending, State, StateType, is_stat
 
 if TYPE_CHECKING:
     from strongroom.calls.replayed import Replayed
-    from strongroom.captures import Captures
     from strongroom.concurrency.tag_limits import TagSlots
     from strongroom.flows import Flow
     from strongroom.journal.journal import Journal
     from strongroom.logging import RunLogger
     from strongroom.results import ResultStore
+    from strongroom.results.captures import Captures
     from strongroom.task_runners.runner import TaskRunner
 
 _HOST = platform.node()
@@ -336,7 +336,7 @@ def _first_id(replayed: Replayed | None) -> UUID:
 
 
 def _captures() -> Captures | None:
-    from strongroom.captures import captures
+    from strongroom.results.captures import captures
 
     return captures()
 

@@ -13,11 +13,11 @@ from strongroom.states import State, StateType
 
 if TYPE_CHECKING:
     from strongroom.calls.replayed import Replayed
-    from strongroom.captures import Captures
     from strongroom.journal.journal import Journal
     from strongroom.journal.records import FlowRun, StoredResult, TaskRun
     from strongroom.logging import RunLogger
     from strongroom.results import ResultStore
+    from strongroom.results.captures import Captures
 
 
 class FlowPast(FlowRunContext):

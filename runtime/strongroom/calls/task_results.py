@@ -178,7 +178,7 @@ class TaskResults(TaskRunContext):
                 store = result_store(task.result_storage, task.result_serializer)
             policy = task.cache_policy
             if policy is not None and (policy.key_storage is not None or policy.lock_manager is not None):
-                from strongroom.result_places import configured
+                from strongroom.results.places import configured
 
                 store = store.changed(**configured(policy))
             self._store = store

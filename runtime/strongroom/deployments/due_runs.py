@@ -18,7 +18,7 @@ from strongroom.deployments.records import DueRun, Inputs, micros, moment
 from strongroom.ledger import Session
 from strongroom.liveness import SILENCE
 from strongroom.processes import has_ended
-from strongroom.sealed_values import seal_value, unseal_value
+from strongroom.results.sealed_values import seal_value, unseal_value
 
 LATE_AFTER = timedelta(seconds=15)
 _COLUMNS = (

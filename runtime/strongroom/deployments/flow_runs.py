@@ -20,8 +20,8 @@ from strongroom.deployments.runner import check_parameters, check_variables
 from strongroom.errors import InvalidDeployment, ResultProblem
 from strongroom.journal.records import FlowRun
 from strongroom.ledger import Session, await_until, current_ledger, wait_until
+from strongroom.results.sealed_states import seal_state, unseal_state
 from strongroom.run_names import random_name
-from strongroom.sealed_states import seal_state, unseal_state
 from strongroom.shown import shown
 from strongroom.states import Crashed, Fetch, State
 

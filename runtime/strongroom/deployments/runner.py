@@ -204,7 +204,7 @@ class RunnerDeployment:
 
         from strongroom.clock import now
         from strongroom.ledger import current_ledger
-        from strongroom.sealed_values import seal_value
+        from strongroom.results.sealed_values import seal_value
         from strongroom.shown import shown
 
         refuse_image(image)

@@ -14,8 +14,8 @@ from strongroom import clock
 from strongroom.deployments.records import Definition, Deployment, Sealed, StoredSchedule, micros, moment
 from strongroom.errors import InvalidDeployment, UnknownDeployment
 from strongroom.ledger import Session
+from strongroom.results.sealed_values import seal_value, unseal_value
 from strongroom.schedules import Schedule
-from strongroom.sealed_values import seal_value, unseal_value
 
 _COLUMNS = "id, flow_name, name, definition, sealed, pool, queue, slots, cancels_new, paused, created, updated"
 _SCHEDULE = "id, slug, schedule, active, planned"

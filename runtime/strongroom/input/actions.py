@@ -17,7 +17,7 @@ from strongroom.colours import dual
 from strongroom.context import FlowRunContext
 from strongroom.errors import MissingContextError
 from strongroom.ledger import Session, current_ledger
-from strongroom.sealed_records import current_sealer, read_record, write_record
+from strongroom.results.sealed_records import current_sealer, read_record, write_record
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from strongroom.clock import now as now
 
 if TYPE_CHECKING:
-    from strongroom.sealed_records import LateRecord
+    from strongroom.results.sealed_records import LateRecord
     from strongroom.states import State, StateType
 
 

@@ -283,7 +283,7 @@ def _state(field: dict[str, Any]) -> Any:
 
 
 def _read(stored: StoredResult, run_id: UUID) -> Any:
-    from strongroom.stored_results import read_stored
+    from strongroom.results.stored import read_stored
 
     return read_stored(stored, run_id)
 

@@ -29,9 +29,28 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "local_storage": ("LocalStorage",),
-    "places": ("aget_default_result_storage", "get_default_result_serializer", "get_default_result_storage", "resolve_result_storage", "resolve_serializer",),
-    "records": ("Hit", "Miss", "ResultRecord", "ResultRecordMetadata",),
-    "store": ("DEFAULT_STORAGE_KEY_FN", "ResultStore", "get_default_persist_setting", "get_default_persist_setting_for_tasks", "get_result_store", "result_store", "should_persist_result",),
+    "places": (
+        "aget_default_result_storage",
+        "get_default_result_serializer",
+        "get_default_result_storage",
+        "resolve_result_storage",
+        "resolve_serializer",
+    ),
+    "records": (
+        "Hit",
+        "Miss",
+        "ResultRecord",
+        "ResultRecordMetadata",
+    ),
+    "store": (
+        "DEFAULT_STORAGE_KEY_FN",
+        "ResultStore",
+        "get_default_persist_setting",
+        "get_default_persist_setting_for_tasks",
+        "get_result_store",
+        "result_store",
+        "should_persist_result",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [*_HOME_OF]

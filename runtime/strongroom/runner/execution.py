@@ -24,7 +24,7 @@ from strongroom.journal.records import FlowRun
 from strongroom.ledger import current_ledger
 from strongroom.logging import flow_run_logger
 from strongroom.processes import this_process
-from strongroom.sealed_states import seal_state
+from strongroom.results.sealed_states import seal_state
 from strongroom.states import Crashed, Pending, State
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from strongroom.errors import InvalidDeployment, LedgerProblem
 from strongroom.journal.current import current_journal
 from strongroom.ledger import Session, current_ledger
 from strongroom.processes import this_process
+from strongroom.results.sealed_states import seal_state
 from strongroom.runner.children import Children
 from strongroom.runner.signals import heeding
-from strongroom.sealed_states import seal_state
 from strongroom.states import Cancelled, Crashed, State
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from uuid import UUID
 from strongroom_blocks.redaction import redactor
 
 from strongroom.journal.records import FlowRun, LogEntry, TaskRun
-from strongroom.sealed_records import LateRecord
+from strongroom.results.sealed_records import LateRecord
 from strongroom.states import State
 
 if TYPE_CHECKING:

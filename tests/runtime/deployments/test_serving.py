@@ -59,7 +59,7 @@ def test_a_run_has_its_own_process_and_gives_what_it_returned(flows: Path, monke
     assert "word hello" in [line.message for line in current_journal().logs(found.id)]
     assert [task.task_name for task in current_journal().task_runs(found.id)] == ["double"]
     [row] = rows()
-    from strongroom.sealed_states import unseal_state
+    from strongroom.results.sealed_states import unseal_state
 
     assert unseal_state(row.state or b"", due_runs.state_place(row.id)).result() == 42
 
@@ -313,7 +313,7 @@ def test_a_second_signal_ends_the_runs_that_go_on(flows: Path, serving: Serving,
 
 
 def run_state(run_id: Any) -> Any:
-    from strongroom.sealed_states import unseal_state
+    from strongroom.results.sealed_states import unseal_state
 
     return unseal_state(ended(run_id).state or b"", due_runs.state_place(run_id))
 

@@ -81,7 +81,7 @@ def test_a_run_that_left_no_result(why: Any) -> None:
 
 
 def test_expired(why: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from strongroom import results
+    from strongroom.results import store as results
 
     work = counting(cache_policy=INPUTS, cache_expiration=timedelta(hours=1))
     call(work, 1)

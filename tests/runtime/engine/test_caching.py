@@ -108,7 +108,7 @@ def test_the_ready_made_key_function_tells_tasks_and_inputs_apart(work: Counter)
 
 
 def test_a_cached_result_expires(work: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
-    from strongroom import results
+    from strongroom.results import store as results
 
     counted = task(cache_policy=INPUTS, cache_expiration=timedelta(hours=1))(work)
     assert counted(1) == counted(1) == 1
