@@ -19,7 +19,7 @@ from uuid import UUID
 from strongroom.colours import asynchronous, dual, in_asynchronous_code
 from strongroom.context import FlowRunContext, TaskRunContext
 from strongroom.control import pauses, requests, watch
-from strongroom.errors import FlowPauseTimeout, FlowRunWaitTimeout, NotPausable, Pause
+from strongroom.errors import FlowPauseTimeout, FlowRunWaitTimeout, LedgerUnavailable, NotPausable, Pause
 from strongroom.ledger import Session, await_until, current_ledger, wait_until
 from strongroom.states import Paused, Running, Suspended
 
@@ -51,8 +51,11 @@ def pause_flow_run(
     waiting = _Waiting(_flow("paused"), wait_for_input, timeout, key)
     if waiting.begin():
         for seconds in waiting.turns(poll_interval):
-            if wait_until(waiting.probe, seconds) is not None:
-                break
+            try:
+                if wait_until(waiting.probe, seconds) is not None:
+                    break
+            except LedgerUnavailable as error:
+                time.sleep(waiting.bear(error))
         waiting.end()
     return waiting.answer()
 
@@ -64,8 +67,11 @@ async def apause_flow_run(
     waiting = _Waiting(_flow("paused"), wait_for_input, timeout, key)
     if await asyncio.to_thread(waiting.begin):
         for seconds in waiting.turns(poll_interval):
-            if await await_until(waiting.probe, seconds) is not None:
-                break
+            try:
+                if await await_until(waiting.probe, seconds) is not None:
+                    break
+            except LedgerUnavailable as error:
+                await asyncio.sleep(waiting.bear(error))
         await asyncio.to_thread(waiting.end)
     return await asyncio.to_thread(waiting.answer)
 
@@ -204,6 +210,7 @@ class _Waiting:
 
         self._call = call
         self._timeout = timeout
+        self._told = False
         self._suspends = suspends
         self._key = key if key is not None else call.next_key("pause").rpartition("-")[2]
         self._wanted = None if wanted is None else run_input_subclass_from_type(wanted)
@@ -243,6 +250,13 @@ class _Waiting:
         """Whether somebody resumed the run: True, or None."""
         found = pauses.find(session, self._call.flow_run.id, self._key)
         return True if found is not None and found.resumed is not None else None
+
+    def bear(self, error: LedgerUnavailable) -> float:
+        """The ledger is away, and who is paused has time: how long to leave it alone."""
+        if not self._told:
+            self._told = True
+            self._call.logger.warning("It stays paused: %s", error)
+        return WAIT_SECONDS
 
     def end(self) -> None:
         """The run goes on; raises FlowPauseTimeout where nobody resumed it."""

@@ -17,8 +17,16 @@ import pytest
 from pydantic import SecretStr
 from strongroom import flow, get_run_logger, pause_flow_run, resume_flow_run, suspend_flow_run, task
 from strongroom.entrypoints import load_flow
-from strongroom.errors import FlowPauseTimeout, InvalidRunInput, NotPausable, NotPausedError, NotResumable, Pause
-from strongroom.flow_runs import apause_flow_run, aresume_flow_run, asuspend_flow_run, wait_for_flow_run
+from strongroom.errors import (
+    FlowPauseTimeout,
+    InvalidRunInput,
+    LedgerUnavailable,
+    NotPausable,
+    NotPausedError,
+    NotResumable,
+    Pause,
+)
+from strongroom.flow_runs import _Waiting, apause_flow_run, aresume_flow_run, asuspend_flow_run, wait_for_flow_run
 from strongroom.input import RunInput
 from strongroom.journal import FlowRun, current_journal
 from strongroom.ledger import current_ledger
@@ -190,6 +198,40 @@ def test_a_pause_with_a_key_is_passed_once() -> None:
     waiting = In(ask)
     resume_flow_run(waiting.paused().id, {"value": 1})
     assert waiting.end() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("colour", ["synchronous", "asynchronous"])
+def test_a_run_stays_paused_while_the_ledger_is_away(
+    colour: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = 3
+    probe = _Waiting.probe
+
+    def probed(self: _Waiting, session: Any) -> bool | None:
+        nonlocal away
+        if away:
+            away -= 1
+            raise LedgerUnavailable("The ledger is away.", "Wait.")
+        return probe(self, session)
+
+    @flow
+    def waits() -> int:
+        pause_flow_run(timeout=60)
+        return 1
+
+    @flow
+    async def awaits() -> int:
+        await apause_flow_run(timeout=60)
+        return 1
+
+    monkeypatch.setattr(_Waiting, "probe", probed)
+    call = In(waits if colour == "synchronous" else lambda: asyncio.run(awaits()))
+    resume(str(call.paused().id))
+    assert call.end() == 1
+    assert away == 0
+    assert [r.getMessage() for r in caplog.records if "stays paused" in r.getMessage()] == [
+        "It stays paused: The ledger is away. Wait."
+    ]
 
 
 def test_a_subflow_pauses_alone_and_tasks_go_on_meanwhile() -> None:
