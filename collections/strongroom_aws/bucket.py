@@ -26,7 +26,7 @@ _BATCH = 1000  # what DeleteObjects takes at once
 _LONGEST = timedelta(days=7)  # what a signature of version 4 may last
 _PARTS_OF_ONE_OF_MANY = 2
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "bucket_name": "acme-lake",
     "credentials": {"aws_access_key_id": "AKIA…", "aws_secret_access_key": "…", "region_name": "eu-central-1"},
     "bucket_folder": "raw",

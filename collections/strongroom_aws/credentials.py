@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import boto3
     from types_boto3_s3 import S3Client
 
-_EXAMPLE = {"aws_access_key_id": "AKIA…", "aws_secret_access_key": "…", "region_name": "eu-central-1"}
-_MINIO_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {"aws_access_key_id": "AKIA…", "aws_secret_access_key": "…", "region_name": "eu-central-1"}
+_MINIO_EXAMPLE: dict[str, Any] = {
     "minio_root_user": "lake",
     "minio_root_password": "…",
     "aws_client_parameters": {"endpoint_url": "https://minio.example.com"},

@@ -20,7 +20,7 @@ _VARIABLE_PREFIX = "DBT_ENV_SECRET_STRONGROOM_"
 """dbt masks the values of variables that start with ``DBT_ENV_SECRET_`` in its logs; only profiles may read them."""
 
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "settings": {"type": "postgres", "host": "db.example.com", "port": 5432, "user": "dbt", "dbname": "shop"},
     "secrets": {"password": "…"},
     "schema_name": "marts",

@@ -29,7 +29,7 @@ _SET_BY_THE_BLOCK = ("--project-dir", "--profiles-dir", "--profile", "--target",
 _WITHOUT_WAREHOUSE = ("deps", "clean")
 _WITHOUT_THREADS = ("ls", "list", "deps", "clean", "debug")
 
-_EXAMPLE = {"project_dir": "shop", "profile": EXAMPLE}
+_EXAMPLE: dict[str, Any] = {"project_dir": "shop", "profile": EXAMPLE}
 
 
 class DbtProject(Block, slug="dbt-project", title="dbt project"):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from google.cloud.kms_v1 import KeyManagementServiceClient
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "service_account_info": {
         "type": "service_account",
         "client_email": "etl@acme.iam.gserviceaccount.com",

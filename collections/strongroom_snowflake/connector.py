@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from snowflake.connector import SnowflakeConnection
 
-_EXAMPLE = {"credentials": EXAMPLE, "warehouse": "loading", "database": "shop", "schema": "public"}
+_EXAMPLE: dict[str, Any] = {"credentials": EXAMPLE, "warehouse": "loading", "database": "shop", "schema": "public"}
 
 
 class SnowflakeConnector(SqlVerbs, Block, slug="snowflake-connector", title="Snowflake Connector"):

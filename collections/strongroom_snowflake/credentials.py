@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"^(?:https?://)?([^/:\s]+?)(?:\.snowflakecomputing\.(?:com|cn))?(?::\d+)?/*$", re.IGNORECASE)
 
-EXAMPLE = {"account": "acme-shop", "user": "etl", "auth": {"method": "password", "password": "…"}, "role": "loader"}
+EXAMPLE: dict[str, Any] = {"account": "acme-shop", "user": "etl", "auth": {"method": "password", "password": "…"}, "role": "loader"}
 
 
 class SnowflakeCredentials(Block, slug="snowflake-credentials", title="Snowflake Credentials"):

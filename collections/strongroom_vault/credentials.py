@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SECONDS = re.compile(r"(\d{1,6})s?")
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "url": "https://vault.example.com:8200",
     "auth": {"method": "approle", "role_id": "etl", "secret_id": "…"},
 }

@@ -25,7 +25,13 @@ _PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _ENCODE = "Percent-encode every part of it: %23 for #, %2F for /, %3A for :, %3F for ?, %40 for @."
 
-_EXAMPLE = {"conn_type": "postgres", "host": "db.example.com", "login": "etl", "password": "…", "schema": "shop"}
+_EXAMPLE: dict[str, Any] = {
+    "conn_type": "postgres",
+    "host": "db.example.com",
+    "login": "etl",
+    "password": "…",
+    "schema": "shop",
+}
 
 
 class Connection(Block, slug="connection", icon="plug"):
