@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
+from contextlib import suppress
 from typing import Any
 
-from strongroom.errors import LedgerProblem
+from strongroom.errors import LedgerProblem, LedgerUnavailable
 from strongroom.ledger import Ledger, current_ledger
-from strongroom.locking.waiting import Locks
+from strongroom.locking.waiting import Locks, bell
 from strongroom.processes import has_ended, this_process
 
+_log = logging.getLogger("strongroom.locks")
+
+AGAIN_SECONDS = 0.5
 LEASE_SECONDS = 60
 """How long a lock outlives its holder's last sign of life, where nobody can see that the holder died."""
 
@@ -53,19 +58,28 @@ class LedgerLockManager(Locks):
         return True
 
     def give_back(self, key: str, holder: str) -> bool:
-        """Free the lock if ``holder`` has it."""
+        """Free the lock if ``holder`` has it; as soon as it can be had where the ledger is away."""
         ledger, name = self.ledger, _name(key)
         _renewal.drop(ledger, name, holder)
-        with ledger.changing() as session:
-            if _holder(session, name, session.now()) != holder:
-                return False
-            session.execute("DELETE FROM locks WHERE key = ? AND holder = ?", name, holder)
+        try:
+            return _freed(ledger, name, holder)
+        except LedgerUnavailable as error:
+            _log.warning("A lock could not be given back, which is tried again: %s", error)
+            _renewal.give_back_later(ledger, name, holder)
             return True
 
     def holder_of(self, key: str) -> str | None:
         """Who has the lock; None for one that is free."""
         with self.ledger.reading() as session:
             return _holder(session, _name(key), session.now())
+
+
+def _freed(ledger: Ledger, name: str, holder: str) -> bool:
+    with ledger.changing() as session:
+        if _holder(session, name, session.now()) != holder:
+            return False
+        session.execute("DELETE FROM locks WHERE key = ? AND holder = ?", name, holder)
+        return True
 
 
 def _holder(session: Any, name: str, now: int) -> str | None:
@@ -89,7 +103,10 @@ def _name(key: str) -> str:
 
 
 class _Renewal:
-    """A thread that renews the leases of all locks that this process holds, for as long as it holds any."""
+    """A thread that renews the leases of all locks that this process holds, for as long as it holds any.
+
+    Locks that could not be given back while the ledger was away are given back by it.
+    """
 
     def __init__(self) -> None:
         self.forget()
@@ -98,11 +115,19 @@ class _Renewal:
         """Begin with nothing, as a forked child does: it holds none of its parent's locks."""
         self._changed = threading.Condition()
         self._held: dict[tuple[str, str], Ledger] = {}
+        self._owed: dict[tuple[str, str], Ledger] = {}
         self._running = False
 
     def keep(self, ledger: Ledger, name: str, holder: str) -> None:
+        self._work_on(self._held, ledger, name, holder)
+
+    def give_back_later(self, ledger: Ledger, name: str, holder: str) -> None:
+        self._work_on(self._owed, ledger, name, holder)
+
+    def _work_on(self, locks: dict[tuple[str, str], Ledger], ledger: Ledger, name: str, holder: str) -> None:
         with self._changed:
-            self._held[name, holder] = ledger
+            locks[name, holder] = ledger
+            self._changed.notify_all()
             if not self._running:
                 self._running = True
                 threading.Thread(target=self._renew, name="strongroom-locks", daemon=True).start()
@@ -115,11 +140,20 @@ class _Renewal:
     def _renew(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not self._held, LEASE_SECONDS / 3)
-                if not self._held:
+                if self._owed:
+                    self._changed.wait(AGAIN_SECONDS)
+                else:
+                    self._changed.wait_for(lambda: self._owed or not self._held, LEASE_SECONDS / 3)
+                if not (self._held or self._owed):
                     self._running = False
                     return
-                held = list(self._held.items())
+                held, owed = list(self._held.items()), list(self._owed.items())
+            for (name, holder), ledger in owed:
+                with suppress(LedgerProblem):
+                    _freed(ledger, name, holder)
+                    with self._changed:
+                        del self._owed[name, holder]
+                    bell.ring()
             for (name, holder), ledger in held:
                 try:
                     with ledger.changing() as session:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from servers.postgres import PostgresDatabase
+from strongroom.errors import LedgerUnavailable
 from strongroom.ledger import Ledger, Session, open_ledger, using_ledger, wait_until
 from strongroom.locking import ledger as ledger_locks
 from strongroom.locking.filesystem import FileSystemLockManager
@@ -130,6 +131,28 @@ locks = FileSystemLockManager(sys.argv[2]) if sys.argv[1] == "file" else LedgerL
 assert locks.acquire_lock("a", "the one that dies", 0)
 os.kill(os.getpid(), 9)
 """
+
+
+def test_a_lock_is_given_back_when_the_ledger_is_there_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    freed, away = ledger_locks._freed, 2
+
+    def sometimes(ledger: Ledger, name: str, holder: str) -> bool:
+        nonlocal away
+        if away:
+            away -= 1
+            raise LedgerUnavailable("The ledger is away.", "Wait.")
+        return freed(ledger, name, holder)
+
+    monkeypatch.setattr(ledger_locks, "_freed", sometimes)
+    monkeypatch.setattr(ledger_locks, "AGAIN_SECONDS", 0.001)
+    locks = LedgerLockManager(open_ledger("memory:"))
+    locks.acquire_lock("a", "one")
+    locks.release_lock("a", "one")
+    assert locks.acquire_lock("a", "two")
+    assert "could not be given back, which is tried again" in caplog.text
+    locks.release_lock("a", "two")
 
 
 @pytest.mark.parametrize("kind", ["file", "ledger"])
