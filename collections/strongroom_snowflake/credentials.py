@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"^(?:https?://)?([^/:\s]+?)(?:\.snowflakecomputing\.(?:com|cn))?(?::\d+)?/*$", re.IGNORECASE)
 
-EXAMPLE: dict[str, Any] = {"account": "acme-shop", "user": "etl", "auth": {"method": "password", "password": "…"}, "role": "loader"}
+EXAMPLE: Any = {
+    "account": "acme-shop",
+    "user": "etl",
+    "auth": {"method": "password", "password": "…"},
+    "role": "loader",
+}
 
 
 class SnowflakeCredentials(Block, slug="snowflake-credentials", title="Snowflake Credentials"):

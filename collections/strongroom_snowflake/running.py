@@ -99,6 +99,24 @@ def lent(block: SnowflakeConnector) -> Iterator[Any]:
     _finished(connection, pool, is_good=False)  # nobody knows what its user made of the session
 
 
+def asked(block: SnowflakeConnector, call: Callable[[Any], Any], query_id: str | None = None) -> Any:
+    """What a connection answers to something that changes nothing; asked once more where the session is gone."""
+    session = sessions.current(block)
+    if session is not None:
+        return in_session(block, session, lambda: call(session.connection))
+    try:
+        return _answer(block, call, query_id, fresh=False)
+    except ServiceProblem:
+        return _answer(block, call, query_id, fresh=True)
+
+
+def _answer(block: SnowflakeConnector, call: Callable[[Any], Any], query_id: str | None, *, fresh: bool) -> Any:
+    with _taken(block, fresh=fresh) as (connection, pool), told(_place(block), query_id):
+        found = interruptibly(lambda: call(connection), lambda: None)
+    _finished(connection, pool, is_good=True)
+    return found
+
+
 @contextmanager
 def streaming(block: SnowflakeConnector, statement: Statement) -> Iterator[Any]:
     """A cursor that ran a statement, on a connection that is its own for as long as the ``with`` lasts."""
@@ -231,10 +249,17 @@ def transaction(block: SnowflakeConnector) -> Iterator[sessions.Session]:
         say("commit")
         succeeded = True
     finally:
-        if not succeeded and session.in_transaction and not session.is_lost:
-            with suppress(SnowflakeError):
-                say("rollback")
+        if not succeeded:
+            roll_back(block)
         end(block, succeeded=succeeded)
+
+
+def roll_back(block: SnowflakeConnector) -> None:
+    """Undo the transaction of the session around it, if one is open."""
+    session = sessions.current(block)
+    if session is not None and session.in_transaction and not session.is_lost:
+        with suppress(SnowflakeError):
+            in_session(block, session, lambda: executed(block, session.connection, Statement("rollback"), session))
 
 
 def closed(block: SnowflakeConnector) -> None:

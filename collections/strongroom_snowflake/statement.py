@@ -31,6 +31,7 @@ class Statement:
     :param cursor_type: the class of the cursor; ``None`` for that of tuples.
     :param options: what ``cursor.execute`` takes besides.
     :param many: whether ``parameters`` are those of many rows.
+    :param is_asynchronous: whether it runs by itself once it was asked.
     """
 
     sql: str
@@ -38,10 +39,24 @@ class Statement:
     cursor_type: type[Any] | None = None
     options: dict[str, Any] = field(default_factory=dict, repr=False)
     many: bool = False
+    is_asynchronous: bool = False
+
+    @classmethod
+    def asked(cls, sql: str, parameters: Any, cursor_type: type[Any] | None, options: dict[str, Any]) -> Statement:
+        """What a caller asks for; ``operation``, as other tools name the SQL, is taken for it.
+
+        :raises TypeError: there is no SQL.
+        """
+        sql = sql or options.pop("operation", "")
+        if not sql:
+            raise TypeError("give the statement as the first argument")
+        return cls(sql, parameters, cursor_type, options)
 
     def run(self, cursor: Any) -> None:
         """Have a cursor run it."""
-        if self.many:
+        if self.is_asynchronous:
+            cursor.execute_async(self.sql, self.parameters, **self.options)
+        elif self.many:
             cursor.executemany(self.sql, self.parameters, **self.options)
         else:
             cursor.execute(self.sql, self.parameters, **self.options)

@@ -20,4 +20,5 @@ from strongroom_blocks.databases.session import batches as batches
 from strongroom_blocks.databases.session import chunks as chunks
 from strongroom_blocks.databases.verbs import SqlVerbs as SqlVerbs
 from strongroom_blocks.errors import InvalidName as InvalidName
+from strongroom_blocks.twins import context_twin as context_twin
 from strongroom_blocks.twins import stream_twin as stream_twin
