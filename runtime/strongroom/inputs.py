@@ -83,8 +83,8 @@ def _resolve(value: Any, lenient: bool) -> Any:
 
 
 def outcome(upstream: Any, lenient: bool = False) -> Any:
-    """The result of one future or state; with ``lenient``, the exception of a run that did not complete, and None for
-    one that never began since what it needed failed."""
+    """The result of one future or state; with ``lenient``, the exception of a run that failed, and None for one that
+    never began since what it needed failed."""
     if isinstance(upstream, PrefectFuture):
         upstream.wait()
         name, state = repr(upstream.task_run_name), upstream.state
@@ -92,7 +92,7 @@ def outcome(upstream: Any, lenient: bool = False) -> Any:
         name, state = "behind an input", upstream
     if state.is_completed():
         return state.result()
-    if lenient and state.is_final():
+    if lenient and (state.is_failed() or state.is_crashed()):
         return state.result(raise_on_failure=False)
     if lenient and state.name == "NotReady":
         return None
