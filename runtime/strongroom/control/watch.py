@@ -80,10 +80,10 @@ def _answer(control: Control, request: Request) -> None:
     if request.suspends and control.halting is None:
         control.halt(request.until)
     if request.ends > control.requests:
-        if control.requests == 0:
+        heard, control.requests = control.requests, request.ends
+        if not heard:  # several who ask before the run has heard of it ask for the same
             control.cancel("Somebody cancelled the run.")
-        control.requests = request.ends
-        if request.ends > 1:
+        else:
             end_process(128 + 9, f"The run {control.call.flow_run.name!r} was cancelled again, so its process ends.")
     elif control.requests:
         control.strike_blocked_loop()

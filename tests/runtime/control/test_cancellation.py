@@ -15,8 +15,10 @@ from uuid import uuid4
 import pytest
 from strongroom import flow, task
 from strongroom.cancellation import acancel_flow_run, cancel_flow_run
+from strongroom.control import requests
 from strongroom.errors import CancelledRun, NotCancellable, UnknownRun
 from strongroom.journal import current_journal
+from strongroom.ledger import current_ledger
 from strongroom.runtime import flow_run
 from strongroom.states import Running, Scheduled, Suspended
 from strongroom.testing.journal_contract import a_flow_run
@@ -143,6 +145,17 @@ def test_a_second_request_ends_the_process(script: Make) -> None:
     assert code == 128 + signal.SIGKILL
     assert "was cancelled again" in errors
     assert one.states() == {"etl": "Cancelled", "stuck-0": "Cancelled"}
+
+
+def test_two_who_ask_at_once_ask_for_the_same(script: Make) -> None:
+    one = script(TREE).start().until("working")
+    with current_ledger().changing() as session:  # the run hears of both at once
+        assert requests.ask_to_end(session, one.run.id) == 1
+        assert requests.ask_to_end(session, one.run.id) == 2
+    code, errors = one.end()
+    assert code == 1
+    assert "CancelledRun" in errors
+    assert {"task: cleaned", "subflow: cleaned", "flow: cleaned"} <= set(one.said)
 
 
 def test_a_flow_in_a_thread_is_cancelled_and_its_caller_told() -> None:
