@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,7 +13,7 @@ from strongroom.errors import UnfitCollection
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PACKAGE = re.compile(r"[a-z_][a-z0-9_]*")
-_LONGEST = 40
+_LONGEST = 24
 _MARK = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -36,15 +37,17 @@ class Scaffold:
                 f"Take up to {_LONGEST} lower-case letters, digits and single dashes, a letter first.",
             )
         package = package or f"strongroom_{name.replace('-', '_')}"
-        if not _PACKAGE.fullmatch(package) or len(package) > _LONGEST + 11:
+        if not _PACKAGE.fullmatch(package) or keyword.iskeyword(package) or len(package) > _LONGEST + 11:
             raise UnfitCollection(
                 f"A package cannot be named {package!r:.80}.", "Take lower-case letters, digits and underscores."
             )
-        if title is not None and not (title.isprintable() and title.strip() and not set(title) & set("\"'\\`{}[]<>")):
+        title = " ".join(part.capitalize() for part in name.split("-")) if title is None else title
+        if not (title.isprintable() and title.strip() and len(title) <= 40) or set(title) & set("\"'\\`{}[]<>"):
             raise UnfitCollection(
-                f"A collection cannot be titled {title!r:.80}.", "Take one line without quotes, brackets, backslashes."
+                f"A collection cannot be titled {title!r:.80}.",
+                "Take one line of up to 40 characters without quotes, brackets and backslashes.",
             )
-        return Scaffold(name, package, title or " ".join(part.capitalize() for part in name.split("-")))
+        return Scaffold(name, package, title)
 
     @property
     def distribution(self) -> str:

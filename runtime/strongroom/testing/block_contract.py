@@ -43,7 +43,7 @@ class BlockContract:
             f"Give {self.block_type.__name__} an example: "
             'model_config = ConfigDict(json_schema_extra={"examples": [{"field": "value"}]})'
         )
-        if holds_secret(self.block_type):
+        if holds_secret(self.block_type, nested_blocks=False):
             assert HIDDEN in _texts(values), f"Write a secret into the example, as {HIDDEN!r}"
 
     def test_the_example_can_be_run(self) -> None:
