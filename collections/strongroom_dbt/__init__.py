@@ -9,7 +9,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strongroom_dbt.cli.commands import run_dbt_build as run_dbt_build
+    from strongroom_dbt.cli.commands import run_dbt_model as run_dbt_model
+    from strongroom_dbt.cli.commands import run_dbt_seed as run_dbt_seed
+    from strongroom_dbt.cli.commands import run_dbt_snapshot as run_dbt_snapshot
+    from strongroom_dbt.cli.commands import run_dbt_source_freshness as run_dbt_source_freshness
+    from strongroom_dbt.cli.commands import run_dbt_test as run_dbt_test
+    from strongroom_dbt.cli.commands import trigger_dbt_cli_command as trigger_dbt_cli_command
+    from strongroom_dbt.cli.configs.base import GlobalConfigs as GlobalConfigs
+    from strongroom_dbt.cli.configs.base import TargetConfigs as TargetConfigs
+    from strongroom_dbt.cli.configs.bigquery import BigQueryTargetConfigs as BigQueryTargetConfigs
+    from strongroom_dbt.cli.configs.postgres import PostgresTargetConfigs as PostgresTargetConfigs
+    from strongroom_dbt.cli.configs.snowflake import SnowflakeTargetConfigs as SnowflakeTargetConfigs
+    from strongroom_dbt.cli.credentials import DbtCliProfile as DbtCliProfile
+    from strongroom_dbt.cli.operation import DbtCoreOperation as DbtCoreOperation
+    from strongroom_dbt.core._executor import DbtCoreExecutor as DbtCoreExecutor
+    from strongroom_dbt.core.hooks import DbtHookContext as DbtHookContext
+    from strongroom_dbt.core.node_cache import CacheConfig as CacheConfig
+    from strongroom_dbt.core.orchestrator import ExecutionMode as ExecutionMode
+    from strongroom_dbt.core.orchestrator import PrefectDbtOrchestrator as PrefectDbtOrchestrator
+    from strongroom_dbt.core.orchestrator import TestStrategy as TestStrategy
+    from strongroom_dbt.core.plan import BuildPlan as BuildPlan
+    from strongroom_dbt.core.runner import DbtRunnerResult as DbtRunnerResult
+    from strongroom_dbt.core.runner import PrefectDbtRunner as PrefectDbtRunner
+    from strongroom_dbt.core.settings import PrefectDbtSettings as PrefectDbtSettings
     from strongroom_dbt.documentation import Documentation as Documentation
+    from strongroom_dbt.errors import DbtBuildFailed as DbtBuildFailed
     from strongroom_dbt.errors import DbtCancelled as DbtCancelled
     from strongroom_dbt.errors import DbtCrashed as DbtCrashed
     from strongroom_dbt.errors import DbtError as DbtError
@@ -67,10 +92,27 @@ if TYPE_CHECKING:
     from strongroom_dbt.tasks import dbt_test as dbt_test
 
 _HOMES = {
+    "strongroom_dbt.cli.commands": (
+        "run_dbt_build", "run_dbt_model", "run_dbt_seed", "run_dbt_snapshot", "run_dbt_source_freshness",
+        "run_dbt_test", "trigger_dbt_cli_command",
+    ),
+    "strongroom_dbt.cli.configs.base": ("GlobalConfigs", "TargetConfigs",),
+    "strongroom_dbt.cli.configs.bigquery": ("BigQueryTargetConfigs",),
+    "strongroom_dbt.cli.configs.postgres": ("PostgresTargetConfigs",),
+    "strongroom_dbt.cli.configs.snowflake": ("SnowflakeTargetConfigs",),
+    "strongroom_dbt.cli.credentials": ("DbtCliProfile",),
+    "strongroom_dbt.cli.operation": ("DbtCoreOperation",),
+    "strongroom_dbt.core._executor": ("DbtCoreExecutor",),
+    "strongroom_dbt.core.hooks": ("DbtHookContext",),
+    "strongroom_dbt.core.node_cache": ("CacheConfig",),
+    "strongroom_dbt.core.orchestrator": ("ExecutionMode", "PrefectDbtOrchestrator", "TestStrategy",),
+    "strongroom_dbt.core.plan": ("BuildPlan",),
+    "strongroom_dbt.core.runner": ("DbtRunnerResult", "PrefectDbtRunner",),
+    "strongroom_dbt.core.settings": ("PrefectDbtSettings",),
     "strongroom_dbt.documentation": ("Documentation",),
     "strongroom_dbt.errors": (
-        "DbtCancelled", "DbtCrashed", "DbtError", "DbtFailed", "DbtNodeFailed", "DbtProfileInvalid",
-        "DbtProjectInvalid", "DbtUsageError", "DbtWarehouseUnavailable",
+        "DbtBuildFailed", "DbtCancelled", "DbtCrashed", "DbtError", "DbtFailed", "DbtNodeFailed",
+        "DbtProfileInvalid", "DbtProjectInvalid", "DbtUsageError", "DbtWarehouseUnavailable",
     ),
     "strongroom_dbt.invocation": ("DbtObserver",),
     "strongroom_dbt.options": (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,8 +19,18 @@ _cancelled: ContextVar[threading.Event | None] = ContextVar("strongroom_dbt_canc
 
 
 def cancelled_around_here() -> threading.Event | None:
-    """What is set when the coroutine that waits for this thread is cancelled; None where none does."""
+    """What is set when whoever waits for this thread wants it no more; None where nobody can say so."""
     return _cancelled.get()
+
+
+@contextmanager
+def cancelled_by(event: threading.Event) -> Iterator[None]:
+    """Within the ``with``, dbt ends when this event is set."""
+    before = _cancelled.set(event)
+    try:
+        yield
+    finally:
+        _cancelled.reset(before)
 
 
 async def in_a_thread(function: Callable[[], R]) -> R:
@@ -27,8 +38,8 @@ async def in_a_thread(function: Callable[[], R]) -> R:
     cancelled = threading.Event()
 
     def work() -> R:
-        _cancelled.set(cancelled)
-        return function()
+        with cancelled_by(cancelled):
+            return function()
 
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:

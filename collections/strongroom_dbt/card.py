@@ -7,7 +7,7 @@ from strongroom.collections import CollectionCard
 CARD = CollectionCard(
     title="dbt",
     purpose="dbt projects built in flows: profiles from warehouse blocks, a task for each command.",
-    task_modules=("strongroom_dbt.tasks",),
+    task_modules=("strongroom_dbt.tasks", "strongroom_dbt.cli.commands"),
     extra="dbt",
     docs="docs/how-to/dbt.md",
 )

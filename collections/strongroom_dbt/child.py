@@ -45,7 +45,7 @@ def invoke(order: dict[str, Any], options: list[str], channel: Channel) -> None:
     from strongroom_dbt.child_failing_rows import add_failing_rows
     from strongroom_dbt.child_remaining import remaining
 
-    observer = Observer(channel.send)
+    observer = Observer(channel.send, debug=order["debug"])
     begun = time.monotonic()
     runner = dbtRunner(manifest=_manifest(order["manifest"]), callbacks=[observer])
     with remaining(frozenset(order["done"])):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from strongroom_dbt.child_assets import asset_of
 from strongroom_dbt.result import DbtNode
 
 _NODE_TESTS = ("test", "unit_test")
@@ -18,8 +19,9 @@ _WAREHOUSE_ERRORS = {"FailedToConnectError", "DbtDatabaseError", "DatabaseError"
 class Observer:
     """dbt's event callback: passes on what people want to read, and each node as it starts and ends."""
 
-    def __init__(self, send: Callable[..., None]) -> None:
+    def __init__(self, send: Callable[..., None], *, debug: bool) -> None:
         self._send = send
+        self._debug = debug
         self.manifest: Any = None
         self.started = False
 
@@ -31,7 +33,7 @@ class Observer:
             self._send_node("started", node_from_event(event.data, "started", self.manifest))
         elif event.info.name == "NodeFinished":
             self._send_node("finished", node_from_event(event.data, event.data.run_result.status, self.manifest))
-        elif event.info.level != "debug" and event.info.msg.strip():
+        elif (self._debug or event.info.level != "debug") and event.info.msg.strip():
             unique_id = info.unique_id if info is not None else ""
             self._send("log", level=event.info.level, message=event.info.msg, node=unique_id)
 
@@ -110,6 +112,7 @@ def _from_manifest(node: Any, manifest: Any) -> dict[str, Any]:
         "path": getattr(node, "original_file_path", None),
         "compiled_path": getattr(node, "compiled_path", None),
         "depends_on": tuple(dict.fromkeys(_before(node, manifest))),
+        "asset": asset_of(node, manifest),
     }
 
 

@@ -6,8 +6,9 @@
         ├── DbtProjectInvalid (ValueError)      no project there, or one that dbt cannot read
         ├── DbtUsageError (ValueError)          arguments that dbt does not know
         ├── DbtWarehouseUnavailable             dbt cannot open the warehouse, or it refuses the work before any node
-        ├── DbtNodeFailed                       models, tests, seeds or snapshots that failed
-        ├── DbtFailed                           dbt broke off for a reason of its own
+        ├── DbtNodeFailed (RuntimeError)        models, tests, seeds or snapshots that failed
+        │   └── DbtBuildFailed                  those of a build that was orchestrated
+        ├── DbtFailed (RuntimeError)            dbt broke off for a reason of its own
         ├── DbtCancelled                        somebody set the invocation's `cancelled` event
         └── DbtCrashed                          the process of dbt died: killed, out of memory, a crash in native code
     MissingExtra (of the blocks)                dbt, or the adapter of the warehouse, is not installed
@@ -53,14 +54,32 @@ class _WithNodes(DbtError):
         return type(self), (self.problem, self.remedy, self.nodes)
 
 
-class DbtNodeFailed(_WithNodes):
+class DbtNodeFailed(_WithNodes, RuntimeError):
     """Models, tests, seeds or snapshots that failed.
 
     :param nodes: each failed node with dbt's message, failing rows and the path of its compiled SQL.
+    :param all_nodes: every node of the invocation.
     """
 
+    def __init__(
+        self,
+        problem: str,
+        remedy: str = "",
+        nodes: tuple[DbtNode, ...] = (),
+        all_nodes: tuple[DbtNode, ...] = (),
+    ) -> None:
+        super().__init__(problem, remedy, nodes)
+        self.all_nodes = all_nodes or nodes
 
-class DbtFailed(DbtError):
+    def __reduce__(self) -> tuple[type[StrongroomError], tuple[object, ...]]:  # type: ignore[override]
+        return type(self), (self.problem, self.remedy, self.nodes, self.all_nodes)
+
+
+class DbtBuildFailed(DbtNodeFailed):
+    """Nodes of a build that was orchestrated failed."""
+
+
+class DbtFailed(DbtError, RuntimeError):
     """dbt broke off for a reason of its own."""
 
 

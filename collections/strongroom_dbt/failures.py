@@ -40,17 +40,27 @@ def raise_failure(result: DbtResult, failure: Mapping[str, str] | None, folder: 
     :param folder: of the project.
     """
     if failure is not None:
-        error, problem, remedy = _FAILURES[failure["kind"]]
-        words = {"folder": folder, "command": result.command}
-        known = next((remedy for sign, remedy in _REMEDIES.items() if sign in failure["message"]), "")
-        raise error(f"{problem.format(**words)}: {failure['message']}", known or remedy.format(**words))
+        raise failure_error(result, failure, folder)
     if result.failed:
-        raise DbtNodeFailed(_told(result) + _skipped(result), nodes=result.failed)
+        raise DbtNodeFailed(told(result), nodes=result.failed, all_nodes=result.nodes)
     if not result.success:
         raise DbtFailed(f"dbt {result.command} did not succeed.", "The lines that it logged say why.")
 
 
-def _told(result: DbtResult) -> str:
+def failure_error(result: DbtResult, failure: Mapping[str, str], folder: Path) -> DbtError:
+    """The error that an exception deserves which dbt broke off with."""
+    error, problem, remedy = _FAILURES[failure["kind"]]
+    words = {"folder": folder, "command": result.command}
+    known = next((remedy for sign, remedy in _REMEDIES.items() if sign in failure["message"]), "")
+    return error(f"{problem.format(**words)}: {failure['message']}", known or remedy.format(**words))
+
+
+def told(result: DbtResult) -> str:
+    """Which nodes failed, why, and what was skipped because of them."""
+    return _failed(result) + _skipped(result)
+
+
+def _failed(result: DbtResult) -> str:
     failed = result.failed
     if len(failed) == 1:
         return f"dbt {result.command}: {_described(failed[0])}"

@@ -38,7 +38,11 @@ class DbtObserver(Protocol):
     """Who wants to know how an invocation goes, while it goes."""
 
     def log(self, level: str, message: str, node: str) -> None:
-        """A line of dbt at ``info``, ``warn`` or ``error``; ``node`` is the unique id it is about, or empty."""
+        """A line of dbt.
+
+        :param level: ``debug``, ``info``, ``warn`` or ``error``.
+        :param node: the unique id of the node that it is about, or empty.
+        """
 
     def node_started(self, node: DbtNode) -> None:
         """A node began."""
@@ -56,6 +60,7 @@ class Order:
     :param failing_rows: how many of the rows that a test finds to fetch, for each test that fails.
     :param manifest: a file that holds a parsed project to work with, in dbt's own form of it.
     :param keywords: what ``dbtRunner.invoke`` takes as keywords.
+    :param debug: whether to tell the lines that dbt writes for its own developers, too.
     """
 
     arguments: Sequence[str]
@@ -63,6 +68,7 @@ class Order:
     failing_rows: int = 0
     manifest: str | None = None
     keywords: Mapping[str, Any] = field(default_factory=dict)
+    debug: bool = False
 
 
 @dataclass(frozen=True, slots=True)

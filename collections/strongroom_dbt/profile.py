@@ -74,14 +74,11 @@ class DbtProfile(Block, slug="dbt-profile", title="dbt profile"):
         :param target: replaces the profile's own name of the target.
         :raises DbtProfileInvalid: the warehouse block has no dbt target, or a secret is no text, number or mapping.
         """
-        secrets: dict[str, SecretStr] = {}
         output = {**self._output(), "threads": self.threads}
         if self.schema_name is not None:
             output["schema"] = self.schema_name
         target = target or self.target
-        profile = {name: {"target": target, "outputs": {target: _without_secrets(output, (), secrets)}}}
-        redactor.register(list(secrets.values()))
-        return RenderedProfile(json.dumps(profile, indent=2), secrets)
+        return rendered({name: {"target": target, "outputs": {target: output}}}, skipped=3)
 
     def check(self, timeout: float) -> str:
         """Whether dbt can be told of the target, and its adapter is installed; the warehouse is a block that is checked
@@ -114,6 +111,18 @@ class DbtProfile(Block, slug="dbt-profile", title="dbt profile"):
         return _merged(_merged(warehouse, self.settings), secrets)
 
 
+def rendered(profiles: Mapping[str, Any], *, skipped: int = 0) -> RenderedProfile:
+    """A ``profiles.yml`` with a reference to a variable where ``profiles`` hold a secret; it is masked from then on.
+
+    :param skipped: of the path to a secret, how many steps its variable's name goes without.
+    :raises DbtProfileInvalid: a secret that no environment variable can carry.
+    """
+    secrets: dict[str, SecretStr] = {}
+    text = json.dumps(_without_secrets(profiles, (), secrets, skipped), indent=2, default=str)
+    redactor.register(list(secrets.values()))
+    return RenderedProfile(text, secrets)
+
+
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for name, value in above.items():
@@ -124,14 +133,14 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _without_secrets(value: Any, path: tuple[str, ...], secrets: dict[str, SecretStr]) -> Any:
+def _without_secrets(value: Any, path: tuple[str, ...], secrets: dict[str, SecretStr], skipped: int) -> Any:
     """``value`` with a reference to a variable for each secret; the values go to ``secrets``."""
     if isinstance(value, SecretStr | SecretBytes | SecretField):
-        return _secret(value.get_secret_value(), path, secrets)
+        return _secret(value.get_secret_value(), path[skipped:], secrets)
     if isinstance(value, Mapping):
-        return {str(key): _without_secrets(inner, (*path, str(key)), secrets) for key, inner in value.items()}
+        return {str(key): _without_secrets(inner, (*path, str(key)), secrets, skipped) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_secrets(inner, (*path, str(index)), secrets) for index, inner in enumerate(value)]
+        return [_without_secrets(inner, (*path, str(index)), secrets, skipped) for index, inner in enumerate(value)]
     return value
 
 
@@ -150,3 +159,16 @@ def _secret(value: Any, path: tuple[str, ...], secrets: dict[str, SecretStr]) ->
     name = f"{_VARIABLE_PREFIX}{len(secrets)}_" + re.sub(r"\W", "_", "_".join(path), flags=re.ASCII).upper()
     secrets[name] = SecretStr(text)
     return f"{{{{ env_var('{name}') }}}}"
+
+
+def in_clear(value: Any) -> Any:
+    """A setting with the secrets in it in clear; they are masked from then on."""
+    if isinstance(value, SecretStr | SecretBytes | SecretField):
+        redactor.register([value])
+        inner = value.get_secret_value()
+        return in_clear(inner.decode() if isinstance(inner, bytes) else inner)
+    if isinstance(value, Mapping):
+        return {str(key): in_clear(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_clear(inner) for inner in value]
+    return value

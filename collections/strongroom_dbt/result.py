@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,8 @@ class DbtNode:
     :param depends_on: unique ids of the nodes directly before it; an ephemeral model, which never runs, stands for
         those before it.
     :param failing_rows: the first rows that a failed test found, each a mapping of its columns.
+    :param asset: what a model, seed or snapshot makes: ``key`` (``duckdb://shop/main/orders``), ``name``,
+        ``description``, ``owners``, ``upstream`` (keys), ``compiled_code``; None for what makes none.
     :param attempts: how often it was run, where it was run again because it failed.
     """
 
@@ -45,6 +47,12 @@ class DbtNode:
     depends_on: tuple[str, ...] = ()
     failing_rows: tuple[Mapping[str, Any], ...] = ()
     attempts: int = 1
+    asset: Mapping[str, Any] | None = None
+
+    @property
+    def node(self) -> DbtNode:
+        """The node itself: where dbt's own results have one, as scripts written for dbt expect."""
+        return self
 
     @property
     def failed(self) -> bool:
@@ -95,6 +103,14 @@ class DbtResult:
     def failed(self) -> tuple[DbtNode, ...]:
         """The nodes that failed."""
         return tuple(node for node in self.nodes if node.failed)
+
+    @property
+    def results(self) -> tuple[DbtNode, ...]:
+        """The nodes, by the name that dbt's own results have for them."""
+        return self.nodes
+
+    def __iter__(self) -> Iterator[DbtNode]:
+        return iter(self.nodes)
 
     def count(self, status: str) -> int:
         """How many nodes ended in this status of dbt."""

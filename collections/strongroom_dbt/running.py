@@ -20,7 +20,7 @@ from strongroom_dbt.invocation import DbtObserver, Ending, Order, Session
 from strongroom_dbt.places import place_of, target_folder_of
 from strongroom_dbt.profile import RenderedProfile
 from strongroom_dbt.result import DbtNode, DbtResult
-from strongroom_dbt.stored_artifacts import StoredArtifacts
+from strongroom_dbt.stored_artifacts import LAST, LATEST, StoredArtifacts
 
 _QUIET = {"DBT_USE_COLORS": "false", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
 _WITHOUT_TARGET = ("deps", "debug", "init")
@@ -57,7 +57,8 @@ class Manner:
     :param retry_delay_seconds: between the attempts.
     :param done: unique ids of nodes to leave out.
     :param failing_rows: how many rows of each failed test to fetch.
-    :param state: a folder of artifacts to compare with, or True for the last good ones of the store.
+    :param state: a folder of artifacts to compare with, or True for the last good ones of the store; for ``retry``, of
+        the last run whatever came of it.
     """
 
     retries: int = 0
@@ -67,6 +68,7 @@ class Manner:
     state: Path | str | Literal[True] | None = None
     manifest: str | None = None
     keywords: Mapping[str, Any] = field(default_factory=dict)
+    debug: bool = False
 
 
 class Door:
@@ -75,6 +77,11 @@ class Door:
     def __init__(self, work: Work, dbt: Session) -> None:
         self._work = work
         self._dbt = dbt
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the project."""
+        return self._work.folder
 
     def run(
         self,
@@ -97,10 +104,10 @@ class Door:
             place = stack.enter_context(place_of(lock, alone=command in _ALONE))
             options = [] if ours is None else _output_options(work, ours, place)
             if manner.state is not None:
-                options += ["--state", str(stack.enter_context(self._state(manner.state)))]
+                options += ["--state", str(stack.enter_context(self._state(manner.state, command)))]
             order = Order(
                 [*arguments, "--project-dir", str(work.folder), *options],
-                manner.done, manner.failing_rows, manner.manifest, manner.keywords,
+                manner.done, manner.failing_rows, manner.manifest, manner.keywords, manner.debug,
             )  # fmt: skip
             ending = self._attempts(order, manner, observer, cancelled)
             nodes = tuple(_published(node, place, ours) for node in ending.nodes)
@@ -123,14 +130,14 @@ class Door:
         return ending
 
     @contextmanager
-    def _state(self, state: Path | str | Literal[True]) -> Iterator[Path]:
+    def _state(self, state: Path | str | Literal[True], command: str) -> Iterator[Path]:
         if state is not True:
             yield Path(state).expanduser().resolve()
             return
         if self._work.store is None:
             raise DbtProjectInvalid("The project has no store of artifacts.", "Set `artifacts` in the DbtProject.")
         with tempfile.TemporaryDirectory(prefix="strongroom-dbt-state-") as folder:
-            yield self._work.store.fetch(Path(folder))
+            yield self._work.store.fetch(Path(folder), LAST if command == "retry" else LATEST)
 
 
 @contextmanager

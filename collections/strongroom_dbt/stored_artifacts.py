@@ -17,10 +17,17 @@ ARTIFACTS = (
 )  # fmt: skip
 """What dbt writes for others to read."""
 LATEST = "latest"
+LAST = "last"
+_KEPT = ("build", "run", "seed", "snapshot", "test", "retry", "clone", "run-operation", "source freshness")
+_COMMANDS = (*_KEPT, "docs generate")
 
 
 class StoredArtifacts:
-    """A folder of an object store: ``runs/TIME-COMMAND-ID/manifest.json`` …, and ``latest/`` of runs that succeeded."""
+    """A folder of an object store: ``runs/TIME-COMMAND-ID/manifest.json`` and the other artifacts of each run.
+
+    ``last/`` has those of the last run, ``latest/`` those of the last one that succeeded. Commands that only look leave
+    no artifacts.
+    """
 
     def __init__(self, store: Any, folder: str) -> None:
         self._store = store
@@ -33,6 +40,8 @@ class StoredArtifacts:
         :param since: seconds since 1970: older files are of other commands.
         :returns: the keys of this run's artifacts.
         """
+        if command not in _COMMANDS:
+            return ()
         written = [p for name in ARTIFACTS if (p := target / name).is_file() and p.stat().st_mtime >= since]
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         run = f"runs/{moment}-{command.replace(' ', '-')}-{secrets.token_hex(3)}"
@@ -40,8 +49,10 @@ class StoredArtifacts:
         for path in written:
             content = redactor.redact(path.read_text(encoding="utf-8")).encode()
             keys.append(self._store.write_path(self._key(run, path.name), content))
-            if success:
-                self._store.write_path(self._key(LATEST, path.name), content)
+            if path.name == "run_results.json" and command not in _KEPT:
+                continue  # of what was compiled on the way
+            for place in (LAST, LATEST) if success else (LAST,):
+                self._store.write_path(self._key(place, path.name), content)
         return tuple(keys)
 
     def fetch(self, to: Path, run: str = LATEST) -> Path:

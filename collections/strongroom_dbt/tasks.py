@@ -99,6 +99,8 @@ def dbt_show(
     :param limit: how many rows; -1 for all.
     """
     wanted = [] if inline is None else ["--inline", inline]
+    if inline is None:
+        options.setdefault("indirect_selection", "empty")  # a node without its tests
     result = _invoke(project, "show", options, [*wanted, "--limit", str(limit)])
     return [row for rows in result.output.values() for row in rows]
 

@@ -68,6 +68,19 @@ def report(
     return run.id
 
 
+def next_group(name: str) -> str:
+    """Tells one call of a program from the next in the same run, for the keys of its nodes: ``dbt-0``, ``dbt-1``.
+
+    Another attempt of the run counts from 0 again, so that it knows the nodes of this one.
+
+    :raises MissingContextError: no run is going on here.
+    """
+    run = current_run()
+    if run is None:
+        raise MissingContextError(f"The nodes of {name} belong to no run.", "Ask from within a task or a flow.")
+    return run.next_key(f"nodes of {name}")
+
+
 def reported() -> list[TaskRun]:
     """The nodes of the run that the calling code is part of, as an earlier attempt of it left them; none outside of flows.
 

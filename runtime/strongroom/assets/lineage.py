@@ -106,6 +106,23 @@ def _tell(
         )
 
 
+def tell_materialization(
+    asset: Asset,
+    *,
+    upstream: Iterable[Asset] = (),
+    by: str | None = None,
+    succeeded: bool = True,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Tell that an asset was made by another program that the calling code ran, such as a model by dbt.
+
+    :param upstream: what it was made of.
+    :param by: the program.
+    :param metadata: what else is known of this making.
+    """
+    _tell((asset,), upstream, {asset.key: metadata or {}}, by, succeeded)
+
+
 def add_asset_metadata(asset: Asset | str, metadata: Mapping[str, Any]) -> None:
     """Tell more about an asset, inside the task that makes it: ``add_asset_metadata(orders, {"rows": 9})``.
 
