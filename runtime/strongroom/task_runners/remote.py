@@ -207,11 +207,12 @@ class _WorkerCall(TaskCall):
 
     def _exception(self, error: BaseException) -> bytes:
         """An exception as it may travel: masked, readable where it goes, and with a note of where it was raised."""
-        told = f"{type(error).__name__}: {redactor.redact(str(error))}"
-        frames = "".join(traceback.format_tb(frames_of(error)))
-        error.add_note(f"On worker {self.task_run.worker}:\n{redactor.redact(frames)}")
-        _mask(error)
-        with suppress(Exception):
+        told = type(error).__name__
+        with suppress(Exception):  # what a class of the user's does when it is shown, changed, or made again
+            told = f"{told}: {redactor.redact(str(error))}"
+            frames = "".join(traceback.format_tb(frames_of(error)))
+            error.add_note(f"On worker {self.task_run.worker}:\n{redactor.redact(frames)}")
+            _mask(error)
             body = travel.dumps(error)
             if redactor.redact(str(travel.loads(body))) == str(error):
                 return body

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -313,3 +314,32 @@ def test_a_task_of_inner_functions_is_cached_by_its_source(journal: MemoryJourna
     first, second = states_of((work, 1), (work, 1))
     assert (first.name, second.name) == ("Completed", "Cached")
     assert work(1, return_state=True).name == "Cached"
+
+
+class Mute(Exception):
+    """Cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("nothing to say")
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """Cannot be changed, not even to take a note."""
+
+    reason: str
+
+
+@pytest.mark.parametrize("kind", [Mute, Frozen])
+def test_an_exception_that_cannot_be_shown_or_changed_costs_no_process(kind: type[Exception]) -> None:
+    @task
+    def fails() -> None:
+        raise kind("cold")
+
+    with ProcessPoolTaskRunner(max_workers=1) as runner:
+        future = runner.submit(fails, {})
+        future.wait()
+        assert future.state.name == "Failed"
+        assert kind.__name__ in str(future.result(raise_on_failure=False))
+        assert runner.submit(double, {"n": 2}).result() == 4
+        assert len(runner._processes) == 1
