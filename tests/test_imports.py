@@ -12,7 +12,7 @@ HEAVY = {
     "boto3", "botocore", "dbt", "duckdb", "pandas", "pyarrow", "numpy", "snowflake", "google", "hvac", "sqlalchemy",
     "fastapi", "starlette", "flask", "aiohttp", "httpx", "requests", "jinja2", "dask", "distributed", "psycopg",
     "airflow", "grpc", "strongroom_service", "strongroom_airflow", "strongroom_aws", "strongroom_dbt", "strongroom_gcp",
-    "strongroom_vault",
+    "strongroom_snowflake", "strongroom_sqlalchemy", "strongroom_vault",
 }  # fmt: skip
 
 
@@ -54,7 +54,16 @@ def test_the_help_of_the_command_line_loads_neither_pydantic_nor_cryptography() 
 
 
 @pytest.mark.parametrize(
-    "collection", ["strongroom_airflow", "strongroom_aws", "strongroom_dbt", "strongroom_gcp", "strongroom_vault"]
+    "collection",
+    [
+        "strongroom_airflow",
+        "strongroom_aws",
+        "strongroom_dbt",
+        "strongroom_gcp",
+        "strongroom_snowflake",
+        "strongroom_sqlalchemy",
+        "strongroom_vault",
+    ],
 )
 def test_a_collection_loads_no_sdk(collection: str) -> None:
     names = {name.partition(".")[0] for name in loaded(f"import {collection}")}

@@ -12,6 +12,8 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
+from strongroom_blocks.awaited import is_awaited as is_awaited
+
 from strongroom.context import current_run
 
 P = ParamSpec("P")

@@ -18,7 +18,14 @@ from strongroom_blocks.databases.session import Counted as Counted
 from strongroom_blocks.databases.session import SqlSession as SqlSession
 from strongroom_blocks.databases.session import batches as batches
 from strongroom_blocks.databases.session import chunks as chunks
+from strongroom_blocks.databases.sqlalchemy_faults import connected as connected
+from strongroom_blocks.databases.sqlalchemy_faults import driver_missing as driver_missing
+from strongroom_blocks.databases.sqlalchemy_faults import verdict as verdict
+from strongroom_blocks.databases.sqlalchemy_session import SqlAlchemySession as SqlAlchemySession
+from strongroom_blocks.databases.sqlalchemy_url import parts_of as parts_of
+from strongroom_blocks.databases.sqlalchemy_url import url_of as url_of
 from strongroom_blocks.databases.verbs import SqlVerbs as SqlVerbs
 from strongroom_blocks.errors import InvalidName as InvalidName
+from strongroom_blocks.errors import MissingExtra as MissingExtra
 from strongroom_blocks.twins import context_twin as context_twin
 from strongroom_blocks.twins import stream_twin as stream_twin

@@ -21,7 +21,7 @@ _UNREACHABLE = (
 )  # fmt: skip
 
 
-def connected(engine: Engine) -> Connection | Exception:
+def connected(engine: Engine) -> Connection | DBAPIError:
     """A connection; or why there is none, with the driver's own error in ``orig``."""
     from sqlalchemy.exc import DBAPIError
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from strongroom_blocks.databases.capability import Parameters, RowBatch
 from strongroom_blocks.databases.placeholders import neutral, peeked
 from strongroom_blocks.databases.session import SqlSession, chunks
+
+if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
 
 _CHUNK = 1000
 
@@ -15,18 +18,25 @@ _CHUNK = 1000
 class SqlAlchemySession(SqlSession):
     """Placeholders are ``:name``, or those of the driver below. ``connection`` is a ``sqlalchemy.Connection``."""
 
-    def _run(self, sql: str, parameters: Parameters, **options: Any) -> Any:
+    def result(self, sql: str, parameters: Parameters = None, **options: Any) -> CursorResult[Any]:
+        """Run a statement; SQLAlchemy's own result of it.
+
+        :param options: execution options of SQLAlchemy's.
+        """
         from sqlalchemy import text
 
         if not parameters:
             # Without the option a driver would look for its placeholders in what has none.
-            with_options = self.connection.execution_options(no_parameters=True, **options)
-            return _Answer(with_options.exec_driver_sql(sql))
+            connection = self.connection.execution_options(no_parameters=True, **options)
+            return cast("CursorResult[Any]", connection.exec_driver_sql(sql))
         connection = self.connection.execution_options(no_parameters=False, **options)
         statement = neutral(sql, parameters, "text")
         if statement is not None:
-            return _Answer(connection.execute(text(statement), parameters))
-        return _Answer(connection.exec_driver_sql(sql, _driver_values(parameters)))
+            return cast("CursorResult[Any]", connection.execute(text(statement), parameters))
+        return cast("CursorResult[Any]", connection.exec_driver_sql(sql, _driver_values(parameters)))
+
+    def _run(self, sql: str, parameters: Parameters, **options: Any) -> Any:
+        return _Answer(self.result(sql, parameters, **options))
 
     def execute_many(self, sql: str, seq_of_parameters: Iterable[Any]) -> None:
         """Run a statement once for each row of parameters, a thousand of them handed to the driver at a time."""

@@ -1,0 +1,84 @@
+"""The engine of one connector."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+from strongroom import require_extra
+from strongroom.sql import MissingExtra, driver_missing
+
+from strongroom_sqlalchemy.results import OpenResults
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Engine
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+class OwnEngine:
+    """An engine and the results that are open on it, made when they are first needed.
+
+    A forked process, and another event loop, get their own, and leave the former one's connections alone.
+    """
+
+    def __init__(self) -> None:
+        self.results = OpenResults()
+        self._engine: Any = None
+        self._made_in: tuple[int, int | None] = (0, None)
+
+    def get(self, url: URL, is_asynchronous: bool, connect_args: dict[str, Any], **options: Any) -> Any:
+        """The engine; ``options`` count when it is made.
+
+        :raises MissingExtra: SQLAlchemy or the driver is not installed.
+        """
+        here = os.getpid(), _loop() if is_asynchronous else None
+        if self._engine is not None and self._made_in != here:
+            getattr(self._engine, "sync_engine", self._engine).dispose(close=False)
+            self._engine, self.results = None, OpenResults()
+        if self._engine is None:
+            self._engine, self._made_in = made(url, is_asynchronous, connect_args, **options), here
+        return self._engine
+
+    def close(self) -> None:
+        """Close all connections; the next use makes a new engine."""
+        self.results.close()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            getattr(engine, "sync_engine", engine).dispose()
+
+
+def made(url: URL, is_asynchronous: bool, connect_args: dict[str, Any], **options: Any) -> Engine | AsyncEngine:
+    """A new engine, whose errors do not show the values that were bound.
+
+    :raises MissingExtra: SQLAlchemy or the driver is not installed.
+    """
+    sqlalchemy = require_extra("sqlalchemy", extra="sql")
+    defaults: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": True}
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        connect_args = {"check_same_thread": False, **connect_args}
+        defaults["poolclass"] = sqlalchemy.pool.StaticPool
+    given = {**defaults, "connect_args": connect_args, **options}
+    try:
+        if is_asynchronous:
+            require_extra("greenlet", extra="sql")
+            from sqlalchemy.ext.asyncio import create_async_engine
+
+            return create_async_engine(url, **given)
+        engine: Engine = sqlalchemy.create_engine(url, **given)
+    except sqlalchemy.exc.NoSuchModuleError:
+        problem = driver_missing(None, url.drivername)
+    except MissingExtra:
+        raise
+    except ModuleNotFoundError as error:
+        problem = driver_missing(error.name, url.drivername)
+    else:
+        return engine
+    raise problem
+
+
+def _loop() -> int | None:
+    try:
+        return id(asyncio.get_running_loop())
+    except RuntimeError:
+        return None
