@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from strongroom_blocks.testing import DatabaseContract as DatabaseContract
+    from strongroom_blocks.testing import ObjectStoreContract as ObjectStoreContract
+    from strongroom_registry.testing_keys import KeyProviderContract as KeyProviderContract
+
     from strongroom.clock import FixedClock as FixedClock
     from strongroom.clock import using_clock as using_clock
     from strongroom.testing.block_contract import BlockContract as BlockContract
@@ -28,10 +32,20 @@ _HOME_OF = {
     "TaskRunnerContract": "task_runner_contract",
     "using_sources": "secret_sources",
 }
+_BELOW = {
+    "DatabaseContract": "strongroom_blocks.testing",
+    "FixedClock": "strongroom.clock",
+    "KeyProviderContract": "strongroom_registry.testing_keys",
+    "ObjectStoreContract": "strongroom_blocks.testing",
+    "using_clock": "strongroom.clock",
+}
 __all__ = [
     "BlockContract",
+    "DatabaseContract",
     "JournalContract",
+    "KeyProviderContract",
     "LockManagerContract",
+    "ObjectStoreContract",
     "SecretSourceContract",
     "TaskRunnerContract",
     "strongroom_test_harness",
@@ -42,8 +56,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name in ("FixedClock", "using_clock"):
-        return getattr(import_module("strongroom.clock"), name)
+    if name in _BELOW:
+        return getattr(import_module(_BELOW[name]), name)
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
