@@ -23,6 +23,7 @@ pytest_plugins = [
     "faults.short_form",
     "servers.rclone",
     "servers.aws",
+    "servers.gcs",
     "servers.os_keyring",
     "servers.postgres",
     "servers.ledgers",

@@ -6,7 +6,8 @@ from strongroom.collections import CollectionCard
 
 CARD = CollectionCard(
     title="Google Cloud",
-    purpose="Credentials, keys in Cloud KMS, secrets that stay in Secret Manager.",
+    purpose="Credentials, buckets and secrets with tasks over them, keys in Cloud KMS, secrets that stay there.",
+    task_modules=("strongroom_gcp.cloud_storage", "strongroom_gcp.secret_manager"),
     extra="gcp",
     docs="docs/how-to/gcp-secrets.md",
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from typing import BinaryIO
+
 from strongroom import require_extra
 
 from strongroom_gcp.errors import GcpDamaged
@@ -34,3 +37,46 @@ def received(*confirmed: bool) -> None:
     """
     if not all(confirmed):
         raise GcpDamaged("The service does not confirm the checksums of what it was sent.", _AGAIN)
+
+
+_ZEROS = bytes(1 << 20)
+
+
+class Crc32c:
+    """The checksum of what comes bit by bit."""
+
+    def __init__(self) -> None:
+        self._extend = require_extra("google_crc32c", extra="gcp").extend
+        self.value = 0
+
+    def update(self, data: bytes) -> Crc32c:
+        """Goes on with ``data``."""
+        self.value = self._extend(self.value, data)
+        return self
+
+    @property
+    def text(self) -> str:
+        """As Cloud Storage writes it: four bytes, in Base64."""
+        return as_text(self.value)
+
+
+def as_text(value: int) -> str:
+    """A checksum as Cloud Storage writes it."""
+    return b64encode(value.to_bytes(4, "big")).decode()
+
+
+def joined(first: int, second: int, length: int) -> int:
+    """The checksum of what has the checksum ``first``, followed by ``length`` bytes that have ``second``."""
+    extend = require_extra("google_crc32c", extra="gcp").extend
+    value = first ^ 0xFFFFFFFF
+    for done in range(0, length, len(_ZEROS)):
+        value = extend(value, _ZEROS[: length - done])
+    return int(value ^ 0xFFFFFFFF ^ second)
+
+
+def of_file(file: BinaryIO) -> str:
+    """The checksum of what a file still holds, as Cloud Storage writes it."""
+    found = Crc32c()
+    while block := file.read(len(_ZEROS)):
+        found.update(block)
+    return found.text

@@ -29,12 +29,14 @@ class Login:
     """Who asks. Lives in memory alone.
 
     :param info: a service account's key, as its JSON file has it.
-    :param file: that file instead; without both, Google's own rules find the credentials.
+    :param file: that file instead; without any, Google's own rules find the credentials.
+    :param external: the configuration of a workload identity, as its JSON file has it.
     :param impersonate: the service account to act as.
     """
 
     info: dict[str, Any] | None = None
     file: str | None = None
+    external: dict[str, Any] | None = None
     scopes: tuple[str, ...] = (EVERYTHING,)
     impersonate: str | None = None
     delegates: tuple[str, ...] = ()
@@ -92,6 +94,8 @@ def credentials_of(login: Login) -> tuple[Credentials, str | None]:
 
 def _source(login: Login) -> tuple[Any, str | None]:
     scopes = [EVERYTHING] if login.impersonate else list(login.scopes)
+    if login.external is not None:
+        return _workload(login.external, scopes)
     if login.info is None and login.file is None:
         import google.auth
 
@@ -100,6 +104,24 @@ def _source(login: Login) -> tuple[Any, str | None]:
     if isinstance(outcome, GcpError):
         raise outcome
     return outcome, outcome.project_id
+
+
+def _workload(config: dict[str, Any], scopes: list[str]) -> tuple[Any, str | None]:
+    import google.auth
+
+    load: Any = google.auth.load_credentials_from_dict
+    outcome: Any = None
+    try:
+        outcome = load(config, scopes=scopes)
+    except Exception as exc:  # which of its parts is missing or odd is found in many places
+        why = type(exc).__name__
+    if outcome is None:
+        raise GcpLoginMissing(
+            f"The configuration of the workload identity cannot be used: it is malformed or incomplete ({why}).",
+            "Save it again as `gcloud iam workload-identity-pools create-cred-config` wrote it.",
+        )
+    credentials, project = outcome
+    return credentials, project
 
 
 def _service_account(login: Login, scopes: list[str]) -> Any:
@@ -145,19 +167,29 @@ def client(service: Service, login: Callable[[], Login], endpoint: Endpoint | No
     :raises GcpLoginMissing: there are no credentials, or they are malformed.
     :raises MissingExtra: Google's libraries are not installed.
     """
-    endpoint = endpoint or _of_environment(service)
+    endpoint = endpoint or of_environment(service.variable)
     who = None if endpoint is not None and endpoint.is_plain else login()
-    return _pool.get(_identity(service, who, endpoint), lambda: _made(service, who, endpoint))
+    return kept(service, who, endpoint, lambda: _made(service, who, endpoint))
 
 
-def _of_environment(service: Service) -> Endpoint | None:
-    text = os.environ.get(service.variable)
+def kept(what: object, login: Login | None, endpoint: Endpoint | None, make: Callable[[], Any]) -> Any:
+    """What the process has for this login and endpoint; the first time, what ``make`` returns."""
+    return _pool.get(_identity(what, login, endpoint), make)
+
+
+def of_environment(variable: str, *, emulator: bool = False) -> Endpoint | None:
+    """The endpoint that a variable names.
+
+    :param emulator: see :meth:`Endpoint.parse`.
+    :raises GcpLoginMissing: it names none.
+    """
+    text = os.environ.get(variable)
     if not text:
         return None
     try:
-        return Endpoint.parse(text)
+        return Endpoint.parse(text, emulator=emulator)
     except ValueError as exc:
-        raise GcpLoginMissing(f"The endpoint in {service.variable} {exc}.", "Correct or unset the variable.") from None
+        raise GcpLoginMissing(f"The endpoint in {variable} {exc}.", "Correct or unset the variable.") from None
 
 
 def _made(service: Service, login: Login | None, endpoint: Endpoint | None) -> Any:
@@ -185,8 +217,16 @@ def _without_bodies(record: logging.LogRecord) -> bool:
     return record.levelno > logging.DEBUG
 
 
-def _identity(service: Service, login: Login | None, endpoint: Endpoint | None) -> tuple[object, ...]:
-    """All that makes one client another."""
+def _identity(what: object, login: Login | None, endpoint: Endpoint | None) -> tuple[object, ...]:
+    """All that makes one client another, a file that was written again included."""
     who = [getattr(login, name) for name in Login.__slots__] if login is not None else None
     around = sorted(item for item in os.environ.items() if item[0].startswith(("GOOGLE_", "CLOUDSDK_")))
-    return service, who, endpoint, around
+    file = (login.file or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")) if login is not None else None
+    return what, who, endpoint, around, _time_of(file) if file else None
+
+
+def _time_of(file: str) -> int | None:
+    try:
+        return os.stat(os.path.expanduser(file)).st_mtime_ns
+    except OSError:
+        return None

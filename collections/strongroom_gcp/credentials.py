@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from strongroom import Block, SecretDict, async_twin, redactor
 from strongroom.checks import CheckDenied, CheckFailed, CheckUnreachable
 
-from strongroom_gcp import clients
+from strongroom_gcp import clients, storage_clients
 from strongroom_gcp.endpoint import Endpoint
 from strongroom_gcp.errors import GcpDenied, GcpError, GcpLoginMissing, GcpLoginProblem, GcpUnreachable
 from strongroom_gcp.faults import asked
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from google.auth.credentials import Credentials
     from google.cloud.kms_v1 import KeyManagementServiceClient
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+    from google.cloud.storage import Client as StorageClient
 
 _EXAMPLE: dict[str, Any] = {
     "service_account_info": {
@@ -41,6 +42,9 @@ class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
 
     service_account_info: SecretDict | None = Field(None, description="The JSON of a service account's key.")
     service_account_file: Path | None = Field(None, description="A file with that JSON, instead.")
+    external_account_info: SecretDict | None = Field(
+        None, description="The JSON of a workload identity's configuration, instead: no key is kept anywhere."
+    )
     project: str | None = Field(None, description="The project to work in; by default that of the login.")
     scopes: list[str] = Field(default=[clients.EVERYTHING], min_length=1, description="The OAuth scopes to ask for.")
     impersonate_service_account: str | None = Field(
@@ -49,8 +53,9 @@ class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
     delegates: list[str] = Field(default_factory=list, description="Accounts on the way to that one, in order.")
     kms_endpoint: str | None = Field(None, title="KMS Endpoint", description="Where KMS answers, if not as usual.")
     secret_manager_endpoint: str | None = Field(None, description="Where Secret Manager answers, if not as usual.")
+    storage_endpoint: str | None = Field(None, description="Where Cloud Storage answers, if not as usual.")
 
-    @field_validator("kms_endpoint", "secret_manager_endpoint")
+    @field_validator("kms_endpoint", "secret_manager_endpoint", "storage_endpoint")
     @classmethod
     def _is_an_endpoint(cls, value: str | None) -> str | None:
         if value is not None:
@@ -61,6 +66,8 @@ class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
     def _one_of_them(self) -> GcpCredentials:
         if self.service_account_info is not None and self.service_account_file is not None:
             raise ValueError("give service_account_info or service_account_file, and not both")
+        if self.external_account_info is not None and (self.service_account_info or self.service_account_file):
+            raise ValueError("give a service account or external_account_info, and not both")
         if self.delegates and not self.impersonate_service_account:
             raise ValueError("delegates are of no use without impersonate_service_account")
         return self
@@ -116,6 +123,41 @@ class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
             clients.SECRET_MANAGER, self.login, _endpoint(self.secret_manager_endpoint)
         )
 
+    def get_cloud_storage_client(self, project: str | None = None) -> StorageClient:
+        """The client for Cloud Storage; the process keeps one for each set of values.
+
+        :param project: in place of that of the block.
+        :raises GcpLoginMissing: there are no credentials, or they are malformed.
+        """
+        return self._storage(project).client
+
+    def _storage(self, project: str | None = None) -> storage_clients.Storage:
+        return storage_clients.storage(self.login, project or self.project, self._storage_endpoint)
+
+    @property
+    def _storage_endpoint(self) -> Endpoint | None:
+        return _endpoint(self.storage_endpoint) or storage_clients.of_environment()
+
+    def get_client(self, client_type: str, **get_client_kwargs: Any) -> Any:
+        """The client of a service by its name: ``"cloud_storage"``, ``"secret_manager"`` or ``"kms"``.
+
+        :param get_client_kwargs: for the method that has the service in its name.
+        :raises ValueError: there is no such service here.
+        """
+        methods = {
+            "cloud_storage": self.get_cloud_storage_client,
+            "secret_manager": self.get_secret_manager_client,
+            "kms": self.get_kms_client,
+        }
+        name = str(getattr(client_type, "value", client_type)).lower()
+        if name not in methods:
+            raise ValueError(f"There is no client for {name!r}; there are those for {', '.join(methods)}.")
+        return methods[name](**get_client_kwargs)
+
+    def get_credentials_from_service_account(self) -> Credentials:
+        """As :meth:`get_credentials`."""
+        return self.get_credentials()
+
     def check(self, timeout: float) -> str:
         """Ask Google for a token.
 
@@ -147,9 +189,10 @@ class GcpCredentials(Block, slug="gcp-credentials", title="GCP Credentials"):
 
     def login(self) -> clients.Login:
         """Who asks, in clear."""
-        info = self.service_account_info
+        info, external = self.service_account_info, self.external_account_info
         return clients.Login(
             info=info.get_secret_value() if info is not None else None,
+            external=external.get_secret_value() if external is not None else None,
             file=str(self.service_account_file) if self.service_account_file else None,
             scopes=tuple(self.scopes),
             impersonate=self.impersonate_service_account,

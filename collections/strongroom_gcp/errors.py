@@ -7,6 +7,9 @@
         │   └── GcpLoginRefused         Google does not accept them
         ├── GcpDenied (PermissionError)     the login is good, but may not do this, or the API is not enabled
         ├── GcpAbsent (LookupError)     no such resource, or it is disabled or destroyed
+        │   ├── BucketNotFound
+        │   └── ObjectNotFound (FileNotFoundError)
+        ├── GcpExists (FileExistsError) what was to be made is there already
         ├── GcpRefused (ValueError)     any other no, with the service's own word
         └── GcpUnreachable (ConnectionError)
             ├── GcpBusy                 a quota is used up
@@ -43,6 +46,18 @@ class GcpDenied(GcpError, PermissionError):
 
 class GcpAbsent(GcpError, LookupError):
     """There is no such resource, or it is disabled or destroyed."""
+
+
+class BucketNotFound(GcpAbsent):
+    """No bucket has this name."""
+
+
+class ObjectNotFound(GcpAbsent, FileNotFoundError):
+    """The bucket has no object of this name, or not this generation of it."""
+
+
+class GcpExists(GcpError, FileExistsError):
+    """There is one of this name already: a bucket's is unique in the whole world."""
 
 
 class GcpRefused(GcpError, ValueError):

@@ -14,6 +14,7 @@ from strongroom_gcp.errors import (
     GcpDamaged,
     GcpDenied,
     GcpError,
+    GcpExists,
     GcpLoginMissing,
     GcpLoginRefused,
     GcpRefused,
@@ -96,7 +97,9 @@ def _refusal(exc: object, what: str) -> GcpError:
         return GcpAbsent(
             f"The state of {what} is {state[0]}.", "Enable or restore it, if that can be done, or name another."
         )
-    if isinstance(exc, core.Unauthenticated):
+    if isinstance(exc, core.Conflict):
+        return GcpExists(f"There is {what.replace('the ', 'a ', 1)} already.", "Choose another name, or use that one.")
+    if isinstance(exc, core.Unauthorized):
         return GcpLoginRefused(f"Google does not accept the credentials for {what}.", "Save new ones, or log in again.")
     if isinstance(exc, core.Forbidden):
         return GcpDenied(

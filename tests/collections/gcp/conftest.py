@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from servers.gcp import FakeKms, FakeSecretManager, fake_kms, fake_secret_manager
+from servers.gcs import GcsServer
 from servers.google_login import GoogleLogin, fake_google_login
-from strongroom_gcp import clients
+from strongroom_gcp import GcpCredentials, GcsBucket, clients
 
 
 @pytest.fixture
@@ -30,11 +31,17 @@ def secret_manager() -> Iterator[FakeSecretManager]:
 def no_google_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home folder of the test; no machine's own account is looked for."""
     clients._pool.clear()
-    for name in [name for name in os.environ if name.startswith(("GOOGLE_", "CLOUDSDK_", "GCE_"))]:
+    for name in [name for name in os.environ if name.startswith(("GOOGLE_", "CLOUDSDK_", "GCE_", "STORAGE_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def bucket(gcs: GcsServer) -> GcsBucket:
+    """A new bucket."""
+    return GcsBucket(bucket=gcs.bucket(), gcp_credentials=GcpCredentials(storage_endpoint=gcs.endpoint_url))
 
 
 @pytest.fixture
