@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -75,6 +76,7 @@ class RemoteCall:
     levels: dict[str, int]
     origin: str
     trace: dict[str, str]
+    locks: dict[str, str]
 
     @staticmethod
     def of(call: TaskCall, there: Mapping[int, int] | None = None) -> RemoteCall:
@@ -98,6 +100,7 @@ class RemoteCall:
             levels(),
             place(),
             carrier(run),
+            _locks(call),
         )
 
     def carry_out(self, outlet: Outlet, worker: str | None = None, here: Callable[[int], Any] | None = None) -> Ending:
@@ -112,6 +115,10 @@ class RemoteCall:
             stack.enter_context(using_journal(cast("Journal", relay)))
             stack.enter_context(tags(*self.tags))
             stack.enter_context(attached(self.trace))
+            if self.locks:
+                from strongroom.transactions.elsewhere import held_elsewhere
+
+                stack.enter_context(held_elsewhere(self.locks))
             if self.origin != place():
                 stack.enter_context(lines_go_to(outlet, self.levels))
             try:
@@ -149,6 +156,14 @@ def _task(body: bytes) -> Task[Any, Any]:
     """A task that came by value is one task here however often it is called, as it is where it came from."""
     task: Task[Any, Any] = travel.loads(body)
     return task
+
+
+def _locks(call: TaskCall) -> dict[str, str]:
+    if "strongroom.transactions.transaction" not in sys.modules:
+        return {}
+    from strongroom.transactions.elsewhere import locks_around
+
+    return locks_around(call)
 
 
 def interrupt(run_id: UUID) -> bool:

@@ -15,6 +15,7 @@ from strongroom.context import _transaction, current_run
 from strongroom.errors import Pause, UnserializableResult
 from strongroom.locking.isolation import IsolationLevel
 from strongroom.transactions.around import innermost
+from strongroom.transactions.elsewhere import holder_elsewhere
 from strongroom.transactions.stage import Hook, Stage
 from strongroom.transactions.states import SETTLED, CommitMode, TransactionState
 from strongroom.transactions.steps import Deed, Steps, acarry_out, carry_out
@@ -86,7 +87,9 @@ class Transaction(Stage):
     def read(self) -> ResultRecord | None:
         """The record under the key; None without a key or a store. Raises MissingResult where there is none yet."""
         return (
-            None if self.store is None or self.key is None else self.store.read(self.key, holder=self._root()._holder)
+            None
+            if self.store is None or self.key is None
+            else self.store.read(self.key, holder=self._holder_of(self.key))
         )
 
     def begin(self) -> None:
@@ -118,7 +121,7 @@ class Transaction(Stage):
         What is in one outermost transaction shares its locks: those are held until it ends, so nothing in it may wait.
         """
         store, key, root = self.store, self.key, self._root()
-        if store is None or key is None or not self.takes_turns or self._locks:
+        if store is None or key is None or not self.takes_turns or self._locks or holder_elsewhere(key) is not None:
             return
         self.logger.debug("Waiting for the lock of transaction %r", key)
         with root._lock:
@@ -296,7 +299,7 @@ class Transaction(Stage):
 
     def _write(self) -> None:
         if self.store is not None and self.key is not None and self.write_on_commit:
-            self.store.write(self.staged, key=self.key, holder=self._root()._holder)
+            self.store.write(self.staged, key=self.key, holder=self._holder_of(self.key))
 
     def _root(self) -> Transaction:
         """The outermost transaction around this one, which holds its locks."""
@@ -304,6 +307,15 @@ class Transaction(Stage):
         while (around := root.parent or root._shares) is not None:
             root = around
         return root
+
+    def locks(self) -> dict[str, str]:
+        """The locks that this and all around it hold: by key, their holder."""
+        root = self._root()
+        with root._lock:
+            return {key: root._holder for key, times in root._held.items() if times}
+
+    def _holder_of(self, key: str) -> str:
+        return holder_elsewhere(key) or self._root()._holder
 
     def _unlocking(self) -> Steps:
         store, key, root = self.store, self.key, self._root()

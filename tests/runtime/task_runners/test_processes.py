@@ -22,10 +22,12 @@ from strongroom.cache_policies import FLOW_PARAMETERS, INPUTS
 from strongroom.errors import CannotTravel, CrashedRun, InvalidDefinition
 from strongroom.journal import TaskRun, using_journal
 from strongroom.journal.memory import MemoryJournal
+from strongroom.ledger import current_ledger
 from strongroom.states import State
 from strongroom.task_runners import ProcessPoolTaskRunner, TaskRunner, process
 from strongroom.testing import TaskRunnerContract
 from strongroom.testing.task_runner_contract import double, until
+from strongroom.transactions import IsolationLevel, transaction
 from strongroom_blocks.types import Secret
 
 
@@ -343,3 +345,20 @@ def test_an_exception_that_cannot_be_shown_or_changed_costs_no_process(kind: typ
         assert kind.__name__ in str(future.result(raise_on_failure=False))
         assert runner.submit(double, {"n": 2}).result() == 4
         assert len(runner._processes) == 1
+
+
+def test_a_task_does_not_wait_for_the_lock_that_is_held_around_it(tmp_path: Path) -> None:
+    @task
+    def inside(n: int) -> int:
+        with transaction(key="one at a time", isolation_level=IsolationLevel.SERIALIZABLE) as its:
+            its.stage(n)
+            return n
+
+    @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+    def work() -> int:
+        with transaction(key="one at a time", isolation_level=IsolationLevel.SERIALIZABLE):
+            return inside.submit(1).result()
+
+    assert work() == 1
+    with current_ledger().reading() as session:
+        assert session.execute("SELECT key FROM locks") == []
