@@ -1,4 +1,4 @@
-"""Ways to log in to Vault: with a token, as an AppRole, as a pod of Kubernetes."""
+"""Ways to log in to Vault: with a token, as an AppRole, as a pod of Kubernetes, with a JSON web token."""
 
 from __future__ import annotations
 
@@ -107,7 +107,32 @@ class KubernetesAuth(_Auth):
         )
 
 
-Auth = TokenAuth | AppRoleAuth | KubernetesAuth
+class JWTAuth(_Auth):
+    """A JSON web token that somebody else signed: of a CI system, of a cloud's workload identity."""
+
+    method: Literal["jwt"] = "jwt"
+    role: str | None = Field(None, description="The role in Vault; by default the engine's own default role.")
+    jwt: SecretStr | None = Field(None, description="The token.")
+    jwt_path: Path | None = Field(None, description="A file that holds it instead, which is read at each login.")
+    mount: str = Field("jwt", description="Where the engine is mounted, below auth/.")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> JWTAuth:
+        if (self.jwt is None) == (self.jwt_path is None):
+            raise ValueError("give jwt or jwt_path, and not both")
+        return self
+
+    def log_in(self, client: Client) -> Grant:
+        if self.jwt is not None:
+            token = self.jwt.get_secret_value()
+        else:
+            assert self.jwt_path is not None  # noqa: S101
+            token = text_of(self.jwt_path, "JSON web token", "jwt_path")
+            redactor.register(token)
+        return _granted(client.auth.jwt.jwt_login(self.role, token, use_token=False, path=self.mount.strip("/")))
+
+
+Auth = TokenAuth | AppRoleAuth | KubernetesAuth | JWTAuth
 
 
 def text_of(path: Path, what: str, field: str) -> str:

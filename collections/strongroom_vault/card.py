@@ -6,7 +6,8 @@ from strongroom.collections import CollectionCard
 
 CARD = CollectionCard(
     title="Vault",
-    purpose="Credentials for HashiCorp Vault and OpenBao, keys in the transit engine, secrets that stay there.",
+    purpose="Logins to HashiCorp Vault and OpenBao, secrets to read and write there or to leave there, transit keys.",
+    task_modules=("strongroom_vault.tasks",),
     extra="vault",
     docs="docs/how-to/vault-secrets.md",
 )

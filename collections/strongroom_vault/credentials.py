@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
-from strongroom import Block, async_twin
+from strongroom import Block, async_twin, redactor
 from strongroom.checks import CheckDenied, CheckFailed, CheckUnreachable
 
-from strongroom_vault import kv
+from strongroom_vault import kv, kv_metadata, kv_writing, leases
 from strongroom_vault.auth import SERVICE_ACCOUNT, AppRoleAuth, Auth, KubernetesAuth, TokenAuth, field_of
 from strongroom_vault.errors import VaultDenied, VaultError, VaultLoginMissing, VaultLoginProblem, VaultUnreachable
 from strongroom_vault.faults import asked
+from strongroom_vault.kv_metadata import SecretMetadata
+from strongroom_vault.leases import DatabaseLogin
 from strongroom_vault.sessions import Login, VaultSession, session_for
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class VaultCredentials(Block, slug="vault-credentials", title="Vault Credentials"):
-    """A login to HashiCorp Vault or OpenBao: with a token, as an AppRole, or as a pod of Kubernetes.
+    """A login to HashiCorp Vault or OpenBao: with a token, as an AppRole, as a pod of Kubernetes, or
+    with a JSON web token.
 
     The process logs in once, when it is first needed, renews the token before it runs out, and logs in once more where
     Vault forgot it. Redirects are not followed: they would be shown the token.
@@ -110,9 +114,86 @@ class VaultCredentials(Block, slug="vault-credentials", title="Vault Credentials
         :raises VaultAbsent: there is none, or this version was deleted.
         :raises VaultDenied: the login may not read it.
         """
-        return kv.read(self.session(), path, version)
+        found = kv.read(self.session(), path, version)
+        redactor.register(found)
+        return found
 
     aread_secret: ClassVar = async_twin(read_secret)
+
+    def write_secret(self, path: str, data: Mapping[str, Any], *, cas: int | None = None) -> int | None:
+        """Write a secret whole; returns its new version, None where the engine keeps none.
+
+        :param cas: check-and-set: the version that must be the newest; 0 means that there must be none.
+        :raises VaultStale: another version is the newest; nothing was written.
+        :raises VaultDenied: the login may not write it.
+        """
+        return kv_writing.write(self.session(), path, data, cas)
+
+    awrite_secret: ClassVar = async_twin(write_secret)
+
+    def list_secrets(self, path: str) -> list[str]:
+        """The names directly below a mount or folder, sorted, folders with a slash; an empty list where there are none.
+
+        :raises VaultDenied: the login may not list them.
+        """
+        return kv_writing.names(self.session(), path)
+
+    alist_secrets: ClassVar = async_twin(list_secrets)
+
+    def delete_secret(self, path: str, versions: Sequence[int] | None = None) -> None:
+        """Delete versions of a secret, by default the newest: :meth:`undelete_secret` brings them back.
+
+        On an engine without versions it is gone for good.
+        """
+        kv_writing.delete(self.session(), path, versions)
+
+    adelete_secret: ClassVar = async_twin(delete_secret)
+
+    def undelete_secret(self, path: str, versions: Sequence[int]) -> None:
+        """Bring deleted versions of a secret back."""
+        kv_writing.mark(self.session(), "undelete", path, versions)
+
+    aundelete_secret: ClassVar = async_twin(undelete_secret)
+
+    def destroy_secret(self, path: str, versions: Sequence[int]) -> None:
+        """Destroy versions of a secret, for good."""
+        kv_writing.mark(self.session(), "destroy", path, versions)
+
+    adestroy_secret: ClassVar = async_twin(destroy_secret)
+
+    def read_metadata(self, path: str) -> SecretMetadata:
+        """Which versions a secret has, and what is said of it; not what is in it.
+
+        :raises VaultAbsent: there is no such secret.
+        """
+        return kv_metadata.read(self.session(), path)
+
+    aread_metadata: ClassVar = async_twin(read_metadata)
+
+    def write_metadata(self, path: str, settings: Mapping[str, Any]) -> None:
+        """Change what is said of a secret; what is not named stays.
+
+        :param settings: of ``custom_metadata``, ``max_versions``, ``cas_required`` and ``delete_version_after``.
+        """
+        kv_metadata.write(self.session(), path, settings)
+
+    awrite_metadata: ClassVar = async_twin(write_metadata)
+
+    def delete_metadata(self, path: str) -> None:
+        """Delete a secret with all its versions and what is said of it, for good."""
+        kv_metadata.delete(self.session(), path)
+
+    adelete_metadata: ClassVar = async_twin(delete_metadata)
+
+    def database_login(self, role: str, *, mount: str = "database") -> DatabaseLogin:
+        """A user that Vault makes in a database for a while; as a context manager, gone at its end.
+
+        :param role: of the database engine, whose statements make the user.
+        :raises VaultRefused: there is no such role.
+        """
+        return leases.database_login(self.session(), mount, role)
+
+    adatabase_login: ClassVar = async_twin(database_login)
 
     def check(self, timeout: float) -> str:
         """Log in, and ask Vault what it thinks of the token.

@@ -8,6 +8,7 @@
         ├── VaultDenied (PermissionError)   the login is good, but its policies do not allow this
         ├── VaultAbsent (LookupError)   no such path, secret or engine
         ├── VaultRefused (ValueError)   any other no, with Vault's own words
+        │   └── VaultStale              somebody else wrote the secret first
         └── VaultUnreachable (ConnectionError)
             ├── VaultSealed             it answers, and can do nothing before it is unsealed
             └── VaultAnswerUnusable     something answers that is no Vault, or sends elsewhere, or too much
@@ -51,6 +52,10 @@ class VaultAbsent(VaultError, LookupError):
 
 class VaultRefused(VaultError, ValueError):
     """Vault said no for a reason that has no class of its own; the message holds its words."""
+
+
+class VaultStale(VaultRefused):
+    """A secret was to be written on the condition that a version is the newest, and another one is."""
 
 
 class VaultUnreachable(VaultError, ConnectionError):

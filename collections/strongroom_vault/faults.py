@@ -17,6 +17,7 @@ from strongroom_vault.errors import (
     VaultLoginRefused,
     VaultRefused,
     VaultSealed,
+    VaultStale,
     VaultUnreachable,
 )
 
@@ -98,6 +99,10 @@ def _refusal(exc: object, method: str, path: str, place: str) -> VaultError:
     if isinstance(exc, sdk.RateLimitExceeded | sdk.InternalServerError | sdk.BadGateway | sdk.VaultDown):
         return VaultUnreachable(
             f"Vault at {place} could not answer for {path} ({type(exc).__name__}{words}).", "Try again later."
+        )
+    if isinstance(exc, sdk.InvalidRequest) and "check-and-set" in said:
+        return VaultStale(
+            f"Vault at {place} did not write {path}{words}.", "Read the newest version, and write what follows from it."
         )
     if isinstance(exc, sdk.InvalidRequest):
         return VaultRefused(f"Vault at {place} refused {path}{words}.", "Correct what was asked for.")

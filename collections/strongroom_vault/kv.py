@@ -56,7 +56,7 @@ def _below(
     if depth > _DEEPEST:
         yield mount + folder, VaultAnswerUnusable(f"Folders lie deeper than {_DEEPEST} levels.")
         return
-    for name in _names(session, engine, mount, folder):
+    for name in names(session, engine, mount, folder):
         if name.endswith("/"):
             try:
                 yield from _below(session, engine, mount, folder + name, depth + 1)
@@ -69,10 +69,10 @@ def _below(
             yield mount + folder + name, exc
 
 
-def _names(session: VaultSession, engine: int, mount: str, folder: str) -> list[str]:
-    """``LIST`` as a parameter of ``GET``, since proxies refuse the method."""
+def names(session: VaultSession, engine: int, mount: str, folder: str) -> list[str]:
+    """What lies directly in a folder. ``LIST`` as a parameter of ``GET``, since proxies refuse the method."""
     area = "metadata/" if engine == 2 else ""
-    answer = asked(lambda: session.client.adapter.get(_url(mount, area, folder), params={"list": "true"}))
+    answer = asked(lambda: session.client.adapter.get(url_of(mount, area, folder), params={"list": "true"}))
     names = field_of(answer, "data").get("keys")
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip("/.") for name in names):
         raise VaultAnswerUnusable(f"Vault's list of {mount}{folder} makes no sense.", "Check Vault's address.")
@@ -87,7 +87,7 @@ def _read_from(session: VaultSession, engine: int, mount: str, path: str, versio
         )
     params = {} if version is None else {"version": version}
     area = "data/" if engine == 2 else ""
-    answer = asked(lambda: session.client.adapter.get(_url(mount, area, path), params=params))
+    answer = asked(lambda: session.client.adapter.get(url_of(mount, area, path), params=params))
     data = field_of(answer, "data")
     return field_of(data, "data") if engine == 2 else data
 
@@ -101,13 +101,46 @@ def _candidates(session: VaultSession, path: str) -> list[tuple[str, int]]:
     return [(mount, 2), (mount, 1)]
 
 
+def place_of(session: VaultSession, path: str, *, is_folder: bool = False) -> tuple[str, int, str]:
+    """Mount, engine version and the path below it, for what changes something: nothing is guessed.
+
+    :param is_folder: whether it may be the mount itself.
+    :raises VaultDenied: Vault does not say where the path is.
+    """
+    path = _checked(path)
+    found = _known(session, f"{path}/") or _told(session, path)
+    if found is None:
+        raise VaultDenied(
+            f"Vault does not say in which engine {path} is.",
+            "Grant the token's policy a right below the mount, or 'read' on sys/internal/ui/mounts/*.",
+        )
+    mount, engine = found
+    rest = f"{path}/"[len(mount) :].rstrip("/")
+    if not rest and not is_folder:
+        raise VaultRefused(f"{path} is an engine's mount, and no secret.", "Write the secret's path below it too.")
+    return mount, engine, rest
+
+
+def versioned(session: VaultSession, path: str) -> tuple[str, str]:
+    """Mount and the path below it, on an engine that keeps versions.
+
+    :raises VaultRefused: it keeps none.
+    """
+    mount, engine, rest = place_of(session, path)
+    if engine == 1:
+        raise VaultRefused(
+            f"The engine at {mount} keeps no versions of {path}.", "Enable versions: vault kv enable-versioning"
+        )
+    return mount, rest
+
+
 def _mount_to_walk(session: VaultSession, path: str) -> tuple[str, int]:
     known = _known(session, path) or _told(session, path.strip("/"))
     if known:
         return known
     mount = path.partition("/")[0] + "/"
     try:
-        _names(session, 2, mount, path[len(mount) :])
+        names(session, 2, mount, path[len(mount) :])
     except (VaultAbsent, VaultDenied):
         return mount, 1
     return mount, 2
@@ -133,7 +166,7 @@ def _told(session: VaultSession, path: str) -> tuple[str, int] | None:
     return mount, session.mounts[mount]
 
 
-def _url(mount: str, area: str, path: str) -> str:
+def url_of(mount: str, area: str, path: str) -> str:
     return f"/v1/{quote(mount)}{area}{quote(path)}".rstrip("/")
 
 

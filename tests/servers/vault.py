@@ -24,6 +24,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 from servers.vault_answers import Refusal, denied, envelope, not_found
+from servers.vault_databases import Databases
 from servers.vault_kv import Body, Kv1, Kv2
 from servers.vault_transit import Transit
 
@@ -107,7 +108,7 @@ class FakeVault:
     """Where everything is, tokens too; in another one nothing is found."""
     preflight: bool = True
     """Whether tokens other than root may ask which engine a path is in."""
-    mounts: dict[str, Kv1 | Kv2 | Transit] = field(default_factory=dict)
+    mounts: dict[str, Kv1 | Kv2 | Transit | Databases] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
@@ -117,8 +118,20 @@ class FakeVault:
     root: str = ""
 
     def __post_init__(self) -> None:
-        self.mounts = {"secret/": Kv2(), "kv/": Kv1(), "transit/": Transit(), "team/kv/": Kv2()}
+        self.mounts = {
+            "secret/": Kv2(),
+            "kv/": Kv1(),
+            "transit/": Transit(),
+            "team/kv/": Kv2(),
+            "database/": Databases(),
+        }
         self.root = self.token(None)
+
+    @property
+    def databases(self) -> Databases:
+        mount = self.mounts["database/"]
+        assert isinstance(mount, Databases)
+        return mount
 
     @property
     def transit(self) -> Transit:
@@ -149,6 +162,12 @@ class FakeVault:
         """A new role for pods; the service account's token that it accepts."""
         jwt = f"ey{secrets.token_urlsafe(48)}"
         self.roles[f"kubernetes/{name}"] = Role(policy, ttl, jwt=jwt)
+        return jwt
+
+    def jwt_role(self, name: str, policy: Policy | None = None, *, ttl: int = 1200) -> str:
+        """A new role for who has a JSON web token; the one that it accepts."""
+        jwt = f"ey{secrets.token_urlsafe(48)}"
+        self.roles[f"jwt/{name}"] = Role(policy, ttl, jwt=jwt)
         return jwt
 
     def count(self, start: str) -> int:
@@ -182,7 +201,17 @@ class FakeVault:
             return self._own_token(token, method, path)
         if path.startswith("sys/internal/ui/mounts/"):
             return 200, envelope(self._preflight(token, path.removeprefix("sys/internal/ui/mounts/")))
+        if path in {"sys/leases/renew", "sys/leases/revoke"} and method == "PUT":
+            return self._lease(token, method, path, body)
         return self._engine(token, method, path, query, body)
+
+    def _lease(self, token: Token, method: str, path: str, body: Body) -> tuple[int, Body | None]:
+        if not self._may(token, _CAPABILITIES[method], path):
+            raise denied()
+        if path.endswith("/revoke"):
+            self.databases.revoke(str(body.get("lease_id")))
+            return 204, None
+        return 200, self.databases.renewed(str(body.get("lease_id")), body.get("increment"), self.now)
 
     def _login(self, path: str, body: Body) -> Token:
         if path == "auth/approle/login":
@@ -193,6 +222,10 @@ class FakeVault:
             role = self.roles.get(f"kubernetes/{body.get('role')}")
             if role is None or not role.jwt or role.jwt != body.get("jwt"):
                 raise denied()
+        elif path == "auth/jwt/login":
+            role = self.roles.get(f"jwt/{body.get('role')}")
+            if role is None or role.jwt != body.get("jwt"):
+                raise Refusal(400, "error validating token: invalid signature")
         else:
             raise Refusal(404, f'no handler for route "{path}". route entry not found.')
         return self.tokens[self.token(role.policy, ttl=role.ttl, max_ttl=role.max_ttl)]
@@ -234,8 +267,8 @@ class FakeVault:
                 f'"{path}/"',
             )
         engine = self.mounts[mount]
-        if isinstance(engine, Transit):
-            return {"path": mount, "type": "transit", "options": None}
+        if isinstance(engine, Transit | Databases):
+            return {"path": mount, "type": "transit" if mount == "transit/" else "database", "options": None}
         return {"path": mount, "type": "kv", "options": {"version": str(engine.version)}}
 
     def _engine(
@@ -245,6 +278,8 @@ class FakeVault:
             raise denied()
         mount, rest = self._mount(path)
         engine = self.mounts[mount]
+        if isinstance(engine, Databases):
+            return 200, engine.answer(method, rest, self.now)
         if isinstance(engine, Transit):
             data = engine.answer(method, rest, body, self._may(token, "create", path))
         else:

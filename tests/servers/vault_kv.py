@@ -72,6 +72,7 @@ class Kv2:
 
     version = 2
     secrets: dict[str, list[Version]] = field(default_factory=dict)
+    settings: dict[str, Body] = field(default_factory=dict)
 
     def put(self, path: str, data: Body) -> int:
         versions = self.secrets.setdefault(path, [])
@@ -83,7 +84,7 @@ class Kv2:
         if area == "data":
             return self._data(method, name, body, query)
         if area == "metadata":
-            return self._metadata(method, name)
+            return self._metadata(method, name, body)
         if area in {"delete", "undelete", "destroy"} and method in {"POST", "PUT"}:
             self._mark(area, name, body)
             return None
@@ -124,16 +125,23 @@ class Kv2:
         if "data" not in body:
             raise Refusal(400, "no data provided")
         wanted = body.get("options", {}).get("cas")
+        if wanted is None and self.settings.get(path, {}).get("cas_required"):
+            raise Refusal(400, "check-and-set parameter required for this call")
         if wanted is not None and wanted != len(self.secrets.get(path, [])):
             raise Refusal(400, "check-and-set parameter did not match the current version")
         number = self.put(path, body["data"])
         return self.secrets[path][number - 1].metadata(number)
 
-    def _metadata(self, method: str, path: str) -> Body | None:
+    def _metadata(self, method: str, path: str, body: Body) -> Body | None:
         if method == "LIST":
             return listing(list(self.secrets), _folder(path))
         if method == "DELETE":
             self.secrets.pop(path, None)
+            self.settings.pop(path, None)
+            return None
+        if method in {"POST", "PUT"}:
+            self.secrets.setdefault(path, [])
+            self.settings.setdefault(path, {}).update(body)
             return None
         if path not in self.secrets:
             raise not_found()
@@ -150,6 +158,7 @@ class Kv2:
             "oldest_version": 1,
             "updated_time": _CREATED,
             "versions": {str(number): version.metadata(number) for number, version in enumerate(versions, 1)},
+            **self.settings.get(path, {}),
         }
 
     def _mark(self, area: str, path: str, body: Body) -> None:
