@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from strongroom import Block
 
-from strongroom_dbt.cli.configs.base import BaseTargetConfigs, GlobalConfigs
+from strongroom_dbt.cli.configs.base import EXAMPLE, BaseTargetConfigs, GlobalConfigs
 from strongroom_dbt.profile import RenderedProfile, in_clear, rendered
+
+_EXAMPLE: dict[str, Any] = {
+    "name": "shop",
+    "target": "dev",
+    "target_configs": {"$type": "dbt-cli-target-configs", "$fields": EXAMPLE},
+}
 
 
 class DbtCliProfile(Block, slug="dbt-cli-profile", title="dbt CLI Profile"):
@@ -17,6 +23,8 @@ class DbtCliProfile(Block, slug="dbt-cli-profile", title="dbt CLI Profile"):
     It takes the place of a ``profiles.yml``, which is written nowhere: dbt finds its secrets in variables of its own
     process.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     name: str = Field(min_length=1, description="The profile that the project asks for.")
     target: str = Field(min_length=1, description="The name of the target.")

@@ -14,9 +14,9 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 from strongroom import Block, async_twin, redactor
 
 from strongroom_dbt.cancellable import cancelled_by
@@ -30,6 +30,12 @@ from strongroom_dbt.reporting import observer_here
 _OF_THE_SHELL = re.compile(r"[|&;<>$`\n\\*?(){}~#]")
 _TICK_SECONDS = 0.25
 _END_SECONDS = 5.0
+
+_EXAMPLE: dict[str, Any] = {
+    "commands": ["dbt deps", "dbt build"],
+    "env": {"DBT_ENV_SECRET_GIT_TOKEN": "…"},
+    "project_dir": "shop",
+}
 
 
 def runner_for(
@@ -120,6 +126,8 @@ class DbtCoreOperation(Block, slug="dbt-core-operation", title="dbt Core Operati
     Where all are plain commands of dbt, their nodes show as runs; a command with the shell's signs makes them one
     script of the shell.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     commands: list[str] = Field(min_length=1, description="What to run, in order.")
     stream_output: bool = Field(True, description="Whether lines are logged as they come.")

@@ -14,6 +14,12 @@ from strongroom_dbt.errors import DbtProfileInvalid
 from strongroom_dbt.profile import in_clear
 from strongroom_dbt.targets import target_of
 
+EXAMPLE: dict[str, Any] = {
+    "type": "redshift",
+    "schema": "marts",
+    "extras": {"host": "warehouse.example.com", "user": "dbt", "password": "…", "dbname": "shop"},
+}
+
 
 class DbtTarget(Block, slug="dbt-cli-any-target-configs", title="dbt CLI Any Target Configs"):
     """What targets share: the schema, the number of threads, and settings of the adapter that have no field."""
@@ -65,6 +71,8 @@ class BaseTargetConfigs(DbtTarget, slug="dbt-cli-base-target-configs", title="db
 class TargetConfigs(BaseTargetConfigs, slug="dbt-cli-target-configs", title="dbt CLI Target Configs"):
     """A target of any adapter: ``TargetConfigs(type="redshift", schema="marts", extras={"host": …})``."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
     @classmethod
     def from_profiles_yml(
         cls,
@@ -98,6 +106,8 @@ class TargetConfigs(BaseTargetConfigs, slug="dbt-cli-target-configs", title="dbt
 
 class GlobalConfigs(Block, slug="dbt-cli-global-configs", title="dbt CLI Global Configs"):
     """How dbt itself behaves; it reaches dbt as variables of its process, which every version of it reads."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"partial_parse": True, "warn_error": True}]})
 
     send_anonymous_usage_stats: bool | None = Field(None, description="Whether usage is told to dbt's makers.")
     use_colors: bool | None = Field(None, description="Whether output has colours.")
