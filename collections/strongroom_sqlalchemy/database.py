@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 from strongroom import Block, SecretDict, async_twin
 from strongroom.sql import SqlAlchemySession, SqlVerbs, connected, parts_of, verdict
 
@@ -17,6 +17,19 @@ from strongroom_sqlalchemy.results import ran
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+_EXAMPLE: dict[str, Any] = {
+    "connection_info": {
+        "driver": "postgresql+psycopg",
+        "host": "db.example.com",
+        "database": "shop",
+        "username": "etl",
+        "password": "…",
+    }
+}
+_ASYNCHRONOUS_EXAMPLE: dict[str, Any] = {
+    "connection_info": {**_EXAMPLE["connection_info"], "driver": "postgresql+asyncpg"}
+}
 
 
 def check_make_url(url: str) -> str:
@@ -199,6 +212,8 @@ class SqlAlchemyConnector(_Connector, SqlVerbs, slug="sqlalchemy-connector", tit
     Every method may be awaited; with a driver to await it must be.
     """
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
     def __enter__(self) -> Self:
         return self
 
@@ -223,11 +238,15 @@ class SqlAlchemyConnector(_Connector, SqlVerbs, slug="sqlalchemy-connector", tit
 class AsyncSqlAlchemyConnector(_Connector, slug="async-sqlalchemy-connector", title="Async SQLAlchemy Connector"):
     """A database by one of SQLAlchemy's drivers to await, with results that stay open between calls.
 
-    async with AsyncSqlAlchemyConnector.load("crm") as database:
-        await database.execute("insert into customers (name) values (:name)", parameters={"name": "Ada"})
-        while rows := await database.fetch_many("select * from customers", size=2):
-            ...
+        async with AsyncSqlAlchemyConnector.load("crm") as database:
+            await database.execute("insert into customers (name) values (:name)", parameters={"name": "Ada"})
+            while rows := await database.fetch_many("select * from customers", size=2):
+                ...
+
+    Every method that waits is to be awaited.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ASYNCHRONOUS_EXAMPLE]})
 
     @field_validator("connection_info")
     @classmethod
