@@ -14,7 +14,13 @@ from strongroom import require_extra
 from strongroom.client_pool import ClientPool
 from strongroom.sources import reloaded
 
-from strongroom_snowflake.errors import CredentialsExpired, CredentialsRejected, SnowflakeError
+from strongroom_snowflake.errors import (
+    CredentialsExpired,
+    CredentialsProblem,
+    CredentialsRejected,
+    SnowflakeError,
+    StatementInvalid,
+)
 from strongroom_snowflake.faults import told
 
 if TYPE_CHECKING:
@@ -60,6 +66,8 @@ class Login:
                     **{"application": "Strongroom", "platform_detection_timeout_seconds": 0.0, **self.parameters}
                 )
                 return connection
+        except StatementInvalid as error:  # the connector did not even ask
+            refusal = CredentialsProblem(error.problem, "Correct the fields of the credentials block.")
         except SnowflakeError as error:
             refusal = error.with_traceback(None)  # whose frames hold the arguments
             refusal.__context__ = None

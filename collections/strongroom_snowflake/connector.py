@@ -21,7 +21,7 @@ from strongroom_snowflake import (
     submitted,
     unloading,
 )
-from strongroom_snowflake.checks import checking
+from strongroom_snowflake.checks import checking, see_places
 from strongroom_snowflake.credentials import EXAMPLE, SnowflakeCredentials
 from strongroom_snowflake.loading import IfExists, Loaded
 from strongroom_snowflake.results import ResultKind
@@ -91,12 +91,12 @@ class SnowflakeConnector(Block, slug="snowflake-connector", title="Snowflake Con
         :raises CheckDenied: Snowflake does not let this login in.
         :raises CheckUnreachable: nobody answers.
         """
-        from strongroom_snowflake.checks import see_places
-
-        with checking(f"account {self.credentials.account}"):
-            login = self._login(**connections.patience(timeout))
-            with connections.one(self, lambda: login) as connection:
-                return see_places(connection, self.database, self.schema_, self.warehouse)
+        patience = connections.patience(timeout)
+        with (
+            checking(f"account {self.credentials.account}"),
+            connections.one(self, lambda: self._login(**patience)) as connection,
+        ):
+            return see_places(connection, self.database, self.schema_, self.warehouse)
 
     acheck: ClassVar = async_twin(check)
 

@@ -156,10 +156,12 @@ class SnowflakeCredentials(Block, slug="snowflake-credentials", title="Snowflake
         :raises CheckDenied: Snowflake does not let this login in.
         :raises CheckUnreachable: nobody answers.
         """
-        with checking(f"account {self.account}"):
-            login = self.login(**connections.patience(timeout))
-            with connections.one(self, lambda: login) as connection:
-                row = connection.cursor().execute("select current_user(), current_role()").fetchone()
+        patience = connections.patience(timeout)
+        with (
+            checking(f"account {self.account}"),
+            connections.one(self, lambda: self.login(**patience)) as connection,
+        ):
+            row = connection.cursor().execute("select current_user(), current_role()").fetchone()
         return f"logged in as {row[0]}, in role {row[1]}"
 
     acheck: ClassVar = async_twin(check)

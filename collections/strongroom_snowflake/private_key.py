@@ -9,7 +9,9 @@ import re
 from strongroom_snowflake.errors import KeyUnusable
 
 _ARMOUR = re.compile(r"-----BEGIN ([A-Z ]+)-----(.*?)-----END \1-----", re.DOTALL)
-_HEADER = re.compile(r"(Proc-Type:\s*\S+)\s+(DEK-Info:\s*\S+)\s+")
+_HEADER = re.compile(
+    r"(Proc-Type:\s*4,ENCRYPTED)\s*(DEK-Info:\s*(?:DES[A-Z0-9-]*,[0-9A-Fa-f]{16}|[A-Z0-9-]+,[0-9A-Fa-f]{32}))"
+)
 _WIDTH = 64
 
 
@@ -82,7 +84,7 @@ def _label(inner: bytes) -> str:
 
 def _armoured(label: str, body: str) -> bytes:
     header = _HEADER.search(body)
-    kept = f"{header[1]}\n{header[2]}\n\n" if header else ""
+    kept = "".join(f"{line}\n" for line in header.groups()) + "\n" if header else ""
     letters = "".join(_HEADER.sub("", body, count=1).split())
     lines = "\n".join(letters[at : at + _WIDTH] for at in range(0, len(letters), _WIDTH))
     return f"-----BEGIN {label}-----\n{kept}{lines}\n-----END {label}-----\n".encode("ascii", "replace")

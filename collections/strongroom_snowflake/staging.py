@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,9 +17,12 @@ from strongroom_snowflake.statement import Statement
 if TYPE_CHECKING:
     from strongroom_snowflake.connector import SnowflakeConnector
 
+_PLAIN = re.compile(r"[A-Za-z0-9_./ -]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 FileFormat = str | Mapping[str, Any]
 """``"csv"``, ``"parquet"``, ``"json"``, …; the name of a file format of the database; or its options."""
+_WORDS = {"type", "compression", "match_by_column_name", "on_error", "validation_mode", "binary_format", "load_mode"}
+"""Options whose values are words, and stand without quotes."""
 _TYPES = {"CSV", "JSON", "AVRO", "ORC", "PARQUET", "XML"}
 
 
@@ -67,14 +71,28 @@ def put(say: Any, file: Path, place: str, *, compress: bool) -> None:
 
     :raises LoadIncomplete: it did not arrive.
     """
-    compressed = "true" if compress else "false"
-    url = literal("file://" + str(file.resolve()).replace("\\", "/"))
-    for row in say(f"put {url} @{place} auto_compress={compressed} overwrite=true"):
+    with _plainly_named(file) as path:
+        url = literal("file://" + str(path).replace("\\", "/"))
+        told = say(f"put {url} @{place} auto_compress={'true' if compress else 'false'} overwrite=true")
+    for row in told:
         if row["status"].upper() not in ("UPLOADED", "SKIPPED"):
             raise LoadIncomplete(
                 f"The file {file} was not uploaded ({row['status']}): {row.get('message') or 'no reason was given'}.",
                 "See whether this machine reaches the cloud storage of the account.",
             )
+
+
+@contextmanager
+def _plainly_named(file: Path) -> Iterator[Path]:
+    """A path to a file that PUT takes for no pattern, and that needs no escapes."""
+    path = file.resolve()
+    if _PLAIN.fullmatch(str(path)):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="strongroom-") as folder:
+        link = Path(folder, re.sub(r"[^A-Za-z0-9._-]", "_", path.name))
+        link.symlink_to(path)
+        yield link
 
 
 def literal(text: str) -> str:
@@ -113,7 +131,7 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, str):
-        return value.upper() if name.lower() in ("type", "compression") and _WORD.fullmatch(value) else literal(value)
+        return value.upper() if name.lower() in _WORDS and _WORD.fullmatch(value) else literal(value)
     if isinstance(value, list | tuple):
         return f"({', '.join(_value(name, item) for item in value)})"
     raise StatementInvalid(f"The option {name} cannot be {type(value).__name__}.", "Give a text, a number or a list.")

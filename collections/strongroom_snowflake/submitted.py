@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from strongroom_snowflake import results, running
-from strongroom_snowflake.errors import NotReady, QueryNotFound
+from strongroom_snowflake.errors import NotReady, QueryNotFound, SessionLost
 from strongroom_snowflake.results import ResultKind
 from strongroom_snowflake.statement import Statement
 from strongroom_snowflake.waiting import pause
@@ -51,18 +51,19 @@ def status(block: SnowflakeConnector, query: QueryHandle | str) -> QueryStatus:
 
     :raises QueryNotFound: it is no id of a query.
     """
-    query_id = str(query)
-
-    def look(connection: Any) -> QueryStatus:
-        try:
-            found = connection.get_query_status(query_id)
-        except ValueError:
-            raise _not_found(query_id) from None
-        is_running = bool(connection.is_still_running(found))
-        return QueryStatus(query_id, found.name, is_running, found.name == "SUCCESS")
-
-    found: QueryStatus = running.asked(block, look)
+    found: QueryStatus = running.asked(block, lambda connection: _seen(connection, str(query)))
     return found
+
+
+def _seen(connection: Any, query_id: str) -> QueryStatus:
+    try:
+        found = connection.get_query_status(query_id)
+    except ValueError:
+        raise _not_found(query_id) from None
+    if found.name in ("FAILED_WITH_ERROR", "DISCONNECTED") and not connection.is_valid():
+        # The connector says so, too, where it is the session that is gone, and not the query.
+        raise SessionLost("The session in which a query was looked for is over.", "Look again.")
+    return QueryStatus(query_id, found.name, bool(connection.is_still_running(found)), found.name == "SUCCESS")
 
 
 def awaited(
@@ -107,7 +108,8 @@ def results_of(
     ended = awaited(block, query, timeout=timeout, poll=poll)
 
     def take(connection: Any) -> Any:
-        connection.get_query_status_throw_if_error(ended.id)
+        if not _seen(connection, ended.id).is_success:
+            connection.get_query_status_throw_if_error(ended.id)
         cursor = connection.cursor(cursor_type) if cursor_type else connection.cursor()
         cursor.get_results_from_sfqid(ended.id)
         return results.whole(cursor, kind)

@@ -253,17 +253,23 @@ class Shim:
             answer = await asyncio.to_thread(special, session.connection, sql)
             if answer is not None:
                 return answer
+        here = session.connection
         for name, value in (
             ("warehouse", session.warehouse), ("role", session.role), ("user", session.user.name.upper()),
-            ("session", str(session.number)),
+            ("session", str(session.number)), ("database", here.database if here.database_set else ""),
+            ("schema", here.schema if here.schema_set else ""),
         ):  # fmt: skip
             sql = re.sub(rf"current_{name}\(\)", f"'{value}'" if value else "null", sql, flags=re.IGNORECASE)
+        # fakesnow copies nothing into temporary tables.
+        sql = re.sub(r"create temporary table (strongroom_)", r"create table \1", sql, flags=re.IGNORECASE)
         sql = re.sub(r"from\s+'@\"(\w+)\"'", r"FROM @\1", sql, flags=re.IGNORECASE)
         response = await fake.query_request(_with_body(token, {**body, "sqlText": sql}))
         answer = json.loads(bytes(response.body))
         if answer.get("data") and answer["data"].get("queryId"):
             cache = session.connection.results_cache
             cache[query.id] = cache.get(answer["data"]["queryId"])
+        if not answer["success"] and "already exists" in str(answer.get("message")):
+            answer = _failed("002002", f"SQL compilation error: {answer['message']}", "42710")
         if not answer["success"] and response.status_code >= 500:
             answer = _failed("000603", f"fakesnow cannot run this: {answer.get('message')}", "XX000")
         return answer
