@@ -103,6 +103,28 @@ class FlowRun:
     pins: dict[str, int] = field(default_factory=dict)
 
     @property
+    def auto_scheduled(self) -> bool:
+        """Whether a schedule wanted it."""
+        return "auto-scheduled" in self.tags
+
+    @property
+    def estimated_run_time(self) -> timedelta:
+        """How long it took, or has been going on."""
+        return self.total_run_time
+
+    def model_dump(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """What the record says, by Prefect's names and without secrets; with ``"json"`` as JSON can carry it."""
+        from strongroom.journal.dumps import flow_run_dump
+
+        return flow_run_dump(self, mode)
+
+    def model_dump_json(self, indent: int | None = None) -> str:
+        """The same as JSON text."""
+        from strongroom.journal.dumps import as_json
+
+        return as_json(self.model_dump("json"), indent)
+
+    @property
     def expected_start_time(self) -> datetime:
         """When it was to begin: for a flow that was called, when it was."""
         return self.created if self.expected_start is None else self.expected_start
@@ -181,6 +203,18 @@ class TaskRun:
     kind: Literal["task", "node"] = "task"
     explanation: str = ""
     worker: str = ""
+
+    def model_dump(self, mode: Literal["python", "json"] = "python") -> dict[str, Any]:
+        """What the record says, by Prefect's names and without secrets; with ``"json"`` as JSON can carry it."""
+        from strongroom.journal.dumps import task_run_dump
+
+        return task_run_dump(self, mode)
+
+    def model_dump_json(self, indent: int | None = None) -> str:
+        """The same as JSON text."""
+        from strongroom.journal.dumps import as_json
+
+        return as_json(self.model_dump("json"), indent)
 
     @property
     def expected_start_time(self) -> datetime:
