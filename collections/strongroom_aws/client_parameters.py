@@ -66,8 +66,12 @@ class AwsClientParameters(BaseModel):
             "read_timeout": seconds,
             "retries": {"mode": "standard", "total_max_attempts": attempts},
         }
+        return self.changed(patience)
+
+    def changed(self, config: dict[str, Any]) -> AwsClientParameters:
+        """The same with other options of botocore's ``Config``."""
         options = self.config.get_secret_value() if self.config else {}
-        return self.model_copy(update={"config": SecretDict(options | patience)})
+        return self.model_copy(update={"config": SecretDict(options | config)})
 
     def arguments(self, service: str) -> dict[str, Any]:
         """Keyword arguments for making a client of ``service``."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pydantic import ConfigDict, Field, SecretStr, model_validator
@@ -18,6 +20,7 @@ from strongroom_aws.faults import told
 if TYPE_CHECKING:
     import boto3
     from types_boto3_s3 import S3Client
+    from types_boto3_secretsmanager import SecretsManagerClient
 
 _EXAMPLE: dict[str, Any] = {"aws_access_key_id": "AKIA…", "aws_secret_access_key": "…", "region_name": "eu-central-1"}
 _MINIO_EXAMPLE: dict[str, Any] = {
@@ -55,9 +58,19 @@ class _Account:
         """
         return sessions.client(self._login(), client_type)
 
-    def get_s3_client(self) -> S3Client:
-        """The client for S3."""
-        return cast("S3Client", self.get_client("s3"))
+    def get_s3_client(self, **config: Any) -> S3Client:
+        """The client for S3.
+
+        :param config: options of ``botocore.config.Config`` in place of those of the client parameters.
+        """
+        login = self._login()
+        if config:
+            login = replace(login, parameters=login.parameters.changed(config))
+        return cast("S3Client", sessions.client(login, "s3"))
+
+    def get_secrets_manager_client(self) -> SecretsManagerClient:
+        """The client for Secrets Manager."""
+        return cast("SecretsManagerClient", self.get_client("secretsmanager"))
 
     def environment(self) -> dict[str, str]:
         """The credentials as the variables that AWS' own tools read, in clear.
@@ -111,6 +124,9 @@ class AwsCredentials(_Account, Block, slug="aws-credentials", title="AWS Credent
         default_factory=AwsClientParameters, title="AWS Client Parameters", description="What clients are made with."
     )
     assume_role_arn: str | None = Field(None, title="Assume Role ARN", description="The ARN of a role to assume.")
+    web_identity_token_file: Path | None = Field(
+        None, description="A file with the token of an identity provider, which the role is assumed with."
+    )
     assume_role_kwargs: AssumeRoleParameters = Field(
         default_factory=AssumeRoleParameters,
         title="Assume Role Parameters",
@@ -123,6 +139,8 @@ class AwsCredentials(_Account, Block, slug="aws-credentials", title="AWS Credent
             raise ValueError("aws_access_key_id and aws_secret_access_key go together; give both or none")
         if self.aws_session_token and not self.aws_access_key_id:
             raise ValueError("aws_session_token is of no use without the keys that it came with")
+        if self.web_identity_token_file and not self.assume_role_arn:
+            raise ValueError("web_identity_token_file is of no use without assume_role_arn, the role that it opens")
         return self
 
     def _login(self) -> sessions.Login:
@@ -133,6 +151,7 @@ class AwsCredentials(_Account, Block, slug="aws-credentials", title="AWS Credent
             profile=self.profile_name,
             region=self.region_name,
             role_arn=self.assume_role_arn,
+            token_file=str(self.web_identity_token_file.expanduser()) if self.web_identity_token_file else None,
             role_arguments=self.assume_role_kwargs.arguments(),
             parameters=self.aws_client_parameters,
         )

@@ -10,6 +10,8 @@
         ├── BucketNotFound (LookupError)
         ├── ObjectNotFound (FileNotFoundError)
         ├── RequestRefused (ValueError)     any other no, with the service's own code
+        │   └── WriteConditionFailed (PreconditionFailed)   an object that is there already, or another one
+        ├── ObjectReplaced (ObjectChanged)  another one by now than when reading it began
         └── ServiceProblem (ConnectionError)
             ├── EndpointUnreachable         nobody answers, or not the one whose certificate is trusted
             ├── ServiceBusy                 throttled or broken, and still so after all retries
@@ -22,6 +24,7 @@ request holds headers and bodies.
 from __future__ import annotations
 
 from strongroom import StrongroomError
+from strongroom.stores import ObjectChanged, PreconditionFailed
 
 
 class AwsError(StrongroomError):
@@ -58,6 +61,14 @@ class ObjectNotFound(AwsError, FileNotFoundError):
 
 class RequestRefused(AwsError, ValueError):
     """The service said no for a reason that has no class of its own; the message holds its code."""
+
+
+class WriteConditionFailed(RequestRefused, PreconditionFailed):
+    """A conditional write that the object there does not allow."""
+
+
+class ObjectReplaced(AwsError, ObjectChanged):
+    """The object is another one by now than it was when reading it began."""
 
 
 class ServiceProblem(AwsError, ConnectionError):

@@ -18,9 +18,11 @@ from strongroom_aws.errors import (
     CredentialsRejected,
     EndpointUnreachable,
     ObjectNotFound,
+    ObjectReplaced,
     RequestRefused,
     ServiceBusy,
     TransferInterrupted,
+    WriteConditionFailed,
 )
 
 if TYPE_CHECKING:
@@ -45,22 +47,39 @@ BUSY = {
 _ELSEWHERE = {"301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 # A HEAD request is answered without a body, so with the bare status instead of a code that tells the reason.
 _BARE = {"400", "403", "404"}
+_UNMET = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
 _SHOWN = 300
 
 
 @contextmanager
-def told(bucket: str = "", key: str = "", *, client: S3Client | None = None) -> Iterator[None]:
+def told(bucket: str = "", key: str = "", *, client: S3Client | None = None, writing: bool = False) -> Iterator[None]:
     """Turns the SDK's exceptions into ours, which name the bucket and the key and hold nothing of the request.
 
     :param client: given where HEAD requests are made, whose answers say too little: it is used to ask again.
+    :param writing: whether a condition that fails is one of a write.
     """
     try:
         yield
     except Exception as exc:
-        problem = explain(exc, bucket, key, client)
+        problem = _unmet(exc, bucket, key, writing) or explain(exc, bucket, key, client)
         if problem is None:
             raise
         raise problem from None
+
+
+def _unmet(exc: Exception, bucket: str, key: str, writing: bool) -> AwsError | None:
+    """A condition of a request that does not hold, told of as what it was for."""
+    import botocore.exceptions
+
+    if not isinstance(exc, botocore.exceptions.ClientError) or _code(exc) not in _UNMET:
+        return None
+    place = _place(bucket, key)
+    if writing:
+        return WriteConditionFailed(
+            f"The {place} was not written: there is one already, or another one than was expected.",
+            "Read what is there, and decide anew.",
+        )
+    return ObjectReplaced(f"The {place} was replaced while it was read.", "Read it again.")
 
 
 def explain(exc: BaseException, bucket: str = "", key: str = "", client: S3Client | None = None) -> AwsError | None:
@@ -114,7 +133,7 @@ def refusal(error: Mapping[str, Any], bucket: str, key: str) -> AwsError:
             f"There is no bucket {bucket!r}.",
             "Create it, or correct the bucket's name, or the endpoint and the account of its credentials.",
         )
-    if code in {"NoSuchKey", "404"}:
+    if code in {"NoSuchKey", "NoSuchVersion", "404"}:
         return ObjectNotFound(f"There is no {place}.", "List the bucket to see the keys that it has.")
     if code in REJECTED:
         return CredentialsRejected(

@@ -36,6 +36,7 @@ class Login:
     profile: str | None = None
     region: str | None = None
     role_arn: str | None = None
+    token_file: str | None = None
     role_arguments: dict[str, Any] = field(default_factory=dict)
     parameters: AwsClientParameters = field(default_factory=AwsClientParameters)
 
@@ -89,25 +90,9 @@ def _assuming(role_arn: str, source: CoreSession, login: Login) -> CoreSession:
 
 
 def _role_provider(role_arn: str, source: CoreSession, login: Login) -> Any:
-    from botocore.credentials import AssumeRoleCredentialFetcher, CredentialProvider, DeferredRefreshableCredentials
+    from botocore.credentials import CredentialProvider, DeferredRefreshableCredentials
 
-    credentials = source.get_credentials()
-    if credentials is None:
-        raise CredentialsMissing(
-            f"No credentials were found to assume the role {role_arn!r} with.",
-            "Give the credentials block keys or a profile besides the role, or this machine a role of its own.",
-        )
-    fetcher = AssumeRoleCredentialFetcher(
-        client_creator=partial(
-            source.create_client,
-            region_name=source.get_config_variable("region") or _FALLBACK_REGION,
-            **login.parameters.arguments("sts"),
-        ),
-        source_credentials=credentials,
-        role_arn=role_arn,
-        extra_args={name: value for name, value in login.role_arguments.items() if name != "TokenCode"},
-        mfa_prompter=_one_token(login),
-    )
+    fetcher = _by_token(role_arn, source, login) if login.token_file else _by_keys(role_arn, source, login)
 
     def fetch() -> dict[str, Any]:
         fetched = fetcher.fetch_credentials()
@@ -121,6 +106,55 @@ def _role_provider(role_arn: str, source: CoreSession, login: Login) -> Any:
             return DeferredRefreshableCredentials(refresh_using=fetch, method=self.METHOD)
 
     return RoleProvider()
+
+
+def _by_keys(role_arn: str, source: CoreSession, login: Login) -> Any:
+    from botocore.credentials import AssumeRoleCredentialFetcher
+
+    credentials = source.get_credentials()
+    if credentials is None:
+        raise CredentialsMissing(
+            f"No credentials were found to assume the role {role_arn!r} with.",
+            "Give the credentials block keys or a profile besides the role, or this machine a role of its own.",
+        )
+    return AssumeRoleCredentialFetcher(
+        client_creator=_sts(source, login),
+        source_credentials=credentials,
+        role_arn=role_arn,
+        extra_args={name: value for name, value in login.role_arguments.items() if name != "TokenCode"},
+        mfa_prompter=_one_token(login),
+    )
+
+
+def _by_token(role_arn: str, source: CoreSession, login: Login) -> Any:
+    """The token is read anew each time, as who gives it out replaces the file before it expires."""
+    from botocore.credentials import AssumeRoleWithWebIdentityCredentialFetcher
+
+    def token() -> str:
+        try:
+            found = Path(str(login.token_file)).read_text(encoding="utf-8").strip()
+        except OSError as problem:
+            raise CredentialsMissing(
+                f"The token for the role {role_arn!r} cannot be read: {problem}.",
+                "Correct web_identity_token_file, or mount the token there.",
+            ) from None
+        redactor.register([found])
+        return found
+
+    return AssumeRoleWithWebIdentityCredentialFetcher(
+        client_creator=_sts(source, login),
+        web_identity_token_loader=token,
+        role_arn=role_arn,
+        extra_args=login.role_arguments,
+    )
+
+
+def _sts(source: CoreSession, login: Login) -> Any:
+    return partial(
+        source.create_client,
+        region_name=source.get_config_variable("region") or _FALLBACK_REGION,
+        **login.parameters.arguments("sts"),
+    )
 
 
 def _one_token(login: Login) -> Callable[[str], str]:

@@ -1,79 +1,158 @@
-"""Bytes from here to a bucket and back: in bounded memory, and never half a file under its final name."""
+"""Bytes from here to a bucket and back: in bounded memory, and never half an object or file under its final name."""
 
 from __future__ import annotations
 
 import io
-import math
-import os
-import secrets
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from contextvars import copy_context
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from strongroom.stores import complete_file, moving
+
+from strongroom_aws import checksums
+from strongroom_aws.managed import MIB as MIB
+from strongroom_aws.managed import PART, PARTS_IN_FLIGHT, SteadyFile, Tell, config, transfer
 
 if TYPE_CHECKING:
-    from boto3.s3.transfer import TransferConfig
     from types_boto3_s3 import S3Client
 
 T = TypeVar("T")
 
-MIB = 1024 * 1024
-PARTS_IN_FLIGHT = 8
-_PARTS_OF_A_STREAM = 4  # which are held in memory, where those of a file are read from it and written to it
-_PART = 8 * MIB
-_IN_MEMORY = MIB
 COPY_IN_ONE = 5 * 1024 * MIB  # S3's own limit for CopyObject
 COPY_PART = 256 * MIB
+STREAMED = 4
+"""How many parts of a stream are under way at a time; they are held in memory."""
 _ATTEMPTS = 5
+_ATTEMPTS_OF_A_WHOLE = 2
 _CHUNK = 256 * 1024
-_NOTHING = object()
+_ENDED = "InvalidRange"
 
 
-def managed(parts_in_flight: int = PARTS_IN_FLIGHT) -> TransferConfig:
-    """The SDK's managed transfer: parts of 8 MiB, each tried again by itself, so that memory is bounded by parts."""
-    from boto3.s3.transfer import TransferConfig
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an object is moved.
 
-    # The SDK's other engine is chosen by machine type, and its failures are not those that ``told`` knows.
-    config = TransferConfig(
-        multipart_threshold=_PART,
-        multipart_chunksize=_PART,
-        max_concurrency=parts_in_flight,
-        max_io_queue=32,  # chunks of 256 KiB that wait for the disk
-        preferred_transfer_client="classic",
-    )
-    config.max_in_memory_upload_chunks = config.max_in_memory_download_chunks = parts_in_flight
-    return config
+    :param extra: further parameters of S3's API, in clear.
+    :param settings: the SDK's ``TransferConfig``, where it is not ours.
+    :param tell: called with how many bytes more were moved, from several threads.
+    :param parts: how many parts are under way at a time.
+    """
+
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    settings: Any = None
+    tell: Tell | None = None
+    parts: int = PARTS_IN_FLIGHT
+
+    def config(self) -> Any:
+        """The SDK's settings for one transfer."""
+        return self.settings or config(self.parts)
+
+    def told(self, count: int) -> None:
+        """Tell of what was moved in one piece."""
+        if self.tell is not None:
+            self.tell(count)
 
 
-def read(client: S3Client, bucket: str, key: str) -> bytes:
+PLAINLY = Manner()
+
+
+def both(one: Tell | None, other: Tell | None) -> Tell | None:
+    """Both are told."""
+    if one is None or other is None:
+        return one or other
+
+    def tell(count: int) -> None:
+        one(count)
+        other(count)
+
+    return tell
+
+
+def read(client: S3Client, bucket: str, key: str, extra: Mapping[str, Any] = PLAINLY.extra) -> bytes:
     """The content of an object."""
-    return _again(lambda: client.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return _again(lambda: client.get_object(Bucket=bucket, Key=key, **extra)["Body"].read())
 
 
-def write(client: S3Client, bucket: str, key: str, content: bytes) -> None:
+def read_range(
+    client: S3Client,
+    bucket: str,
+    key: str,
+    start: int,
+    length: int,
+    etag: str | None,
+    extra: Mapping[str, Any] = PLAINLY.extra,
+) -> bytes:
+    """Bytes of an object from ``start`` on, fewer at its end.
+
+    :raises ClientError: with the code ``PreconditionFailed``, if it has another ETag.
+    """
+    import botocore.exceptions as sdk
+
+    wanted: dict[str, Any] = {"Range": f"bytes={start}-{start + length - 1}", **extra}
+    if etag is not None:
+        wanted["IfMatch"] = f'"{etag}"'
+    if length <= 0:
+        wanted["Range"] = "bytes=0-0"
+
+    def attempt() -> bytes:
+        answer = client.get_object(Bucket=bucket, Key=key, **wanted)
+        if etag is not None and answer.get("ETag", "").strip('"') != etag:  # not every store heeds the condition
+            answer["Body"].close()
+            raise sdk.ClientError({"Error": {"Code": "PreconditionFailed"}}, "GetObject")
+        return answer["Body"].read()
+
+    try:
+        return _again(attempt)[: max(0, length)]
+    except sdk.ClientError as error:
+        if error.response.get("Error", {}).get("Code") == _ENDED:
+            return b""
+        raise
+
+
+def write(client: S3Client, bucket: str, key: str, content: bytes, manner: Manner = PLAINLY) -> None:
     """Write an object from memory."""
-    if len(content) <= _PART:
-        client.put_object(Bucket=bucket, Key=key, Body=content)
+    if len(content) <= PART:
+        client.put_object(Bucket=bucket, Key=key, Body=content, **manner.extra)
+        manner.told(len(content))
     else:
-        client.upload_fileobj(io.BytesIO(content), bucket, key, Config=managed())
+        _send(client, bucket, key, io.BytesIO(content), manner)
 
 
-def upload(client: S3Client, bucket: str, key: str, path: Path, parts_in_flight: int = PARTS_IN_FLIGHT) -> None:
-    """Upload a file. A small one goes in a single request, whose fixed costs are a third below a managed transfer's."""
-    if path.stat().st_size <= _IN_MEMORY:
-        client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
-    else:
-        client.upload_file(str(path), bucket, key, Config=managed(parts_in_flight))
+def upload(client: S3Client, bucket: str, key: str, path: Path, manner: Manner = PLAINLY) -> None:
+    """Upload a file. A small one goes in a single request, whose fixed costs are a third below a managed transfer's.
+
+    :raises ObjectChanged: the file changed meanwhile; nothing was written then.
+    """
+    file = SteadyFile(str(path))
+    if path.stat().st_size <= PART:
+        content = path.read_bytes()
+        file.check()
+        write(client, bucket, key, content, manner)
+        return
+    try:
+        _send(client, bucket, key, str(path), manner, file)
+    except Exception:
+        file.check()  # one that shrinks ends in an error of the connection
+        raise
 
 
-def upload_stream(client: S3Client, bucket: str, key: str, source: BinaryIO) -> None:
+def upload_stream(client: S3Client, bucket: str, key: str, source: BinaryIO, manner: Manner | None = None) -> None:
     """Upload what ``source`` still holds; it stays open."""
-    client.upload_fileobj(cast("BinaryIO", _KeptOpen(source)), bucket, key, Config=managed(_PARTS_OF_A_STREAM))
+    _send(client, bucket, key, _KeptOpen(source), manner or Manner(parts=STREAMED))
+
+
+def _send(client: S3Client, bucket: str, key: str, source: Any, manner: Manner, file: SteadyFile | None = None) -> None:
+    extra = dict(manner.extra)
+    transfer(
+        client,
+        manner.config(),
+        lambda manager, watchers: manager.upload(source, bucket, key, extra_args=extra, subscribers=watchers),
+        manner.tell,
+        file,
+    )
 
 
 def download(
@@ -83,46 +162,114 @@ def download(
     path: Path,
     *,
     size: int | None = None,
-    parts_in_flight: int = PARTS_IN_FLIGHT,
+    manner: Manner = PLAINLY,
+    what: str = "",
 ) -> None:
-    """Download into a file, which appears when it is complete.
+    """Download into a file, which appears when it is complete and has the checksum that S3 keeps, if it does.
 
     :param size: the object's size in bytes, where a listing told it.
+    :param what: what who watches the run is told of, if anything.
     """
     with complete_file(path) as file:
-        if size is None or size <= _PART:
-            size = _again(lambda: _small(client, bucket, key, file))
-        if size > _PART:
-            client.download_fileobj(bucket, key, file, Config=managed(parts_in_flight))
+        if size is None or size <= PART:
+            size = _again(lambda: _small(client, bucket, key, file, manner))
+        if size > PART:
+            if what:
+                manner = replace(manner, tell=both(moving(what, size), manner.tell))
+            _again(lambda: _large(client, bucket, key, file, manner), _ATTEMPTS_OF_A_WHOLE)
 
 
-def _small(client: S3Client, bucket: str, key: str, file: IO[bytes]) -> int:
+def _small(client: S3Client, bucket: str, key: str, file: IO[bytes], manner: Manner) -> int:
     """Write the object if it is small; its size in any case."""
-    answer = client.get_object(Bucket=bucket, Key=key)
+    answer = client.get_object(Bucket=bucket, Key=key, **manner.extra)
     with closing(answer["Body"]) as body:  # the body as a context manager is one that does not check its length
-        if answer["ContentLength"] <= _PART:
+        if answer["ContentLength"] <= PART:
             file.seek(0)
             file.truncate()
             shutil.copyfileobj(body, file, _CHUNK)
+            manner.told(answer["ContentLength"])
     return answer["ContentLength"]
 
 
-def download_stream(client: S3Client, bucket: str, key: str, target: BinaryIO) -> None:
+def _large(client: S3Client, bucket: str, key: str, file: BinaryIO, manner: Manner) -> None:
+    import botocore.exceptions as sdk
+
+    answer = client.head_object(Bucket=bucket, Key=key, **{"ChecksumMode": "ENABLED", **manner.extra})
+    file.seek(0)
+    file.truncate()
+    _fetch(client, bucket, key, file, manner, answer)
+    file.flush()
+    if checksums.matches(file, answer, _part_size(client, bucket, key, answer, manner)) is False:
+        raise sdk.FlexibleChecksumError(error_msg="what was downloaded has another checksum than what is kept")
+
+
+def _part_size(client: S3Client, bucket: str, key: str, answer: Mapping[str, Any], manner: Manner) -> int | None:
+    """Of an object whose checksum is one of the checksums of its parts."""
+    import botocore.exceptions as sdk
+
+    if not any("-" in value for value in checksums.kept(answer).values()):
+        return None
+    with suppress(sdk.ClientError, sdk.BotoCoreError):  # what cannot be asked is not checked
+        first = client.head_object(Bucket=bucket, Key=key, PartNumber=1, **manner.extra)
+        return int(first["ContentLength"]) if first.get("ETag") == answer.get("ETag") else None
+    return None
+
+
+def _fetch(client: S3Client, bucket: str, key: str, target: Any, manner: Manner, answer: Mapping[str, Any]) -> None:
+    extra = {name: value for name, value in manner.extra.items() if name != "IfMatch"}
+
+    def begin(manager: Any, watchers: list[Any]) -> Any:
+        return manager.download(bucket, key, target, extra_args=extra, subscribers=[_known(answer), *watchers])
+
+    transfer(client, manner.config(), begin, manner.tell)
+
+
+def _known(answer: Mapping[str, Any]) -> Any:
+    """Tells the SDK what was asked already, so that it need not ask again."""
+    from s3transfer.subscribers import BaseSubscriber
+
+    class Known(BaseSubscriber):
+        def on_queued(self, future: Any, **_: Any) -> None:
+            future.meta.provide_transfer_size(answer["ContentLength"])
+            future.meta.provide_object_etag(answer.get("ETag"))
+
+    return Known()
+
+
+def download_stream(client: S3Client, bucket: str, key: str, target: BinaryIO, manner: Manner | None = None) -> None:
     """Append an object to ``target``, in order."""
-    client.download_fileobj(bucket, key, cast("BinaryIO", _WrittenInOrder(target)), Config=managed(_PARTS_OF_A_STREAM))
+    manner = manner or Manner(parts=STREAMED)
+    answer = client.head_object(Bucket=bucket, Key=key, **manner.extra)
+    _fetch(client, bucket, key, _WrittenInOrder(target), manner, answer)
 
 
-def copy(client: S3Client, source_client: S3Client, source: tuple[str, str], target: tuple[str, str]) -> None:
-    """Copy within the service, whatever the size; beyond 5 GiB in parts. Source and target are bucket and key."""
+def copy(
+    client: S3Client,
+    source_client: S3Client,
+    source: Mapping[str, str],
+    target: tuple[str, str],
+    extra: Mapping[str, Any] = PLAINLY.extra,
+) -> None:
+    """Copy within the service, whatever the size; beyond 5 GiB in parts.
+
+    :param source: what the SDK calls a ``CopySource``: bucket and key, and perhaps a version.
+    :param target: bucket and key.
+    """
     from boto3.s3.transfer import TransferConfig
 
-    config = TransferConfig(multipart_threshold=COPY_IN_ONE, multipart_chunksize=COPY_PART)
-    client.copy(
-        {"Bucket": source[0], "Key": source[1]}, target[0], target[1], SourceClient=source_client, Config=config
+    settings = TransferConfig(
+        multipart_threshold=COPY_IN_ONE, multipart_chunksize=COPY_PART, preferred_transfer_client="classic"
+    )
+    transfer(
+        client,
+        settings,
+        lambda manager, watchers: manager.copy(
+            dict(source), *target, extra_args=dict(extra), subscribers=watchers, source_client=source_client
+        ),
     )
 
 
-def _again(attempt: Callable[[], T]) -> T:
+def _again(attempt: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
     """The SDK repeats a request that gets no answer, but not one whose answer breaks off in the middle."""
     import botocore.exceptions as sdk
 
@@ -132,90 +279,10 @@ def _again(attempt: Callable[[], T]) -> T:
         sdk.ReadTimeoutError,
         sdk.FlexibleChecksumError,
     )
-    for _ in range(_ATTEMPTS - 1):
+    for _ in range(attempts - 1):
         with suppress(*broken):
             return attempt()
     return attempt()
-
-
-@contextmanager
-def complete_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when the block ends well, and is gone when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f".strongroom-{secrets.token_hex(8)}.part"
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
-    try:
-        with open(descriptor, "w+b") as file:
-            yield file
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def each(function: Callable[[T], object], items: Iterable[T], workers: int) -> int:
-    """Call ``function`` for all items, at most ``workers`` at a time; how many there were.
-
-    Items are drawn one by one as workers come free, so an endless listing takes no memory. After the first failure no
-    more are begun, and it is raised when those under way are done. Two workers begin; more join while an item waits
-    longer than it computes, since threads that only compute keep each other from it.
-    """
-    crew = Crew(function, iter(items), workers)
-    with ThreadPoolExecutor(workers, thread_name_prefix="strongroom-s3") as pool:
-        try:
-            crew.join(pool, min(2, workers))
-            crew.idle.wait()
-        except BaseException as interrupt:
-            crew.failures.append(interrupt)
-    if crew.failures:
-        raise crew.failures[0]
-    return crew.begun
-
-
-class Crew(Generic[T]):
-    """The workers of one :func:`each`, ``most`` at most."""
-
-    def __init__(self, function: Callable[[T], object], items: Iterator[T], most: int) -> None:
-        self.function, self.items, self.most = function, items, most
-        self.failures: list[BaseException] = []
-        self.begun = self.joined = self.working = 0
-        self.idle = threading.Event()
-        self._lock = threading.Lock()
-        self._drawing = threading.Lock()
-        self._computed = self._took = math.inf
-
-    def join(self, pool: ThreadPoolExecutor, count: int) -> None:
-        """Let some more workers begin."""
-        with self._lock:
-            self.joined += count
-            self.working += count
-        for _ in range(count):
-            pool.submit(copy_context().run, self._work, pool)
-
-    def _work(self, pool: ThreadPoolExecutor) -> None:
-        try:
-            while not self.failures:
-                with self._drawing:
-                    item = next(self.items, _NOTHING)
-                    if item is _NOTHING:
-                        return
-                    self.begun += 1
-                began, computed = time.perf_counter(), time.thread_time()
-                self.function(item)  # type: ignore[arg-type]
-                if self.joined < self.most and self.waits(time.perf_counter() - began, time.thread_time() - computed):
-                    self.join(pool, 1)
-        except BaseException as failure:
-            self.failures.append(failure)
-        finally:
-            with self._lock:
-                self.working -= 1
-                if not self.working:
-                    self.idle.set()
-
-    def waits(self, took: float, computed: float) -> bool:
-        """Whether one more worker has something to wait for. The least figures so far are those without disturbance."""
-        self._took, self._computed = min(self._took, took), min(self._computed, computed)
-        return self._took > self._computed * self.joined
 
 
 class _KeptOpen:

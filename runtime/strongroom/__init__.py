@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.capabilities import StoredObject as StoredObject
     from strongroom_blocks.errors import InvalidKey as InvalidKey
     from strongroom_blocks.errors import MissingExtra as MissingExtra
+    from strongroom_blocks.newer_version import newer_version as newer_version
     from strongroom_blocks.object_keys import base_name as base_name
     from strongroom_blocks.object_keys import folder_prefix as folder_prefix
     from strongroom_blocks.object_keys import join_key as join_key
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from strongroom_blocks.types import LocalFolder as LocalFolder
     from strongroom_blocks.types import PostgreSQL as PostgreSQL
     from strongroom_blocks.types import Secret as Secret
-    from strongroom_registry.errors import StrongroomError as StrongroomError
     from strongroom_blocks.types import SqlDatabase as SqlDatabase
+    from strongroom_registry.errors import StrongroomError as StrongroomError
 
     from strongroom.annotations import allow_failure as allow_failure
     from strongroom.annotations import opaque as opaque
@@ -69,6 +70,7 @@ _HOMES = {
     "strongroom_blocks": ("Block", "SecretDict", "arefresh", "reference_of", "refresh", "require_extra", "secret_from"),
     "strongroom_blocks.capabilities": ("Database", "ObjectStore", "StoredObject"),
     "strongroom_blocks.errors": ("InvalidKey", "MissingExtra"),
+    "strongroom_blocks.newer_version": ("newer_version",),
     "strongroom_blocks.object_keys": ("base_name", "folder_prefix", "join_key", "relative_key"),
     "strongroom_blocks.redaction": ("redactor",),
     "strongroom_blocks.settings_source": ("BlockSettingsSource",),

@@ -18,6 +18,7 @@ from strongroom_blocks.object_powers import Presigning as Presigning
 from strongroom_blocks.object_powers import Tagged as Tagged
 from strongroom_blocks.object_powers import Versioned as Versioned
 from strongroom_blocks.stores.crew import each as each
+from strongroom_blocks.stores.crew import leave_if_failed as leave_if_failed
 from strongroom_blocks.stores.files import complete_file as complete_file
 from strongroom_blocks.stores.files import files_below as files_below
 from strongroom_blocks.stores.files import key_of as key_of
@@ -26,3 +27,5 @@ from strongroom_blocks.stores.listing import chosen as chosen
 from strongroom_blocks.stores.listing import literal_prefix as literal_prefix
 from strongroom_blocks.stores.syncing import SyncReport as SyncReport
 from strongroom_blocks.stores.verbs import StoreVerbs as StoreVerbs
+
+from strongroom.transfer_progress import moving as moving

@@ -7,13 +7,28 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 _NOTHING = object()
+_crew: ContextVar[Crew[object] | None] = ContextVar("strongroom_crew", default=None)
 _SLICE_SECONDS = 0.25  # an exception that is planted in a thread strikes between two waits
+
+
+class LeftOff(Exception):
+    """Work on an item that was left in the middle, as another one's failure ended all of it."""
+
+
+def leave_if_failed() -> None:
+    """For long work on an item, now and then.
+
+    :raises LeftOff: the crew that the calling code works in has failed, or was interrupted.
+    """
+    crew = _crew.get()
+    if crew is not None and crew.failures:
+        raise LeftOff
 
 
 def each(function: Callable[[T], object], items: Iterable[T], workers: int) -> int:
@@ -57,6 +72,7 @@ class Crew(Generic[T]):
             pool.submit(copy_context().run, self._work, pool)
 
     def _work(self, pool: ThreadPoolExecutor) -> None:
+        _crew.set(self)  # type: ignore[arg-type]  # in a context of its own
         try:
             while not self.failures:
                 with self._drawing:

@@ -44,15 +44,22 @@ def watch_progress(callback: Watcher) -> Callable[[], None]:
 
 def tell(artifact: Artifact) -> None:
     """Tell the watchers of a progress artifact as it is now; those of the flow's process, where this is a worker."""
-    worker_logs = sys.modules.get("strongroom.task_runners.worker_logs")
-    outlet = None if worker_logs is None else worker_logs.outlet_of_worker()
-    if (outlet is None and not _watchers) or artifact.id is None:
+    to = outlet()
+    if to is None or artifact.id is None:
         return
-    (outlet or spread)(
+    to(
         Progress(
             artifact.id, artifact.data, artifact.description, artifact.key, artifact.flow_run_id, artifact.task_run_id
         )
     )
+
+
+def outlet() -> Watcher | None:
+    """Whom the calling code tells its progress: the flow's process, where this is a worker, or the watchers of this
+    one; None where nobody wants to know."""
+    worker_logs = sys.modules.get("strongroom.task_runners.worker_logs")
+    of_worker: Watcher | None = None if worker_logs is None else worker_logs.outlet_of_worker()
+    return of_worker or (spread if _watchers else None)
 
 
 def spread(progress: Progress) -> None:

@@ -164,7 +164,7 @@ def test_a_link_to_a_file_is_followed_and_a_broken_one_left_out(bucket: S3Bucket
 
 
 def test_a_folder_that_is_none_is_refused(bucket: S3Bucket, tmp_path: Path) -> None:
-    with pytest.raises(NotADirectoryError, match="no folder"):
+    with pytest.raises(NotADirectoryError, match="missing"):
         bucket.upload_from_folder(tmp_path / "missing")
 
 
@@ -233,9 +233,9 @@ def test_a_stream_goes_from_one_store_to_another(bucket: S3Bucket, moto: S3Serve
 
 def test_a_presigned_address_works_without_credentials(bucket: S3Bucket) -> None:
     bucket.write_path("a b/ü", b"1")
-    with urllib.request.urlopen(bucket.presign("a b/ü")) as answer:
+    with urllib.request.urlopen(bucket.presigned_url("a b/ü")) as answer:
         assert answer.read() == b"1"
-    put = urllib.request.Request(bucket.presign("new", method="put"), data=b"2", method="PUT")
+    put = urllib.request.Request(bucket.presigned_url("new", method="PUT"), data=b"2", method="PUT")
     urllib.request.urlopen(put).close()
     assert bucket.read_path("new") == b"2"
 
@@ -244,7 +244,7 @@ def test_a_presigned_address_holds_for_its_object_alone(bucket: S3Bucket) -> Non
     bucket.write_path("a", b"1")
     bucket.write_path("b", b"2")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(bucket.presign("a").replace("/a?", "/b?"))
+        urllib.request.urlopen(bucket.presigned_url("a").replace("/a?", "/b?"))
     assert refused.value.code == 403
     refused.value.close()
 
@@ -252,7 +252,7 @@ def test_a_presigned_address_holds_for_its_object_alone(bucket: S3Bucket) -> Non
 @pytest.mark.parametrize("lasting", [timedelta(0), timedelta(days=8)])
 def test_a_presigned_address_lasts_seven_days_at_most(bucket: S3Bucket, lasting: timedelta) -> None:
     with pytest.raises(ValueError, match="seven days"):
-        bucket.presign("a", expires_in=lasting)
+        bucket.presigned_url("a", lasting)
 
 
 def test_every_method_has_an_asynchronous_twin(bucket: S3Bucket, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from servers.breaking import Plan, breaking_server
 from servers.s3 import S3Server
 from strongroom_aws import transfers
 from strongroom_aws.errors import ServiceProblem, TransferInterrupted
+from strongroom_blocks.stores.crew import Crew, each
 
 SMALL, LARGE = 100_000, 20 * transfers.MIB
 
@@ -71,7 +72,7 @@ def test_a_disk_that_is_full_leaves_no_file(tmp_path: Path, monkeypatch: pytest.
         def write(self, _data: object) -> int:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(transfers, "open", lambda descriptor, _mode: Full(descriptor, "r+"), raising=False)
+    monkeypatch.setattr("strongroom_blocks.stores.files._opened", lambda partial: Full(partial, "x+"))
     with breaking_server(Plan(b"x" * SMALL, failures=0)) as url, pytest.raises(OSError, match="No space left"):
         bucket_at(url).download_object_to_path("a", tmp_path / "a")
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
@@ -100,9 +101,9 @@ def test_a_stream_that_fails_fails_the_upload(rclone: S3Server) -> None:
 
 def test_all_items_are_worked_on_and_counted() -> None:
     seen: list[int] = []
-    assert transfers.each(seen.append, range(1000), 8) == 1000
+    assert each(seen.append, range(1000), 8) == 1000
     assert sorted(seen) == list(range(1000))
-    assert transfers.each(seen.append, [], 8) == 0
+    assert each(seen.append, [], 8) == 0
 
 
 def test_items_are_worked_on_beside_each_other_and_no_more_than_allowed() -> None:
@@ -118,13 +119,13 @@ def test_items_are_worked_on_beside_each_other_and_no_more_than_allowed() -> Non
         with lock:
             together -= 1
 
-    transfers.each(work, range(8), 2)
+    each(work, range(8), 2)
     assert most == 2
 
 
 @pytest.mark.parametrize(("took", "computed", "wanted"), [(0.035, 0.002, 18), (0.002, 0.0018, 2), (1.0, 0.0, 64)])
 def test_the_crew_grows_as_far_as_waiting_outweighs_computing(took: float, computed: float, wanted: int) -> None:
-    crew = transfers.Crew(print, iter(()), most=64)
+    crew = Crew(print, iter(()), most=64)
     crew.joined = 2
     while crew.joined < crew.most and crew.waits(took, computed):
         crew.joined += 1
@@ -132,7 +133,7 @@ def test_the_crew_grows_as_far_as_waiting_outweighs_computing(took: float, compu
 
 
 def test_one_disturbed_measurement_does_not_make_a_crowd() -> None:
-    crew = transfers.Crew(print, iter(()), most=64)
+    crew = Crew(print, iter(()), most=64)
     crew.joined = 2
     assert not crew.waits(0.002, 0.0018)
     assert not crew.waits(0.5, 0.0018)
@@ -147,7 +148,7 @@ def test_after_a_failure_no_more_are_begun_even_of_an_endless_listing() -> None:
             raise ValueError("item 10")
 
     with pytest.raises(ValueError, match="item 10"):
-        transfers.each(work, itertools.count(), 4)
+        each(work, itertools.count(), 4)
     assert len(begun) < 10_000
 
 
@@ -157,7 +158,7 @@ def test_a_listing_that_fails_is_no_end_of_the_listing() -> None:
         raise RuntimeError("page 2")
 
     with pytest.raises(RuntimeError, match="page 2"):
-        transfers.each(lambda _: None, listing(), 4)
+        each(lambda _: None, listing(), 4)
 
 
 MEASURE = """
