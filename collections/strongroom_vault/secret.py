@@ -12,7 +12,15 @@ from strongroom.checks import CheckAbsent, CheckDenied, CheckFailed, CheckUnreac
 from strongroom_vault.credentials import VaultCredentials
 from strongroom_vault.errors import VaultAbsent, VaultDenied, VaultError, VaultLoginProblem, VaultUnreachable
 
-_EXAMPLE: dict[str, JsonValue] = {"path": "secret/crm", "field": "password", "credentials": {"url": "https://vault"}}
+_LOGIN: JsonValue = {"method": "approle", "role_id": "etl", "secret_id": "…"}
+_EXAMPLE: dict[str, JsonValue] = {
+    "path": "secret/crm",
+    "field": "password",
+    "credentials": {
+        "url": "https://vault.example.com:8200",
+        "auth": {"method": "approle", "role_id": "4fd2…", "secret_id": "…"},
+    },
+}
 
 
 class VaultSecret(Block, slug="vault-secret", title="Vault Secret"):
