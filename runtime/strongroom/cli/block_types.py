@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from strongroom.cli.completion import type_slugs
-from strongroom.cli.output import Column, facts, listing, print_json, printable
+from strongroom.cli.output import Column, facts, listing, paragraphs, print_json
 from strongroom.cli.teaching import command, json_option
 
 FIELDS = [
@@ -47,7 +47,9 @@ def types(slug: str | None, as_json: bool) -> None:
             _show(sheet)
         return
     installed = collections()
-    list_types([type_row(card, installed) for card in catalog.types()], as_json)
+    internal = {package for found in installed for package in found.packages}
+    cards = [card for card in catalog.types() if card.package or card.module.partition(".")[0] not in internal]
+    list_types([type_row(card, installed) for card in cards], as_json)
 
 
 def list_types(rows: list[dict[str, Any]], as_json: bool) -> None:
@@ -69,16 +71,17 @@ def _show(sheet: dict[str, Any]) -> None:
 
     click.echo(f"{click.style(sheet['slug'], bold=True)}  {sheet['title']}")
     if sheet["description"]:
-        click.echo(f"\n{printable(prose(sheet['description']))}")
+        click.echo(f"\n{paragraphs(prose(sheet['description']))}")
     click.echo()
     facts(
         [
             ("Class", sheet["class"]),
             ("Collection", sheet["collection"] or ""),
             ("Extra", _extra(sheet)),
-            ("Can be used as", ", ".join(sheet["capabilities"])),
         ]
     )
+    if sheet["capabilities"]:
+        click.echo("\n" + paragraphs(f"Can be used as: {', '.join(sheet['capabilities'])}"))
     click.echo()
     listing(with_required(sheet["fields"]), FIELDS, as_json=False, empty="It has no field.")
     if sheet["code"]:

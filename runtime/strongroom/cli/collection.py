@@ -9,7 +9,7 @@ import click
 from strongroom.cli.collection_new import new
 from strongroom.cli.completion import collection_names
 from strongroom.cli.outcome import CommandError, Exit
-from strongroom.cli.output import Column, facts, listing, print_json, printable
+from strongroom.cli.output import Column, facts, listing, paragraphs, print_json, printable
 from strongroom.cli.teaching import command, group, json_option, no_such
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _show_collection(one: Collection, types: list[dict[str, Any]], tasks: list[d
 
     card, missing = one.card, one.missing(one.card.extra)
     click.echo(f"{click.style(one.name, bold=True)}  {card.title}")
-    click.echo(f"\n{printable(card.purpose)}\n" if card.purpose else "")
+    click.echo(f"\n{paragraphs(card.purpose)}\n" if card.purpose else "")
     if one.problem:
         click.echo(f"Its card cannot be had: {printable(one.problem)}\n", err=True)
     extra = f"{card.extra}, installed" if card.extra else ""
@@ -190,7 +190,7 @@ def _show_task(sheet: dict[str, Any], as_json: bool) -> None:
         print_json(sheet)
         return
     click.echo(f"{click.style(sheet['name'], bold=True)} -> {sheet['returns'] or 'nothing said'}\n")
-    click.echo(f"{printable(prose(sheet['description']))}\n")
+    click.echo(f"{paragraphs(prose(sheet['description']))}\n")
     names = [sheet["name"], *([sheet["twin"]] if sheet["twin"] else [])]
     facts([("Import", f"from {sheet['module']} import {', '.join(names)}")])
     click.echo()

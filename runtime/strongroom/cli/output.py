@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -94,6 +96,18 @@ def facts(pairs: Iterable[tuple[str, str]], colours: Mapping[str, str] | None = 
 def counted(number: int, one: str, many: str = "") -> str:
     """How many there are: ``1 block``, ``2,000 blocks``, ``2 entries``."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def paragraphs(text: str) -> str:
+    """A text for people: on a terminal its paragraphs are as wide as that, up to 100 characters; what is indented, such
+    as code, stays as it is."""
+    if not on_terminal():
+        return printable(text)
+    width = min(shutil.get_terminal_size().columns, 100)
+    return "\n\n".join(
+        part if part.startswith(" ") else textwrap.fill(" ".join(part.split()), width)
+        for part in printable(text).split("\n\n")
+    )
 
 
 def plain(value: Any) -> str:

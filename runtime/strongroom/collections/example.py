@@ -4,7 +4,8 @@ A type says its example as pydantic models do, in the schema that it has::
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"url": "https://crm.example.com", "token": "…"}]})
 
-Secrets in it are written as ``…``.
+Secrets in it are written as ``…``. A block in a field that takes any type is written as in a payload, with its type
+alone: ``{"$type": "duckdb", "$fields": {"path": "shop.duckdb"}}``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,27 @@ def example_values(cls: type[Block]) -> dict[str, Any] | None:
     return examples[0]
 
 
+def example_of(cls: type[Block], values: dict[str, Any]) -> Block:
+    """The block that an example, or another one like it, describes.
+
+    :raises BlockValidationError: it does not fit the class.
+    :raises UnknownBlockType: it names a type that is not installed.
+    """
+    return cls.model_validate({name: _typed(value) for name, value in values.items()})
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"$type", "$fields"}:
+        from strongroom_blocks.catalog import class_for
+
+        return example_of(class_for(value["$type"]), value["$fields"])
+    return {name: _typed(item) for name, item in value.items()}
+
+
 def example_code(cls: type[Block], name: str | None = None) -> str | None:
     """How the example is made, saved and loaded, in Python; None where the class gives none.
 
@@ -44,7 +66,7 @@ def example_code(cls: type[Block], name: str | None = None) -> str | None:
     values = example_values(cls)
     if values is None:
         return None
-    made = cls.model_validate(values)
+    made = example_of(cls, values)
     name = name or f"my-{cls.__block__.slug}"
     classes: dict[str, set[str]] = {}
     call = _written(made, classes, 0, len(f'.save("{name}")'))

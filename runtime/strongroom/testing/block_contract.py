@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_origin
 
-from strongroom.collections.example import HIDDEN, example_code, example_values
+from strongroom.collections.example import HIDDEN, example_code, example_of, example_values
 from strongroom.testing.harness import strongroom_for_tests
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class BlockContract:
         values = example_values(self.block_type)
         assert values is not None, "there is no example"
         planted: list[str] = []
-        return self.block_type.model_validate(_replaced(values, planted)), planted
+        return example_of(self.block_type, _replaced(values, planted)), planted
 
 
 def _fields(cls: type[Any], above: str = "", inside: tuple[type, ...] = ()) -> Iterator[tuple[str, str | None]]:

@@ -84,7 +84,7 @@ def test_a_type_shows_where_it_comes_from_what_it_can_do_and_an_example(strongro
     assert "Class           strongroom_aws.S3Bucket\n" in shown
     assert "Collection      aws\n" in shown
     assert "Extra           aws, installed\n" in shown
-    assert "ObjectStore" in shown
+    assert "\nCan be used as: ObjectStore, Checkable" in shown
     assert "from strongroom_aws import AwsCredentials, S3Bucket\n" in shown
     assert '.save("my-s3-bucket")' in shown
     assert "required" in shown
@@ -92,3 +92,27 @@ def test_a_type_shows_where_it_comes_from_what_it_can_do_and_an_example(strongro
 
 def test_an_unknown_type_names_what_looks_alike(strongroom):
     assert "Did you mean s3-bucket" in strongroom("block", "types", "s3-buckt", code=3).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["block", "types"], ["block", "types", "s3-bucket"], ["collection", "ls"], ["collection", "show", "aws"]],
+    ids=" ".join,
+)
+def test_a_terminal_of_80_columns_is_wide_enough(strongroom, monkeypatch, arguments):
+    for module in ("output", "block_types", "collection"):
+        monkeypatch.setattr(f"strongroom.cli.{module}.on_terminal", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = strongroom(*arguments).stdout
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_classes_that_a_collection_keeps_to_itself_are_no_types(strongroom, monkeypatch):
+    from strongroom import Block
+
+    class Hidden(Block, slug="test-hidden-base"):
+        """A base class of a collection's blocks."""
+
+    assert '"test-hidden-base"' in strongroom("block", "types", "--json").stdout
+    monkeypatch.setattr(Hidden, "__module__", "strongroom_aws.base")
+    assert '"test-hidden-base"' not in strongroom("block", "types", "--json").stdout

@@ -8,7 +8,7 @@ import re
 import pytest
 from strongroom.collections import collections
 
-OURS = ["core", "airflow", "aws", "dbt", "gcp", "snowflake", "vault"]
+OURS = ["core", "airflow", "aws", "dbt", "gcp", "snowflake", "sqlalchemy", "vault"]
 
 
 def test_all_of_ours_are_listed_the_core_first(strongroom):
