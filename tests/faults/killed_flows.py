@@ -50,6 +50,7 @@ SHARES = {"processes": 0.5, "durable_processes": 0.5, "dask": 0.2}
 """Of the kinds that take long, so much of the number."""
 _LOADED = (DaskTaskRunner, ProcessPoolTaskRunner)  # so that no child has to
 _FILE = Path(__file__).with_name("flows_to_kill.py")
+_PATH = os.pathsep.join(filter(None, (str(_FILE.parents[1]), os.environ.get("PYTHONPATH"))))
 _GONE_SECONDS = 30.0
 
 
@@ -330,7 +331,7 @@ def _dask(kind: str, folder: Path) -> Iterator[dict[str, str]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(_FILE.parents[1]), "DIARIES": str(folder / "diary-now")},
+        env={**os.environ, "PYTHONPATH": _PATH, "DIARIES": str(folder / "diary-now")},
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
