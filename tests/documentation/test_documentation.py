@@ -67,6 +67,18 @@ def database(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
+def snowflake_database(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a page about Snowflake: an empty database in a fake one."""
+    if "SNOWFLAKE_HOST" in page.read_text():
+        account = request.getfixturevalue("snowflake")
+        monkeypatch.setenv("SNOWFLAKE_HOST", account.login["host"])
+        monkeypatch.setenv("SNOWFLAKE_PORT", str(account.login["port"]))
+        monkeypatch.setenv("SNOWFLAKE_USER", account.user)
+        monkeypatch.setenv("SNOWFLAKE_PASSWORD", account.password)
+        monkeypatch.setenv("SNOWFLAKE_DATABASE", account.database)
+
+
+@pytest.fixture
 def clouds(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """For a page about Vault or Google Cloud: one that has a key and secrets."""
     text = page.read_text()
@@ -89,7 +101,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-@pytest.mark.usefixtures("lake", "aws", "database", "clouds", "desk")
+@pytest.mark.usefixtures("lake", "aws", "database", "snowflake_database", "clouds", "desk")
 def test_every_fence_runs(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "page"
     folder.mkdir()

@@ -167,7 +167,6 @@ class TestShapes:
         assert (empty.num_rows, empty.column_names) == (0, ["N"])
 
     def test_polars(self, connector: SnowflakeConnector) -> None:
-        pytest.importorskip("polars")
         frame = connector.query(self.QUERY, result="polars")
         assert frame["N"].to_list() == [1, 2, 3]
 

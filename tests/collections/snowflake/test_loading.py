@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import polars
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -51,7 +52,6 @@ class TestDataFrames:
         assert rows(connector) == [(1,), (2,)]
 
     def test_frames_of_polars(self, connector: SnowflakeConnector) -> None:
-        polars = pytest.importorskip("polars")
         assert connector.load_dataframe(polars.DataFrame({"n": [1]}), "t").rows == 1
 
     def test_types_come_back(self, connector: SnowflakeConnector) -> None:

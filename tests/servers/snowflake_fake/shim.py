@@ -337,8 +337,10 @@ class Shim:
         wanted = request.path_params.get("id")
         for query in list(self.queries.values()):
             if wanted == query.id or (not wanted and query.request_id == body.get("requestId")):
+                if query.done.is_set():
+                    break
                 query.cancelled.set()
-                if not query.done.is_set() and query.connection is not None:
+                if query.connection is not None:
                     query.connection._duck_conn.interrupt()
                 return _ok(None)
         return JSONResponse(_failed("000605", "Identified SQL statement is not currently executing.", "02000"))
