@@ -5,11 +5,38 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from contextvars import ContextVar
+from threading import Event
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
+
+_given_up: ContextVar[Event | None] = ContextVar("strongroom_given_up", default=None)
+
+
+def given_up() -> Event | None:
+    """What is set when the coroutine that waits for this thread's work was cancelled; None where none waits for it.
+
+    For work that can be ended from outside: a query, a process.
+    """
+    return _given_up.get()
+
+
+async def in_a_thread(call: Callable[[], R]) -> R:
+    """What a call gives, from a worker thread, with the caller's context variables."""
+    import asyncio
+
+    event = Event()
+    before = _given_up.set(event)
+    try:
+        return await asyncio.to_thread(call)
+    except asyncio.CancelledError:
+        event.set()
+        raise
+    finally:
+        _given_up.reset(before)
 
 
 def async_twin(function: Callable[Concatenate[C, P], R]) -> Callable[Concatenate[C, P], Coroutine[Any, Any, R]]:
@@ -21,9 +48,7 @@ def async_twin(function: Callable[Concatenate[C, P], R]) -> Callable[Concatenate
 
     @functools.wraps(function)
     async def twin(self: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        import asyncio
-
-        return await asyncio.to_thread(function, self, *args, **kwargs)
+        return await in_a_thread(functools.partial(function, self, *args, **kwargs))
 
     return twin
 
@@ -33,9 +58,7 @@ def function_twin(function: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R
 
     @functools.wraps(function)
     async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
-        import asyncio
-
-        return await asyncio.to_thread(function, *args, **kwargs)
+        return await in_a_thread(functools.partial(function, *args, **kwargs))
 
     return twin
 

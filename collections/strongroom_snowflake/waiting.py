@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from strongroom import given_up
+
 T = TypeVar("T")
 
 _SLICE_SECONDS = 0.25
@@ -35,7 +37,7 @@ def interruptibly(call: Callable[[], T], stop: Callable[[], object]) -> T:
     try:
         thread.start()
         while not done.wait(_SLICE_SECONDS):
-            pass
+            _go_on()
     except BaseException:
         if not done.is_set():
             stop()
@@ -55,3 +57,14 @@ def pause(seconds: float) -> None:
     due = time.monotonic() + seconds
     while (left := due - time.monotonic()) > 0:
         time.sleep(min(left, _SLICE_SECONDS))
+        _go_on()
+
+
+class GivenUp(BaseException):
+    """The coroutine that waited for this was cancelled, so that nobody sees it."""
+
+
+def _go_on() -> None:
+    event = given_up()
+    if event is not None and event.is_set():
+        raise GivenUp

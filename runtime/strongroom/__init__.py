@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from strongroom_blocks.redaction import redactor as redactor
     from strongroom_blocks.settings_source import BlockSettingsSource as BlockSettingsSource
     from strongroom_blocks.twins import async_twin as async_twin
+    from strongroom_blocks.twins import given_up as given_up
     from strongroom_blocks.types import JSON as JSON
     from strongroom_blocks.types import Connection as Connection
     from strongroom_blocks.types import DuckDB as DuckDB
@@ -74,7 +75,7 @@ _HOMES = {
     "strongroom_blocks.object_keys": ("base_name", "folder_prefix", "join_key", "relative_key"),
     "strongroom_blocks.redaction": ("redactor",),
     "strongroom_blocks.settings_source": ("BlockSettingsSource",),
-    "strongroom_blocks.twins": ("async_twin",),
+    "strongroom_blocks.twins": ("async_twin", "given_up"),
     "strongroom_blocks.types": (
         "JSON", "Connection", "DuckDB", "LocalFileSystem", "LocalFolder", "PostgreSQL", "Secret", "SqlDatabase",
     ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Coroutine
 from typing import Any, ParamSpec, TypeVar
+
+from strongroom_blocks.twins import in_a_thread
 
 from strongroom.tasks import Task
 
@@ -21,6 +22,6 @@ def task_twin(task: Task[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
 
     @functools.wraps(task.fn)
     async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(task.fn, *args, **kwargs)
+        return await in_a_thread(functools.partial(task.fn, *args, **kwargs))
 
     return Task(twin, **task.changed({}))

@@ -379,3 +379,20 @@ class TestRuns:
     def test_a_timeout_of_the_statement_ends_it(self, connector: SnowflakeConnector) -> None:
         with pytest.raises(QueryCancelled):
             connector.execute("select system$wait(600)", timeout=1)
+
+    def test_a_coroutine_that_is_cancelled_ends_its_query(
+        self, connector: SnowflakeConnector, snowflake: SnowflakeAccount
+    ) -> None:
+        connector.fetch_one("select 1")
+
+        async def work() -> None:
+            asking = asyncio.create_task(connector.afetch_one("select system$wait(600)"))
+            while not await asyncio.to_thread(snowflake.queries, "system$wait"):
+                pass
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+
+        asyncio.run(work())
+        [query] = snowflake.queries("system$wait")
+        assert query["cancelled"]
