@@ -71,6 +71,11 @@ ROWS = {
     ),
     10: About("published vectors and our own", "100 %", "properties.published_vectors", stores=False),
     11: About("a state machine beside a plain model", "0 divergences", "properties.registry_model"),
+    12: About(
+        "kill -9 at random moments of flows, which are then resumed",
+        "nothing carried out again that was written, or is durable; nothing left behind",
+        "faults.killed_flows",
+    ),
 }
 
 
@@ -79,8 +84,9 @@ HEAD = """\
 
 *This page is written by `python tests/evidence.py --page` from the figures of the last run of each row.*
 
-What was done to a registry, how often, and how often it was not as promised. Everything here is made by code that lies
-in `tests/faults` and `tests/properties`; the tests run each row in a short form, and this makes them in full:
+What was done to a registry, and to flows, how often, and how often it was not as promised. Everything here is made by
+code that lies in `tests/faults` and `tests/properties`; the tests run each row in a short form, and this makes them in
+full:
 
 ```console no-run
 $ uv run python tests/evidence.py            # all rows; `… 4 7` for these alone, `--scale 0.1` for a tenth
