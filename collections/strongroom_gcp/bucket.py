@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Unpack
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from strongroom import Block, async_twin, base_name, folder_prefix, join_key, relative_key
 from strongroom.stores import Level, StoreVerbs, chosen, each, files_below, key_of, literal_prefix, local_path, moving
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _RANGES_OF_ONE_OF_MANY = 2
+_EXAMPLE: dict[str, Any] = {"bucket": "acme-lake", "gcp_credentials": {"project": "acme"}, "bucket_folder": "raw"}
 
 
 class GcsBucket(BucketPowers, StoreVerbs, Block, slug="gcs-bucket", title="GCS Bucket"):
@@ -39,6 +40,8 @@ class GcsBucket(BucketPowers, StoreVerbs, Block, slug="gcs-bucket", title="GCS B
 
     Objects are read and written as they are stored: one that is kept with ``Content-Encoding: gzip`` is not unpacked.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     bucket: str = Field(min_length=1, description="The bucket's name.")
     gcp_credentials: GcpCredentials = Field(
@@ -141,7 +144,7 @@ class GcsBucket(BucketPowers, StoreVerbs, Block, slug="gcs-bucket", title="GCS B
 
         A large one goes through a resumable session, which goes on where it was after the connection broke.
 
-        :raises GcpRefused: the file changed while it was uploaded; what was there before is there still.
+        :raises ObjectChanged: the file changed while it was uploaded; what was there before is there still.
         """
         source = Path(from_path)
         name = self._key(to_path if to_path is not None else source.name)

@@ -17,6 +17,7 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 def is_passing(exc: BaseException) -> bool:
     """Whether the same request may succeed a moment later: a broken connection, a server that is busy."""
     import requests
+    import urllib3
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import TransportError
     from google.cloud.storage.exceptions import InvalidResponse
@@ -26,7 +27,7 @@ def is_passing(exc: BaseException) -> bool:
     if isinstance(exc, GoogleAPICallError):
         return is_passing_status(exc.code)
     broken = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError, TransportError)
-    return isinstance(exc, (ConnectionError, *broken))
+    return isinstance(exc, (ConnectionError, urllib3.exceptions.HTTPError, *broken))
 
 
 def is_passing_status(status: int | None) -> bool:

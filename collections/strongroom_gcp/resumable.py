@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from strongroom.stores import ObjectChanged, leave_if_failed
+
 from strongroom_gcp.checksums import Crc32c
 from strongroom_gcp.patience import (
     ANSWER_SECONDS,
@@ -99,7 +101,8 @@ class _Body:
         try:
             block = self._file.read(wanted) if wanted else b""
             if wanted and not block:
-                raise OSError("The file ended before it was sent: it became shorter meanwhile.")
+                raise ObjectChanged("The file became shorter while it was uploaded.", "Upload it again.")
+            leave_if_failed()
         except BaseException as exc:
             self.failure = exc
             raise

@@ -54,7 +54,10 @@ def explain(exc: BaseException, bucket: str, name: str = "") -> StrongroomError 
     """Our error for what Google's client raises; ``None`` for an exception that is not one of its."""
     import google.api_core.exceptions as core
     import requests
+    import urllib3
     from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+
+    from strongroom_gcp.resumable import SessionLost
 
     what = place(bucket, name)
     if isinstance(exc, InvalidResponse):
@@ -66,10 +69,20 @@ def explain(exc: BaseException, bucket: str, name: str = "") -> StrongroomError 
             f"The {what} is not what it was expected to be: it is there already, or another generation of it.",
             "Read what is there now, and decide again.",
         )
+    if isinstance(exc, core.BadRequest) and "CRC32C" in str(exc):
+        return ObjectChanged(
+            f"What was sent for {what} does not have the checksum that it had before: the file changed while it was "
+            "uploaded, or was damaged on the way. What was there before is there still.",
+            "Upload it again.",
+        )
     if isinstance(exc, DataCorruption):
         return damaged(bucket, name)
+    if isinstance(exc, urllib3.exceptions.HTTPError):
+        return interrupted(bucket, name)
     if isinstance(exc, requests.RequestException):
         return _unanswered(exc, what)
+    if isinstance(exc, SessionLost):
+        return interrupted(bucket, name)
     if isinstance(exc, core.Forbidden):
         return _denied(exc, what)
     return faults.explain(exc, f"the {what}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from strongroom.stores import complete_file, each
+from strongroom.stores import ObjectChanged, complete_file, each, leave_if_failed
 
 from strongroom_gcp import resumable
 from strongroom_gcp.checksums import Crc32c, as_text, joined, of_file
@@ -177,18 +177,18 @@ class Download:
         :param entry: what a listing said of the object: ``size``, ``generation`` and ``crc32c``; ``None`` to ask.
         """
         with complete_file(path) as file:
+            problem: Exception = damaged(self.bucket.name, self.name)
             for _ in range(_ATTEMPTS):
                 entry = entry if entry is not None else self.looked_up()
                 file.seek(0)
                 file.truncate()
-                if entry.size <= PART:
-                    done = self._into(file)
-                else:
-                    done = self._ranges(file, entry, ranges_at_once)
-                if done:
-                    return
+                try:
+                    if self._into(file) if entry.size <= PART else self._ranges(file, entry, ranges_at_once):
+                        return
+                except ObjectChanged as exc:
+                    problem = exc
                 entry = None
-        raise damaged(self.bucket.name, self.name)
+            raise problem
 
     def _into(self, target: Any) -> bool:
         """Whether what was written has the object's checksum."""
@@ -247,6 +247,7 @@ class _Checked:
     def write(self, data: bytes) -> int:
         self._target.write(data)
         self.sum.update(data)
+        leave_if_failed()
         if self._moved:
             self._moved(len(data))
         return len(data)
@@ -265,6 +266,7 @@ class _Placed:
             self.place += written
             left = left[written:]
         self.sum.update(data)
+        leave_if_failed()
         if self._moved:
             self._moved(len(data))
         return len(data)
