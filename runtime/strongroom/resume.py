@@ -124,7 +124,7 @@ def parameters_of(run: FlowRun) -> dict[str, Any]:
             "See what `strongroom verify` says.",
         )
     try:
-        return keeping.open_parameters(run.sealed_parameters, run.id)
+        return keeping.open_parameters(run.sealed_parameters, run.id, run.entrypoint)
     except ResultProblem as error:
         raise NotResumable(
             f"The parameters of the run {run.name!r} do not open: {error.problem}", error.remedy

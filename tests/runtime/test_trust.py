@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from strongroom import flow, task
@@ -198,6 +199,20 @@ def test_the_parameters_of_a_run_that_is_resumed(strongroom_home: Path, failed: 
     changed(strongroom_home / "runs.db", "flow_runs", "parameters", failed, forge)
     with pytest.raises(NotResumable, match="do not open"):
         resume(failed)
+
+
+def test_the_code_of_a_run_that_is_resumed(strongroom_home: Path, failed: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text(f"from pathlib import Path\nFOLDER = Path({str(tmp_path)!r})\n{FLOW}")
+    current_journal().close()
+    with closing(sqlite3.connect(strongroom_home / "runs.db")) as database, database:
+        named = database.execute(
+            "UPDATE flow_runs SET entrypoint = ? WHERE id = ?", (f"{other}:work", UUID(failed).bytes)
+        )
+        assert named.rowcount == 1
+    with pytest.raises(NotResumable, match="do not open"):
+        resume(failed)
+    assert not (tmp_path / "ran-1").exists()
 
 
 @pytest.mark.parametrize("which", ["in the history", "in a file"])

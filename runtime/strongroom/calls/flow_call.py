@@ -233,7 +233,7 @@ class FlowCall(FlowPast):
             run.parameters_shown = shown(self.parameters)
             block_loads.note_passed(self.parameters)
         if self.captures is not None and run.sealed_parameters is None:
-            run.sealed_parameters = self.captures.seal_parameters(self.parameters, run.id, self.root_id)
+            run.sealed_parameters = self.captures.seal_parameters(self.parameters, run.id, self.root_id, run.entrypoint)
         if self.flow.flow_run_name is not None:
             from strongroom.run_names import run_name
 

@@ -54,7 +54,7 @@ class FlowPast(FlowRunContext):
         if past is None or past.result is None or past.sealed_parameters is None or self.captures is None:
             return None
         try:
-            before = self.captures.open_parameters(past.sealed_parameters, past.id)
+            before = self.captures.open_parameters(past.sealed_parameters, past.id, past.entrypoint)
             if fingerprint(before) != fingerprint(self.parameters):
                 self.logger.warning("It completed before with other parameters, so it runs again.")
                 return None

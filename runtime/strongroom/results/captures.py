@@ -8,11 +8,19 @@ from uuid import UUID, uuid4
 
 from strongroom_registry.errors import StrongroomError
 
-from strongroom.errors import CorruptResult, MissingResult, UnserializableResult
+from strongroom.errors import CorruptResult, MissingResult, ResultKeyMismatch, UnserializableResult
 from strongroom.journal.records import StoredResult
 from strongroom.results import LocalStorage
 from strongroom.results.ended_captures import FOLDER, EndedCaptures, ended_captures
-from strongroom.results.sealed_records import LateRecord, Sealer, current_sealer, load_value, read_record, write_record
+from strongroom.results.sealed_records import (
+    LateRecord,
+    Opened,
+    Sealer,
+    current_sealer,
+    load_value,
+    read_record,
+    write_record,
+)
 from strongroom.serializers import PickleSerializer
 
 _log = logging.getLogger("strongroom.results")
@@ -65,14 +73,17 @@ class Captures:
             record = self._read(stored.key, run_id)
         return load_value(read_record(record, self._sealer, _run_context(run_id)), _pickle, str(run_id))
 
-    def seal_parameters(self, parameters: dict[str, Any], run_id: UUID, root_id: UUID) -> bytes | None:
+    def seal_parameters(
+        self, parameters: dict[str, Any], run_id: UUID, root_id: UUID, entrypoint: str | None = None
+    ) -> bytes | None:
         """A record of a flow run's parameters; None where they cannot be kept.
 
-        Beyond 16 KiB they go into the folder of the outermost run, and what is returned says so.
+        Beyond 16 KiB they go into the folder of the outermost run, and what is returned says so. They open only for
+        the run and the ``entrypoint`` of its flow, so that nobody who writes the history has other code run with them.
         """
         try:
             body = _pickle.dumps(parameters, self._max_bytes)
-            record = write_record(body, _pickle.name, None, self._sealer, _parameters_context(run_id))
+            record = write_record(body, _pickle.name, None, self._sealer, _parameters_context(run_id, entrypoint))
             if len(body) <= INLINE_BYTES:
                 return record
             path = f"{_folder(root_id)}/{run_id}.parameters"
@@ -84,14 +95,22 @@ class Captures:
             _say_once("Parameters are not kept for a resumption", error)
             return None
 
-    def open_parameters(self, record: bytes, run_id: UUID) -> dict[str, Any]:
+    def open_parameters(self, record: bytes, run_id: UUID, entrypoint: str | None = None) -> dict[str, Any]:
         """The parameters of a flow run; raises a ResultProblem where they cannot be read."""
         if record.startswith(_IN_FOLDER):
             record = self._read(record.removeprefix(_IN_FOLDER).decode(), run_id)
-        parameters = load_value(read_record(record, self._sealer, _parameters_context(run_id)), _pickle, str(run_id))
+        parameters = load_value(self._opened(record, run_id, entrypoint), _pickle, str(run_id))
         if not isinstance(parameters, dict):
             raise CorruptResult(f"What is stored as the parameters of run {run_id} is a {type(parameters).__name__}.")
         return parameters
+
+    def _opened(self, record: bytes, run_id: UUID, entrypoint: str | None) -> Opened:
+        try:
+            return read_record(record, self._sealer, _parameters_context(run_id, entrypoint))
+        except ResultKeyMismatch:
+            if self._sealer is None or entrypoint is None:
+                raise
+            return read_record(record, self._sealer, _parameters_context(run_id, None))  # as the first version sealed
 
     def _read(self, path: str, run_id: UUID) -> bytes:
         try:
@@ -126,8 +145,9 @@ def _run_context(run_id: UUID) -> bytes:
     return b"run\0" + run_id.bytes
 
 
-def _parameters_context(run_id: UUID) -> bytes:
-    return b"parameters\0" + run_id.bytes
+def _parameters_context(run_id: UUID, entrypoint: str | None) -> bytes:
+    own = b"parameters\0" + run_id.bytes
+    return own if entrypoint is None else own + b"\0" + entrypoint.encode("utf-8", "surrogatepass")
 
 
 _said: set[str] = set()
