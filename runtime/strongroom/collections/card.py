@@ -11,8 +11,8 @@ class CollectionCard:
     """What a collection is for, and where its parts are.
 
     The entry point ``acme = "strongroom_acme.card:CARD"`` of the group ``strongroom.collections`` leads to it. Its
-    module is imported by everybody who lists collections, so it imports next to nothing. Block types, key providers,
-    secret sources and importers are not repeated here: their own entry points name them.
+    module is executed for everybody who lists collections, without the package around it, so it imports nothing else.
+    Block types, key providers, secret sources and importers are not repeated here: their own entry points name them.
 
     - ``title``: the name of what it connects to, as people write it.
     - ``purpose``: one sentence, what it is for.

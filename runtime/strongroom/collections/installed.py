@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strongroom.collections.card import CollectionCard
+from strongroom.collections.card_reading import read_card
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -98,9 +99,7 @@ def _entry_points() -> dict[str, list[EntryPoint]]:
 def _described(point: EntryPoint, everything: dict[str, list[EntryPoint]]) -> Collection:
     problem = None
     try:
-        card = point.load()
-        if not isinstance(card, CollectionCard):
-            raise TypeError(f"{point.value} is a {type(card).__name__}, and no CollectionCard")
+        card = read_card(point)
     except Exception as error:
         card, problem = CollectionCard(title=point.name, purpose=""), f"{type(error).__name__}: {error}"
     packages = card.packages or (point.module.partition(".")[0],)
