@@ -10,7 +10,14 @@ from typing import Any
 from strongroom.checks import CheckAbsent, CheckDenied, CheckFailed, CheckUnreachable
 
 from strongroom_aws import sessions
-from strongroom_aws.errors import AccessDenied, AwsError, BucketNotFound, CredentialsProblem, ServiceProblem
+from strongroom_aws.errors import (
+    AccessDenied,
+    AwsError,
+    BucketNotFound,
+    CredentialsProblem,
+    ResourceNotFound,
+    ServiceProblem,
+)
 from strongroom_aws.faults import told
 
 _ATTEMPTS = 2
@@ -33,7 +40,7 @@ def checking(bucket: str = "") -> Iterator[None]:
 
 
 def _kind(problem: AwsError) -> type[CheckFailed]:
-    if isinstance(problem, BucketNotFound):
+    if isinstance(problem, BucketNotFound | ResourceNotFound):
         return CheckAbsent
     if isinstance(problem, AccessDenied | CredentialsProblem):
         return CheckDenied

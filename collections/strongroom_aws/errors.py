@@ -9,6 +9,8 @@
         ├── AccessDenied (PermissionError)  the credentials are good, but may not do this
         ├── BucketNotFound (LookupError)
         ├── ObjectNotFound (FileNotFoundError)
+        ├── ResourceNotFound (LookupError)  no such secret, function, queue or job
+        ├── JobFailed                       a job that ended otherwise than well
         ├── RequestRefused (ValueError)     any other no, with the service's own code
         │   └── WriteConditionFailed (PreconditionFailed)   an object that is there already, or another one
         ├── ObjectReplaced (ObjectChanged)  another one by now than when reading it began
@@ -57,6 +59,14 @@ class BucketNotFound(AwsError, LookupError):
 
 class ObjectNotFound(AwsError, FileNotFoundError):
     """The bucket has no object under this key."""
+
+
+class ResourceNotFound(AwsError, LookupError):
+    """The account has no secret, function, queue or job of this name in this region."""
+
+
+class JobFailed(AwsError):
+    """A job or a function that ran and did not end well."""
 
 
 class RequestRefused(AwsError, ValueError):

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from strongroom.sources import SourceProblem
 
 from strongroom_aws.asking import Asking
 from strongroom_aws.credentials import AwsCredentials
-from strongroom_aws.errors import AccessDenied, AwsError, EndpointUnreachable, RequestRefused
 from strongroom_aws.secret_id import SecretId
 from strongroom_aws.secrets_manager import values_of
-from strongroom_aws.verdicts import Verdict, Word
+from strongroom_aws.verdicts import Verdict, error_of
 
 PATIENCE = 40.0
 """Seconds for one page of the listing, and for the values of its secrets."""
 
 _PAGE = 100
-_KINDS: dict[Word, type[AwsError]] = {Word.DENIED: AccessDenied, Word.UNREACHABLE: EndpointUnreachable}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def _pages(prefix: str, credentials: AwsCredentials | None) -> Iterator[list[Lis
         asking = Asking(credentials, "secretsmanager", PATIENCE)
         outcome = asking.ask("the list of secrets of aws-sm", None, lambda client: _page(client, wanted))
         if isinstance(outcome, Verdict):
-            _raise(outcome)
+            raise error_of(outcome)
         page, token = outcome
         yield [listed for listed in page if listed.name.startswith(prefix)]  # the filter does not mind the case
         if not token or token in seen:
@@ -77,7 +75,3 @@ def _page(client: Any, wanted: dict[str, Any]) -> tuple[list[ListedSecret], str 
         for one in answer["SecretList"]
     ]
     return page, answer.get("NextToken")
-
-
-def _raise(verdict: Verdict) -> NoReturn:
-    raise _KINDS.get(verdict.word, RequestRefused)(verdict.problem, verdict.remedy)

@@ -1,4 +1,5 @@
-"""``aws-sm:NAME``: secrets that stay in AWS Secrets Manager."""
+"""``aws-sm:NAME``: secrets that stay in AWS Secrets Manager. The block and the tasks that scripts look for in a module
+of this name are here too."""
 
 from __future__ import annotations
 
@@ -10,7 +11,16 @@ from strongroom.sources import Answer, InvalidSecretReference, SecretAbsent, Sou
 
 from strongroom_aws.asking import Asking, problem
 from strongroom_aws.credentials import AwsCredentials
+from strongroom_aws.secret import AwsSecret as AwsSecret
 from strongroom_aws.secret_id import CURRENT, SecretId
+from strongroom_aws.secret_tasks import acreate_secret as acreate_secret
+from strongroom_aws.secret_tasks import adelete_secret as adelete_secret
+from strongroom_aws.secret_tasks import aread_secret as aread_secret
+from strongroom_aws.secret_tasks import aupdate_secret as aupdate_secret
+from strongroom_aws.secret_tasks import create_secret as create_secret
+from strongroom_aws.secret_tasks import delete_secret as delete_secret
+from strongroom_aws.secret_tasks import read_secret as read_secret
+from strongroom_aws.secret_tasks import update_secret as update_secret
 from strongroom_aws.verdicts import Verdict, Word, verdict_of
 
 BATCH = 20

@@ -95,7 +95,7 @@ def _role_provider(role_arn: str, source: CoreSession, login: Login) -> Any:
     fetcher = _by_token(role_arn, source, login) if login.token_file else _by_keys(role_arn, source, login)
 
     def fetch() -> dict[str, Any]:
-        fetched = fetcher.fetch_credentials()
+        fetched: dict[str, Any] = fetcher.fetch_credentials()
         redactor.register([fetched["secret_key"], fetched["token"]])
         return fetched
 

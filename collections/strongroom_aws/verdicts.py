@@ -10,12 +10,24 @@ from typing import Any, TypeVar
 from strongroom import MissingExtra, StrongroomError, redactor
 
 from strongroom_aws import faults
-from strongroom_aws.errors import CredentialsProblem
+from strongroom_aws.errors import (
+    AccessDenied,
+    AwsError,
+    CredentialsExpired,
+    CredentialsProblem,
+    CredentialsRejected,
+    EndpointUnreachable,
+    RequestRefused,
+    ResourceNotFound,
+)
 from strongroom_aws.unlogged import unlogged
 
 T = TypeVar("T")
 
-_ABSENT = {"NotFoundException", "ParameterNotFound", "ParameterVersionNotFound", "ResourceNotFoundException"}
+_ABSENT = {
+    "EntityNotFoundException", "NotFoundException", "ParameterNotFound", "ParameterVersionNotFound",
+    "ResourceNotFoundException",
+}  # fmt: skip
 _DENIED = {"DecryptionFailure", "InvalidSignatureException", "MissingAuthenticationToken", "NotAuthorizedException"}
 _BUSY = {
     "DependencyTimeoutException", "InternalServerError", "InternalServiceError", "KMSInternalException",
@@ -126,3 +138,32 @@ def verdict_of(response: Mapping[str, Any], what: str) -> Verdict:
     return Verdict(
         Word.REFUSED, f"AWS refused {what} ({reason}).", "The code is explained in AWS' documentation.", code
     )
+
+
+_KINDS: dict[Word, type[AwsError]] = {
+    Word.ABSENT: ResourceNotFound,
+    Word.DENIED: AccessDenied,
+    Word.UNREACHABLE: EndpointUnreachable,
+}
+
+
+def error_of(verdict: Verdict) -> AwsError:
+    """The no as an error."""
+    kind = _KINDS.get(verdict.word, RequestRefused)
+    if verdict.code in faults.REJECTED:
+        kind = CredentialsRejected
+    elif verdict.code in faults.EXPIRED:
+        kind = CredentialsExpired
+    return kind(verdict.problem, verdict.remedy)
+
+
+def answered(what: str, call: Callable[[], T]) -> T:
+    """What ``call`` returns; what it sends and gets is not logged.
+
+    :param what: what it is asked for, such as ``the secret 'crm'``.
+    :raises AwsError: AWS says no, or nothing.
+    """
+    outcome = asked(what, call)
+    if isinstance(outcome, Verdict):
+        raise error_of(outcome)
+    return outcome

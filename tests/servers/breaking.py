@@ -16,11 +16,15 @@ class Plan:
     :param content: the object that every key has.
     :param failures: how many answers break off before one is whole.
     :param swallow: bytes of an upload that are read before the connection is closed; ``None`` to read all.
+    :param headers: of every answer that has the object.
+    :param etags: after how many answers the object is another one; ``None`` for never. Conditions are heeded.
     """
 
     content: bytes
     failures: int
     swallow: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    etags: int | None = None
     seen: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -49,6 +53,9 @@ class _Handler(BaseHTTPRequestHandler):
             end = min(int(last or len(content) - 1), len(content) - 1)
             content, status = content[int(first) : end + 1], 206
         broken = self.plan.fails(f"GET {asked}".strip())
+        if self.headers.get("If-Match", self._etag()) != self._etag():
+            self._begin(412, 0)
+            return
         self._begin(status, len(content))
         self.wfile.write(content[: len(content) // 2] if broken else content)
         self.close_connection = broken
@@ -65,9 +72,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _begin(self, status: int, length: int) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(length))
-        self.send_header("ETag", '"one"')
+        self.send_header("ETag", self._etag())
+        for name, value in self.plan.headers.items() if status == 200 else ():
+            self.send_header(name, value)
         self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
         self.end_headers()
+
+    def _etag(self) -> str:
+        changed = self.plan.etags is not None and len(self.plan.seen) > self.plan.etags
+        return '"another"' if changed else '"one"'
 
     def log_message(self, *_: object) -> None:
         pass

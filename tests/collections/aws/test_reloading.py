@@ -9,8 +9,8 @@ from servers.blocks import credentials_for
 from servers.s3 import S3Server
 from shelf import Shelf
 from strongroom import secret_from
-from strongroom.testing import using_sources
-from strongroom_aws import S3Bucket
+from strongroom.testing import strongroom_test_harness, using_sources
+from strongroom_aws import AwsCredentials, S3Bucket
 from strongroom_aws.errors import CredentialsRejected
 
 
@@ -61,6 +61,20 @@ def test_every_way_in_does_so(bucket: S3Bucket, shelf: Shelf, rclone: S3Server, 
         shelf.secrets["key"] = rclone.secret_key
         call()
     assert bucket.list_objects() == []
+
+
+def test_a_newer_version_of_the_credentials_is_loaded_once(rclone: S3Server) -> None:
+    name = rclone.bucket()
+    with strongroom_test_harness():
+        credentials_for(rclone, aws_secret_access_key="the-key-of-yesterday").save("login")
+        S3Bucket(bucket_name=name, credentials=AwsCredentials.load("login")).save("lake")
+        bucket = S3Bucket.load("lake")
+        with pytest.raises(CredentialsRejected):
+            bucket.read_path("a")
+        credentials_for(rclone).save("login", overwrite=True)
+        assert bucket.write_path("a", b"1") == "a"
+        assert [entry.key for entry in bucket.list_objects()] == ["a"]
+        assert bucket.credentials != AwsCredentials.load("login")
 
 
 def _refreshed(bucket: S3Bucket) -> S3Bucket:
