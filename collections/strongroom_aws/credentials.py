@@ -194,6 +194,18 @@ class MinIOCredentials(_Account, Block, slug="minio-credentials", title="MinIO C
             parameters=self.aws_client_parameters,
         )
 
+    def check(self, timeout: float) -> str:
+        """Ask the server which buckets the user sees.
+
+        :raises CheckDenied: the server does not accept the user or the password.
+        :raises CheckUnreachable: nobody answers.
+        """
+        with checking():
+            buckets = client_for(self._login(), "s3", timeout).list_buckets()["Buckets"]
+        return f"is accepted as {self.minio_root_user}, and sees {len(buckets)} bucket{'s' * (len(buckets) != 1)}"
+
+    acheck: ClassVar = async_twin(check)
+
 
 def _plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from canaries import Plant
+from pydantic import SecretStr
 from servers.aws_api import aws_api, mute_server
 from servers.blocks import bucket_at, credentials_for
 from servers.s3 import S3Server
 from strongroom.checks import Checkable, CheckAbsent, CheckDenied, CheckFailed, CheckUnreachable
-from strongroom_aws import AwsClientParameters, AwsCredentials, S3Bucket
+from strongroom_aws import AwsClientParameters, AwsCredentials, MinIOCredentials, S3Bucket
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -41,6 +42,19 @@ def test_a_store_that_is_away_or_mute_is_unreachable(nobody_there: str) -> None:
         bucket_at(nobody_there).check(10)
     with mute_server() as address, pytest.raises(CheckUnreachable, match=address):
         bucket_at(address).check(0.05)
+
+
+def test_a_user_of_minio_sees_buckets_or_is_denied(rclone: S3Server, bucket: S3Bucket, canary: Plant) -> None:
+    user = MinIOCredentials(
+        minio_root_user=rclone.access_key,
+        minio_root_password=SecretStr(rclone.secret_key),
+        aws_client_parameters=AwsClientParameters(endpoint_url=rclone.endpoint_url),
+    )
+    assert isinstance(user, Checkable)
+    assert user.check(10).startswith(f"is accepted as {rclone.access_key}, and sees ")
+    wrong = user.model_copy(update={"minio_root_password": SecretStr(canary("wrong"))})
+    with pytest.raises(CheckDenied, match="rejected"):
+        wrong.check(10)
 
 
 async def _acheck(block: Any) -> str:
