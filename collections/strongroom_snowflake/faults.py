@@ -17,6 +17,7 @@ EXPIRED = {390110, 390318, 394301, 394302, 394303}
 SESSION_GONE = {250002, 390103, 390104, 390111, 390112, 390113, 390114, 390115}
 """The session is not known any more: the statement that asked was not run."""
 _UNREACHABLE = {250001, 250003, 250005, 250006, 251011, 251012, 252007, 252010, 252013, 290404, 290500}
+_TIMED_OUT = {"HYT00", "HYT01", "08001", "08006"}
 _MISSING = {2003, 2043, 390201, 390189}
 _DENIED = {3001, 3003, 390202}
 _CANCELLED = {604, 625, 630}
@@ -73,7 +74,11 @@ def _kind(exc: BaseException, driver: Any, errno: int, sqlstate: str, place: str
         return errors.SessionLost(
             f"The session at {place} is over ({errno}).", "Run it again: a new session is opened for it."
         )
-    if errno in _UNREACHABLE or (isinstance(exc, driver.OperationalError) and not sqlstate[:2].isalnum()):
+    if (
+        errno in _UNREACHABLE
+        or sqlstate in _TIMED_OUT
+        or (isinstance(exc, driver.OperationalError) and not sqlstate[:2].isalnum())
+    ):
         return errors.ServerUnreachable(
             f"No answer from Snowflake for {place}: {said}.",
             "Check the network, and account and host of the credentials; or try again later.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from inspect import signature
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -187,7 +188,7 @@ def executed(
     cursor = connection.cursor(statement.cursor_type) if statement.cursor_type else connection.cursor()
     tag = query_tag() if block.query_tags and "QUERY_TAG" not in _upper(block.session_parameters) else None
     bound = statement.bound_as(block.paramstyle)
-    tagged = bound.with_options(_statement_params={"QUERY_TAG": tag}) if tag else bound
+    tagged = bound.with_options(_statement_params={"QUERY_TAG": tag}) if tag and _takes_a_tag(bound, cursor) else bound
     with told(_place(block)):
         interruptibly(lambda: tagged.run(cursor), lambda: _cancel(connection, cursor, bound.sql))
     if session is not None:
@@ -322,8 +323,17 @@ def _cancel(connection: Any, cursor: Any, sql: str) -> None:
     with suppress(Exception):
         if cursor.sfqid:
             cursor.abort_query(cursor.sfqid)
-        else:
+        elif hasattr(connection, "_cancel_query"):
             connection._cancel_query(sql, cursor._request_id)
+        else:  # from version 5 on: the server ends what the session runs
+            connection.close()
+
+
+def _takes_a_tag(statement: Statement, cursor: Any) -> bool:
+    """``executemany`` takes no parameters of a statement any more, from version 5 on."""
+    return not statement.many or any(
+        parameter.kind is parameter.VAR_KEYWORD for parameter in signature(cursor.executemany).parameters.values()
+    )
 
 
 def _unknown(problem: ServiceProblem) -> OutcomeUnknown:

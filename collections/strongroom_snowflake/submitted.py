@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from strongroom_snowflake import results, running
 from strongroom_snowflake.errors import NotReady, QueryNotFound, SessionLost
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from strongroom_snowflake.connector import SnowflakeConnector
 
 _FIRST_LOOK_SECONDS = 0.02
+_WITHOUT_ANSWER = {"FAILED_WITH_ERROR", "DISCONNECTED"}
+"""What the connector says, too, where it is the session that is gone, and not the query."""
 _LOOKS_AT_NOTHING = 10
 """How often a query may be asked for that Snowflake knows nothing of: one that was just asked can be such."""
 
@@ -56,12 +59,16 @@ def status(block: SnowflakeConnector, query: QueryHandle | str) -> QueryStatus:
 
 
 def _seen(connection: Any, query_id: str) -> QueryStatus:
+    found: Any = None
     try:
+        UUID(query_id)
         found = connection.get_query_status(query_id)
     except ValueError:
         raise _not_found(query_id) from None
-    if found.name in ("FAILED_WITH_ERROR", "DISCONNECTED") and not connection.is_valid():
-        # The connector says so, too, where it is the session that is gone, and not the query.
+    except Exception:
+        if connection.is_valid():
+            raise
+    if found is None or (found.name in _WITHOUT_ANSWER and not connection.is_valid()):
         raise SessionLost("The session in which a query was looked for is over.", "Look again.")
     return QueryStatus(query_id, found.name, bool(connection.is_still_running(found)), found.name == "SUCCESS")
 
@@ -124,13 +131,15 @@ def cancelled(block: SnowflakeConnector, query: QueryHandle | str) -> bool:
 
 def run_to_its_end(block: SnowflakeConnector, statement: Statement, *, poll: float, kind: ResultKind = "rows") -> Any:
     """What a query finds that runs by itself while it is looked at; it is cancelled where the wait is interrupted."""
-    query = submitted(block, statement)
+    known: list[str] = []
     try:
-        return results_of(block, query, kind, poll=poll, cursor_type=statement.cursor_type)
+        running.ran(block, replace(statement, is_asynchronous=True), lambda cursor: known.append(str(cursor.sfqid)))
+        return results_of(block, known[0], kind, poll=poll, cursor_type=statement.cursor_type)
     except Exception:
         raise
     except BaseException:
-        cancelled(block, query)
+        for query_id in known:
+            cancelled(block, query_id)
         raise
 
 

@@ -19,7 +19,8 @@ _PARTING_SECONDS = 5.0
 def interruptibly(call: Callable[[], T], stop: Callable[[], object]) -> T:
     """What ``call`` returns, which waits for an answer in a thread of its own.
 
-    Where the wait is interrupted, ``stop`` is called, which is to make ``call`` end soon, and the interruption goes on.
+    Where the wait is interrupted, ``stop`` is called, which is to make ``call`` end soon, and again when it has ended;
+    then the interruption goes on.
     That it is another thread keeps the connector from replacing the process' handler of Ctrl-C, too.
     """
     done = threading.Event()
@@ -39,9 +40,11 @@ def interruptibly(call: Callable[[], T], stop: Callable[[], object]) -> T:
         while not done.wait(_SLICE_SECONDS):
             _go_on()
     except BaseException:
-        if not done.is_set():
-            stop()
+        is_running = not done.is_set()
+        stop()
+        if is_running:
             done.wait(_PARTING_SECONDS)
+            stop()  # by what is known now
         raise
     succeeded, result = outcome.pop()
     if succeeded:

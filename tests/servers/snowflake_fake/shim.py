@@ -73,6 +73,7 @@ class Query:
     done: asyncio.Event = field(default_factory=asyncio.Event)
     answer: dict[str, Any] = field(default_factory=dict)
     connection: Any = None
+    is_alone: bool = False
 
     @property
     def status(self) -> str:
@@ -172,6 +173,9 @@ class Shim:
         fake.sessions.pop(token, None)
         if session is not None:
             self.masters.pop(session.master, None)
+            for query in self.queries.values():
+                if query.session == session.number and not query.is_alone:
+                    query.cancelled.set()
             session.connection._duck_conn.close()
 
     # Queries.
@@ -205,7 +209,7 @@ class Shim:
     def started(self, session: Session, token: str, body: dict[str, Any], sql: str, tag: str, request_id: str) -> Query:
         query = Query(
             str(uuid.uuid4()), session.user.name, sql, tag, request_id, session.number, session.role,
-            connection=session.connection,
+            connection=session.connection, is_alone=bool(body.get("asyncExec")),
         )  # fmt: skip
         self.queries[query.id] = query
         task = asyncio.create_task(self.run(query, session, token, body))
@@ -265,6 +269,8 @@ class Shim:
         sql = re.sub(r"from\s+'@\"(\w+)\"'", r"FROM @\1", sql, flags=re.IGNORECASE)
         response = await fake.query_request(_with_body(token, {**body, "sqlText": sql}))
         answer = json.loads(bytes(response.body))
+        if "stageInfo" in (answer.get("data") or {}):
+            answer["data"]["stageInfo"].setdefault("region", "eu-central-1")
         if answer.get("data") and answer["data"].get("queryId"):
             cache = session.connection.results_cache
             cache[query.id] = cache.get(answer["data"]["queryId"])

@@ -70,7 +70,7 @@ def get_files(connection: Any, sql: str) -> dict[str, Any] | None:
             "src_locations": [str(file.relative_to(folder)) for file in files],
             "encryptionMaterial": [],
             "parallel": 4,
-            "stageInfo": {"locationType": "LOCAL_FS", "location": str(folder), "creds": {}},
+            "stageInfo": {"locationType": "LOCAL_FS", "location": str(folder), "creds": {}, "region": ""},
         },
     }
 
