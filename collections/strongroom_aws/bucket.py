@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, ClassVar
 
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 from strongroom import Block, StoredObject, async_twin, base_name, folder_prefix, join_key
-from strongroom.stores import StoreVerbs, each, files_below, key_of, local_path, moving
+from strongroom.stores import StoreVerbs, each, files_below, key_of, local_path, moving, not_ignored
 
 from strongroom_aws import transfers
 from strongroom_aws.bucket_listing import BucketListing
@@ -17,7 +17,6 @@ from strongroom_aws.bucket_powers import BucketPowers
 from strongroom_aws.checks import checking, client_for
 from strongroom_aws.credentials import AwsCredentials, MinIOCredentials
 from strongroom_aws.faults import refusal, told
-from strongroom_aws.ignored import not_ignored
 from strongroom_aws.managed import PARTS_IN_FLIGHT
 from strongroom_aws.reloading import reloading
 from strongroom_aws.write_options import S3WriteOptions
@@ -178,7 +177,11 @@ class S3Bucket(BucketListing, BucketPowers, StoreVerbs, Block, slug="s3-bucket",
 
     def _put(self, root: Path, to_path: str | None, ignore_file: str | Path | None, arguments: dict[str, Any]) -> int:
         folder = join_key(self.bucket_folder, to_path or "")
-        files = files_below(root) if ignore_file is None else not_ignored(files_below(root), root, Path(ignore_file))
+        files = (
+            files_below(root)
+            if ignore_file is None
+            else not_ignored(files_below(root), root, Path(ignore_file), extra="aws")
+        )
 
         @reloading
         def upload(bucket: S3Bucket, path: Path) -> None:

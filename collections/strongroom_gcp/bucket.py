@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Unpack
 
 from pydantic import ConfigDict, Field, field_validator
 from strongroom import Block, async_twin, base_name, folder_prefix, join_key, relative_key
-from strongroom.stores import Level, StoreVerbs, chosen, each, files_below, key_of, literal_prefix, local_path, moving
+from strongroom.stores import (
+    Level,
+    StoreVerbs,
+    chosen,
+    each,
+    files_below,
+    key_of,
+    literal_prefix,
+    local_path,
+    moving,
+    not_ignored,
+)
 
 from strongroom_gcp import checksums, transfers
 from strongroom_gcp.bucket_checks import check_bucket
@@ -195,16 +206,29 @@ class GcsBucket(BucketPowers, StoreVerbs, Block, slug="gcs-bucket", title="GCS B
 
     aupload_from_folder: ClassVar = async_twin(upload_from_folder)
 
-    def put_directory(self, local_path: str | Path | None = None, to_path: str | None = None) -> int:
-        """As :meth:`upload_from_folder`, by default of the current folder, but returns the number of files."""
-        return self._put(Path(local_path or "."), to_path, {})
+    def put_directory(
+        self,
+        local_path: str | Path | None = None,
+        to_path: str | None = None,
+        ignore_file: str | Path | None = None,
+    ) -> int:
+        """As :meth:`upload_from_folder`, by default of the current folder, but returns the number of files.
+
+        :param ignore_file: a file of patterns, written as for Git, of what is left out.
+        """
+        return self._put(Path(local_path or "."), to_path, {}, ignore_file)
 
     aput_directory: ClassVar = async_twin(put_directory)
 
     @reloading
-    def _put(self, root: Path, to_path: str | None, options: UploadOptions) -> int:
+    def _put(
+        self, root: Path, to_path: str | None, options: UploadOptions, ignore_file: str | Path | None = None
+    ) -> int:
+        check_options(options, UploadOptions)
         folder, storage = self._key(to_path or ""), self._storage
         files = list(files_below(root))
+        if ignore_file is not None:
+            files = list(not_ignored(files, root, Path(ignore_file), extra="gcp"))
         tell = moving(f"upload of {root.name or 'a folder'}", len(files), "files")
 
         def upload(file: Path) -> None:

@@ -51,7 +51,7 @@ class BucketPowers:
     def list_versions(self: GcsBucket, path: str) -> list[ObjectVersion]:
         """Every generation of one object, the latest first. A bucket without versioning has one."""
         name = self._key(path)
-        query = {"versions": True, "fields": "items(name,size,updated,generation,timeDeleted),nextPageToken"}
+        query = {"versions": "true", "fields": "items(name,size,updated,generation,timeDeleted),nextPageToken"}
         blobs = [blob for page in self._pages(name, **query) for blob in page if blob.name == name]
         return [
             ObjectVersion(

@@ -107,12 +107,16 @@ def _source(login: Login) -> tuple[Any, str | None]:
 
 
 def _workload(config: dict[str, Any], scopes: list[str]) -> tuple[Any, str | None]:
-    import google.auth
+    """As Google's own rules choose the class, which also ask for the project's name: here nothing is asked yet."""
+    from google.auth import aws, identity_pool, pluggable
 
-    load: Any = google.auth.load_credentials_from_dict
+    source = config.get("credential_source")
+    is_aws = config.get("subject_token_type") == "urn:ietf:params:aws:token-type:aws4_request"
+    is_program = isinstance(source, dict) and "executable" in source
+    kind: Any = aws if is_aws else pluggable if is_program else identity_pool
     outcome: Any = None
     try:
-        outcome = load(config, scopes=scopes)
+        outcome = kind.Credentials.from_info(config, scopes=scopes)
     except Exception as exc:  # which of its parts is missing or odd is found in many places
         why = type(exc).__name__
     if outcome is None:
@@ -120,8 +124,7 @@ def _workload(config: dict[str, Any], scopes: list[str]) -> tuple[Any, str | Non
             f"The configuration of the workload identity cannot be used: it is malformed or incomplete ({why}).",
             "Save it again as `gcloud iam workload-identity-pools create-cred-config` wrote it.",
         )
-    credentials, project = outcome
-    return credentials, project
+    return outcome, None
 
 
 def _service_account(login: Login, scopes: list[str]) -> Any:

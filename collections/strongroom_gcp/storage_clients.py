@@ -63,6 +63,7 @@ def _made(login: Login | None, project: str | None, endpoint: Endpoint | None) -
         lambda: module.Client(project=project or own, credentials=credentials, client_options=options),
     )
     _roomy(client._http)
+    client._bucket_metadata_cache = None  # asks for every bucket's description, for spans that nobody may want
     return Storage(client, _roomy(_uploads(credentials)))
 
 

@@ -23,6 +23,7 @@ from strongroom_blocks.stores.files import complete_file as complete_file
 from strongroom_blocks.stores.files import files_below as files_below
 from strongroom_blocks.stores.files import key_of as key_of
 from strongroom_blocks.stores.files import local_path as local_path
+from strongroom_blocks.stores.ignored import not_ignored as not_ignored
 from strongroom_blocks.stores.listing import chosen as chosen
 from strongroom_blocks.stores.listing import literal_prefix as literal_prefix
 from strongroom_blocks.stores.syncing import SyncReport as SyncReport

@@ -53,6 +53,9 @@ class GoogleLogin:
         self.seen.append(path)
         if path == "/token":
             return self._for_assertion(parse_qs(body.decode()))
+        if path == "/sts":
+            issued = {"issued_token_type": "urn:ietf:params:oauth:token-type:access_token", "token_type": "Bearer"}
+            return 200, issued | {"access_token": self._token(), "expires_in": 3599}
         if path.endswith(":generateAccessToken") and authorization.removeprefix("Bearer ") in self.tokens:
             self.scopes += json.loads(body)["scope"]
             return 200, {"accessToken": self._token(), "expireTime": "2999-01-01T00:00:00Z"}

@@ -101,6 +101,8 @@ def test_an_answer_that_is_lost_is_asked_for(broken: BreakingGcs, bucket: GcsBuc
     broken.faults = [Fault("upload", late=True)]
     with pytest.raises(PreconditionFailed):
         bucket.write_if_absent("small", b"2")
+    with pytest.raises(PreconditionFailed):
+        bucket.write_path("large", content, if_generation_match=7)
 
 
 def test_a_session_that_is_lost_is_begun_anew_where_it_can_be(broken: BreakingGcs, bucket: GcsBucket) -> None:
