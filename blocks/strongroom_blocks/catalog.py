@@ -93,7 +93,11 @@ def _loaded(slug: str) -> type[Block] | None:
     return candidates[0] if candidates else None
 
 
-def _from_settings(slug: str) -> type[Block] | None:
+def import_named() -> None:
+    """Import the modules of ``STRONGROOM_BLOCK_MODULES``, so that their types are known.
+
+    :raises UnknownBlockType: there is no such module.
+    """
     for module in filter(None, map(str.strip, os.environ.get(MODULES, "").split(","))):
         try:
             importlib.import_module(module)
@@ -103,6 +107,10 @@ def _from_settings(slug: str) -> type[Block] | None:
             raise UnknownBlockType(
                 f'{MODULES} names the module "{module}", which cannot be found.', "Correct the name or PYTHONPATH."
             ) from None
+
+
+def _from_settings(slug: str) -> type[Block] | None:
+    import_named()
     return _loaded(slug)
 
 

@@ -46,6 +46,7 @@ def types(slug: str | None, as_json: bool) -> None:
         else:
             _show(sheet)
         return
+    catalog.import_named()
     installed = collections()
     internal = {package for found in installed for package in found.packages}
     cards = [card for card in catalog.types() if card.package or card.module.partition(".")[0] not in internal]

@@ -90,6 +90,16 @@ def test_a_type_shows_where_it_comes_from_what_it_can_do_and_an_example(strongro
     assert "required" in shown
 
 
+def test_types_of_the_users_own_are_listed_where_settings_name_their_module(process, tmp_path):
+    (tmp_path / "my_types.py").write_text(
+        "from strongroom import Block\n\nclass MyQueue(Block):\n    'A queue of mine.'\n    queue: str\n"
+    )
+    named = {"PYTHONPATH": str(tmp_path), "STRONGROOM_BLOCK_MODULES": "my_types"}
+    [row] = [r for r in json.loads(process("block", "types", "--json", env=named).stdout) if r["slug"] == "my-queue"]
+    assert (row["class"], row["summary"], row["collection"]) == ("my_types.MyQueue", "A queue of mine.", None)
+    assert "cannot be found" in process("block", "types", code=3, env={**named, "STRONGROOM_BLOCK_MODULES": "no"}).stderr
+
+
 def test_an_unknown_type_names_what_looks_alike(strongroom):
     assert "Did you mean s3-bucket" in strongroom("block", "types", "s3-buckt", code=3).stderr
 
