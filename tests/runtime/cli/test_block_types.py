@@ -97,7 +97,8 @@ def test_types_of_the_users_own_are_listed_where_settings_name_their_module(proc
     named = {"PYTHONPATH": str(tmp_path), "STRONGROOM_BLOCK_MODULES": "my_types"}
     [row] = [r for r in json.loads(process("block", "types", "--json", env=named).stdout) if r["slug"] == "my-queue"]
     assert (row["class"], row["summary"], row["collection"]) == ("my_types.MyQueue", "A queue of mine.", None)
-    assert "cannot be found" in process("block", "types", code=3, env={**named, "STRONGROOM_BLOCK_MODULES": "no"}).stderr
+    wrong = process("block", "types", code=3, env={**named, "STRONGROOM_BLOCK_MODULES": "no_such_module"})
+    assert 'names the module "no_such_module", which cannot be found' in wrong.stderr
 
 
 def test_an_unknown_type_names_what_looks_alike(strongroom):
