@@ -18,7 +18,7 @@ from strongroom.journal.records import FlowRun
 from strongroom.liveness import is_alive
 from strongroom.logging import flow_run_logger
 from strongroom.results.ended_captures import FOLDER, ended_captures
-from strongroom.resume import flow_of, parameters_of
+from strongroom.resume import flow_and_parameters
 from strongroom.settings import get_settings
 from strongroom.states import State, StateType
 
@@ -69,7 +69,7 @@ def plan_replay(run_id: str, from_task: str | None = None) -> PlannedReplay:
     run = journal.flow_run(run_id)
     _check(run)
     try:
-        flow, parameters = flow_of(run), parameters_of(run)
+        flow, parameters = flow_and_parameters(run)
     except NotResumable as error:
         raise NotReplayable(error.problem, error.remedy) from None
     return PlannedReplay(run, flow, parameters, Replayed.of(journal, run, from_task))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from strongroom.control import requests
@@ -46,8 +47,7 @@ def resume(run_id: str, run_input: Mapping[str, Any] | None = None) -> State[Any
     _check(run)
     if run.deployment and run.state.is_paused() and _hands_back(run, run_input):
         return Scheduled(name="Resuming")
-    flow = flow_of(run)
-    parameters = parameters_of(run)
+    flow, parameters = flow_and_parameters(run)
     if run.state.is_paused():
         let_go_on(run, run_input)
     with current_ledger().changing() as session:
@@ -95,23 +95,21 @@ def _hands_back(run: FlowRun, run_input: Mapping[str, Any] | None) -> bool:
     return True
 
 
-def flow_of(run: FlowRun) -> Flow[Any, Any]:
-    """The flow that ran, loaded from where it stood; raises NotResumable."""
+def flow_and_parameters(run: FlowRun) -> tuple[Flow[Any, Any], dict[str, Any]]:
+    """The flow that ran, loaded from where it stood, and what it was called with; raises NotResumable.
+
+    The seal of the parameters, which holds for the flow's place too, is checked before any code is loaded from there.
+    """
     if run.entrypoint is None:
         raise NotResumable(
             f"The flow of the run {run.name!r} stood in no file, or inside of a function, so it cannot be found again.",
             "Define flows in a file, at its top level.",
         )
-    try:
-        return load_flow(run.entrypoint)
-    except (UnknownFlow, FlowUnloadable) as error:
+    file = Path(run.entrypoint.rpartition(":")[0])
+    if file.suffix == ".py" and not file.exists():
         raise NotResumable(
-            f"The flow of the run {run.name!r} is not to be had: {error.problem}", error.remedy
-        ) from None
-
-
-def parameters_of(run: FlowRun) -> dict[str, Any]:
-    """What the flow was called with; raises NotResumable."""
+            f"The flow of the run {run.name!r} is not to be had: There is no file {str(file)!r}.", "Put it back there."
+        )
     if run.sealed_parameters is None:
         raise NotResumable(
             f"The parameters of the run {run.name!r} could not be kept.",
@@ -124,7 +122,13 @@ def parameters_of(run: FlowRun) -> dict[str, Any]:
             "See what `strongroom verify` says.",
         )
     try:
-        return keeping.open_parameters(run.sealed_parameters, run.id, run.entrypoint)
+        opened = keeping.unseal_parameters(run.sealed_parameters, run.id, run.entrypoint)
+        flow = load_flow(run.entrypoint)
+        return flow, keeping.load_parameters(opened, run.id)
+    except (UnknownFlow, FlowUnloadable) as error:
+        raise NotResumable(
+            f"The flow of the run {run.name!r} is not to be had: {error.problem}", error.remedy
+        ) from None
     except ResultProblem as error:
         raise NotResumable(
             f"The parameters of the run {run.name!r} do not open: {error.problem}", error.remedy

@@ -203,7 +203,7 @@ def test_the_parameters_of_a_run_that_is_resumed(strongroom_home: Path, failed: 
 
 def test_the_code_of_a_run_that_is_resumed(strongroom_home: Path, failed: str, tmp_path: Path) -> None:
     other = tmp_path / "other.py"
-    other.write_text(f"from pathlib import Path\nFOLDER = Path({str(tmp_path)!r})\n{FLOW}")
+    other.write_text(f"from pathlib import Path\nFOLDER = Path({str(tmp_path)!r})\n(FOLDER / 'loaded').touch()\n{FLOW}")
     current_journal().close()
     with closing(sqlite3.connect(strongroom_home / "runs.db")) as database, database:
         named = database.execute(
@@ -212,7 +212,7 @@ def test_the_code_of_a_run_that_is_resumed(strongroom_home: Path, failed: str, t
         assert named.rowcount == 1
     with pytest.raises(NotResumable, match="do not open"):
         resume(failed)
-    assert not (tmp_path / "ran-1").exists()
+    assert not (tmp_path / "loaded").exists()
 
 
 @pytest.mark.parametrize("which", ["in the history", "in a file"])

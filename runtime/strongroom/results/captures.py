@@ -97,9 +97,17 @@ class Captures:
 
     def open_parameters(self, record: bytes, run_id: UUID, entrypoint: str | None = None) -> dict[str, Any]:
         """The parameters of a flow run; raises a ResultProblem where they cannot be read."""
+        return self.load_parameters(self.unseal_parameters(record, run_id, entrypoint), run_id)
+
+    def unseal_parameters(self, record: bytes, run_id: UUID, entrypoint: str | None = None) -> Opened:
+        """Parameters whose seal was checked, for :meth:`load_parameters`, which may need the module of the flow."""
         if record.startswith(_IN_FOLDER):
             record = self._read(record.removeprefix(_IN_FOLDER).decode(), run_id)
-        parameters = load_value(self._opened(record, run_id, entrypoint), _pickle, str(run_id))
+        return self._opened(record, run_id, entrypoint)
+
+    def load_parameters(self, opened: Opened, run_id: UUID) -> dict[str, Any]:
+        """The parameters themselves."""
+        parameters = load_value(opened, _pickle, str(run_id))
         if not isinstance(parameters, dict):
             raise CorruptResult(f"What is stored as the parameters of run {run_id} is a {type(parameters).__name__}.")
         return parameters
