@@ -47,7 +47,12 @@ class SnowflakeCredentials(Block, slug="snowflake-credentials", title="Snowflake
     port: int | None = Field(None, ge=1, le=65535, description="The port, where it is not the usual one.")
     protocol: Literal["https", "http"] = Field("https", description="http is for emulators.")
     login_timeout: int = Field(60, ge=1, description="Seconds that logging in may take.")
-    network_timeout: int = Field(300, ge=1, description="Seconds that a request is tried again for.")
+    network_timeout: int | None = Field(
+        None,
+        ge=1,
+        description="Seconds after which the connector gives a request up, and a statement that still runs; by default "
+        "never.",
+    )
 
     if TYPE_CHECKING:
 
@@ -63,7 +68,7 @@ class SnowflakeCredentials(Block, slug="snowflake-credentials", title="Snowflake
             port: int | None = None,
             protocol: Literal["https", "http"] = "https",
             login_timeout: int = 60,
-            network_timeout: int = 300,
+            network_timeout: int | None = None,
             password: SecretStr | str | None = None,
             passcode: SecretStr | str | None = None,
             private_key: SecretStr | str | bytes | None = None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from strongroom_snowflake import results, running
 from strongroom_snowflake.errors import LoadIncomplete, SessionNeeded, SnowflakeError, StatementInvalid
 from strongroom_snowflake.statement import Statement
+from strongroom_snowflake.unlogged import unlogged
 
 if TYPE_CHECKING:
     from strongroom_snowflake.connector import SnowflakeConnector
@@ -58,7 +59,8 @@ def session_of(block: SnowflakeConnector) -> Iterator[Any]:
 def stage(say: Any, options: str = "") -> Iterator[str]:
     """A new temporary stage, dropped at the end; its name. ``options`` say where it is, if not inside of Snowflake."""
     name = f"STRONGROOM_{secrets.token_hex(8).upper()}"
-    say(f"create temporary stage {name}{options and ' '}{options}")
+    with unlogged():  # the keys of a bucket may stand in it
+        say(f"create temporary stage {name}{options and ' '}{options}")
     try:
         yield name
     finally:

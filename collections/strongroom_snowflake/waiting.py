@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from strongroom import given_up
@@ -25,10 +26,11 @@ def interruptibly(call: Callable[[], T], stop: Callable[[], object]) -> T:
     """
     done = threading.Event()
     outcome: list[Any] = []
+    context = copy_context()
 
     def work() -> None:
         try:
-            outcome.append((True, call()))
+            outcome.append((True, context.run(call)))
         except BaseException as error:
             outcome.append((False, error))
         finally:

@@ -18,7 +18,14 @@ from servers.snowflake import SnowflakeAccount
 from strongroom import InvalidKey, LocalFolder, ObjectStore
 from strongroom.sql import InvalidName
 from strongroom_snowflake import SnowflakeConnector, external_stage, staging
-from strongroom_snowflake.errors import LoadIncomplete, NotReady, ObjectNotFound, SessionNeeded, StatementInvalid
+from strongroom_snowflake.errors import (
+    LoadIncomplete,
+    NotReady,
+    ObjectNotFound,
+    QueryFailed,
+    SessionNeeded,
+    StatementInvalid,
+)
 from strongroom_snowflake.frames import columns_of
 
 FRAME = pd.DataFrame({"n": [1, 2, 3], "Odd Name": ["a", None, "it's"], "f": [0.5, 1.5, 2.5]})
@@ -228,6 +235,37 @@ class TestStatements:
     def test_patterns_are_those_of_shells(self) -> None:
         assert external_stage.matching("*") == ""
         assert external_stage.matching("*.csv") == "pattern = '.*[^/]*\\\\.csv'"
+
+
+class TestSecretsOfABucket:
+    def test_no_log_and_no_error_shows_them(
+        self,
+        connector: SnowflakeConnector,
+        snowflake: SnowflakeAccount,
+        canary: Any,
+        caplog: pytest.LogCaptureFixture,
+        tmp_path: Path,
+    ) -> None:
+        class Bucket(FakeBucket, LocalFolder):
+            """A store that says that it is a bucket."""
+
+            def __init__(self) -> None:
+                LocalFolder.__init__(self, basepath=tmp_path)
+
+            def url(self, path: str = "") -> str:
+                return "s3://lake/raw"
+
+            @property
+            def credentials(self) -> Any:
+                return FakeBucket("", AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY=canary("key"))
+
+        connector.execute("create table t (n integer)")
+        caplog.set_level("DEBUG")
+        snowflake.fail("refused", matching="copy into", code="000603", message="no such bucket")
+        with pytest.raises(QueryFailed, match="no such bucket"):
+            connector.load_files(Bucket(), "t")
+        [query] = snowflake.queries("create temporary stage")
+        assert "aws_secret_key = 'canary" in query["sql"]
 
 
 class TestUnloading:

@@ -41,7 +41,7 @@ _WAIT = re.compile(r"system\$wait\(\s*(\d+)\s*\)", re.IGNORECASE)
 _MEET = re.compile(r"system\$meet\(\s*'(\w+)'\s*,\s*(\d+)\s*\)", re.IGNORECASE)
 _TAG = re.compile(r"alter\s+session\s+set\s+query_tag\s*=\s*'((?:[^']|'')*)'", re.IGNORECASE)
 _USE = re.compile(r"use\s+(warehouse|role)\s+(\S+?);?\s*$", re.IGNORECASE)
-_ALTER_SESSION = re.compile(r"alter\s+session\s+(?:un)?set\b", re.IGNORECASE)
+_NOTHING_TO_DO = re.compile(r"alter\s+session\s+(?:un)?set\b|drop\s+stage\b", re.IGNORECASE)
 
 
 @dataclass
@@ -243,7 +243,7 @@ class Shim:
                 return _failed("003013", f"SQL access control error:\nRequested role '{name}' is not assigned", "42501")
             setattr(session, use[1].lower(), name)
             sql = "select 'Statement executed successfully.' as status"
-        if _ALTER_SESSION.match(sql.strip()):
+        if _NOTHING_TO_DO.match(sql.strip()):
             sql = "select 'Statement executed successfully.' as status"
         if found := _WAIT.search(sql):
             await _either(query.cancelled, int(found[1]))
