@@ -19,6 +19,7 @@ import grpc
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.cloud import kms_v1, secretmanager_v1
+from google.protobuf import empty_pb2
 
 Change = Callable[[Any], Any]
 
@@ -164,6 +165,62 @@ class FakeSecretManager:
             )
         )
 
+    def look_up(
+        self, request: secretmanager_v1.GetSecretVersionRequest, context: grpc.ServicerContext
+    ) -> secretmanager_v1.SecretVersion:
+        self.behaviour.before(f"Get {request.name}", context)
+        _, project, _, name, _, version = request.name.split("/")
+        versions = self._of(f"{project}/{name}", context)
+        number = len(versions) if version == "latest" else int(version)
+        if not 1 <= number <= len(versions):
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Secret Version [{request.name}] not found.")
+        return secretmanager_v1.SecretVersion(name=f"projects/123456789/secrets/{name}/versions/{number}")
+
+    def create(
+        self, request: secretmanager_v1.CreateSecretRequest, context: grpc.ServicerContext
+    ) -> secretmanager_v1.Secret:
+        self.behaviour.before(f"Create {request.parent} {request.secret_id}", context)
+        place = f"{request.parent.partition('/')[2]}/{request.secret_id}"
+        if place in self.secrets:
+            context.abort(grpc.StatusCode.ALREADY_EXISTS, f"Secret [{place}] already exists.")
+        if "automatic" not in request.secret.replication:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The replication policy is required.")
+        self.secrets[place] = []
+        return secretmanager_v1.Secret(name=f"projects/123456789/secrets/{request.secret_id}")
+
+    def add(
+        self, request: secretmanager_v1.AddSecretVersionRequest, context: grpc.ServicerContext
+    ) -> secretmanager_v1.SecretVersion:
+        self.behaviour.before(f"Add {request.parent}", context)
+        _, project, _, name = request.parent.split("/")
+        versions = self._of(f"{project}/{name}", context)
+        if request.payload.data_crc32c != crc(request.payload.data):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The checksum did not match the data.")
+        versions.append(request.payload.data)
+        return secretmanager_v1.SecretVersion(name=f"projects/123456789/secrets/{name}/versions/{len(versions)}")
+
+    def delete(self, request: secretmanager_v1.DeleteSecretRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
+        self.behaviour.before(f"Delete {request.name}", context)
+        _, project, _, name = request.name.split("/")
+        self._of(f"{project}/{name}", context)
+        del self.secrets[f"{project}/{name}"]
+        return empty_pb2.Empty()
+
+    def destroy(
+        self, request: secretmanager_v1.DestroySecretVersionRequest, context: grpc.ServicerContext
+    ) -> secretmanager_v1.SecretVersion:
+        self.behaviour.before(f"Destroy {request.name}", context)
+        _, project, _, name, _, version = request.name.split("/")
+        self._of(f"{project}/{name}", context)[int(version) - 1] = None
+        return secretmanager_v1.SecretVersion(name=request.name)
+
+    def _of(self, place: str, context: grpc.ServicerContext) -> list[bytes | None]:
+        if place in self.denied:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, f"Permission denied for '{place}' (or it may not exist).")
+        if place not in self.secrets:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Secret [{place}] not found.")
+        return self.secrets[place]
+
 
 @contextmanager
 def serving(service: str, methods: dict[str, tuple[Any, Any, Any]], behaviour: Behaviour) -> Iterator[str]:
@@ -197,12 +254,25 @@ def fake_kms() -> Iterator[FakeKms]:
         yield fake
 
 
+class _Empty:
+    """The message for nothing, which is not of the kind that the others are."""
+
+    serialize = staticmethod(empty_pb2.Empty.SerializeToString)
+
+
 @contextmanager
 def fake_secret_manager() -> Iterator[FakeSecretManager]:
     """Runs a Secret Manager of its own, without secrets, while the block lasts."""
     fake = FakeSecretManager()
-    answer = secretmanager_v1.AccessSecretVersionResponse
-    methods = {"AccessSecretVersion": (fake.access, secretmanager_v1.AccessSecretVersionRequest, answer)}
+    asked, version = secretmanager_v1, secretmanager_v1.SecretVersion
+    methods = {
+        "AccessSecretVersion": (fake.access, asked.AccessSecretVersionRequest, asked.AccessSecretVersionResponse),
+        "GetSecretVersion": (fake.look_up, asked.GetSecretVersionRequest, version),
+        "CreateSecret": (fake.create, asked.CreateSecretRequest, asked.Secret),
+        "AddSecretVersion": (fake.add, asked.AddSecretVersionRequest, version),
+        "DeleteSecret": (fake.delete, asked.DeleteSecretRequest, _Empty),
+        "DestroySecretVersion": (fake.destroy, asked.DestroySecretVersionRequest, version),
+    }
     service = "google.cloud.secretmanager.v1.SecretManagerService"
     with serving(service, methods, fake.behaviour) as fake.address:
         yield fake

@@ -9,7 +9,7 @@ import pytest
 from strongroom import MissingExtra
 from strongroom.keys import KeyUnavailable
 from strongroom_blocks import catalog
-from strongroom_gcp import GcpCredentials, GcpKmsKey, SecretManagerSource
+from strongroom_gcp import GcpCredentials, GcpKmsKey, GcpSecret, GcsBucket, SecretManagerSource
 
 NAME = "projects/acme/locations/global/keyRings/ring/cryptoKeys/key"
 
@@ -17,7 +17,9 @@ NAME = "projects/acme/locations/global/keyRings/ring/cryptoKeys/key"
 def test_the_libraries_are_not_loaded_before_they_are_used() -> None:
     code = f"""if True:
         import sys, strongroom_gcp, strongroom_gcp.errors
-        from strongroom_gcp import GcpCredentials, GcpKmsKey, SecretManagerSource
+        import strongroom_gcp.cloud_storage, strongroom_gcp.secret_manager
+        from strongroom_gcp import GcpCredentials, GcpKmsKey, GcpSecret, GcsBucket, SecretManagerSource
+        GcsBucket(bucket="b").url("a"), GcpSecret(secret_name="s")
         SecretManagerSource(GcpCredentials(project="acme")).check("acme/crm#token")
         assert GcpKmsKey.from_uri("gcpkms:{NAME}").fingerprint
         print([name for name in sys.modules if name.split(".")[0] in {{"google", "grpc", "requests", "google_crc32c"}}])
@@ -26,14 +28,15 @@ def test_the_libraries_are_not_loaded_before_they_are_used() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("missing", ["google.cloud.kms_v1", "google.cloud.secretmanager_v1"])
+@pytest.mark.parametrize("missing", ["google.cloud.kms_v1", "google.cloud.secretmanager_v1", "google.cloud.storage"])
 def test_missing_libraries_are_named_with_what_installs_them(missing: str) -> None:
     code = f"""if True:
         import sys
         sys.modules["{missing}"] = None
         from strongroom import MissingExtra
         from strongroom_gcp import GcpCredentials
-        for ask in (GcpCredentials().get_kms_client, GcpCredentials().get_secret_manager_client):
+        login = GcpCredentials()
+        for ask in (login.get_kms_client, login.get_secret_manager_client, login.get_cloud_storage_client):
             try:
                 ask()
             except MissingExtra as exc:
@@ -59,5 +62,8 @@ def test_a_key_and_a_source_without_the_libraries_say_so(monkeypatch: pytest.Mon
         source.fetch(["acme/crm"], timeout=1)
 
 
-def test_the_type_is_found_by_its_slug() -> None:
-    assert catalog.find("gcp-credentials").load() is GcpCredentials
+@pytest.mark.parametrize(
+    ("slug", "kind"), [("gcp-credentials", GcpCredentials), ("gcs-bucket", GcsBucket), ("gcp-secret", GcpSecret)]
+)
+def test_the_types_are_found_by_their_slugs(slug: str, kind: type) -> None:
+    assert catalog.find(slug).load() is kind
