@@ -91,3 +91,15 @@ def test_a_forked_process_opens_its_own_even_while_another_thread_opens_one() ->
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert pool.get(1, Client) is mine
     assert not told
+
+
+def test_a_rotated_secret_lets_the_former_client_of_a_place_go() -> None:
+    gone: list[str] = []
+    pool: ClientPool[str] = ClientPool(8, let_go=gone.append)
+    assert pool.get(("db", "old"), lambda: "first", place="db") == "first"
+    assert pool.get(("other", "old"), lambda: "other", place="other") == "other"
+    assert pool.get(("db", "new"), lambda: "second", place="db") == "second"
+    assert gone == ["first"]
+    assert pool.get(("db", "new"), lambda: "third", place="db") == "second"
+    assert pool.get(("db", "old"), lambda: "again", place="db") == "again"
+    assert gone == ["first", "second"]

@@ -112,7 +112,8 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
         """The database as a URI of libpq, the password in clear: for polars, ADBC and other clients."""
         user = quote(self.user or "", safe="")
         password = f":{quote(self.password.get_secret_value(), safe='')}" if self.password else ""
-        place = f"{quote(self.host, safe=':')}:{self.port}/{quote(self.database, safe='')}"
+        host = f"[{self.host}]" if ":" in self.host else quote(self.host, safe="")
+        place = f"{host}:{self.port}/{quote(self.database, safe='')}"
         more = {"sslmode": self.sslmode, "sslrootcert": self.sslrootcert, "options": _command_line(self.options)}
         query = urlencode({name: value for name, value in more.items() if value}, quote_via=quote)
         return f"postgresql://{user}{password}{'@' if user or password else ''}{place}?{query}"

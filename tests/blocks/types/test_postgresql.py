@@ -237,3 +237,30 @@ def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtra, match=r"strongroom\[postgres\]"):
         PostgreSQL(database="db").execute("select 1")
+
+
+class TestHandOver:
+    def test_other_libraries_take_the_url_and_the_engine(self, postgres: PostgresDatabase) -> None:
+        import pandas
+
+        database = block(postgres, options={"statement_timeout": "8s"})
+        with psycopg.connect(database.url()) as connection:
+            assert connection.execute("show statement_timeout").fetchone() == ("8s",)
+        pandas.DataFrame({"n": [1, 2]}).to_sql("t", database.engine(), index=False)
+        assert pandas.read_sql("select n from t order by n", database.engine())["n"].tolist() == [1, 2]
+        assert database.engine() is block(postgres, options={"statement_timeout": "8s"}).engine()
+        assert postgres.password not in f"{database.engine()!r} {database.engine().url!r}"
+
+    def test_parts_that_a_url_cannot_hold_as_they_are_come_back(self) -> None:
+        word = secrets.token_urlsafe(4) + "@:/%"
+        url = PostgreSQL(host="::1", database="a/b", user="u@x", password=word, sslrootcert="/c a").url()
+        found = psycopg.conninfo.conninfo_to_dict(url)
+        assert (found["host"], found["dbname"], found["user"]) == ("::1", "a/b", "u@x")
+        assert (found["password"], found["sslrootcert"]) == (word, "/c a")
+
+
+def test_rows_are_streamed_by_the_server_and_not_all_sent_at_once(database: PostgreSQL) -> None:
+    rows = database.iter_batches("select n, repeat('x', 1000) from generate_series(1, 100000000) n", size=10)
+    assert [len(next(rows)) for _ in range(3)] == [10, 10, 10]
+    rows.close()  # type: ignore[attr-defined]
+    assert database.fetch_one("select 1") == (1,)
