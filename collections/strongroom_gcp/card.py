@@ -9,5 +9,5 @@ CARD = CollectionCard(
     purpose="Credentials, buckets and secrets with tasks over them, keys in Cloud KMS, secrets that stay there.",
     task_modules=("strongroom_gcp.cloud_storage", "strongroom_gcp.secret_manager"),
     extra="gcp",
-    docs="docs/how-to/gcp-secrets.md",
+    docs="docs/how-to/gcs.md",
 )

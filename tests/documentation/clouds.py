@@ -31,3 +31,12 @@ def google_of_the_pages() -> Iterator[dict[str, str]]:
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDKMS": kms.address,
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": manager.address,
         }
+
+
+@contextmanager
+def google_storage_of_the_pages() -> Iterator[dict[str, str]]:
+    """Runs an emulator of Cloud Storage besides; the variables that lead to all of them."""
+    from servers.gcs import gcs_server
+
+    with gcs_server() as storage, google_of_the_pages() as others:
+        yield others | {"STORAGE_EMULATOR_HOST": storage.endpoint_url}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from documentation import account
 from documentation import page as runner
-from documentation.clouds import google_of_the_pages, vault_of_the_pages
+from documentation.clouds import google_of_the_pages, google_storage_of_the_pages, vault_of_the_pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -86,6 +86,7 @@ def clouds(page: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for scheme, running in {
             r"(init --key vault-transit|secret_from\(\"vault):": vault_of_the_pages,
             r"(init --key gcpkms|secret_from\(\"gcp-sm):": google_of_the_pages,
+            r"STORAGE_EMULATOR_HOST": google_storage_of_the_pages,
         }.items():
             if re.search(scheme, text):
                 for name, value in stack.enter_context(running()).items():
