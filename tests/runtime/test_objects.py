@@ -31,10 +31,25 @@ def test_a_flow_moves_objects_with_ready_made_tasks(store: LocalFolder, tmp_path
     assert nightly() == ["again/a", "again/b", "moved"]
 
 
+def test_a_flow_syncs_streams_and_waits(store: LocalFolder, tmp_path: Path) -> None:
+    other = LocalFolder(basepath=tmp_path / "other")
+    store.write_path("raw/a", b"1")
+
+    @flow
+    def mirror() -> None:
+        assert objects.sync_folder_from_store(store, "raw", tmp_path / "here", compare="checksum").copied == ("a",)
+        assert objects.sync_folder_to_store(store, tmp_path / "here", "again", dry_run=True).copied == ("a",)
+        assert objects.stream_object(other, store, "raw/a", "b") == "b"
+        assert objects.wait_for_object(other, "b", 1).size == 1
+
+    mirror()
+    assert [entry.key for entry in store.list_objects()] == ["raw/a"]
+
+
 def test_every_task_has_an_asynchronous_twin(store: LocalFolder) -> None:
     names = {name for name in vars(objects) if not name.startswith("_")}
     tasks = {name for name in names if type(vars(objects)[name]).__name__ == "Task" and not vars(objects)[name].isasync}
-    assert len(tasks) == 10
+    assert len(tasks) == 14
     assert {f"a{name}" for name in tasks} <= names
 
     @flow

@@ -48,18 +48,28 @@ def files_below(folder: Path) -> Iterator[Path]:
 
     :raises NotADirectoryError: it is no folder.
     """
+    return (Path(entry.path) for _, entry in entries_below(folder))
+
+
+def entries_below(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """As :func:`files_below`, with the key of each and what is known of it already, for folders of many files.
+
+    :raises InvalidKey: a file's name is not Unicode, which keys are.
+    """
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "Not a folder", str(folder))
-    for place, folders, names in os.walk(folder, onerror=_raise):
-        folders.sort()
-        for name in sorted(names):
-            file = Path(place, name)
-            if not name.startswith(PARTIAL) and file.is_file():
-                yield file
+    return _entries(str(folder), "")
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _entries(folder: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        key = f"{prefix}{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(entry.path, f"{key}/")
+        elif not entry.name.startswith(PARTIAL) and entry.is_file():
+            yield _unicode(key), entry
 
 
 def key_of(file: Path, folder: Path) -> str:
@@ -67,7 +77,10 @@ def key_of(file: Path, folder: Path) -> str:
 
     :raises InvalidKey: its name is not Unicode, which keys are.
     """
-    key = file.relative_to(folder).as_posix()
+    return _unicode(file.relative_to(folder).as_posix())
+
+
+def _unicode(key: str) -> str:
     try:
         key.encode()
     except UnicodeEncodeError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from strongroom_blocks.object_keys import folder_prefix, join_key
 from strongroom_blocks.stores.crew import each
-from strongroom_blocks.stores.files import files_below, key_of, local_path
+from strongroom_blocks.stores.files import entries_below, local_path
 from strongroom_blocks.stores.listing import fitting
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ class Sync:
 
     def _files(self) -> Iterator[tuple[str, os.stat_result]]:
         fits = fitting(self.pattern) if self.pattern else None
-        for file in files_below(self.local):
-            key = key_of(file, self.local)
+        for key, entry in entries_below(self.local):
             if fits is None or fits.fullmatch(key):
-                yield key, file.stat()
+                with suppress(FileNotFoundError):  # gone meanwhile
+                    yield key, entry.stat()
 
     def _entries(self) -> Iterator[tuple[str, StoredObject]]:
         prefix = folder_prefix(self.folder)
@@ -119,8 +119,8 @@ class Sync:
             return self.store.has_content(entry, self.local / entry.key.removeprefix(folder_prefix(self.folder)))
         if self.compare == "size":
             return True
-        changed = datetime.fromtimestamp(status.st_mtime, UTC)
-        return changed <= entry.modified if up else entry.modified <= changed
+        changed, modified = status.st_mtime, entry.modified.timestamp()
+        return changed <= modified if up else modified <= changed
 
     def _unlink(self, keys: list[str]) -> None:
         for key in keys:
