@@ -39,6 +39,15 @@ def tables(data: Any) -> Iterator[Any]:
         )
 
 
+def row_count(data: Any) -> int:
+    """How many rows there are to come; 0 where that is not known before."""
+    if hasattr(data, "num_rows"):
+        return int(data.num_rows)
+    if hasattr(data, "shape"):
+        return int(data.shape[0])
+    return len(data) if isinstance(data, list) and data and isinstance(data[0], dict) else 0
+
+
 def columns_of(schema: Any) -> list[str]:
     """The columns of a table that takes in data of this schema of Arrow's."""
     return [f"{column_name(field.name)} {_type(field.type)}" for field in schema]

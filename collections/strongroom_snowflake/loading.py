@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import secrets
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from strongroom import ObjectStore
 from strongroom.sql import table_name
+from strongroom.transfer_progress import moving
 
 from strongroom_snowflake import external_stage
 from strongroom_snowflake.errors import LoadIncomplete, StatementInvalid
-from strongroom_snowflake.frames import columns_of, tables
+from strongroom_snowflake.frames import columns_of, row_count, tables
 from strongroom_snowflake.results import library
 from strongroom_snowflake.staging import FileFormat, file_format, option, put, session_of, stage
 
@@ -44,7 +45,8 @@ def load_dataframe(
         return Loaded(0, 0)
     columns = ", ".join(columns_of(first.schema))
     with session_of(block) as say, stage(say) as place, tempfile.TemporaryDirectory(prefix="strongroom-") as folder:
-        rows, files = _uploaded(say, place, Path(folder), first, pieces)
+        tell = moving(f"upload to {name}", row_count(data), "rows")
+        rows, files = _uploaded(say, place, Path(folder), chain([first], pieces), tell)
         if if_exists == "fail":
             say(f"create table {name} ({columns})")
         elif create and if_exists != "replace":
@@ -81,24 +83,24 @@ def load_files(
                 named = external_stage.matching(pattern)
                 return _counted(say(f"copy into {name} from @{place} {clause} {named}".strip()))
         with stage(say) as place, tempfile.TemporaryDirectory(prefix="strongroom-") as folder:
-            files = 0
-            for number, file in enumerate(_files(source, pattern, Path(folder))):
-                put(say, file, f"{place}/{number}", compress=True)
-                files += 1
-            if not files:
+            if not _put_all(say, place, source, pattern, Path(folder), f"upload to {name}"):
                 raise LoadIncomplete(f"There are no files {pattern!r} to load.", "See the folder, and the pattern.")
             return _counted(say(f"copy into {name} from @{place} {clause}"))
 
 
-def _uploaded(say: Any, place: str, folder: Path, first: Any, rest: Iterator[Any]) -> tuple[int, int]:
+def _uploaded(
+    say: Any, place: str, folder: Path, pieces: Iterable[Any], tell: Callable[[int], None] | None
+) -> tuple[int, int]:
     parquet = library("pyarrow.parquet")
     rows = files = 0
-    for piece in chain([first], rest):
+    for piece in pieces:
         file = folder / f"{files:06d}.parquet"
         parquet.write_table(piece, file)
         put(say, file, place, compress=False)
         file.unlink()
         rows, files = rows + piece.num_rows, files + 1
+        if tell is not None:
+            tell(piece.num_rows)
     return rows, files
 
 
@@ -128,14 +130,32 @@ def _counted(told: list[dict[str, Any]]) -> Loaded:
     )
 
 
-def _files(source: Any, pattern: str, folder: Path) -> Iterator[Path]:
+def _put_all(say: Any, place: str, source: Any, pattern: str, folder: Path, what: str) -> int:
+    """Files of this machine or of a store into a stage; how many."""
+    files: Iterator[Path]
     if isinstance(source, ObjectStore):
-        for entry in source.list_objects():
-            if Path(entry.key).match(pattern):
-                target = folder / Path(entry.key).name
-                yield source.download_object_to_path(entry.key, target)
-                target.unlink(missing_ok=True)
-        return
+        found = [entry for entry in source.list_objects() if Path(entry.key).match(pattern)]
+        files, total = (_fetched(source, entry.key, folder) for entry in found), sum(entry.size for entry in found)
+    else:
+        here = list(_files(source, pattern))
+        files, total = iter(here), sum(file.stat().st_size for file in here)
+    tell, number = moving(what, total), 0
+    for number, file in enumerate(files, start=1):
+        size = file.stat().st_size
+        put(say, file, f"{place}/{number}", compress=True)
+        if tell is not None:
+            tell(size)
+    return number
+
+
+def _fetched(store: ObjectStore, key: str, folder: Path) -> Path:
+    """An object as a file; the one before it is not needed any more."""
+    for former in folder.iterdir():
+        former.unlink()
+    return store.download_object_to_path(key, folder / Path(key).name)
+
+
+def _files(source: Any, pattern: str) -> Iterator[Path]:
     places: Iterable[Any] = [source] if isinstance(source, str | Path) else source
     for place in places:
         path = Path(place).expanduser()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from servers.snowflake import SnowflakeAccount
 from strongroom import Block, flow
+from strongroom.artifacts import watch_progress
 from strongroom_snowflake import (
     SnowflakeConnector,
     aexecute,
@@ -107,3 +108,23 @@ def test_their_twins(connector: SnowflakeConnector) -> None:
         return await aquery(connector, "select n from orders")
 
     assert asyncio.run(nightly()) == [(3,)]
+
+
+def test_loads_tell_how_far_they_are(connector: SnowflakeConnector, tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.csv").write_text(f"{number},x\n")
+    connector.execute("create table orders (n integer, s varchar)")
+    told: list[str] = []
+
+    @flow
+    def loading() -> None:
+        load_files(connector, tmp_path, "orders", pattern="*.csv")
+        load_dataframe(connector, [{"n": 3}, {"n": 4}], "orders")
+
+    end = watch_progress(lambda progress: told.append(str(progress.description)))
+    try:
+        loading()
+    finally:
+        end()
+    assert "upload to orders: 12 bytes of 12 bytes" in told
+    assert told[-1] == "upload to orders: 2 rows of 2 rows"
