@@ -23,6 +23,8 @@ from typing import Any
 from strongroom_dbt.child_events import Observer, failure_of, node_from_result
 from strongroom_dbt.child_outputs import output_of
 
+_TOLD_ERRORS = 3
+
 
 class Channel:
     """Messages to the parent; one at a time, whichever of dbt's threads speaks. A parent that hung up is no error."""
@@ -54,7 +56,10 @@ def invoke(order: dict[str, Any], options: list[str], channel: Channel) -> None:
     failure = None
     if outcome.exception is not None:
         failure = failure_of(outcome.exception, parsed=observer.manifest is not None, started=observer.started)
-    results = getattr(outcome.result, "results", None) or ()
+        if failure["kind"] == "other":
+            failure["message"] = "\n".join(dict.fromkeys([*observer.errors[:_TOLD_ERRORS], failure["message"]]))
+    # run-operation gives results without nodes
+    results = [result for result in getattr(outcome.result, "results", None) or () if hasattr(result, "node")]
     nodes = [node_from_result(result, observer.manifest).to_json() for result in results]
     if order["failing_rows"]:
         add_failing_rows(nodes, results, order["failing_rows"])

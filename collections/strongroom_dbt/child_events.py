@@ -24,6 +24,8 @@ class Observer:
         self._debug = debug
         self.manifest: Any = None
         self.started = False
+        self.errors: list[str] = []
+        """What dbt called an error, of which an exception that it breaks off with may be but the consequence."""
 
     def __call__(self, event: Any) -> None:
         self._find_manifest()
@@ -35,6 +37,8 @@ class Observer:
             self._send_node("finished", node_from_event(event.data, event.data.run_result.status, self.manifest))
         elif (self._debug or event.info.level != "debug") and event.info.msg.strip():
             unique_id = info.unique_id if info is not None else ""
+            if _is_an_error(event):
+                self.errors.append(event.info.msg.strip())
             self._send("log", level=event.info.level, message=event.info.msg, node=unique_id)
 
     def _send_node(self, kind: str, node: DbtNode) -> None:
@@ -47,6 +51,13 @@ class Observer:
 
             context = click.get_current_context(silent=True)
             self.manifest = ((context and context.obj) or {}).get("manifest")
+
+
+def _is_an_error(event: Any) -> bool:
+    """Whether an event tells of an error, and is not what dbt says of the exception that it breaks off with."""
+    if event.info.name in ("MainEncounteredError", "MainStackTrace"):
+        return False
+    return event.info.level == "error" or (event.info.name == "LogHookEndLine" and event.data.status == "error")
 
 
 def node_from_event(data: Any, status: str, manifest: Any) -> DbtNode:

@@ -48,7 +48,10 @@ def raise_failure(result: DbtResult, failure: Mapping[str, str] | None, folder: 
 
 
 def failure_error(result: DbtResult, failure: Mapping[str, str], folder: Path) -> DbtError:
-    """The error that an exception deserves which dbt broke off with."""
+    """The error that an exception deserves which dbt broke off with; of nodes that failed before, theirs."""
+    if result.failed:
+        after = f"\n  After that, dbt broke off: {failure['message']}"
+        return DbtNodeFailed(told(result) + after, nodes=result.failed, all_nodes=result.nodes)
     error, problem, remedy = _FAILURES[failure["kind"]]
     words = {"folder": folder, "command": result.command}
     known = next((remedy for sign, remedy in _REMEDIES.items() if sign in failure["message"]), "")

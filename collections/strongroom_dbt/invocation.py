@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
@@ -105,7 +105,8 @@ class Session:
             if kind == "log":
                 observer.log(message["level"], redactor.redact(message["message"]), message["node"])
             elif kind == "ended":
-                return _ending(message)
+                ending = _ending(message)
+                return ending if ending.nodes else replace(ending, nodes=tuple(finished))
             elif kind == "started":
                 observer.node_started(_node(message["node"]))
             else:

@@ -43,7 +43,9 @@ class RunObserver:
         self.done = frozenset(unique_id for unique_id, node in earlier.items() if node.state.is_completed())
         """The unique ids of nodes that an earlier attempt of this run completed."""
         self._runs: dict[str, UUID] = {unique_id: node.id for unique_id, node in earlier.items()}
-        self._attempts = Counter({unique_id: node.run_count for unique_id, node in earlier.items()})
+        self._attempts = Counter(
+            {unique_id: node.run_count for unique_id, node in earlier.items() if node.state.name != "Skipped"}
+        )
 
     def log(self, level: str, message: str, node: str) -> None:
         """A line of dbt."""
@@ -51,17 +53,16 @@ class RunObserver:
 
     def node_started(self, node: DbtNode) -> None:
         """The node's run is running."""
-        self._attempts[node.unique_id] += 1
-        self._report(node, Running())
+        self._report(node, Running(), self._attempts[node.unique_id] + 1)
 
     def node_finished(self, node: DbtNode) -> None:
         """The node's run has ended."""
-        self._attempts[node.unique_id] -= node.skipped  # which dbt starts like any other
-        self._report(node, state_of(node))
+        self._attempts[node.unique_id] += not node.skipped
+        self._report(node, state_of(node), max(1, self._attempts[node.unique_id]))
         if self._assets and node.asset is not None and not node.skipped:
             self._tell_asset(node, node.asset)
 
-    def _report(self, node: DbtNode, state: State[Any]) -> None:
+    def _report(self, node: DbtNode, state: State[Any], attempt: int) -> None:
         self._runs[node.unique_id] = report(
             node.name,
             key=self._group + node.unique_id,
@@ -70,7 +71,7 @@ class RunObserver:
             end_time=node.finished_at,
             upstream=[self._runs[before] for before in node.depends_on if before in self._runs],
             message=node.message,
-            attempt=max(1, self._attempts[node.unique_id]),
+            attempt=attempt,
         )
 
     def _tell_asset(self, node: DbtNode, made: Mapping[str, Any]) -> None:

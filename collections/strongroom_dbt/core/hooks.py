@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from strongroom import get_run_logger
 from strongroom.context import current_run
@@ -79,10 +79,18 @@ class Hookable:
         self._hooks.by_event["run_start"].append((fn, None))
         return fn
 
+    @overload
+    def post_model(self, fn: Hook) -> Hook: ...
+    @overload
+    def post_model(self, *, select: str | None = None) -> Callable[[Hook], Hook]: ...
     def post_model(self, fn: Hook | None = None, *, select: str | None = None) -> Any:
         """Have a function called after each model, or after each that dbt's ``select`` picks."""
         return self._taken("post_model", fn, select)
 
+    @overload
+    def on_run_end(self, fn: Hook) -> Hook: ...
+    @overload
+    def on_run_end(self, *, select: str | None = None) -> Callable[[Hook], Hook]: ...
     def on_run_end(self, fn: Hook | None = None, *, select: str | None = None) -> Any:
         """Have a function called when all is over; with ``select``, where one of these nodes was part of it."""
         return self._taken("run_end", fn, select)

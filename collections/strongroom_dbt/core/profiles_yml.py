@@ -97,7 +97,7 @@ def _reached(block: Block, path: str) -> Any:
         steps = ["value"]
     value: Any = block
     for step in steps or [""]:
-        secret = isinstance(value, _SECRETS | SecretDict)
+        secret = isinstance(value, (*_SECRETS, SecretDict))
         inner = value.get_secret_value() if secret else value
         inner = inner[step] if isinstance(inner, Mapping | list | tuple) else getattr(inner, _field(inner, str(step)))
         value = Secret[Any](inner) if secret and not isinstance(inner, _SECRETS) else inner

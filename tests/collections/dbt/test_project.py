@@ -13,6 +13,7 @@ from shop import SHOP, Heard, project_in
 from strongroom import DuckDB, MissingExtra
 from strongroom.checks import CheckAbsent, CheckFailed
 from strongroom_dbt import (
+    DbtFailed,
     DbtProfile,
     DbtProfileInvalid,
     DbtProject,
@@ -100,6 +101,15 @@ def test_a_project_that_dbt_cannot_read_fails_with_its_message(
     project = project_in(tmp_path, {**SHOP, **changes})
     with pytest.raises(DbtProjectInvalid, match=message):
         project.invoke(["build"])
+
+
+def test_a_failing_hook_is_what_is_told_even_where_dbt_breaks_off_because_of_it(tmp_path: Path) -> None:
+    changes = {
+        "dbt_project.yml": SHOP["dbt_project.yml"].rstrip() + "\n        on-run-start: [select no_such_column]\n",
+        "models/board.yml": "exposures: [{name: board, type: dashboard, owner: {name: ann}}]\n",
+    }
+    with pytest.raises(DbtFailed, match=r"ERROR hook: shop\.on-run-start\.0"):
+        project_in(tmp_path, {**SHOP, **changes}).invoke(["build"])
 
 
 def test_a_folder_without_a_project_is_refused_before_dbt_starts(tmp_path: Path, shop: DbtProject) -> None:
