@@ -18,6 +18,7 @@ from strongroom_blocks.sources.secret_reference import refresh
 from strongroom_blocks.twins import async_twin
 from strongroom_blocks.types.postgresql_login import LetGo, Login, connections_of, is_denial, verdict
 from strongroom_blocks.types.postgresql_session import PostgreSQLSession
+from strongroom_blocks.types.postgresql_waiting import interruptible
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -71,7 +72,8 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
         """
         connection, give_back = self._taken()
         try:
-            yield connection
+            with interruptible(connection):
+                yield connection
             if not connection.closed:
                 connection.commit()
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import subprocess
@@ -263,4 +264,32 @@ def test_rows_are_streamed_by_the_server_and_not_all_sent_at_once(database: Post
     rows = database.iter_batches("select n, repeat('x', 1000) from generate_series(1, 100000000) n", size=10)
     assert [len(next(rows)) for _ in range(3)] == [10, 10, 10]
     rows.close()  # type: ignore[attr-defined]
+    assert database.fetch_one("select 1") == (1,)
+
+
+def test_an_interrupt_of_the_thread_ends_the_statement_on_the_server_too(
+    database: PostgreSQL, postgres: PostgresDatabase
+) -> None:
+    ended: list[BaseException] = []
+    started = threading.Event()
+
+    def wait() -> None:
+        try:
+            with database.transaction() as work:
+                assert work.fetch_one("select 1") == (1,)
+                started.set()
+                work.execute("select pg_sleep(120)")
+        except KeyboardInterrupt as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert started.wait(20)
+    running = "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'"
+    while postgres.administer(running) == [(0,)]:
+        pass
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
+    thread.join(60)
+    assert len(ended) == 1
+    assert postgres.administer(running) == [(0,)]
     assert database.fetch_one("select 1") == (1,)
