@@ -4,49 +4,45 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Unpack
 
 from pydantic import ConfigDict, Field, field_validator
 from strongroom import Block, async_twin, base_name, folder_prefix, join_key, relative_key
 from strongroom.stores import (
-    Level,
     StoreVerbs,
-    chosen,
     each,
     files_below,
     key_of,
-    literal_prefix,
     local_path,
     moving,
     not_ignored,
 )
 
-from strongroom_gcp import checksums, transfers
+from strongroom_gcp import transfers
+from strongroom_gcp.bucket_changes import BucketChanges
 from strongroom_gcp.bucket_checks import check_bucket
+from strongroom_gcp.bucket_listing import BucketListing
 from strongroom_gcp.bucket_powers import BucketPowers
 from strongroom_gcp.conditions import Conditions, DownloadOptions, UploadOptions
 from strongroom_gcp.conditions import check as check_options
 from strongroom_gcp.credentials import GcpCredentials
 from strongroom_gcp.dataframes import DataFrameSerializationFormat
-from strongroom_gcp.deletions import delete
-from strongroom_gcp.errors import ObjectNotFound
-from strongroom_gcp.gcs_object import FIELDS, GcsObject
+from strongroom_gcp.gcs_object import GcsObject
 from strongroom_gcp.patience import asking
 from strongroom_gcp.reloading import reloading
 from strongroom_gcp.storage_clients import Storage
 from strongroom_gcp.storage_faults import asked, changed
 
 if TYPE_CHECKING:
-    from google.cloud.storage import Blob, Bucket
+    from google.cloud.storage import Bucket
     from pandas import DataFrame
 
 _RANGES_OF_ONE_OF_MANY = 2
 _EXAMPLE: dict[str, Any] = {"bucket": "acme-lake", "gcp_credentials": {"project": "acme"}, "bucket_folder": "raw"}
 
 
-class GcsBucket(BucketPowers, StoreVerbs, Block, slug="gcs-bucket", title="GCS Bucket"):
+class GcsBucket(BucketListing, BucketChanges, BucketPowers, StoreVerbs, Block, slug="gcs-bucket", title="GCS Bucket"):
     """A bucket of Google Cloud Storage, or a folder of it; paths are relative to that folder.
 
     Objects are read and written as they are stored: one that is kept with ``Content-Encoding: gzip`` is not unpacked.
@@ -332,175 +328,6 @@ class GcsBucket(BucketPowers, StoreVerbs, Block, slug="gcs-bucket", title="GCS B
         return each(download, entries, self.max_concurrency)
 
     @reloading
-    def list_objects(self, folder: str = "") -> list[GcsObject]:
-        """Every object below a folder, at any depth, sorted by key, with keys relative to the block's folder."""
-        return list(self.iter_objects(folder))
-
-    alist_objects: ClassVar = async_twin(list_objects)
-
-    def iter_objects(
-        self, folder: str = "", *, pattern: str | None = None, after: str | None = None, limit: int | None = None
-    ) -> Iterator[GcsObject]:
-        """As :meth:`list_objects`, page by page, for listings larger than memory; see ``ObjectStore.iter_objects``."""
-        prefix = folder_prefix(self._key(folder)) + literal_prefix(pattern)
-        query = {
-            "start_offset": self._key(after) if after else None,
-            "page_size": limit + 1 if limit is not None and pattern is None else None,
-        }
-        found = (entry.under(self._relative(entry.key)) for entry in self._listed(prefix, **query))
-        wanted: Any = chosen(found, join_key("", folder), pattern=pattern, after=after, limit=limit)
-        yield from wanted
-
-    @reloading
-    def list_level(self, folder: str = "") -> Level:
-        """What lies in a folder itself: the folders in it, and its objects."""
-        folders: set[str] = set()
-        objects: list[GcsObject] = []
-        prefix = folder_prefix(self._key(folder))
-        for page in self._pages(prefix, delimiter="/"):
-            folders.update(page.prefixes)
-            objects += [GcsObject.of(blob) for blob in page if not blob.name.endswith("/")]
-        return Level(
-            sorted(self._relative(name).rstrip("/") for name in folders),
-            sorted((entry.under(self._relative(entry.key)) for entry in objects), key=lambda entry: entry.key),
-        )
-
-    alist_level: ClassVar = async_twin(list_level)  # type: ignore[arg-type]
-
-    @reloading
-    def list_blobs(self, folder: str = "") -> list[Blob]:
-        """Every object below a folder as one of Google's client, under its whole name in the bucket."""
-        prefix = folder_prefix(self._key(folder))
-        pages = self._pages(prefix, fields=None)
-        return [blob for page in pages for blob in page if not blob.name.endswith("/")]
-
-    alist_blobs: ClassVar = async_twin(list_blobs)
-
-    def list_folders(self, folder: str = "") -> list[str]:
-        """Every folder below a folder that has objects in it or below it, sorted; the folder itself too."""
-        found: set[str] = set()
-        for entry in self.iter_objects(folder):
-            parent = entry.key.rpartition("/")[0]
-            while parent and parent not in found:
-                found.add(parent)
-                parent = parent.rpartition("/")[0]
-        above = join_key("", folder).strip("/")
-        return sorted(name for name in found if f"{name}/".startswith(folder_prefix(above)))
-
-    alist_folders: ClassVar = async_twin(list_folders)
-
-    @reloading
-    def stat_object(self, path: str) -> GcsObject:
-        """What a listing says of one object.
-
-        :raises ObjectNotFound: there is none of this name (a ``FileNotFoundError``).
-        """
-        name = self._key(path)
-        return GcsObject.of(asked(self.bucket, name, self._download(name, {}).looked_up)).under(self._relative(name))
-
-    astat_object: ClassVar = async_twin(stat_object)
-
-    def has_content(self, entry: Any, file: Path) -> bool:
-        """Whether an object has the content of a file, by CRC32C. A file that is not there has none."""
-        if not isinstance(entry, GcsObject):
-            entry = self.stat_object(entry.key)
-        if not file.is_file() or entry.size != file.stat().st_size:
-            return False
-        with file.open("rb") as content:
-            return bool(checksums.of_file(content) == entry.crc32c)
-
-    ahas_content: ClassVar = async_twin(has_content)
-
-    def path_exists(self, path: str) -> bool:
-        """Whether there is an object of this name.
-
-        :raises BucketNotFound: there is not even the bucket.
-        """
-        try:
-            self.stat_object(path)
-        except ObjectNotFound:
-            return False
-        return True
-
-    apath_exists: ClassVar = async_twin(path_exists)
-
-    def delete_objects(self, paths: Iterable[str]) -> list[str]:
-        """Delete objects, several at a time; a missing one is no error. Returns the keys asked for."""
-        names = [self._key(path) for path in paths]
-        self._delete(names)
-        return [self._relative(name) for name in names]
-
-    adelete_objects: ClassVar = async_twin(delete_objects)
-
-    @reloading
-    def _delete(self, names: list[str]) -> None:
-        delete(self._storage.client, self.bucket, names, self.max_concurrency)
-
-    @reloading
-    def copy_object(
-        self,
-        from_path: str,
-        to_path: str,
-        to_bucket: GcsBucket | None = None,
-        **conditions: Unpack[Conditions],
-    ) -> str:
-        """Copy inside the service, whatever the size, with its metadata; returns the new key.
-
-        :param to_bucket: another bucket, whose login must be allowed to read this one too; where it is not, see
-            :meth:`stream_from`.
-        :param conditions: what the new object's place has to be.
-        :raises ObjectNotFound: there is nothing to copy.
-        """
-        target = to_bucket or self
-        source_name, name = self._key(from_path), target._key(to_path)
-        asked(self.bucket, source_name, lambda: self._copy(source_name, target, name, None, conditions))
-        return target._relative(name)
-
-    acopy_object: ClassVar = async_twin(copy_object)
-
-    def _copy(self, source: str, target: GcsBucket, name: str, generation: int | None, only: Conditions) -> Any:
-        client = target._storage.client
-        blob: Any = client.bucket(self.bucket).blob(source, generation=generation)
-        new: Any = client.bucket(target.bucket).blob(name)
-        if (self.bucket, source, generation) == (target.bucket, name, None):
-            blob.reload(**asking())
-            return blob
-        token: str | None = None
-        while True:
-            token, _, _ = new.rewrite(blob, token=token, **asking(), **only)
-            if token is None:
-                return new
-
-    def move_object(self, from_path: str, to_path: str, to_bucket: GcsBucket | None = None) -> str:
-        """Copy as :meth:`copy_object` does, then delete the original; returns the new key.
-
-        :raises ObjectChanged: the original was replaced meanwhile, and so is there still.
-        """
-        target = to_bucket or self
-        entry = self.stat_object(from_path)
-        new = self.copy_object(from_path, to_path, to_bucket)
-        if (self.bucket, self._key(from_path)) != (target.bucket, target._key(to_path)):
-            self._delete_generation(self._key(from_path), entry.generation)
-        return new
-
-    amove_object: ClassVar = async_twin(move_object)
-
-    @reloading
-    def _delete_generation(self, name: str, generation: int) -> None:
-        from google.api_core.exceptions import NotFound, PreconditionFailed
-
-        def attempt() -> None:
-            blob: Any = self._storage.client.bucket(self.bucket).blob(name)
-            try:
-                blob.delete(if_generation_match=generation, **asking())
-            except NotFound:
-                return
-            except PreconditionFailed:
-                raise changed(self.bucket, name) from None
-
-        asked(self.bucket, name, attempt)
-
-    @reloading
     def get_bucket(self) -> Bucket:
         """The bucket as an object of Google's client, with what the service says of it.
 
@@ -561,19 +388,6 @@ class GcsBucket(BucketPowers, StoreVerbs, Block, slug="gcs-bucket", title="GCS B
     ) -> transfers.Download:
         check_options(options, DownloadOptions)
         return transfers.Download(self._storage.client.bucket(self.bucket), name, options, generation, tell)
-
-    def _listed(self, prefix: str, **query: Any) -> Iterator[GcsObject]:
-        """With whole names. The empty objects that consoles make to show folders are left out."""
-        for page in self._pages(prefix, **query):
-            for blob in page:
-                if not blob.name.endswith("/"):
-                    yield GcsObject.of(blob)
-
-    def _pages(self, prefix: str, **query: Any) -> Iterator[Any]:
-        wanted: dict[str, Any] = {"fields": FIELDS, "prefix": prefix or None} | asking() | query
-        pages: Any = asked(self.bucket, "", lambda: iter(self._storage.client.list_blobs(self.bucket, **wanted).pages))
-        while (page := asked(self.bucket, "", lambda: next(pages, None))) is not None:
-            yield page
 
 
 def _place(file: Any) -> int | None:

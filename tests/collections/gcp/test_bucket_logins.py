@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from servers.gcs import GcsServer
 from servers.google_login import GoogleLogin
 from servers.hostile import hanging
 from shelf import Shelf
-from strongroom import secret_from
+from strongroom import refresh, secret_from
 from strongroom.checks import CheckAbsent, CheckDenied, CheckUnreachable
 from strongroom.testing import using_sources
 from strongroom_gcp import GcpCredentials, GcsBucket, clients, transfers
@@ -95,6 +96,21 @@ def test_a_rotated_key_is_fetched_anew(
         assert len(shelf.calls) == 2
         assert bucket.read_path("x") == b"x"
         assert len(shelf.calls) == 2
+        calls = [
+            lambda: list(bucket.iter_objects()),
+            lambda: bucket.list_level(),
+            lambda: bucket.upload_from_file_object(io.BytesIO(b"y"), "y"),
+            lambda: bucket.put_directory(tmp_path / "certificates", "all"),
+            lambda: bucket.get_directory("", tmp_path / "back"),
+            lambda: bucket.delete_objects(["y"]),
+        ]
+        for call in calls:
+            shelf.secrets["key"] = "cut off"
+            refresh(bucket)
+            with pytest.raises(GcpLoginMissing):
+                bucket.read_path("x")
+            shelf.secrets["key"] = google_login.info["private_key"]
+            call()
 
 
 def test_a_login_that_is_refused_is_told(bucket: GcsBucket, server: BreakingGcs, google_login: GoogleLogin) -> None:
