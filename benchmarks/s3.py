@@ -14,6 +14,8 @@ from typing import Any
 
 from strongroom_aws import AwsClientParameters, AwsCredentials, S3Bucket
 
+from benchmarks.environments import figures
+from benchmarks.listing_server import listing_server
 from benchmarks.table import Row
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +49,8 @@ def run(quick: bool) -> list[Row]:
         return [
             *_one_large(server, home, large, rounds),
             *_many_small(server, home, files, rounds),
+            *_others(server, home, files, large, rounds),
+            _nothing_to_do(home, 10_000, rounds),
             _memory(server, home),
         ]
 
@@ -119,6 +123,66 @@ def _many_small(server: S3Server, home: Path, count: int, rounds: int) -> list[R
         Row(f"{count} files of 10 KiB up", *up, "s", 1.0, "a loop over boto3 upload_file"),
         Row(f"{count} files of 10 KiB down", *down, "s", 1.0, "a loop over boto3 download_file"),
     ]
+
+
+def _others(server: S3Server, home: Path, count: int, mebibytes: int, rounds: int) -> list[Row]:
+    """Whole tools, each in a process and an environment of its own, on the same server and files."""
+    name, target = server.bucket(), _made(home / "others")
+    bucket, small, large = block(server, name), home / "small", home / "large"
+    bucket.upload_from_folder(small, "down")
+    bucket.upload_from_path(large, "large")
+    ours = {
+        "small up": _median(rounds, lambda key: bucket.upload_from_folder(small, key)),
+        "small down": _median(rounds, lambda key: bucket.download_folder_to_path("down", target / key)),
+        "large up": _median(rounds, lambda key: bucket.upload_from_path(large, f"large-{key}")),
+        "large down": _median(rounds, lambda key: bucket.download_object_to_path("large", target / "large")),
+    }
+    peers = figures("s3", str(small), str(large), str(target), "transfers", **_login(server, name, rounds))
+    words = {"small": f"{count} files of 10 KiB", "large": f"{mebibytes} MiB"}
+    rows = []
+    for peer, took in peers.items():
+        who, size, way = peer.rsplit(" ", 2)
+        rows.append(Row(f"{words[size]} {way}", ours[f"{size} {way}"], took, "s", None, who))
+    return rows
+
+
+def _nothing_to_do(home: Path, count: int, rounds: int) -> Row:
+    """Against a server that lists at once, so that what is measured is the comparing."""
+    keys = [f"{number // 500:03}/{number:06}" for number in range(count)]
+    local = home / "alike"
+    for key in keys:
+        _made((local / key).parent)
+        (local / key).write_bytes(b"x")
+        os.utime(local / key, (1_600_000_000, 1_600_000_000))
+    with listing_server([f"to/{key}" for key in keys], 1) as url:
+        server = S3Server(url, "unchecked", "unchecked")
+        bucket = block(server, "bucket")
+        assert bucket.sync_from_folder(local, "to").same == count
+        ours = _median(rounds, lambda _: bucket.sync_from_folder(local, "to"))
+        theirs = figures("s3", str(local), str(local), str(local), "sync", **_login(server, "bucket", rounds))
+    return Row(f"sync of {count} files, nothing to do", ours, theirs["aws s3 sync"], "s", 1.0, "aws s3 sync")
+
+
+def _median(rounds: int, work: Work) -> float:
+    times = []
+    for number in range(rounds + 1):
+        begin = time.perf_counter()
+        work(f"alone-{number}")
+        times.append(time.perf_counter() - begin)
+    return median(times[1:])
+
+
+def _login(server: S3Server, bucket: str, rounds: int) -> dict[str, str]:
+    return {
+        "URL": server.endpoint_url,
+        "BUCKET": bucket,
+        "ROUNDS": str(rounds),
+        "AWS_ACCESS_KEY_ID": server.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.secret_key,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+    }
 
 
 def _memory(server: S3Server, home: Path) -> Row:
