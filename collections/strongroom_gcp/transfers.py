@@ -6,6 +6,7 @@ What this module raises is what Google's client raises, and errors of ours for d
 from __future__ import annotations
 
 import io
+import mimetypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,7 +55,10 @@ class Upload:
         return self._at_once(content)
 
     def path(self, path: Path) -> Any:
-        """The same, of a file."""
+        """The same, of a file, whose name says what it is unless the options do."""
+        kind = mimetypes.guess_type(path.name)[0]
+        if kind and "content_type" not in self.options:
+            self.options = UploadOptions(content_type=kind) | self.options
         with path.open("rb") as file:
             length = os.fstat(file.fileno()).st_size
             if length <= PART:

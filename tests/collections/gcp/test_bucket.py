@@ -110,6 +110,16 @@ def test_an_object_has_a_description(bucket: GcsBucket) -> None:
     assert bucket.object_details("b").metadata == {"large": "yes"}
 
 
+def test_the_name_of_a_file_says_what_it_is(bucket: GcsBucket, tmp_path: Path) -> None:
+    for name in ("a.json", "b"):
+        (tmp_path / name).write_bytes(b"{}")
+        bucket.upload_from_path(tmp_path / name)
+    bucket.upload_from_path(tmp_path / "a.json", "c", content_type="text/plain")
+    bucket.put_directory(tmp_path, "all")
+    kinds = [bucket.object_details(key).content_type for key in ("a.json", "b", "c", "all/a.json")]
+    assert kinds == ["application/json", "application/octet-stream", "text/plain", "application/json"]
+
+
 def test_objects_are_composed_to_one(bucket: GcsBucket) -> None:
     paths = [bucket.write_path(f"parts/{number:03}", bytes([number])) for number in range(70)]
     assert bucket.compose_object(paths[:2], "two", content_type="text/plain") == "two"
