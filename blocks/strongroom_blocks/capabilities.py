@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, Protocol, runtime_checkable
 
 from strongroom_blocks.databases.capability import BulkInsert as BulkInsert
 from strongroom_blocks.databases.capability import Database as Database
@@ -69,13 +69,13 @@ class ObjectStore(Protocol):
         """The content of an object."""
         ...
 
-    aread_path: ClassVar = async_twin(read_path)
+    aread_path: Final = async_twin(read_path)
 
     def write_path(self, path: str, content: bytes) -> str:
         """Write an object, replacing one that is there; returns its key."""
         ...
 
-    awrite_path: ClassVar = async_twin(write_path)
+    awrite_path: Final = async_twin(write_path)
 
     def read_range(self, path: str, start: int, length: int, *, etag: str | None = None) -> bytes:
         """``length`` bytes of an object from ``start`` on, fewer at its end.
@@ -85,7 +85,7 @@ class ObjectStore(Protocol):
         """
         ...
 
-    aread_range: ClassVar = async_twin(read_range)
+    aread_range: Final = async_twin(read_range)
 
     def open(self, path: str, mode: Literal["rb", "wb"] = "rb") -> BinaryIO:
         """An object as a binary file in bounded memory. What is written becomes an object when the file is closed, and
@@ -96,49 +96,49 @@ class ObjectStore(Protocol):
         """Upload a file, under its own name unless told otherwise; returns the key."""
         ...
 
-    aupload_from_path: ClassVar = async_twin(upload_from_path)
+    aupload_from_path: Final = async_twin(upload_from_path)
 
     def upload_from_file_object(self, from_file_object: BinaryIO, to_path: str) -> str:
         """Upload what a binary file object still holds, in bounded memory; returns the key."""
         ...
 
-    aupload_from_file_object: ClassVar = async_twin(upload_from_file_object)
+    aupload_from_file_object: Final = async_twin(upload_from_file_object)
 
     def upload_from_folder(self, from_folder: str | Path, to_folder: str | None = None) -> str:
         """Upload every file below a folder, keeping relative paths; returns the folder's key."""
         ...
 
-    aupload_from_folder: ClassVar = async_twin(upload_from_folder)
+    aupload_from_folder: Final = async_twin(upload_from_folder)
 
     def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
         """Download an object into a file, by default of its own name in the current folder; returns the file."""
         ...
 
-    adownload_object_to_path: ClassVar = async_twin(download_object_to_path)
+    adownload_object_to_path: Final = async_twin(download_object_to_path)
 
     def download_object_to_file_object(self, from_path: str, to_file_object: BinaryIO) -> BinaryIO:
         """Download an object into a binary file object, in bounded memory; returns the file object."""
         ...
 
-    adownload_object_to_file_object: ClassVar = async_twin(download_object_to_file_object)
+    adownload_object_to_file_object: Final = async_twin(download_object_to_file_object)
 
     def download_folder_to_path(self, from_folder: str = "", to_folder: str | Path | None = None) -> Path:
         """Download every object below ``from_folder``, keeping relative paths; returns the local folder."""
         ...
 
-    adownload_folder_to_path: ClassVar = async_twin(download_folder_to_path)
+    adownload_folder_to_path: Final = async_twin(download_folder_to_path)
 
     def get_directory(self, from_path: str | None = None, local_path: str | Path | None = None) -> int:
         """As :meth:`download_folder_to_path`, but returns the number of objects."""
         ...
 
-    aget_directory: ClassVar = async_twin(get_directory)
+    aget_directory: Final = async_twin(get_directory)
 
     def put_directory(self, local_path: str | Path | None = None, to_path: str | None = None) -> int:
         """As :meth:`upload_from_folder`, by default of the current folder, but returns the number of files."""
         ...
 
-    aput_directory: ClassVar = async_twin(put_directory)
+    aput_directory: Final = async_twin(put_directory)
 
     def sync_to_folder(
         self,
@@ -153,7 +153,7 @@ class ObjectStore(Protocol):
         """Make a local folder like one of the store, by downloading only what differs."""
         ...
 
-    async_to_folder: ClassVar = async_twin(sync_to_folder)
+    async_to_folder: Final = async_twin(sync_to_folder)
 
     def sync_from_folder(
         self,
@@ -168,19 +168,19 @@ class ObjectStore(Protocol):
         """Make a folder of the store like a local one, by uploading only what differs."""
         ...
 
-    async_from_folder: ClassVar = async_twin(sync_from_folder)
+    async_from_folder: Final = async_twin(sync_from_folder)
 
     def stream_from(self, bucket: ObjectStore, from_path: str, to_path: str | None = None) -> str:
         """Copy an object from any other store, in bounded memory; returns the key in this one."""
         ...
 
-    astream_from: ClassVar = async_twin(stream_from)
+    astream_from: Final = async_twin(stream_from)
 
     def list_objects(self, folder: str = "") -> list[StoredObject]:
         """Every object below ``folder``, at any depth, sorted by key; an empty list where there is none."""
         ...
 
-    alist_objects: ClassVar = async_twin(list_objects)
+    alist_objects: Final = async_twin(list_objects)
 
     def iter_objects(
         self, folder: str = "", *, pattern: str | None = None, after: str | None = None, limit: int | None = None
@@ -198,19 +198,19 @@ class ObjectStore(Protocol):
         """What lies in a folder itself: the folders in it, and its objects."""
         ...
 
-    alist_level: ClassVar = async_twin(list_level)
+    alist_level: Final = async_twin(list_level)
 
     def stat_object(self, path: str) -> StoredObject:
         """What a listing says of one object."""
         ...
 
-    astat_object: ClassVar = async_twin(stat_object)
+    astat_object: Final = async_twin(stat_object)
 
     def has_content(self, entry: StoredObject, file: Path) -> bool:
         """Whether an object has the content of a file, by checksums; where the store knows none that fits: no."""
         ...
 
-    ahas_content: ClassVar = async_twin(has_content)
+    ahas_content: Final = async_twin(has_content)
 
     def wait_for_object(self, path: str, timeout_seconds: float = 3600.0, *, poll_seconds: float = 5.0) -> StoredObject:
         """Wait until there is an object of this key.
@@ -219,49 +219,49 @@ class ObjectStore(Protocol):
         """
         ...
 
-    await_for_object: ClassVar = async_twin(wait_for_object)
+    await_for_object: Final = async_twin(wait_for_object)
 
     def path_exists(self, path: str) -> bool:
         """Whether there is an object of this key."""
         ...
 
-    apath_exists: ClassVar = async_twin(path_exists)
+    apath_exists: Final = async_twin(path_exists)
 
     def delete_objects(self, paths: Iterable[str]) -> list[str]:
         """Delete objects; a missing one is no error. Returns the keys that were asked for."""
         ...
 
-    adelete_objects: ClassVar = async_twin(delete_objects)
+    adelete_objects: Final = async_twin(delete_objects)
 
     def copy_object(self, from_path: str, to_path: str) -> str:
         """Copy within the store; returns the new key."""
         ...
 
-    acopy_object: ClassVar = async_twin(copy_object)
+    acopy_object: Final = async_twin(copy_object)
 
     def move_object(self, from_path: str, to_path: str) -> str:
         """Move within the store; returns the new key."""
         ...
 
-    amove_object: ClassVar = async_twin(move_object)
+    amove_object: Final = async_twin(move_object)
 
     def delete_folder(self, folder: str, *, pattern: str | None = None) -> int:
         """Delete every object below a folder, or those that fit ``pattern``; how many there were."""
         ...
 
-    adelete_folder: ClassVar = async_twin(delete_folder)
+    adelete_folder: Final = async_twin(delete_folder)
 
     def copy_objects(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[str]:
         """Copy many objects within the store, from which path to which; returns the new keys."""
         ...
 
-    acopy_objects: ClassVar = async_twin(copy_objects)
+    acopy_objects: Final = async_twin(copy_objects)
 
     def move_objects(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[str]:
         """Move many objects within the store; returns the new keys."""
         ...
 
-    amove_objects: ClassVar = async_twin(move_objects)
+    amove_objects: Final = async_twin(move_objects)
 
     def url(self, path: str = "") -> str:
         """Where an object is, as other libraries write it: ``s3://bucket/folder/key``, or a path of this machine."""
@@ -287,7 +287,7 @@ class ObjectStore(Protocol):
         """Rows of Parquet files, of which only what is needed is fetched."""
         ...
 
-    aselect: ClassVar = async_twin(select)
+    aselect: Final = async_twin(select)
 
 
 @runtime_checkable
