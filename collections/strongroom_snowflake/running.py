@@ -81,8 +81,11 @@ def in_session(block: SnowflakeConnector, session: sessions.Session, call: Calla
         try:
             with told(_place(block)):
                 return call()
-        except ServiceProblem:
+        except SessionLost:
             raise session.lost() from None
+        except ServiceProblem:
+            session.is_changed = True  # nobody knows how it is
+            raise
 
 
 @contextmanager
