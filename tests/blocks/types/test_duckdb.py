@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,24 @@ class TestCheck:
             with pytest.raises(CheckFailed, match="DuckDB does not open") as caught:
                 block.check(5)
             assert caught.value.word == "failed"
+
+
+def test_an_interrupt_of_the_thread_ends_the_query() -> None:
+    database, ended, started = DuckDB(), [], threading.Event()
+
+    def endless() -> None:
+        try:
+            with database.transaction() as work:
+                assert work.fetch_one("select 1") == (1,)
+                started.set()
+                work.fetch_one("select sum(a.range * b.range) from range(1000000) a, range(10000000) b")
+        except KeyboardInterrupt as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=endless, daemon=True)
+    thread.start()
+    assert started.wait(20)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
+    thread.join(60)
+    assert len(ended) == 1
+    assert database.fetch_one("select 1") == (1,)
