@@ -17,7 +17,7 @@ from strongroom import DuckDB, flow
 from strongroom.testing import strongroom_test_harness
 from strongroom_dbt import DbtProfile, DbtProject, dbt_build
 
-from benchmarks.environments import figures
+from benchmarks.environments import figures, prefect_server
 from benchmarks.table import Row
 
 QUIET = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
@@ -32,7 +32,7 @@ def project_of(folder: Path, nodes: int) -> Path:
         "bench: {target: dev, outputs: {dev: {type: duckdb, path: bare.duckdb, threads: " + str(THREADS) + "}}}\n"
     )
     for number in range(nodes):
-        source = "(select 1 as n)" if number % 10 == 0 else "{{ ref('model_%d') }}" % (number - 1)
+        source = "(select 1 as n)" if number % 10 == 0 else f"{{{{ ref('model_{number - 1}') }}}}"
         sql = "{{ config(materialized='table') }} select n + 1 as n from " + source
         (folder / "models" / f"model_{number}.sql").write_text(sql + "\n")
     return folder
@@ -88,7 +88,8 @@ def _prefect(nodes: int, rounds: int, ours: float) -> list[Row]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = project_of(Path(temporary, "peer"), nodes)
         try:
-            found = figures("prefect_dbt", str(folder), str(rounds))
+            with prefect_server() as url:
+                found = figures("prefect_dbt", str(folder), str(rounds), PREFECT_API_URL=url)
         except subprocess.CalledProcessError:
             return []  # its environment cannot be made here
     return [

@@ -74,6 +74,14 @@ def test_a_failing_test_says_how_many_rows_fail(broken: Broken) -> None:
     assert "test not_null_customers_customer (models/schema.yml) failed: Got 2 results" in str(broken.error)
 
 
+def test_a_failing_test_shows_the_rows_that_fail(broken: Broken) -> None:
+    test = next(node for node in broken.error.nodes if node.resource_type == "test")
+    assert [dict(row) for row in test.failing_rows] == [{"customer": None}, {"customer": None}]
+    assert '{"customer": null}' in str(broken.error)
+    careful = next(node for node in broken.error.all_nodes if node.name == "careful")
+    assert [row["amount"] for row in careful.failing_rows] == [5]
+
+
 def test_what_was_skipped_is_said(broken: Broken) -> None:
     assert "Skipped because of that: after." in str(broken.error)
 

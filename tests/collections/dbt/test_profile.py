@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretBytes, SecretStr
-from strongroom import Block, DuckDB, StrongroomError, redactor, secret_from
+from strongroom import Block, DuckDB, PostgreSQL, SecretDict, StrongroomError, redactor, secret_from
 from strongroom.checks import CheckAbsent, CheckFailed
-from strongroom_dbt import DbtProfile, DbtProfileInvalid, DbtWarehouse
+from strongroom_dbt import DbtProfile, DbtProfileInvalid, DbtWarehouse, targets
 
 
 class Lakehouse(Block, slug="test-lakehouse"):
@@ -136,6 +137,78 @@ def test_a_secret_that_no_environment_can_carry_is_refused_without_showing_it(ca
 def test_a_profile_of_nothing_is_refused() -> None:
     with pytest.raises(StrongroomError, match="needs a warehouse"):
         DbtProfile()
+
+
+def test_a_postgresql_block_becomes_a_target(canary: Callable[[str], str]) -> None:
+    password = canary("password")
+    database = PostgreSQL(
+        host="db", database="shop", user="dbt", password=SecretStr(password), options={"search_path": "a,b"}
+    )
+    rendered = DbtProfile(warehouse=database, schema_name="marts", threads=2).render("shop")
+    output = json.loads(rendered.text)["shop"]["outputs"]["default"]
+    [variable] = rendered.environment()
+    assert output == {
+        "type": "postgres",
+        "host": "db",
+        "port": 5432,
+        "dbname": "shop",
+        "user": "dbt",
+        "password": f"{{{{ env_var('{variable}') }}}}",
+        "schema": "marts",
+        "sslmode": "prefer",
+        "connect_timeout": 10,
+        "search_path": "a,b",
+        "threads": 2,
+    }
+    assert rendered.environment() == {variable: password}
+
+
+def test_settings_of_a_server_that_dbt_cannot_make_are_refused() -> None:
+    database = PostgreSQL(database="shop", options={"statement_timeout": 5})
+    with pytest.raises(DbtProfileInvalid, match="cannot set statement_timeout"):
+        DbtProfile(warehouse=database).render("shop")
+
+
+class GoogleLogin(Block, slug="gcp-credentials-of-a-test"):
+    """Fields as the login to Google Cloud has them."""
+
+    service_account_info: SecretDict | None = None
+    service_account_file: Path | None = None
+    impersonate_service_account: str | None = None
+    scopes: tuple[str, ...] = ("https://www.googleapis.com/auth/cloud-platform",)
+
+    def get_project(self) -> str:
+        return "shop-1"
+
+
+def test_a_login_to_google_cloud_becomes_a_target_in_bigquery(
+    canary: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = canary("key")
+    monkeypatch.setitem(targets._BUILDERS, "gcp-credentials-of-a-test", targets._bigquery)  # type: ignore[misc]
+    login = GoogleLogin(service_account_info=SecretDict({"client_email": "a@b", "private_key": key}))
+    rendered = DbtProfile(warehouse=login, schema_name="marts").render("shop")
+    output = json.loads(rendered.text)["shop"]["outputs"]["default"]
+    assert (output["type"], output["method"], output["project"]) == ("bigquery", "service-account-json", "shop-1")
+    assert key not in rendered.text
+    assert key in rendered.environment().values()
+    assert output_of(DbtProfile(warehouse=GoogleLogin()))["method"] == "oauth"
+
+
+def lakehouse_target(block: Quiet) -> dict[str, Any]:
+    return {"type": "lakehouse", "host": block.host.upper()}
+
+
+class Quiet(Block, slug="test-quiet-lakehouse"):
+    """A warehouse that knows nothing of dbt."""
+
+    host: str = "lake"
+
+
+def test_an_entry_point_makes_the_target_of_a_type_that_knows_nothing_of_dbt(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("test-quiet-lakehouse", f"{__name__}:lakehouse_target", "strongroom.dbt_targets")
+    monkeypatch.setattr(targets, "entry_points", lambda group: [point] if group == point.group else [])
+    assert output_of(DbtProfile(warehouse=Quiet()))["host"] == "LAKE"
 
 
 class TestCheck:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +116,16 @@ def test_a_folder_without_a_project_is_refused_before_dbt_starts(tmp_path: Path,
     elsewhere = shop.model_copy(update={"project_dir": tmp_path})
     with pytest.raises(DbtProjectInvalid, match=r"no file dbt_project\.yml\. Set `project_dir`"):
         elsewhere.invoke(["build"])
+
+
+def test_debugging_tells_no_secret(tmp_path: Path, canary: Callable[[str], str]) -> None:
+    secret, heard = canary("password"), Heard()
+    project = project_in(tmp_path, SHOP, secrets={"settings": {"http_proxy_password": secret}})
+    result = project.invoke(["debug", "--log-level", "debug"], observer=heard, raise_on_failure=False)
+    assert result.command == "debug"
+    assert any("profiles.yml file [OK found and valid]" in line for line in heard.lines)
+    assert secret not in "\n".join(heard.lines)
+    assert secret not in (tmp_path / "shop/logs/dbt.log").read_text()
 
 
 def test_arguments_that_dbt_does_not_know_are_told(shop: DbtProject) -> None:
