@@ -57,7 +57,8 @@ def _is_an_error(event: Any) -> bool:
     """Whether an event tells of an error, and is not what dbt says of the exception that it breaks off with."""
     if event.info.name in ("MainEncounteredError", "MainStackTrace"):
         return False
-    return event.info.level == "error" or (event.info.name == "LogHookEndLine" and event.data.status == "error")
+    is_failed_hook = event.info.name == "LogHookEndLine" and event.data.status == "error"
+    return bool(event.info.level == "error" or is_failed_hook)
 
 
 def node_from_event(data: Any, status: str, manifest: Any) -> DbtNode:
