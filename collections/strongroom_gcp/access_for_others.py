@@ -30,7 +30,7 @@ def presigned_url(bucket: GcsBucket, path: str, expires: timedelta | float, meth
     name = bucket._key(path)
     base_name(name)
     signer = asked(bucket.bucket, name, lambda: _signer(bucket))
-    endpoint = bucket.gcp_credentials._storage_endpoint
+    endpoint = bucket._login._storage_endpoint
     place: dict[str, Any] = {"api_access_endpoint": endpoint.url} if endpoint is not None else {}
     blob: Any = bucket._storage.client.bucket(bucket.bucket).blob(name)
     return str(
@@ -49,7 +49,7 @@ def _signer(bucket: GcsBucket) -> dict[str, Any]:
     from google.auth.credentials import Signing
     from google.auth.transport.requests import Request
 
-    found: Any = bucket.gcp_credentials.get_credentials()
+    found: Any = bucket._login.get_credentials()
     if isinstance(found, Signing):
         return {"credentials": found}
     request: Any = Request()
@@ -66,7 +66,7 @@ def _signer(bucket: GcsBucket) -> dict[str, Any]:
 
 def storage_options(bucket: GcsBucket, library: Library) -> dict[str, Any]:
     """See :meth:`GcsBucket.storage_options`."""
-    credentials, endpoint = bucket.gcp_credentials, bucket.gcp_credentials._storage_endpoint
+    credentials, endpoint = bucket._login, bucket._login._storage_endpoint
     is_plain = endpoint is not None and endpoint.is_plain
     if library not in ("pandas", "polars", "duckdb"):
         raise ValueError(f'The library is "pandas", "polars" or "duckdb", not {library!r}.')
@@ -84,7 +84,7 @@ def _of_polars(bucket: GcsBucket, emulator: str | None) -> dict[str, Any]:
     if emulator is not None:
         key = {"gcs_base_url": emulator, "disable_oauth": True, "client_email": "", "private_key": ""}
         return {"service_account_key": json.dumps(key | {"private_key_id": ""})}
-    login = bucket.gcp_credentials.login()
+    login = bucket._login.login()
     if login.impersonate or login.external is not None:
         raise GcpRefused(
             "Polars opens no object of Cloud Storage with a login that acts as another account.",

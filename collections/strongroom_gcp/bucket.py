@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Unpack
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 from strongroom import Block, async_twin, base_name, folder_prefix, join_key, relative_key
 from strongroom.stores import (
     StoreVerbs,
@@ -56,6 +56,8 @@ class GcsBucket(BucketListing, BucketChanges, BucketPowers, StoreVerbs, Block, s
     )
     bucket_folder: str = Field("", description="A folder in the bucket that all paths are relative to.")
     max_concurrency: int = Field(8, ge=1, le=64, description="How many objects of a folder are transferred at a time.")
+
+    _newer: Any = PrivateAttr(default=None)
 
     @field_validator("bucket")
     @classmethod
@@ -357,12 +359,19 @@ class GcsBucket(BucketListing, BucketChanges, BucketPowers, StoreVerbs, Block, s
 
     @property
     def _storage(self) -> Storage:
-        return self.gcp_credentials._storage()
+        return self._login._storage()
+
+    @property
+    def _login(self) -> GcpCredentials:
+        """The credentials, or a newer version of them that was loaded because these are refused."""
+        if self._newer is not None and self._newer[0] is self.gcp_credentials:
+            return self._newer[1]  # type: ignore[no-any-return]
+        return self.gcp_credentials
 
     @property
     def _is_plain(self) -> bool:
         """Whether an emulator answers, which knows no logins."""
-        endpoint = self.gcp_credentials._storage_endpoint
+        endpoint = self._login._storage_endpoint
         return endpoint is not None and endpoint.is_plain
 
     def _key(self, path: str) -> str:

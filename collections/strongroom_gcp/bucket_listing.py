@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from strongroom import async_twin, folder_prefix, join_key
-from strongroom.sources import reloaded
 from strongroom.stores import Level, chosen, literal_prefix
 
 from strongroom_gcp import checksums
 from strongroom_gcp.errors import ObjectNotFound
 from strongroom_gcp.gcs_object import FIELDS, GcsObject
 from strongroom_gcp.patience import asking
-from strongroom_gcp.reloading import REFUSED, reloading
+from strongroom_gcp.reloading import reloading
 from strongroom_gcp.storage_faults import asked
 
 if TYPE_CHECKING:
@@ -134,12 +133,13 @@ class BucketListing:
 
     def _pages(self: GcsBucket, prefix: str, **query: Any) -> Iterator[Any]:
         wanted: dict[str, Any] = {"fields": FIELDS, "prefix": prefix or None} | asking() | query
-
-        def begin() -> tuple[Iterator[Any], Any]:
-            pages = iter(self._storage.client.list_blobs(self.bucket, **wanted).pages)
-            return pages, next(pages, None)
-
-        pages, page = reloaded(self.gcp_credentials, lambda: asked(self.bucket, "", begin), refused=REFUSED)
+        pages, page = self._begun(wanted)
         while page is not None:
             yield page
             page = asked(self.bucket, "", lambda: next(pages, None))
+
+    @reloading
+    def _begun(self: GcsBucket, wanted: dict[str, Any]) -> tuple[Iterator[Any], Any]:
+        """A listing's pages, and the first of them."""
+        pages = iter(asked(self.bucket, "", lambda: self._storage.client.list_blobs(self.bucket, **wanted)).pages)
+        return pages, asked(self.bucket, "", lambda: next(pages, None))

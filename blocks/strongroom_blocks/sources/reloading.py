@@ -46,17 +46,39 @@ class Reloading(Protocol):
 
 
 def reloading(field: str, *, refused: type[Exception] | tuple[type[Exception], ...]) -> Reloading:
-    """Have a block's method called once more where its login is refused and has another secret by now.
+    """Have a block's method called once more where its login is refused, and there is another by now: a secret that
+    stays elsewhere, or a newer version of the block that the login was loaded from.
+
+    The block has a private attribute ``_newer``, ``None`` at first, in which a newer version is left beside the one
+    that it stands for: the method asks with that one then.
 
     :param field: of the block, which holds the login.
     :param refused: the exceptions that say so; see :func:`reloaded`.
     """
+    kinds = refused if isinstance(refused, tuple) else (refused,)
 
     def decorate(method: Callable[Concatenate[C, P], R]) -> Callable[Concatenate[C, P], R]:
         @functools.wraps(method)
         def call(self: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            return reloaded(getattr(self, field), lambda: method(self, *args, **kwargs), refused=refused)
+            login = getattr(self, field)
+            try:
+                return reloaded(login, lambda: method(self, *args, **kwargs), refused=refused)
+            except kinds:
+                if not _renewed(self, login):
+                    raise
+            return method(self, *args, **kwargs)
 
         return call
 
     return decorate
+
+
+def _renewed(block: Any, login: Any) -> bool:
+    """Whether the block asks with a newer version of its login from here on."""
+    from strongroom_blocks.newer_version import newer_version
+
+    newer = newer_version(login)
+    if newer is None or (block._newer is not None and block._newer[1] == newer):
+        return False
+    block._newer = (login, newer)
+    return True

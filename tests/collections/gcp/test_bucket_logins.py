@@ -15,7 +15,7 @@ from servers.gcs import GcsServer
 from servers.google_login import GoogleLogin
 from servers.hostile import hanging
 from shelf import Shelf
-from strongroom import refresh, secret_from
+from strongroom import Block, refresh, secret_from
 from strongroom.checks import CheckAbsent, CheckDenied, CheckUnreachable
 from strongroom.testing import using_sources
 from strongroom_gcp import GcpCredentials, GcsBucket, clients, transfers
@@ -111,6 +111,26 @@ def test_a_rotated_key_is_fetched_anew(
                 bucket.read_path("x")
             shelf.secrets["key"] = google_login.info["private_key"]
             call()
+
+
+def test_a_newer_version_of_the_credentials_is_loaded_once(server: BreakingGcs, google_login: GoogleLogin) -> None:
+    info = google_login.info
+    good = GcpCredentials(service_account_info=info, storage_endpoint=server.address)
+    GcpCredentials(service_account_info=info | {"private_key": "cut off"}, storage_endpoint=server.address).save(
+        "google"
+    )
+    GcsBucket(bucket="bucket", gcp_credentials=GcpCredentials.load("google")).save("lake")
+    bucket = Block.load("lake")
+    assert isinstance(bucket, GcsBucket)
+    with pytest.raises(GcpLoginMissing):
+        bucket.list_objects()
+    good.save("google", overwrite=True)
+    assert bucket.write_path("a", b"1") == "a"
+    assert [entry.key for entry in bucket.iter_objects()] == ["a"]
+    google_login.refuses = True
+    google_login.tokens.clear()
+    with pytest.raises(GcpLoginRefused):
+        bucket.read_path("a")
 
 
 def test_a_login_that_is_refused_is_told(bucket: GcsBucket, server: BreakingGcs, google_login: GoogleLogin) -> None:
