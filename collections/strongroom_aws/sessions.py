@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -77,11 +78,11 @@ def _moment(value: Any) -> datetime:
     """The SDK's own parser takes half of the time of a listing: it takes any form, of which S3 uses one."""
     from botocore.utils import parse_timestamp
 
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return parse_timestamp(value)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if isinstance(value, str) and value[10:11] == "T":
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(value)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return parse_timestamp(value)
 
 
 @cache
