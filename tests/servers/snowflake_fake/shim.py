@@ -176,7 +176,8 @@ class Shim:
             for query in self.queries.values():
                 if query.session == session.number and not query.is_alone:
                     query.cancelled.set()
-            session.connection._duck_conn.close()
+            if not any(query.is_alone and not query.done.is_set() for query in self.queries.values()):
+                session.connection._duck_conn.close()
 
     # Queries.
 
@@ -267,7 +268,9 @@ class Shim:
         # fakesnow copies nothing into temporary tables.
         sql = re.sub(r"create temporary table (strongroom_)", r"create table \1", sql, flags=re.IGNORECASE)
         sql = re.sub(r"from\s+'@\"(\w+)\"'", r"FROM @\1", sql, flags=re.IGNORECASE)
-        response = await fake.query_request(_with_body(token, {**body, "sqlText": sql}))
+        fake.sessions[query.id] = session.connection  # which may outlive the session
+        response = await fake.query_request(_with_body(query.id, {**body, "sqlText": sql}))
+        del fake.sessions[query.id]
         answer = json.loads(bytes(response.body))
         if "stageInfo" in (answer.get("data") or {}):
             answer["data"]["stageInfo"].setdefault("region", "eu-central-1")
@@ -476,7 +479,10 @@ routes = [
 
 def _main() -> None:
     global PORT
-    listener = socket.create_server(("127.0.0.1", 0))
+    # That it is TCP has to be said, or asyncio leaves Nagle's algorithm on, which costs 40 ms an answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
     PORT = listener.getsockname()[1]
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="error", lifespan="off"))
 
