@@ -19,7 +19,7 @@ import copy
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
@@ -44,8 +44,8 @@ __all__ = [
 R = TypeVar("R")
 
 
-class StateType(StrEnum):
-    """The kinds of states; rules look at nothing else."""
+class StateType(str, Enum):  # noqa: UP042, a StrEnum prints its value; scripts expect StateType.FAILED
+    """The kinds of states; rules look at nothing else. Equal to its text, and printed as ``StateType.FAILED``."""
 
     SCHEDULED = "SCHEDULED"
     PENDING = "PENDING"
@@ -56,6 +56,9 @@ class StateType(StrEnum):
     FAILED = "FAILED"
     CRASHED = "CRASHED"
     CANCELLED = "CANCELLED"
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 TERMINAL_STATES = frozenset({StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED})

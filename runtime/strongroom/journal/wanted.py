@@ -83,7 +83,7 @@ class Wanted:
         if not self.subflows:
             ask("parent_flow_run_id IS NULL")
         if self.states is not None or self.state_names is not None:
-            kinds, names = [str(kind) for kind in self.states or ()], [*(self.state_names or ())]
+            kinds, names = [getattr(kind, "value", kind) for kind in self.states or ()], [*(self.state_names or ())]
             ask(f"(state_type IN ({_marks(kinds)}) OR state_name IN ({_marks(names)}))", *kinds, *names)
         if self.flow is not None:
             ask("flow_name = ?", self.flow)

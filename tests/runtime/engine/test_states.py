@@ -10,6 +10,12 @@ from strongroom.errors import CancelledRun, CrashedRun, FailedRun, MissingResult
 from strongroom.states import Completed, Failed, Fetch, NotKept, Pending, State, StateType, aggregate, is_state_iterable
 
 
+def test_a_type_is_its_text_and_prints_as_a_member() -> None:
+    kind = Failed().type
+    assert (f"{kind}", str(kind), repr(kind)) == ("StateType.FAILED",) * 3
+    assert (kind, kind.value, "-".join([kind]), StateType("FAILED")) == ("FAILED", "FAILED", "FAILED", kind)
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

@@ -29,7 +29,7 @@ class Mishap(Exception):
 def summed_up(given: Any) -> Any:
     """States by type and name; collections of them likewise."""
     if isinstance(given, State):
-        return f"{given.type}/{given.name}"
+        return f"{given.type.value}/{given.name}"
     if isinstance(given, list | tuple):
         return type(given)(summed_up(each) for each in given)
     return {key: summed_up(each) for key, each in given.items()} if isinstance(given, dict) else given

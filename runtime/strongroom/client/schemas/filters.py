@@ -9,21 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import Enum
 from typing import Any, ClassVar
 
 from strongroom.errors import InvalidDefinition
 
 
 def _texts(values: Any) -> set[str]:
-    return {str(value) for value in (values if isinstance(values, list | tuple | set | frozenset) else [values])}
+    return {_text(value) for value in (values if isinstance(values, list | tuple | set | frozenset) else [values])}
+
+
+def _text(value: Any) -> str:
+    return str(value.value if isinstance(value, Enum) else value)
 
 
 _CONDITIONS: dict[str, Callable[[Any, Any], bool]] = {
     "any_": lambda value, wanted: bool(_texts(value) & _texts(wanted)),
     "not_any_": lambda value, wanted: not _texts(value) & _texts(wanted),
     "all_": lambda value, wanted: _texts(wanted) <= _texts(value),
-    "like_": lambda value, wanted: str(wanted).strip("%").casefold() in str(value).casefold(),
-    "startswith_": lambda value, wanted: str(value).startswith(tuple(_texts(wanted))),
+    "like_": lambda value, wanted: _text(wanted).strip("%").casefold() in _text(value).casefold(),
+    "startswith_": lambda value, wanted: _text(value).startswith(tuple(_texts(wanted))),
     "before_": lambda value, wanted: value is not None and value <= _moment(wanted),
     "after_": lambda value, wanted: value is not None and value >= _moment(wanted),
     "ge_": lambda value, wanted: value is not None and value >= wanted,
