@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from strongroom_blocks.errors import InvalidName
 from strongroom_blocks.twins import async_twin, context_twin, stream_twin
@@ -57,31 +57,31 @@ class DatabaseVerbs(Protocol):
         """Run a statement."""
         ...
 
-    aexecute: ClassVar = async_twin(execute)
+    aexecute: Final = async_twin(execute)
 
     def execute_many(self, sql: str, seq_of_parameters: Iterable[Any]) -> Any:
         """Run a statement once for each row of parameters, all of them or none."""
         ...
 
-    aexecute_many: ClassVar = async_twin(execute_many)
+    aexecute_many: Final = async_twin(execute_many)
 
     def fetch_one(self, sql: str, parameters: Parameters = None) -> tuple[Any, ...] | None:
         """The first row, or None."""
         ...
 
-    afetch_one: ClassVar = async_twin(fetch_one)
+    afetch_one: Final = async_twin(fetch_one)
 
     def fetch_many(self, sql: str, parameters: Parameters = None, size: int = 100) -> list[tuple[Any, ...]]:
         """The first ``size`` rows."""
         ...
 
-    afetch_many: ClassVar = async_twin(fetch_many)
+    afetch_many: Final = async_twin(fetch_many)
 
     def fetch_all(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """Every row."""
         ...
 
-    afetch_all: ClassVar = async_twin(fetch_all)
+    afetch_all: Final = async_twin(fetch_all)
 
     def iter_batches(self, sql: str, parameters: Parameters = None, *, size: int = 1000) -> Iterator[RowBatch]:
         """The rows of a query, ``size`` at a time, in bounded memory.
@@ -90,7 +90,7 @@ class DatabaseVerbs(Protocol):
         """
         ...
 
-    aiter_batches: ClassVar = stream_twin(iter_batches)
+    aiter_batches: Final = stream_twin(iter_batches)
 
     def iter_rows(self, sql: str, parameters: Parameters = None, *, size: int = 1000) -> Iterator[dict[str, Any]]:
         """The rows of a query as dicts, in bounded memory.
@@ -99,7 +99,7 @@ class DatabaseVerbs(Protocol):
         """
         ...
 
-    aiter_rows: ClassVar = stream_twin(iter_rows)
+    aiter_rows: Final = stream_twin(iter_rows)
 
 
 @runtime_checkable
@@ -117,7 +117,7 @@ class Database(DatabaseVerbs, Protocol):
         """The same verbs as one transaction: committed at the end of the ``with``, undone if it raises."""
         ...
 
-    atransaction: ClassVar = context_twin(transaction)
+    atransaction: Final = context_twin(transaction)
 
 
 @runtime_checkable
