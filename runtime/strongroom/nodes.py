@@ -82,7 +82,7 @@ def next_group(name: str) -> str:
 
 
 def reported() -> list[TaskRun]:
-    """The nodes of the run that the calling code is part of, as an earlier attempt of it left them; none outside of flows.
+    """The nodes of the run that the calling code is part of, as an earlier attempt left them; none outside of flows.
 
     :raises MissingContextError: no run is going on here.
     """
