@@ -48,8 +48,8 @@ JSON_SHAPES = {
     "block check": "a list of `name` `subject` `state` (`works`, `absent`, `denied`, `unreachable`, `unfit`, "
     "`misconfigured`, `failed`, `skipped`) `seconds` `told` `remedy`",
     "block types": "a list of `slug` `title` `class` `package` `collection` `summary` `capabilities` (what it can be "
-    "used as) `extra` (which it needs) `installed` (what it needs is there) `missing` `install` (what to run) `problem` "
-    "(why its class cannot be loaded)",
+    "used as) `extra` (which it needs) `installed` (what it needs is there) `missing` `install` (what to run) "
+    "`problem` (why its class cannot be loaded)",
     "block types SLUG": "`slug` `title` `description` `class` `package` `collection` `extra` `installed` `missing` "
     "`install` `capabilities` `example` (values of fields) `code` (the example in Python) `fields`: a list of `field` "
     "`type` `required` `secret` `default` `description`",
