@@ -112,8 +112,8 @@ def flow_and_parameters(run: FlowRun) -> tuple[Flow[Any, Any], dict[str, Any]]:
         )
     if run.sealed_parameters is None:
         raise NotResumable(
-            f"The parameters of the run {run.name!r} could not be kept.",
-            "Pass data and saved blocks rather than connections or locks, and run the flow anew.",
+            f"The parameters of the run {run.name!r} could not be kept: they did not fit, or cannot be written down.",
+            "Run the flow anew, with data and saved blocks rather than connections or locks.",
         )
     keeping = captures()
     if keeping is None:

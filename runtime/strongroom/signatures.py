@@ -53,6 +53,9 @@ class Signature:
         try:
             bound = self.inspected.bind(*args, **kwargs)
         except TypeError as error:
+            unknown = [repr(name) for name in kwargs if name not in self.inspected.parameters]
+            if unknown and "missing" in str(error):  # a name that is misspelt leaves another one missing
+                error = TypeError(f"{error}, and there is no parameter {', '.join(unknown)}")
             raise ParameterBindError(f"{self.name}{self.inspected} cannot be called like that: {error}.") from None
         bound.apply_defaults()
         return dict(bound.arguments)

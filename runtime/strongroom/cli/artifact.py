@@ -83,7 +83,9 @@ def inspect(key: str, limit: int, as_json: bool) -> None:
     if not found and (one := find_artifact(key)) is not None:
         found = [one]
     if not found:
-        raise CommandError(f"There is no artifact {key!r:.80}.", "See those there are: artifact ls", Exit.NOT_FOUND)
+        raise CommandError(
+            f"There is no artifact {key!r:.80}.", "See those there are: strongroom artifact ls", Exit.NOT_FOUND
+        )
     if as_json:
         print_json([_shape(each) for each in found])
         return
@@ -119,7 +121,9 @@ def delete(key: str | None, artifact_id: str | None, yes: bool) -> None:
     name = key or artifact_id or ""
     found = list_artifacts(key=key, limit=1) if key is not None else find_artifact(name)
     if not found:
-        raise CommandError(f"There is no artifact {name!r:.80}.", "See those there are: artifact ls", Exit.NOT_FOUND)
+        raise CommandError(
+            f"There is no artifact {name!r:.80}.", "See those there are: strongroom artifact ls", Exit.NOT_FOUND
+        )
     if not yes:
         confirm(name, to="remove", done="removed")
     removed = delete_artifacts(key=key, artifact_id=artifact_id)

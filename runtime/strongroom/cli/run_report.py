@@ -66,9 +66,10 @@ def result_shape(state: State[Any]) -> Any:
 
 
 def hint_at_resumption(flow_run: FlowRun) -> None:
-    """Say how a run that did not complete goes on."""
+    """Say how a run that did not complete goes on, if its parameters were kept."""
     short = str(flow_run.id)[:8]
-    click.echo(f"Look: strongroom runs show {short}   Go on where it stopped: strongroom runs resume {short}", err=True)
+    onward = f"   Go on where it stopped: strongroom runs resume {short}" if flow_run.sealed_parameters else ""
+    click.echo(f"Look: strongroom runs show {short}{onward}", err=True)
 
 
 def run_shape(run: FlowRun) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def _hint(run: FlowRun, question: Question | None) -> None:
     elif is_lost(run):
         click.echo(f"\nIts process is gone. Go on where it stopped: strongroom runs resume {short}", err=True)
     elif run.state.is_final() and not run.state.is_completed():
-        click.echo(f"\nIts log: strongroom runs logs {short}   Go on: strongroom runs resume {short}", err=True)
+        onward = f"   Go on: strongroom runs resume {short}" if run.sealed_parameters else ""
+        click.echo(f"\nIts log: strongroom runs logs {short}{onward}", err=True)
 
 
 def _question(run: FlowRun) -> Question | None:

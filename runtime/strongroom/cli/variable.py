@@ -135,7 +135,9 @@ def _found(name: str) -> Variable:
 
 
 def _unknown(name: str) -> CommandError:
-    return CommandError(f"There is no variable {name!r:.80}.", "See those there are: variable ls", Exit.NOT_FOUND)
+    return CommandError(
+        f"There is no variable {name!r:.80}.", "See those there are: strongroom variable ls", Exit.NOT_FOUND
+    )
 
 
 def _parsed(text: str) -> Any:
