@@ -22,7 +22,7 @@ def check(expression: str) -> None:
     try:
         croniter(expression, datetime(2020, 1, 1))
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise InvalidSchedule(f"{expression!r:.80} is no cron expression: {error}.", remedy) from None
+        raise InvalidSchedule(f"{expression!r:.80} is no cron expression: {str(error).rstrip('.')}.", remedy) from None
 
 
 def dates(expression: str, zone: tzinfo, after: datetime, *, day_or: bool) -> Iterator[datetime]:
