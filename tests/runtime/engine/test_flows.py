@@ -13,6 +13,7 @@ from strongroom.errors import (
     FlowRunTimeoutError,
     InvalidDefinition,
     MissingContextError,
+    ParameterBindError,
     ParameterTypeError,
     UnfinishedRun,
 )
@@ -492,3 +493,12 @@ def test_a_run_names_the_versions_of_the_blocks_that_it_loaded(canary: Any, jour
 
     job()
     assert journal.flow_runs()[0].blocks == ["crm@2", "crm@1"]
+
+
+def test_a_misspelt_parameter_is_named_beside_the_missing_one() -> None:
+    @flow
+    def load(day: str) -> str:
+        return day
+
+    with pytest.raises(ParameterBindError, match=r"missing .*'day', and there is no parameter 'dya'"):
+        load(dya="monday")  # type: ignore[call-arg]
