@@ -13,6 +13,7 @@ from uuid import UUID
 from strongroom_blocks.redaction import redactor
 
 from strongroom.context import FlowRunContext, TaskRunContext, _current
+from strongroom.errors import ParameterProblem
 from strongroom.journal.records import FlowRun, StateEvent, TaskRun
 from strongroom.observation import observers, tell
 from strongroom.rules import Policy
@@ -142,8 +143,11 @@ def leave_context(token: Token[FlowRunContext | TaskRunContext | None]) -> None:
 
 
 def traceback_of(error: BaseException) -> Any:
-    """What a log shows of an exception: its frames from the user's function on, or None where it was logged before."""
-    if getattr(error, "__strongroom_logged__", False):
+    """What a log shows of an exception: its frames from the user's function on, or None where it was logged before.
+
+    Arguments that do not fit say so in a sentence, and were refused in no code of the user's.
+    """
+    if getattr(error, "__strongroom_logged__", False) or isinstance(error, ParameterProblem):
         return None
     with suppress(AttributeError):
         error.__strongroom_logged__ = True  # type: ignore[attr-defined]

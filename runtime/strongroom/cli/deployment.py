@@ -84,7 +84,8 @@ def _facts(shape: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     for each in shape["schedules"]:
         note = "" if each["active"] else "  (paused)"
-        pairs.append(("Schedule", f"{each['schedule']}{note}  next {', '.join(each['next'][:2])}  {each['id'][:8]}"))
+        following = f"next {moment(each['next'][0])}" if each["next"] else "never again"
+        pairs.append(("Schedule", f"{each['schedule']}{note}  {following}  {each['id'][:8]}"))
     return pairs
 
 

@@ -9,7 +9,7 @@ import click
 from strongroom.cli.confirmation import confirm, yes_option
 from strongroom.cli.deployment_shapes import schedule_shape
 from strongroom.cli.outcome import CommandError, Exit
-from strongroom.cli.output import Column, counted, listing, print_json
+from strongroom.cli.output import Column, counted, listing, moment, print_json
 from strongroom.cli.schedule_options import schedule_options, schedules_of
 from strongroom.cli.teaching import group, json_option
 
@@ -40,7 +40,7 @@ def ls(name: str, as_json: bool) -> None:
         Column("slug", "Slug"),
         Column("active", "Active", show=lambda active: "yes" if active else "no"),
         Column("schedule", "Schedule", style="bold"),
-        Column("next", "Next", show=lambda dates: dates[0] if dates else "never", fold=True),
+        Column("next", "Next", show=lambda dates: moment(dates[0]) if dates else "never", fold=True),
     ]
     rows = [schedule_shape(each) for each in _found(name).schedules]
     listing(rows, columns, as_json=as_json, empty="It has no schedule: its runs are wanted by hand.")

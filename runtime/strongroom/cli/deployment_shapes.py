@@ -40,7 +40,7 @@ def schedule_shape(stored: StoredSchedule) -> dict[str, Any]:
         "active": stored.active,
         "schedule": str(stored.schedule),
         **stored.schedule.to_json(),
-        "next": [each.isoformat() for each in stored.schedule.get_dates(3)],
+        "next": stored.schedule.get_dates(3),
     }
 
 
