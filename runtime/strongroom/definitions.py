@@ -61,7 +61,7 @@ class Definition:
 
     def __init__(self, fn: Any, kind: str, options: Any, known: Any) -> None:
         if unknown := sorted(options.keys() - known.__annotations__.keys()):
-            raise InvalidDefinition(f"A {kind} has no option {unknown[0]!r}.", f"help(strongroom.{kind}) names them.")
+            raise _unknown_option(kind, unknown[0], known)
         self._binds = type(fn) if isinstance(fn, classmethod | staticmethod) else None
         plain = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
         if not callable(plain):
@@ -224,6 +224,14 @@ _MAY_BE_NONE = frozenset({
     "retry_jitter_factor", "task_run_name", "viz_return_value",
 })  # fmt: skip
 """Options whose None means something in ``with_options``; of the others it means "as before"."""
+
+def _unknown_option(kind: str, name: str, known: Any) -> InvalidDefinition:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known.__annotations__, n=1)
+    remedy = f"Did you mean {near[0]!r}?" if near else f"help(strongroom.{kind}) names them."
+    return InvalidDefinition(f"A {kind} has no option {name!r}.", remedy)
+
 
 _RESERVED = ("return_state", "wait_for")
 

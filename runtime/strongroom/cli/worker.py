@@ -44,6 +44,7 @@ def start(pool: str, name: str | None, queues: tuple[str, ...], kind: str, limit
             found = pools.checked_pool(session, pool)
         except UnknownWorkPool:
             found = pools.save_pool(session, pool, type=kind)
+            click.echo(f"There was no work pool {pool}: it is made.", err=True)
     if found.type != kind:
         raise CommandError(f"The work pool {pool} is of the type {found.type}.", "Leave out --type.", Exit.USAGE)
     named = name or f"{os.uname().nodename}-{os.getpid()}"
