@@ -77,10 +77,14 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
             if not connection.closed:
                 connection.commit()
         finally:
-            if not connection.closed:
-                connection.rollback()
-                connection.autocommit = False
-            give_back(connection)
+            try:
+                if not connection.closed:
+                    connection.rollback()
+                    connection.autocommit = False
+            except connection.Error:  # the server ended it meanwhile; what went wrong first is worth more
+                connection.close()
+            finally:
+                give_back(connection)
 
     def check(self, timeout: float) -> str:
         """Log in and select 1.
@@ -128,7 +132,8 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
         :raises MissingExtra: SQLAlchemy or psycopg is not installed.
         """
         login = self._login()
-        return engine_with(login.parameters, "postgresql+psycopg://", self.pool_size, login.connect)
+        place = {name: value for name, value in login.parameters.items() if name != "password"}
+        return engine_with(login.parameters, "postgresql+psycopg://", self.pool_size, login.connect, place=place)
 
     def environment(self) -> dict[str, str]:
         """The variables that ``psql`` and every other client of libpq read, the password in clear."""

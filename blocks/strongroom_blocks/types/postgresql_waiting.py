@@ -28,7 +28,9 @@ def interruptible(connection: Connection[Any]) -> Iterator[None]:
         socket = connection.pgconn.socket
         try:
             return wait_in_python(steps, socket, interval=min(interval, _LOOK_EVERY), **more)
-        except (KeyboardInterrupt, SystemExit):
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C, and what ends a run from outside: a timeout, a cancellation
             if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 with suppress(Exception):  # it is closed then, which ends the statement as well
                     connection.cancel_safe(timeout=_CANCEL_WITHIN)

@@ -267,9 +267,15 @@ def test_rows_are_streamed_by_the_server_and_not_all_sent_at_once(database: Post
     assert database.fetch_one("select 1") == (1,)
 
 
+class FromOutside(BaseException):
+    """What ends a run is none of Python's own interrupts: a timeout, a cancellation."""
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, FromOutside])
 def test_an_interrupt_of_the_thread_ends_the_statement_on_the_server_too(
-    database: PostgreSQL, postgres: PostgresDatabase
+    postgres: PostgresDatabase, interrupt: type[BaseException]
 ) -> None:
+    database = block(postgres, pool_size=1)
     ended: list[BaseException] = []
     started = threading.Event()
 
@@ -279,7 +285,7 @@ def test_an_interrupt_of_the_thread_ends_the_statement_on_the_server_too(
                 assert work.fetch_one("select 1") == (1,)
                 started.set()
                 work.execute("select pg_sleep(120)")
-        except KeyboardInterrupt as error:
+        except BaseException as error:
             ended.append(error)
 
     thread = threading.Thread(target=wait)
@@ -288,8 +294,31 @@ def test_an_interrupt_of_the_thread_ends_the_statement_on_the_server_too(
     running = "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'"
     while postgres.administer(running) == [(0,)]:
         pass
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(interrupt))
     thread.join(60)
-    assert len(ended) == 1
+    assert [type(error) for error in ended] == [interrupt]
     assert postgres.administer(running) == [(0,)]
     assert database.fetch_one("select 1") == (1,)
+
+
+def test_a_connection_that_ended_while_it_was_lent_leaves_room_for_the_next(postgres: PostgresDatabase) -> None:
+    database = block(postgres, pool_size=1)
+
+    def broken_off() -> None:
+        with database.connection() as connection:
+            connection.execute("select 1")
+            postgres.break_off()
+            raise ValueError("mine")
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match="mine"):
+            broken_off()
+    assert database.fetch_one("select 1") == (1,)
+
+
+def test_the_engine_of_a_password_that_was_rotated_is_let_go(postgres: PostgresDatabase) -> None:
+    former = block(postgres, password=secrets.token_hex(8))
+    engine = former.engine()
+    assert former.engine() is engine
+    assert block(postgres).engine() is not engine
+    assert former.engine() is not engine
