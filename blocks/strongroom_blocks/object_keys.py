@@ -28,6 +28,19 @@ def relative_key(folder: str, key: str) -> str:
     return key[len(prefix) :]
 
 
+def listed_key(key: str) -> str:
+    """A key of a listing, for who deletes what it lists: as it is, if a store's verbs mean the same object by it.
+
+    :raises InvalidKey: they would mean another one, as of a key that begins with a slash, or none.
+    """
+    if join_key("", key) != key:
+        raise InvalidKey(
+            f"The object key {key!r} begins with a slash, so that it would be taken for another one.",
+            "Delete or rename it with the store's own tools.",
+        )
+    return key
+
+
 def folder_prefix(folder: str) -> str:
     """What every key inside a folder begins with: the folder and one slash, or nothing for the root."""
     bare = _checked(folder).strip("/")

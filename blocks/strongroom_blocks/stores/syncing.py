@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from strongroom_blocks.object_keys import folder_prefix, join_key
+from strongroom_blocks.object_keys import folder_prefix, join_key, listed_key
 from strongroom_blocks.stores.crew import each
 from strongroom_blocks.stores.files import entries_below, local_path
 from strongroom_blocks.stores.listing import fitting
@@ -64,20 +64,20 @@ class Sync:
     def up(self) -> SyncReport:
         """Make the store's folder like the local one."""
         files = dict(self._files())
-        old: list[str] = []
+        old: dict[str, str] = {}
         same: set[str] = set()
         for key, entry in self._entries():
             if key not in files:
-                old.append(key)
+                old[key] = listed_key(entry.key) if self.delete else entry.key
             elif self._alike(entry, files[key], up=True):
                 same.add(key)
         wanted = {key: status.st_size for key, status in files.items() if key not in same}
         return self._carry_out(
             wanted,
-            old,
+            list(old),
             len(same),
             lambda key: self.store.upload_from_path(self.local / key, join_key(self.folder, key)),
-            lambda keys: self.store.delete_objects([join_key(self.folder, key) for key in keys]),
+            lambda keys: self.store.delete_objects([old[key] for key in keys]),
         )
 
     def down(self) -> SyncReport:

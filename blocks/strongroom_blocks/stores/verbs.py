@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
 
 from strongroom_blocks.errors import ObjectNotYet
 from strongroom_blocks.extras import require_extra
-from strongroom_blocks.object_keys import base_name, folder_prefix, join_key
+from strongroom_blocks.object_keys import base_name, folder_prefix, join_key, listed_key
 from strongroom_blocks.twins import async_twin
 
 if TYPE_CHECKING:
@@ -78,11 +78,12 @@ class StoreVerbs:
     def delete_folder(self: ObjectStore, folder: str, *, pattern: str | None = None) -> int:
         """Delete every object below a folder, or those that fit ``pattern``; how many there were.
 
+        :raises InvalidKey: one of them cannot be named, as its key begins with a slash; nothing was deleted.
         :raises ValueError: the folder is the store's root, and no pattern says what of it.
         """
         if not folder_prefix(folder) and not pattern:
             raise ValueError('To delete everything in a store, say so: delete_folder("", pattern="**").')
-        return len(self.delete_objects([entry.key for entry in self.iter_objects(folder, pattern=pattern)]))
+        return len(self.delete_objects([listed_key(entry.key) for entry in self.iter_objects(folder, pattern=pattern)]))
 
     adelete_folder: ClassVar = async_twin(delete_folder)
 

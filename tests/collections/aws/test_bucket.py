@@ -312,3 +312,48 @@ def test_a_missing_bucket_is_told_from_a_missing_object(bucket: S3Bucket, tmp_pa
 def test_credentials_are_checked_when_the_block_is_made() -> None:
     with pytest.raises(ValueError, match="go together"):
         AwsCredentials(aws_access_key_id="only-the-id")
+
+
+def test_a_sync_that_deletes_spares_the_namesake_of_a_key_with_a_slash_too_many(moto: S3Server, tmp_path: Path) -> None:
+    name = moto.bucket()
+    bucket = S3Bucket(bucket_name=name, credentials=credentials_for(moto))
+    client = bucket.credentials.get_s3_client()
+    (tmp_path / "x").write_bytes(b"wanted")
+    client.put_object(Bucket=name, Key="raw//x", Body=b"old")
+    assert bucket.sync_from_folder(tmp_path, "raw", delete=True).deleted == ("/x",)
+    assert [entry.key for entry in bucket.list_objects()] == ["raw/x"]
+    client.put_object(Bucket=name, Key="/x", Body=b"old")
+    bucket.write_path("x", b"other")
+    with pytest.raises(InvalidKey, match="begins with a slash"):
+        bucket.sync_from_folder(tmp_path, delete=True)
+    with pytest.raises(InvalidKey, match="begins with a slash"):
+        bucket.delete_folder("", pattern="**")
+    assert bucket.read_path("x") == b"other"
+
+
+def test_a_copy_takes_a_bucket_by_its_name_and_what_the_service_takes(moto: S3Server, tmp_path: Path) -> None:
+    here, there = moto.bucket(), moto.bucket()
+    bucket = S3Bucket(bucket_name=here, credentials=credentials_for(moto), bucket_folder="raw")
+    other = S3Bucket(bucket_name=there, credentials=credentials_for(moto))
+    bucket.write_path("a", b"content")
+    replaced = {"MetadataDirective": "REPLACE", "Metadata": {"by": "copy"}}
+    assert bucket.copy_object(Path("a"), Path("b/a"), to_bucket=there, **replaced) == "b/a"
+    assert other.object_details("b/a").metadata == {"by": "copy"}
+    assert bucket.copy_object("a", "a", ExtraArgs=replaced) == "a"
+    assert bucket.object_details("a").metadata == {"by": "copy"}
+    assert bucket.move_object("a", "moved", there) == "moved"
+    assert (bucket.list_objects(), other.read_path("moved")) == ([], b"content")
+    with pytest.raises(ValueError, match="Cache"):
+        other.copy_object("moved", "x", Cache="no")
+    bucket.stream_from(other, "moved", ExtraArgs={"ContentType": "text/x-own"})
+    assert bucket.object_details("moved").content_type == "text/x-own"
+
+
+def test_a_copy_keeps_what_the_block_writes_alone(moto: S3Server) -> None:
+    bucket = S3Bucket(
+        bucket_name=moto.bucket(), credentials=credentials_for(moto), write_options={"content_language": "de"}
+    )
+    client = bucket.credentials.get_s3_client()
+    client.put_object(Bucket=bucket.bucket_name, Key="a", Body=b"")
+    bucket.copy_object("a", "b")
+    assert client.head_object(Bucket=bucket.bucket_name, Key="b")["ContentLanguage"] == "de"
