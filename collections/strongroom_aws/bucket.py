@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
-from strongroom import Block, StoredObject, async_twin, base_name, folder_prefix, join_key
+from strongroom import Block, ObjectStore, StoredObject, async_twin, base_name, folder_prefix, join_key
 from strongroom.stores import StoreVerbs, each, files_below, key_of, local_path, moving, not_ignored
 
 from strongroom_aws import transfers
@@ -289,19 +289,22 @@ class S3Bucket(BucketListing, BucketPowers, StoreVerbs, Block, slug="s3-bucket",
 
     @reloading
     def copy_object(
-        self, /, from_path: str, to_path: str, to_bucket: S3Bucket | None = None, **copy_kwargs: Any
+        self, /, from_path: str | Path, to_path: str | Path, to_bucket: S3Bucket | str | None = None, **copy_kwargs: Any
     ) -> str:
         """Copy inside the service, whatever the size; returns the new key.
 
         :param to_bucket: another bucket, whose credentials must be allowed to read this one too; where they are not,
-            see :meth:`stream_from`.
+            see :meth:`stream_from`. A name is one of a bucket of the same credentials, in which paths are whole keys.
+        :param copy_kwargs: parameters of ``CopyObject`` such as ``MetadataDirective``, or ``ExtraArgs`` that hold them.
         :raises ObjectNotFound: there is nothing to copy.
+        :raises ValueError: ``CopyObject`` has no such parameter.
         """
-        target = to_bucket or self
+        target = self._target(to_bucket)
         source_key, key, client = self._key(from_path), target._key(to_path), self._client
-        extra = target.write_options.copying(key) | _transfer_arguments(copy_kwargs).get("ExtraArgs", {})
+        given = {name: value for name, value in copy_kwargs.items() if name != "ExtraArgs"}
+        extra = target.write_options.copying(key) | (copy_kwargs.get("ExtraArgs") or {}) | given
         with told(self.bucket_name, source_key, client=client):
-            if (self.bucket_name, source_key) == (target.bucket_name, key):
+            if (self.bucket_name, source_key) == (target.bucket_name, key) and not copy_kwargs:
                 client.head_object(Bucket=self.bucket_name, Key=key, **self.write_options.reading())
             else:
                 source = {"Bucket": self.bucket_name, "Key": source_key}
@@ -311,16 +314,32 @@ class S3Bucket(BucketListing, BucketPowers, StoreVerbs, Block, slug="s3-bucket",
     acopy_object: ClassVar = async_twin(copy_object)
 
     def move_object(
-        self, /, from_path: str, to_path: str, to_bucket: S3Bucket | None = None, **copy_kwargs: Any
+        self, /, from_path: str | Path, to_path: str | Path, to_bucket: S3Bucket | str | None = None, **copy_kwargs: Any
     ) -> str:
         """Copy as :meth:`copy_object` does, then delete the original; returns the new key."""
-        target = to_bucket or self
+        target = self._target(to_bucket)
         new = self.copy_object(from_path, to_path, to_bucket, **copy_kwargs)
         if (self.bucket_name, self._key(from_path)) != (target.bucket_name, target._key(to_path)):
-            self.delete_objects([from_path])
+            self._delete([self._key(from_path)])
         return new
 
     amove_object: ClassVar = async_twin(move_object)
+
+    def _target(self, bucket: S3Bucket | str | None) -> S3Bucket:
+        if isinstance(bucket, str):
+            return self.model_copy(update={"bucket_name": bucket, "bucket_folder": ""})
+        return bucket or self
+
+    def stream_from(self, bucket: ObjectStore, from_path: str, to_path: str | None = None, **upload_kwargs: Any) -> str:
+        """Copy an object from any other store through this machine, in bounded memory and without a file.
+
+        Returns the key in this store, by default the object's own name.
+        """
+        key = to_path if to_path is not None else base_name(from_path)
+        with bucket.open(from_path) as source:
+            return self.upload_from_file_object(source, key, **upload_kwargs)
+
+    astream_from: ClassVar = async_twin(stream_from)
 
     def _moving(self, key: str) -> str:
         return f"{base_name(key)} from {self.bucket_name}"

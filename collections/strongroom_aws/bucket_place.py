@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from strongroom import StoredObject, join_key, relative_key
@@ -39,9 +40,9 @@ class BucketPlace:
             return self._newer[1]  # type: ignore[no-any-return]
         return self.credentials
 
-    def _key(self, path: str) -> str:
+    def _key(self, path: str | PurePath) -> str:
         """The whole key in the bucket."""
-        return join_key(self.bucket_folder, path)
+        return join_key(self.bucket_folder, path.as_posix() if isinstance(path, PurePath) else path)
 
     def _relative(self, key: str) -> str:
         return relative_key(self.bucket_folder, key)

@@ -57,11 +57,15 @@ def copy_objects(
     source_bucket_name: str,
     aws_credentials: Credentials,
     target_bucket_name: str | None = None,
+    **copy_kwargs: Any,
 ) -> str:
-    """Copy an object inside the service, within a bucket or to another; returns the new key."""
+    """Copy an object inside the service, within a bucket or to another; returns the new key.
+
+    :param copy_kwargs: parameters of ``CopyObject``, such as ``MetadataDirective``.
+    """
     source, target = _pair(source_bucket_name, target_bucket_name, aws_credentials)
     _log("Copying", source_path, target_path, source, target)
-    return source.copy_object(source_path, target_path, target)
+    return source.copy_object(source_path, target_path, target, **copy_kwargs)
 
 
 @task

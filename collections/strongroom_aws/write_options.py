@@ -26,6 +26,9 @@ _PLAIN = {
     "kms_key_id": "SSEKMSKeyId",
     "checksum": "ChecksumAlgorithm",
 }
+_REPLACED = {
+    "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires", "Metadata",
+}  # fmt: skip
 
 
 class S3WriteOptions(BaseModel):
@@ -78,7 +81,7 @@ class S3WriteOptions(BaseModel):
     def copying(self, key: str) -> dict[str, Any]:
         """Parameters for a copy within the service, which takes along what is not set here."""
         chosen = self.writing(key)
-        if chosen.keys() & {"Metadata", "ContentType", "CacheControl", "ContentDisposition", "ContentEncoding"}:
+        if chosen.keys() & _REPLACED:
             chosen["MetadataDirective"] = "REPLACE"
         if "Tagging" in chosen:
             chosen["TaggingDirective"] = "REPLACE"
