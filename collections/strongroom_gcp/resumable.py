@@ -124,6 +124,8 @@ class StreamSource:
         self._is_last = False
 
     def part(self, position: int) -> tuple[Any, int, int | None]:
+        if position < self._begin:
+            raise SessionLost  # what was confirmed before is gone, here too
         while position >= self._begin + len(self._chunk) and self._next:
             if self._moved:
                 self._moved(len(self._chunk))
@@ -193,6 +195,8 @@ class _Sending:
         while True:
             try:
                 answer = self._ask() if is_lost else self._send()
+            except SessionLost:
+                raise
             except Exception as exc:
                 if failure := self._source.failure():
                     raise failure from None
@@ -202,7 +206,7 @@ class _Sending:
             if answer.status_code in (200, 201):
                 return dict(answer.json())
             if answer.status_code == _GOING_ON:
-                self._go_on(_confirmed(answer))
+                self._go_on(_confirmed(answer), was_sent=not is_lost)
                 is_lost = False
             elif answer.status_code in (404, 410):
                 raise SessionLost
@@ -223,9 +227,13 @@ class _Sending:
         headers = {"Content-Range": "bytes */*"}
         return self._session.put(self._url, data=b"", headers=headers, timeout=self._timeout, allow_redirects=False)
 
-    def _go_on(self, confirmed: int) -> None:
+    def _go_on(self, confirmed: int, *, was_sent: bool) -> None:
         if confirmed > self._position:
             self._failures = 0
+        elif was_sent:
+            import urllib3
+
+            self._count(urllib3.exceptions.HTTPError("The server kept nothing of what it was sent."))
         self._position = confirmed
 
     def _count(self, exc: Exception) -> None:

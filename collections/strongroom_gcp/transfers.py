@@ -60,9 +60,16 @@ class Upload:
         if kind and "content_type" not in self.options:
             self.options = UploadOptions(content_type=kind) | self.options
         with path.open("rb") as file:
-            length = os.fstat(file.fileno()).st_size
+            before = _state(file)
+            length = before[0]
             if length <= PART:
-                return self._at_once(file.read(PART + 1))
+                content = file.read(PART + 1)
+                if _state(file) != before:
+                    raise ObjectChanged(
+                        f"The file {str(path)!r} changed while it was read, so nothing was uploaded.",
+                        "Upload it when what writes it is done.",
+                    )
+                return self._at_once(content)
             return self.file(file, 0, length)
 
     def stream(self, stream: BinaryIO) -> Any:
@@ -274,6 +281,11 @@ class _Placed:
         if self._moved:
             self._moved(len(data))
         return len(data)
+
+
+def _state(file: BinaryIO) -> tuple[int, int]:
+    status = os.fstat(file.fileno())
+    return status.st_size, status.st_mtime_ns
 
 
 def _number(generation: Any) -> int | None:

@@ -132,6 +132,43 @@ def test_an_upload_that_fails_leaves_what_was_there_and_no_session(
         bucket.upload_from_path(tmp_path / "large")
 
 
+def test_a_server_that_keeps_nothing_is_not_sent_to_forever(broken: BreakingGcs, bucket: GcsBucket) -> None:
+    content = bytes(9 * MIB)
+    for file in (io.BytesIO(content), Stream(content)):
+        broken.faults = [Fault("part", status=308) for _ in range(patience.ATTEMPTS)]
+        with pytest.raises(GcpUnreachable, match="object 'large' in bucket 'bucket' broke off"):
+            bucket.upload_from_file_object(file, "large")  # type: ignore[arg-type]
+    broken.faults = [Fault("part", status=308)]
+    bucket.write_path("large", content)
+    assert broken.objects["large"][0] == content
+    assert broken.cancelled == ["large"] * 2
+
+
+def test_a_stream_whose_confirmed_part_is_lost_is_never_patched_together() -> None:
+    source = resumable.StreamSource(io.BytesIO(bytes(20 * MIB)), bytes(transfers.PART))  # type: ignore[arg-type]
+    source.part(transfers.PART)
+    with pytest.raises(resumable.SessionLost):
+        source.part(0)
+
+
+def test_a_small_file_that_changes_while_it_is_read_is_not_uploaded(
+    broken: BreakingGcs, bucket: GcsBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"begun")
+    state = transfers._state
+
+    def grow(opened: Any) -> tuple[int, int]:
+        found = state(opened)
+        file.write_bytes(bytes(transfers.PART * 2))
+        return found
+
+    monkeypatch.setattr(transfers, "_state", grow)
+    with pytest.raises(ObjectChanged, match="changed while it was read"):
+        bucket.upload_from_path(file)
+    assert broken.objects == {}
+
+
 def test_an_interrupt_cancels_the_session(broken: BreakingGcs, bucket: GcsBucket) -> None:
     class Interrupted(io.BytesIO):
         reads = 0
