@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -71,7 +72,7 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
 
     def read_path(self, path: str) -> bytes:
         """The content of a file; ``FileNotFoundError`` where there is none."""
-        return self.path_of(path).read_bytes()
+        return self._file(path).read_bytes()
 
     aread_path: ClassVar = async_twin(read_path)
 
@@ -88,7 +89,7 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
 
         :raises ObjectChanged: the file is not the one that had this ``etag``.
         """
-        with self.path_of(path).open("rb") as file:
+        with self._file(path).open("rb") as file:
             if etag is not None and _etag(os.fstat(file.fileno())) != etag:
                 raise ObjectChanged(f'The file "{path}" was replaced while it was read.', "Read it again.")
             file.seek(start)
@@ -123,7 +124,7 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
     def download_object_to_path(self, from_path: str, to_path: str | Path | None = None) -> Path:
         """Copy a file out of the folder; returns the new file."""
         target = Path(to_path) if to_path is not None else Path(base_name(from_path))
-        with self.path_of(from_path).open("rb") as source, complete_file(target) as file:
+        with self._file(from_path).open("rb") as source, complete_file(target) as file:
             shutil.copyfileobj(source, file, _BUFFER)
         return target
 
@@ -131,7 +132,7 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
 
     def download_object_to_file_object(self, from_path: str, to_file_object: BinaryIO) -> BinaryIO:
         """Copy a file into a binary file object, which is returned."""
-        with self.path_of(from_path).open("rb") as source:
+        with self._file(from_path).open("rb") as source:
             shutil.copyfileobj(source, to_file_object, _BUFFER)
         return to_file_object
 
@@ -190,10 +191,7 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
 
     def stat_object(self, path: str) -> StoredObject:
         """What a listing says of one file; ``FileNotFoundError`` where there is none."""
-        file = self.path_of(path)
-        if not file.is_file():
-            raise FileNotFoundError(f"There is no file {str(file)!r}.")
-        return self._entry(file)
+        return self._entry(self._file(path))
 
     astat_object: ClassVar = async_twin(stat_object)
 
@@ -222,7 +220,8 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
         keys = [join_key("", path) for path in paths]
         for key in keys:
             file = self.path_of(key)
-            file.unlink(missing_ok=True)
+            if file.is_file():  # a folder is no object
+                file.unlink(missing_ok=True)
             self._prune(file.parent)
         return keys
 
@@ -230,14 +229,14 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
 
     def copy_object(self, from_path: str, to_path: str) -> str:
         """Copy a file within the folder; returns the new key."""
-        with self.path_of(from_path).open("rb") as source:
+        with self._file(from_path).open("rb") as source:
             return self.upload_from_file_object(source, to_path)
 
     acopy_object: ClassVar = async_twin(copy_object)
 
     def move_object(self, from_path: str, to_path: str) -> str:
         """Move a file within the folder, atomically; returns the new key."""
-        source, target = self.path_of(from_path), self.path_of(to_path)
+        source, target = self._file(from_path), self.path_of(to_path)
         base_name(join_key("", to_path))
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
@@ -251,6 +250,13 @@ class LocalFolder(StoreVerbs, Block, slug="local-folder", icon="folder"):
         base_name(join_key("", path))
         with complete_file(self.path_of(path)) as file:
             yield file
+
+    def _file(self, path: str) -> Path:
+        """:raises FileNotFoundError: no file has this key; a folder is none."""
+        file = self.path_of(path)
+        if not file.is_file():
+            raise FileNotFoundError(errno.ENOENT, "There is no file", str(file))
+        return file
 
     def _key(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix()

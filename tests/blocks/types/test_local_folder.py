@@ -162,3 +162,23 @@ class TestCheck:
         (tmp_path / "file").touch()
         with pytest.raises(CheckAbsent, match="is no folder"):
             LocalFolder(basepath=tmp_path / "file").check(1)
+
+
+def test_a_folder_is_neither_read_nor_moved_nor_deleted(tmp_path: Path) -> None:
+    store = LocalFolder(basepath=tmp_path / "store")
+    store.write_path("folder/file", b"1")
+    for missing in ("folder", "folder/file/below", ""):
+        for ask in (
+            store.read_path,
+            store.stat_object,
+            store.open,
+            lambda path: store.read_range(path, 0, 1),
+            lambda path: store.move_object(path, "moved"),
+            lambda path: store.copy_object(path, "copied"),
+            lambda path: store.download_object_to_path(path, tmp_path / "down"),
+        ):
+            with pytest.raises(FileNotFoundError):
+                ask(missing)
+        assert store.delete_objects([missing]) == [missing]
+    assert [entry.key for entry in store.list_objects()] == ["folder/file"]
+    assert [file.name for file in tmp_path.iterdir()] == ["store"]
