@@ -330,7 +330,9 @@ class S3Bucket(BucketListing, BucketPowers, StoreVerbs, Block, slug="s3-bucket",
             return self.model_copy(update={"bucket_name": bucket, "bucket_folder": ""})
         return bucket or self
 
-    def stream_from(self, bucket: ObjectStore, from_path: str, to_path: str | None = None, **upload_kwargs: Any) -> str:
+    def stream_from(
+        self, /, bucket: ObjectStore, from_path: str, to_path: str | None = None, **upload_kwargs: Any
+    ) -> str:
         """Copy an object from any other store through this machine, in bounded memory and without a file.
 
         Returns the key in this store, by default the object's own name.
@@ -339,7 +341,7 @@ class S3Bucket(BucketListing, BucketPowers, StoreVerbs, Block, slug="s3-bucket",
         with bucket.open(from_path) as source:
             return self.upload_from_file_object(source, key, **upload_kwargs)
 
-    astream_from: ClassVar = async_twin(stream_from)
+    astream_from: ClassVar = async_twin(stream_from)  # type: ignore[arg-type]  # takes more than every store's does
 
     def _moving(self, key: str) -> str:
         return f"{base_name(key)} from {self.bucket_name}"

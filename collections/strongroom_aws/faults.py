@@ -41,8 +41,9 @@ REJECTED = {
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
 DENIED = {"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "AccountProblem"}
 BUSY = {
-    "500", "502", "503", "504", "InternalError", "InternalFailure", "OperationAborted", "RequestTimeout",
-    "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests",
+    "429", "500", "502", "503", "504", "BandwidthLimitExceeded", "InternalError", "InternalFailure", "OperationAborted",
+    "RequestLimitExceeded", "RequestThrottled", "RequestTimeout", "ServiceUnavailable", "SlowDown",
+    "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException",
 }  # fmt: skip
 _ELSEWHERE = {"301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 # A HEAD request is answered without a body, so with the bare status instead of a code that tells the reason.

@@ -17,6 +17,8 @@ class Plan:
     :param failures: how many answers break off before one is whole.
     :param swallow: bytes of an upload that are read before the connection is closed; ``None`` to read all.
     :param headers: of every answer that has the object.
+    :param refusals: how many requests are answered with ``refused`` before one is served.
+    :param refused: a status and the code that goes with it in S3's own words.
     :param etags: after how many answers the object is another one; ``None`` for never. Conditions are heeded.
     """
 
@@ -24,6 +26,8 @@ class Plan:
     failures: int
     swallow: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    refusals: int = 0
+    refused: tuple[int, str] = (503, "SlowDown")
     etags: int | None = None
     seen: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -35,6 +39,15 @@ class Plan:
             self.failures -= 1
             return self.failures >= 0
 
+    def refuses(self, what: str) -> bool:
+        """Notes a request that shall be refused, and says whether it is one."""
+        with self.lock:
+            if self.refusals <= 0:
+                return False
+            self.seen.append(what)
+            self.refusals -= 1
+            return True
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -43,9 +56,13 @@ class _Handler(BaseHTTPRequestHandler):
     plan: Plan
 
     def do_HEAD(self) -> None:
+        if self._refused():
+            return
         self._begin(200, len(self.plan.content))
 
     def do_GET(self) -> None:
+        if self._refused():
+            return
         content, status = self.plan.content, 200
         asked = self.headers.get("Range", "")
         if asked:
@@ -61,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = broken
 
     def do_PUT(self) -> None:
+        if self._refused():
+            return
         length = int(self.headers.get("Content-Length", 0))
         if self.plan.fails("PUT"):
             self.rfile.read(min(length, self.plan.swallow or 0))
@@ -68,6 +87,25 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.rfile.read(length)
         self._begin(200, 0)
+
+    def handle_expect_100(self) -> bool:
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
+    def _refused(self) -> bool:
+        if not self.plan.refuses(f"{self.command} refused"):
+            return False
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, code = self.plan.refused
+        body = f"<Error><Code>{code}</Code><Message>Reduce your request rate.</Message></Error>".encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        return True
 
     def _begin(self, status: int, length: int) -> None:
         self.send_response(status)

@@ -15,8 +15,8 @@ import pytest
 from servers.blocks import bucket_at
 from servers.breaking import Plan, breaking_server
 from servers.s3 import S3Server
-from strongroom_aws import transfers
-from strongroom_aws.errors import ServiceProblem, TransferInterrupted
+from strongroom_aws import AwsClientParameters, S3Bucket, transfers
+from strongroom_aws.errors import ServiceBusy, ServiceProblem, TransferInterrupted
 from strongroom_blocks.stores.crew import Crew, each
 
 SMALL, LARGE = 100_000, 20 * transfers.MIB
@@ -200,3 +200,53 @@ def test_memory_is_bounded_by_the_parts_in_flight(rclone: S3Server, tmp_path: Pa
     command = [sys.executable, "-c", MEASURE, "192", str(tmp_path / "large.bin")]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert float(done.stdout) < 128, "an object of 192 MiB took much more than the eight parts in flight"
+
+
+BUSY = [(503, "SlowDown"), (503, "ServiceUnavailable"), (500, "InternalError"), (429, "TooManyRequests")]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("refused", BUSY, ids=lambda refused: refused[1])
+def test_a_service_that_is_busy_for_a_while_is_asked_again(tmp_path: Path, refused: tuple[int, str]) -> None:
+    plan = Plan(os.urandom(9 * transfers.MIB), failures=0, refused=refused)
+    (tmp_path / "source").write_bytes(b"x" * SMALL)
+    with breaking_server(plan) as url:
+        bucket = patient_bucket_at(url)
+        for ask in (
+            lambda: bucket.read_path("a"),
+            lambda: bucket.download_object_to_path("a", tmp_path / "a"),
+            lambda: bucket.stat_object("a"),
+            lambda: bucket.upload_from_path(tmp_path / "source", "a"),
+        ):
+            plan.refusals = 3
+            ask()
+            assert plan.refusals == 0
+    assert (tmp_path / "a").read_bytes() == plan.content
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("refused", BUSY, ids=lambda refused: refused[1])
+def test_a_service_that_stays_busy_is_given_up_by_name(tmp_path: Path, refused: tuple[int, str]) -> None:
+    plan = Plan(b"x" * SMALL, failures=0, refusals=10_000, refused=refused)
+    (tmp_path / "source").write_bytes(b"x" * SMALL)
+    with breaking_server(plan) as url:
+        bucket = patient_bucket_at(url)
+        for ask in (
+            lambda: bucket.read_path("a"),
+            lambda: bucket.download_object_to_path("a", tmp_path / "new" / "a"),
+            lambda: bucket.download_object_to_file_object("a", io.BytesIO()),
+            lambda: bucket.upload_from_path(tmp_path / "source", "a"),
+        ):
+            plan.seen.clear()
+            with pytest.raises(ServiceBusy, match="could not answer for object 'a' in bucket 'bucket'"):
+                ask()
+            assert 2 <= len(plan.seen) <= 25
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["source"]
+
+
+def patient_bucket_at(url: str) -> S3Bucket:
+    """A bucket whose SDK asks as often as it does by default."""
+    bucket = bucket_at(url)
+    parameters = AwsClientParameters(endpoint_url=url)
+    credentials = bucket.credentials.model_copy(update={"aws_client_parameters": parameters})
+    return bucket.model_copy(update={"credentials": credentials})
