@@ -6,6 +6,7 @@ import glob
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,7 +17,7 @@ from strongroom.sql import table_name
 from strongroom.transfer_progress import moving
 
 from strongroom_snowflake import external_stage
-from strongroom_snowflake.errors import LoadIncomplete, StatementInvalid
+from strongroom_snowflake.errors import LoadIncomplete, SnowflakeError, StatementInvalid
 from strongroom_snowflake.frames import columns_of, row_count, tables
 from strongroom_snowflake.results import library
 from strongroom_snowflake.staging import FileFormat, file_format, option, put, session_of, stage
@@ -55,10 +56,7 @@ def load_dataframe(
         if if_exists == "replace":
             _replace(say, name, columns, copy, rows)
         elif if_exists == "truncate":
-            say("begin")
-            say(f"delete from {name}")  # noqa: S608
-            _copied(say, name, copy, rows)
-            say("commit")
+            _truncate(say, name, copy, rows)
         else:
             _copied(say, name, copy, rows)
     return Loaded(rows, files)
@@ -111,6 +109,19 @@ def _replace(say: Any, name: str, columns: str, copy: str, rows: int) -> None:
     _copied(say, beside, copy, rows)
     say(f"create or replace table {name} copy grants as select * from {beside}")  # noqa: S608
     say(f"drop table {beside}")
+
+
+def _truncate(say: Any, name: str, copy: str, rows: int) -> None:
+    """In one transaction, which is over before anything else is said: DROP STAGE would commit what is open."""
+    try:
+        say("begin")
+        say(f"delete from {name}")  # noqa: S608
+        _copied(say, name, copy, rows)
+        say("commit")
+    except BaseException:
+        with suppress(SnowflakeError):
+            say("rollback")
+        raise
 
 
 def _copied(say: Any, name: str, copy: str, rows: int) -> None:

@@ -15,13 +15,14 @@ from strongroom import ObjectStore
 from strongroom.sql import Parameters, table_name
 
 from strongroom_snowflake import external_stage
-from strongroom_snowflake.errors import LoadIncomplete
+from strongroom_snowflake.errors import LoadIncomplete, StatementInvalid
 from strongroom_snowflake.staging import FileFormat, file_format, literal, option, session_of, stage
 from strongroom_snowflake.statement import bare
 
 if TYPE_CHECKING:
     from strongroom_snowflake.connector import SnowflakeConnector
 
+_PREFIX = re.compile(r"[A-Za-z0-9_=.-]+(?:/[A-Za-z0-9_=.-]+)*/?")
 _QUERY = re.compile(r"(?:select|with)\b", re.IGNORECASE)
 
 
@@ -47,7 +48,9 @@ def unload(
     options: Mapping[str, Any],
 ) -> Unloaded:
     """A table, or what a query finds, as files in a folder of this machine or in a store."""
-    asked = f"({source.strip().rstrip(';')})" if _QUERY.match(bare(source)) else table_name(source)
+    if not _PREFIX.fullmatch(prefix):
+        raise StatementInvalid(f"{prefix!r:.80} begins no name of a file.", "Use letters, digits, and any of _=.-/")
+    asked = f"({source.strip().rstrip(';')}\n)" if _QUERY.match(bare(source)) else table_name(source)
     more = [option(key, value) for key, value in {"header": header, **options}.items()]
     clause = " ".join([file_format(format), *more])
 

@@ -99,6 +99,16 @@ class TestDataFrames:
         assert rows(connector) == [(1,)]
         assert connector.fetch_one("select count(*) from t") == (1,)
 
+    def test_a_load_that_fails_is_undone_before_a_statement_that_would_commit_it(
+        self, connector: SnowflakeConnector, snowflake: SnowflakeAccount
+    ) -> None:
+        connector.load_dataframe([{"n": 1}], "t")
+        snowflake.fail("refused", matching="copy into", code="000603", message="broke off")
+        with pytest.raises(QueryFailed):
+            connector.load_dataframe([{"n": 2}], "t", if_exists="truncate")
+        asked = [query["sql"].partition(" ")[0].lower() for query in snowflake.queries()]
+        assert asked[asked.index("delete") :] == ["delete", "rollback", "drop"]
+
     def test_nothing_is_left_behind(
         self, connector: SnowflakeConnector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -231,6 +241,13 @@ class TestStatements:
         for given in ("no format)", {"x y": 1}, {"type": object()}):
             with pytest.raises(StatementInvalid):
                 staging.file_format(given)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("prefix", ["", "x from u", "a//b", "x' y", "x;"])
+    def test_a_prefix_is_nothing_but_the_beginning_of_names(
+        self, connector: SnowflakeConnector, tmp_path: Path, prefix: str
+    ) -> None:
+        with pytest.raises(StatementInvalid, match="begins no name"):
+            connector.unload("select 1 as n", tmp_path, prefix=prefix)
 
     def test_patterns_are_those_of_shells(self) -> None:
         assert external_stage.matching("*") == ""
