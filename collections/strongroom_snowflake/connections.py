@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
 _LOGINS = 16
+_SECRETS = {"password", "passcode", "private_key", "token"}
+"""Arguments that are other ones when a credential is rotated; who logs in, and where, stays the same."""
 _IDLE_SECONDS = 600.0
 """How long a connection is kept that nobody uses: what was rotated away is not held on to for long."""
 
@@ -121,10 +124,14 @@ class Connections:
             let_go(connection)
 
     def after_fork(self) -> None:
-        """Leave the parent's connections to it."""
-        self._lock = threading.Lock()
+        """Leave the parent's connections to it: what closes one, as the connector does at exit, ends its session."""
+        for _, connection in self._idle:
+            atexit.unregister(getattr(connection, "_close_at_exit", None))
+        _inherited.append(self._idle)
+        self._idle, self._lock = [], threading.Lock()
 
 
+_inherited: list[object] = []
 _all: WeakSet[Connections] = WeakSet()
 _open: ClientPool[Connections] = ClientPool(
     _LOGINS, let_go=lambda connections: connections.close(), inherited=lambda connections: connections.after_fork()
@@ -134,7 +141,8 @@ _open: ClientPool[Connections] = ClientPool(
 def connections_of(login: Login, at_most: int) -> Connections:
     """The process' connections by this login: blocks with the same values share them. Nothing is opened yet."""
     values = sorted((name, value) for name, value in login.parameters.items())
-    return _open.get((values, at_most), lambda: Connections(login, at_most))
+    place = [(name, value) for name, value in values if name not in _SECRETS] if "user" in login.parameters else None
+    return _open.get((values, at_most), lambda: Connections(login, at_most), place=place and (place, at_most))
 
 
 def close_all() -> None:

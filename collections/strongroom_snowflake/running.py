@@ -96,9 +96,9 @@ def lent(block: SnowflakeConnector) -> Iterator[Any]:
         with session.lock:
             yield session.connection
         return
-    with _taken(block, fresh=False) as (connection, pool):
+    with _taken(block, fresh=False, is_kept=False) as (connection, pool):
         yield connection
-        if block.credentials.autocommit is False:
+        if is_manual(block):
             connection.commit()
     _finished(connection, pool, is_good=False)  # nobody knows what its user made of the session
 
@@ -142,9 +142,9 @@ def streaming(block: SnowflakeConnector, statement: Statement) -> Iterator[Any]:
     try:
         with told(_place(block), cursor.sfqid):
             yield cursor
-            if block.credentials.autocommit is False:
+            if is_manual(block):
                 connection.commit()
-        is_good = True
+        is_good = not statement.is_several
     finally:
         _finished(connection, pool, is_good=is_good)
 
@@ -207,7 +207,7 @@ def begin(block: SnowflakeConnector, *, goes_on: bool = True) -> sessions.Sessio
         session.depth += 1
         return session
     connection, pool = connections.taken(block, block._login, block.pool_size)
-    session = sessions.Session(connection, pool, goes_on=goes_on, is_manual=block.credentials.autocommit is False)
+    session = sessions.Session(connection, pool, goes_on=goes_on, is_manual=is_manual(block))
     sessions.enter(block, session)
     return session
 
@@ -281,17 +281,21 @@ def _alone(block: SnowflakeConnector, statement: Statement, take: Take, *, fresh
     try:
         with told(_place(block), cursor.sfqid):
             found = take(cursor)
-            if block.credentials.autocommit is False:
+            if is_manual(block):
                 connection.commit()
-        is_good = True
+        is_good = not statement.is_several
         return found
+    except SessionLost as problem:
+        if statement.is_reading or is_manual(block):
+            raise
+        raise _unknown(problem) from None  # it was run, and is not to be run twice
     finally:
         _finished(connection, pool, is_good=is_good)
 
 
 def _started(block: SnowflakeConnector, statement: Statement, *, fresh: bool) -> tuple[Any, Any, Any]:
     """A connection with a statement that it ran, and what takes it back."""
-    with _taken(block, fresh=fresh) as (connection, pool):
+    with _taken(block, fresh=fresh, is_kept=not statement.is_several) as (connection, pool):
         try:
             return connection, pool, executed(block, connection, statement)
         except ServiceProblem as problem:
@@ -301,13 +305,16 @@ def _started(block: SnowflakeConnector, statement: Statement, *, fresh: bool) ->
 
 
 @contextmanager
-def _taken(block: SnowflakeConnector, *, fresh: bool) -> Iterator[Any]:
-    """A connection, which its user gives back; if the ``with`` raises, that is done here."""
+def _taken(block: SnowflakeConnector, *, fresh: bool, is_kept: bool = True) -> Iterator[Any]:
+    """A connection, which its user gives back; if the ``with`` raises, that is done here.
+
+    :param is_kept: whether it is still good for others after a statement failed.
+    """
     connection, pool = connections.taken(block, block._login, block.pool_size, fresh=fresh)
     try:
         yield connection, pool
     except QueryFailed:
-        _finished(connection, pool, is_good=block.credentials.autocommit is not False)
+        _finished(connection, pool, is_good=is_kept and not is_manual(block))
         raise
     except BaseException:
         _finished(connection, pool, is_good=False)
@@ -346,6 +353,14 @@ def _unknown(problem: ServiceProblem) -> OutcomeUnknown:
     )
     unknown.query_id = problem.query_id
     return unknown
+
+
+def is_manual(block: SnowflakeConnector) -> bool:
+    """Whether statements wait for a commit: so say the credentials, or else the parameters of the session."""
+    if block.credentials.autocommit is not None:
+        return not block.credentials.autocommit
+    found = [value for name, value in block.session_parameters.items() if name.upper() == "AUTOCOMMIT"]
+    return bool(found) and str(found[-1]).lower() in ("false", "0", "off", "no")
 
 
 def _place(block: SnowflakeConnector) -> str:

@@ -21,6 +21,11 @@ _OF_SESSION = re.compile(
 _BLOCK = re.compile(r"begin (?!transaction\b|work\b|name\b|;)\S", re.IGNORECASE)
 _BEGINS = re.compile(r"(?:begin|start transaction)\b", re.IGNORECASE)
 _ENDS = re.compile(r"(?:commit|rollback)\b", re.IGNORECASE)
+_PROCEDURE = re.compile(r"\bas\s+procedure\b", re.IGNORECASE)
+_NO_CODE = re.compile(
+    r"'(?:[^'\\]|''|\\.)*'|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|--[^\n]*|//[^\n]*|/\*.*?\*/",
+    re.DOTALL,
+)
 _PYFORMAT = re.compile(r"%(?:%|\((\w+)\)s)")
 
 
@@ -89,7 +94,14 @@ class Statement:
     @property
     def is_reading(self) -> bool:
         """Whether it changes nothing, so that it may be run twice."""
-        return not self.many and bare(self.sql).partition(" ")[0].lower().rstrip(";(") in _READS
+        if self.many or self.is_several or bare(self.sql).partition(" ")[0].lower().rstrip(";(") not in _READS:
+            return False
+        return not _PROCEDURE.search(self.sql)  # `with p as procedure …` calls it
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it is more than one, of which the first words tell nothing; a block of Snowflake's scripting is."""
+        return ";" in self.sql and ";" in _NO_CODE.sub("", self.sql).rstrip("; \t\r\n")
 
     @property
     def is_insert(self) -> bool:
@@ -105,7 +117,9 @@ class Statement:
 
     @property
     def is_of_session(self) -> bool:
-        """Whether it leaves the session another one than it was."""
+        """Whether it leaves the session another one than it was, as far as can be told."""
+        if self.is_several:
+            return True
         text = bare(self.sql)
         found = _OF_SESSION.match(text)
         return found is not None and not _BEGINS.match(text) and not _ENDS.match(text)

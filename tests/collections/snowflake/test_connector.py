@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import decimal
 import json
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from servers.snowflake import SnowflakeAccount
 from strongroom import flow, task
 from strongroom_blocks.testing import DatabaseContract
-from strongroom_snowflake import SnowflakeConnector, SnowflakeCredentials
+from strongroom_snowflake import SnowflakeConnector, SnowflakeCredentials, connections, running
 from strongroom_snowflake.errors import (
     AccessDenied,
     ObjectNotFound,
@@ -24,6 +25,7 @@ from strongroom_snowflake.errors import (
     SessionNeeded,
     StatementInvalid,
 )
+from strongroom_snowflake.statement import Statement
 
 from .conftest import connector_of
 
@@ -96,6 +98,40 @@ class TestSession:
     ) -> None:
         with pytest.raises(SessionNeeded, match="with connector"):
             connector.execute(statement)
+
+    def test_several_statements_at_once_leave_nothing_in_a_session_of_others(
+        self, table: SnowflakeConnector, snowflake: SnowflakeAccount
+    ) -> None:
+        table.execute_string("use warehouse other; select 1", num_statements=2)
+        assert table.fetch_one("select current_warehouse()") == ("WH",)
+        with table:
+            table.execute("select 1; use warehouse other", num_statements=2)
+        assert table.fetch_one("select current_warehouse()") == ("WH",)
+        with pytest.raises(ObjectNotFound):
+            table.execute_string("use warehouse other; select n from missing", num_statements=2)
+        assert table.fetch_one("select current_warehouse()") == ("WH",)
+
+    def test_statements_that_wait_for_a_commit_by_a_parameter_get_it(
+        self, snowflake: SnowflakeAccount, credentials: SnowflakeCredentials
+    ) -> None:
+        connector = connector_of(snowflake, credentials, session_parameters={"autocommit": False})
+        connector.execute("create table t (n integer)")
+        before = len(snowflake.queries("COMMIT"))
+        connector.execute("insert into t values (1)")
+        assert len(snowflake.queries("COMMIT")) == before + 1
+        assert connector_of(snowflake, credentials).fetch_one("select count(*) from t") == (1,)
+
+    def test_a_forked_process_leaves_the_sessions_of_its_parent(
+        self, table: SnowflakeConnector, snowflake: SnowflakeAccount
+    ) -> None:
+        before = snowflake.counts()
+        child = os.fork()
+        if child == 0:
+            connections.close_all()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert table.fetch_one("select count(*) from t") == (5,)
+        assert snowflake.counts() == before
 
     def test_connections_are_used_again(self, table: SnowflakeConnector, snowflake: SnowflakeAccount) -> None:
         before = snowflake.counts()["logins"]
@@ -288,6 +324,31 @@ class TestFaults:
         snowflake.fail("busy", times=1000, matching="insert")
         with pytest.raises(OutcomeUnknown, match="query history"):
             connector.execute("insert into t values (1)")
+
+    def test_what_was_run_is_not_run_again_where_its_answer_is_lost(
+        self, connector: SnowflakeConnector, snowflake: SnowflakeAccount
+    ) -> None:
+        connector.execute("create table t (n integer)")
+
+        def take(cursor: Any) -> Any:
+            snowflake.end_sessions()
+            return cursor.connection.cursor().execute("select 1").fetchall()
+
+        with pytest.raises(OutcomeUnknown):
+            running.ran(connector, Statement("insert into t values (1)"), take)
+        assert connector.fetch_one("select count(*) from t") == (1,)
+
+    @pytest.mark.parametrize(
+        ("sql", "is_reading"),
+        [
+            ("select ';' as \"a;b\" -- ;\n;", True),
+            ("with v as (select 1) select * from v", True),
+            ("select 1; delete from t", False),
+            ("with p as procedure () returns int as 'delete from t' call p()", False),
+        ],
+    )
+    def test_what_may_be_run_twice(self, sql: str, is_reading: bool) -> None:
+        assert Statement(sql).is_reading is is_reading
 
 
 class TestConcurrency:

@@ -141,3 +141,13 @@ def test_sessions_by_a_former_password_are_closed(snowflake: SnowflakeAccount, t
     with connector, connector_of(snowflake, credentials), connector_of(snowflake, credentials) as third:
         assert third.fetch_one(WHO) == (snowflake.user,)  # the third logs in, and is refused at first
     assert snowflake.counts()["sessions"] == 1
+
+
+def test_sessions_by_the_former_version_of_a_block_are_closed(snowflake: SnowflakeAccount) -> None:
+    former = SnowflakeCredentials(**snowflake.login, password=snowflake.password)
+    assert connector_of(snowflake, former).fetch_one(WHO) == (snowflake.user,)
+    rotated = snowflake.password[::-1]
+    snowflake.change(password=rotated)
+    current = SnowflakeCredentials(**snowflake.login, password=rotated)
+    assert connector_of(snowflake, current).fetch_one(WHO) == (snowflake.user,)
+    assert snowflake.counts()["sessions"] == 1
