@@ -126,7 +126,8 @@ class Connections:
     def after_fork(self) -> None:
         """Leave the parent's connections to it: what closes one, as the connector does at exit, ends its session."""
         for _, connection in self._idle:
-            atexit.unregister(getattr(connection, "_close_at_exit", None))
+            at_exit: Any = getattr(connection, "_close_at_exit", connection.close)
+            atexit.unregister(at_exit)
         _inherited.append(self._idle)
         self._idle, self._lock = [], threading.Lock()
 
