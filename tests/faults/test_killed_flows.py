@@ -27,9 +27,13 @@ def test_a_flow_that_is_killed_goes_on_where_its_history_ends(work: Work) -> Non
 
 
 def test_a_history_that_forgets_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    work = Work(tmp_path, 0.03, 4, Places())
     with monkeypatch.context() as patched:
         patched.setattr(FlowPast, "_completed", lambda self: {})
-        figure = killed_flows.killed(work, "SQLite", "durable")
+        for seed in range(4, 12):  # a kill may come when all was done, more often on a busy machine
+            work = Work(tmp_path / str(seed), 0.03, seed, Places())
+            work.folder.mkdir()
+            figure = killed_flows.killed(work, "SQLite", "durable")
+            if figure.failed:
+                break
     assert figure.failed > 0
     assert "carried out again" in figure.failures[0]
