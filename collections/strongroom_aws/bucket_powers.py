@@ -13,6 +13,7 @@ from strongroom_aws import checksums, transfers
 from strongroom_aws.bucket_place import BucketPlace
 from strongroom_aws.faults import told
 from strongroom_aws.reloading import reloading
+from strongroom_aws.unlogged import unlogged
 
 _LONGEST = timedelta(days=7)  # what a signature of version 4 may last
 
@@ -23,7 +24,7 @@ class BucketPowers(BucketPlace):
     def presigned_url(self, path: str, expires: timedelta | float = timedelta(hours=1), method: Method = "GET") -> str:
         """A URL under which anybody can do one thing with this one object until it expires: treat it as a secret.
 
-        With temporary credentials it ends when they do. Nothing is asked of the service.
+        With temporary credentials it ends when they do. Nothing is asked of the service, nor logged by the SDK.
 
         :param expires: a time, or seconds.
         :raises ValueError: it is not between a second and seven days.
@@ -32,8 +33,9 @@ class BucketPowers(BucketPlace):
         if not timedelta(seconds=1) <= lasting <= _LONGEST:
             raise ValueError(f"A presigned URL may last from one second to seven days, not {lasting}.")
         key = self._key(path)
-        with told(self.bucket_name, key):
-            return self._client.generate_presigned_url(
+        client = self._client
+        with told(self.bucket_name, key), unlogged():
+            return client.generate_presigned_url(
                 f"{method.lower()}_object",
                 Params={"Bucket": self.bucket_name, "Key": key},
                 ExpiresIn=int(lasting.total_seconds()),

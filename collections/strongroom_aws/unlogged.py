@@ -1,4 +1,4 @@
-"""Calls whose bodies are secrets: the SDK logs every body at DEBUG, which is kept from it while they last."""
+"""Calls whose bodies or signatures are secrets: the SDK logs all of them at DEBUG, which is kept from it meanwhile."""
 
 from __future__ import annotations
 

@@ -202,3 +202,13 @@ def test_a_folders_upload_leaves_out_what_is_ignored(bucket: S3Bucket, tmp_path:
     ignore.write_text("*.log\n")
     assert bucket.put_directory(tmp_path, ignore_file=ignore) == 2
     assert [entry.key for entry in bucket.list_objects()] == ["keep.py", "sub/keep.txt"]
+
+
+def test_what_a_presigned_address_is_made_of_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    bucket = bucket_at("http://127.0.0.1:1")
+    with caplog.at_level("DEBUG"):
+        address = bucket.presigned_url("report")
+    signature = address.partition("X-Amz-Signature=")[2].partition("&")[0]
+    assert len(signature) == 64
+    assert signature not in caplog.text
+    assert "X-Amz-Credential" not in caplog.text
