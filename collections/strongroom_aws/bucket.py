@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -16,12 +17,14 @@ from strongroom_aws.bucket_listing import BucketListing
 from strongroom_aws.bucket_powers import BucketPowers
 from strongroom_aws.checks import checking, client_for
 from strongroom_aws.credentials import AwsCredentials, MinIOCredentials
-from strongroom_aws.faults import refusal, told
+from strongroom_aws.faults import BUSY, refusal, told
 from strongroom_aws.managed import PARTS_IN_FLIGHT
 from strongroom_aws.reloading import reloading
 from strongroom_aws.write_options import S3WriteOptions
 
 _BATCH = 1000  # what DeleteObjects takes at once
+_ATTEMPTS_OF_A_BATCH = 5
+_FIRST_PAUSE_SECONDS = 0.1
 _PARTS_OF_ONE_OF_MANY = 2
 _TRANSFER_ARGUMENTS = {"ExtraArgs", "Callback", "Config"}
 
@@ -273,19 +276,33 @@ class S3Bucket(BucketListing, BucketPowers, StoreVerbs, Block, slug="s3-bucket",
 
     adelete_objects: ClassVar = async_twin(delete_objects)
 
-    @reloading
     def _delete(self, wanted: list[str]) -> list[str]:
         keys = iter(wanted)
-        deleted: list[str] = []
         while batch := list(islice(keys, _BATCH)):
-            with told(self.bucket_name):
-                answer = self._client.delete_objects(
-                    Bucket=self.bucket_name, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
-                )
-            for problem in answer.get("Errors", []):
+            pause = _FIRST_PAUSE_SECONDS
+            for _ in range(_ATTEMPTS_OF_A_BATCH):
+                problems = self._deleted(batch)
+                if not problems:
+                    break
+                batch = [problem["Key"] for problem in problems]
+                time.sleep(pause)
+                pause *= 2
+            else:
+                raise refusal(problems[0], self.bucket_name, problems[0]["Key"])
+        return [self._relative(key) for key in wanted]
+
+    @reloading
+    def _deleted(self, keys: list[str]) -> list[Any]:
+        """What the service was too busy to delete: it answers for each object by itself, and not all are done."""
+        with told(self.bucket_name):
+            answer = self._client.delete_objects(
+                Bucket=self.bucket_name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            )
+        problems: list[Any] = answer.get("Errors", [])
+        for problem in problems:
+            if problem.get("Code") not in BUSY or not problem.get("Key"):
                 raise refusal(problem, self.bucket_name, problem.get("Key", ""))
-            deleted += map(self._relative, batch)
-        return deleted
+        return problems
 
     @reloading
     def copy_object(

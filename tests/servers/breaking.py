@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,19 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.rfile.read(length)
         self._begin(200, 0)
+
+    def do_POST(self) -> None:
+        """A deletion of many, of which the last is refused as the plan says."""
+        asked = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        keys = re.findall("<Key>(.*?)</Key>", asked)
+        errors = ""
+        if self.plan.refuses(f"DELETE {' '.join(keys)}"):
+            errors = f"<Error><Key>{keys[-1]}</Key><Code>{self.plan.refused[1]}</Code><Message>no</Message></Error>"
+        else:
+            self.plan.fails(f"DELETE {' '.join(keys)}")
+        body = f"<DeleteResult>{errors}</DeleteResult>".encode()
+        self._begin(200, len(body))
+        self.wfile.write(body)
 
     def handle_expect_100(self) -> bool:
         going_on = super().handle_expect_100()

@@ -16,7 +16,7 @@ from servers.blocks import bucket_at
 from servers.breaking import Plan, breaking_server
 from servers.s3 import S3Server
 from strongroom_aws import AwsClientParameters, S3Bucket, transfers
-from strongroom_aws.errors import ServiceBusy, ServiceProblem, TransferInterrupted
+from strongroom_aws.errors import AccessDenied, ServiceBusy, ServiceProblem, TransferInterrupted
 from strongroom_blocks.stores.crew import Crew, each
 
 SMALL, LARGE = 100_000, 20 * transfers.MIB
@@ -250,3 +250,20 @@ def patient_bucket_at(url: str) -> S3Bucket:
     parameters = AwsClientParameters(endpoint_url=url)
     credentials = bucket.credentials.model_copy(update={"aws_client_parameters": parameters})
     return bucket.model_copy(update={"credentials": credentials})
+
+
+def test_what_a_busy_service_did_not_delete_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strongroom_aws.bucket._FIRST_PAUSE_SECONDS", 0)
+    plan = Plan(b"", failures=0, refusals=2, refused=(200, "InternalError"))
+    with breaking_server(plan) as url:
+        bucket = bucket_at(url)
+        assert bucket.delete_objects(["a", "b"]) == ["a", "b"]
+        assert plan.seen == ["DELETE a b", "DELETE b", "DELETE b"]
+        plan.refusals = 10_000
+        with pytest.raises(ServiceBusy, match="object 'b' in bucket 'bucket'"):
+            bucket.delete_objects(["a", "b"])
+        plan.seen.clear()
+        plan.refused = (200, "AccessDenied")
+        with pytest.raises(AccessDenied, match="object 'b' in bucket 'bucket'"):
+            bucket.delete_objects(["a", "b"])
+        assert plan.seen == ["DELETE a b"]
