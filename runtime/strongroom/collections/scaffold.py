@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import keyword
 import re
+import sys
 from dataclasses import dataclass
+from importlib import metadata
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 
 from strongroom.errors import UnfitCollection
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_PACKAGE = re.compile(r"[a-z_][a-z0-9_]*")
+_PACKAGE = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")
 _LONGEST = 24
+_RESERVED = {"__init__", "conftest", "service", "strongroom", "tests"}
 _MARK = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -40,6 +44,11 @@ class Scaffold:
         if not _PACKAGE.fullmatch(package) or keyword.iskeyword(package) or len(package) > _LONGEST + 11:
             raise UnfitCollection(
                 f"A package cannot be named {package!r:.80}.", "Take lower-case letters, digits and underscores."
+            )
+        if _is_taken(package):
+            raise UnfitCollection(
+                f"A package cannot be named {package!r}: there is one of this name, which it would hide.",
+                "Choose another --package, or another name.",
             )
         title = " ".join(part.capitalize() for part in name.split("-")) if title is None else title
         if not (title.isprintable() and title.strip() and len(title) <= 40) or set(title) & set("\"'\\`{}[]<>"):
@@ -86,6 +95,19 @@ class Scaffold:
             "strongroom": ".".join(__version__.split(".")[:2]),
         }
         return _MARK.sub(lambda mark: marks[mark[1]], text)
+
+
+def _is_taken(package: str) -> bool:
+    """Whether Python, Strongroom or another distribution has such a package; a collection may be written once more."""
+    if package in sys.stdlib_module_names or package in _RESERVED:
+        return True
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        return False
+    try:
+        return not metadata.distribution(package.replace("_", "-")).entry_points.select(group="strongroom.blocks")
+    except metadata.PackageNotFoundError:
+        return True
 
 
 def _files(folder: Traversable, above: tuple[str, ...]) -> list[tuple[tuple[str, ...], Traversable]]:

@@ -100,10 +100,21 @@ def test_names_that_cannot_be_are_refused(name: str) -> None:
         Scaffold.of(name)
 
 
-@pytest.mark.parametrize("package", ["Acme", "acme-crm", "1acme", "a.b", "class"])
+@pytest.mark.parametrize("package", ["Acme", "acme-crm", "1acme", "a.b", "class", "_", "_a", "a_"])
 def test_packages_that_cannot_be_are_refused(package: str) -> None:
     with pytest.raises(UnfitCollection, match="package cannot be named"):
         Scaffold.of("acme", package)
+
+
+@pytest.mark.parametrize("package", ["json", "strongroom", "strongroom_blocks", "strongroom_aws", "pytest", "tests"])
+def test_packages_that_are_there_already_are_refused(package: str) -> None:
+    with pytest.raises(UnfitCollection, match=f"package cannot be named '{package}': there is one"):
+        Scaffold.of("acme", package)
+
+
+def test_a_name_whose_package_is_there_already_is_refused() -> None:
+    with pytest.raises(UnfitCollection, match=r"'strongroom_aws'.*another name"):
+        Scaffold.of("aws")
 
 
 @pytest.mark.parametrize("title", ["", "two\nlines", 'a "quote"', "back\\slash", "{{name}}", "x" * 41])
