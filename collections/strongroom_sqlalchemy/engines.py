@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 from strongroom import require_extra
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 class OwnEngine:
     """An engine and the results that are open on it, made when they are first needed.
 
-    A forked process, and another event loop, get their own, and leave the former one's connections alone.
+    Safe to share between threads. A forked process, and another event loop, get their own, and leave the former one's
+    connections alone.
     """
 
     def __init__(self) -> None:
         self.results = OpenResults()
         self._engine: Any = None
         self._made_in: tuple[int, int | None] = (0, None)
+        self._lock = threading.Lock()
 
     def get(self, url: URL, is_asynchronous: bool, connect_args: dict[str, Any], **options: Any) -> Any:
         """The engine; ``options`` count when it is made.
@@ -33,12 +36,13 @@ class OwnEngine:
         :raises MissingExtra: SQLAlchemy or the driver is not installed.
         """
         here = os.getpid(), _loop() if is_asynchronous else None
-        if self._engine is not None and self._made_in != here:
-            getattr(self._engine, "sync_engine", self._engine).dispose(close=False)
-            self._engine, self.results = None, OpenResults()
-        if self._engine is None:
-            self._engine, self._made_in = made(url, is_asynchronous, connect_args, **options), here
-        return self._engine
+        with self._lock:
+            if self._engine is not None and self._made_in != here:
+                getattr(self._engine, "sync_engine", self._engine).dispose(close=False)
+                self._engine, self.results = None, OpenResults()
+            if self._engine is None:
+                self._engine, self._made_in = made(url, is_asynchronous, connect_args, **options), here
+            return self._engine
 
     def close(self) -> None:
         """Close all connections; the next use makes a new engine."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class OpenResults:
-    """The results of statements that were fetched from, by statement and parameters. Safe to share between threads.
+    """The results of statements that were fetched from, by statement and parameters. Safe to share between threads,
+    and where the driver is one to await, between the coroutines of one event loop.
 
     One that gave its last row gives its connection back, and no rows any more until :meth:`close`.
     """
@@ -22,29 +25,51 @@ class OpenResults:
     def __init__(self) -> None:
         self._open: dict[str, _OpenResult] = {}
         self._lock = Lock()
+        self._turn = asyncio.Lock()
+        self._is_awaited = False
 
     def fetch(
         self, engine: Engine, operation: Any, parameters: Any, size: int | None, options: dict[str, Any]
     ) -> list[tuple[Any, ...]]:
         """The next ``size`` rows, or all that are left."""
         key = repr((str(operation), parameters, sorted(options.items())))
-        with self._lock:
+        self._is_awaited = engine.dialect.is_async
+        with self._alone():
             if key not in self._open:
                 self._open[key] = _OpenResult(engine, operation, parameters, options)
-            return self._open[key].fetch(size)
+            try:
+                return self._open[key].fetch(size)
+            except BaseException:
+                self._open.pop(key).drop()
+                raise
 
     def buffer(self) -> None:
         """Take the rows that are left into memory, so that no connection is held for them."""
-        with self._lock:
+        with self._alone():
             for found in self._open.values():
                 found.buffer()
 
     def close(self) -> None:
         """Close all; the next fetch runs its statement anew."""
-        with self._lock:
+        with self._alone():
             opened, self._open = self._open, {}
             for found in opened.values():
                 found.give_back()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One fetches at a time. A coroutine that waits for its turn lets the event loop go on."""
+        if not self._is_awaited:
+            with self._lock:
+                yield
+            return
+        from sqlalchemy.util import await_only
+
+        await_only(self._turn.acquire())
+        try:
+            yield
+        finally:
+            self._turn.release()
 
 
 class _OpenResult:
@@ -74,6 +99,12 @@ class _OpenResult:
         if self._result is not None:
             self._rows.extend(tuple(row) for row in self._result.fetchall())
             self.give_back()
+
+    def drop(self) -> None:
+        """What was interrupted or broke off has no rows any more, nor anything to commit."""
+        self._result = None
+        with suppress(Exception):  # what went wrong first is worth more
+            self._connection.close()
 
     def give_back(self) -> None:
         """A statement that gives rows may change some as well: ``insert … returning``."""

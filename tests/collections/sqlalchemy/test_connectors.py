@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,39 @@ def test_a_script_that_awaits_runs_with_a_driver_that_waits(connector: SqlAlchem
             return await database.fetch_one("SELECT name FROM customers")
 
     assert asyncio.run(script()) == ("Ford",)
+
+
+def test_coroutines_share_a_connector(tmp_path: Path) -> None:
+    async def work() -> list[Any]:
+        async with awaited(tmp_path) as database:
+            queries = [f"select {number} as n" for number in range(5)]
+            found = await asyncio.gather(*map(database.fetch_all, queries), *map(database.fetch_all, queries))
+            return [rows for rows in found if rows]
+
+    assert sorted(asyncio.run(asyncio.wait_for(work(), 60))) == [[(number,)] for number in range(5)]
+
+
+def test_threads_make_one_engine(connector: SqlAlchemyConnector) -> None:
+    connector.close()
+    at_once = threading.Barrier(8)
+
+    def get(_: int) -> Any:
+        at_once.wait(30)
+        return connector.get_engine()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(get, range(8)))) == 1
+
+
+def test_a_result_that_broke_off_gives_its_connection_back(postgres: PostgresDatabase) -> None:
+    info = postgres.url.replace("postgresql:", "postgresql+psycopg:")
+    with SqlAlchemyConnector(connection_info=info) as connector:
+        connector.get_engine(pool_size=1, max_overflow=0, pool_timeout=5)
+        broken = "select 1 / (3 - n) from generate_series(1, 5) n"
+        for _ in range(3):
+            with pytest.raises(sqlalchemy.exc.DataError):
+                connector.fetch_all(broken, stream_results=True, max_row_buffer=1)
+        assert connector.fetch_all("select 1") == [(1,)]
 
 
 def test_a_connector_is_used_in_one_event_loop_after_another(tmp_path: Path) -> None:
