@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import ctypes
 import os
@@ -136,4 +137,20 @@ def test_an_interrupt_of_the_thread_ends_the_query() -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
     thread.join(60)
     assert len(ended) == 1
+    assert database.fetch_one("select 1") == (1,)
+
+
+def test_a_query_ends_with_the_coroutine_that_awaits_it() -> None:
+    database = DuckDB()
+    endless = "select sum(a.range * b.range) from range(1000000) a, range(10000000) b"
+
+    async def work() -> None:
+        asking = asyncio.create_task(database.afetch_one(endless))
+        while not any(thread.name == "strongroom-sql" for thread in threading.enumerate()):
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(work())  # which waits for its threads
     assert database.fetch_one("select 1") == (1,)
