@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from threading import Event
 from typing import TYPE_CHECKING, Any
+
+from strongroom_blocks.databases.interrupts import GivenUp
+from strongroom_blocks.twins import given_up
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -18,15 +22,19 @@ _CANCEL_WITHIN = 5.0
 
 @contextmanager
 def interruptible(connection: Connection[Any]) -> Iterator[None]:
-    """While the block lasts, statements of the connection end within a moment of an interrupt."""
+    """While the block lasts, statements of the connection end within a moment of an interrupt, or of the end of the
+    coroutine that awaits them."""
     from psycopg import waiting
     from psycopg.pq import TransactionStatus
 
     wait_in_python: Any = getattr(waiting, "wait_poll", waiting.wait_selector)
 
+    event = given_up()
+
     def wait(steps: Generator[Any, Any, Any], interval: float = _LOOK_EVERY, **more: Any) -> Any:
         socket = connection.pgconn.socket
         try:
+            steps = steps if event is None else _until(event, steps)
             return wait_in_python(steps, socket, interval=min(interval, _LOOK_EVERY), **more)
         except Exception:
             raise
@@ -42,3 +50,16 @@ def interruptible(connection: Connection[Any]) -> Iterator[None]:
         yield
     finally:
         vars(connection).pop("wait", None)
+
+
+def _until(event: Event, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """The steps, until nobody waits for them any more."""
+    try:
+        wanted = next(steps)
+        while True:
+            ready = yield wanted
+            if event.is_set():
+                raise GivenUp
+            wanted = steps.send(ready)
+    except StopIteration as end:
+        return end.value

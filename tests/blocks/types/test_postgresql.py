@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import secrets
@@ -322,3 +323,20 @@ def test_the_engine_of_a_password_that_was_rotated_is_let_go(postgres: PostgresD
     assert former.engine() is engine
     assert block(postgres).engine() is not engine
     assert former.engine() is not engine
+
+
+def test_a_statement_ends_with_the_coroutine_that_awaits_it(postgres: PostgresDatabase) -> None:
+    database = block(postgres, pool_size=1)
+    running = "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'"
+
+    async def work() -> None:
+        asking = asyncio.create_task(database.aexecute("select pg_sleep(120)"))
+        while await asyncio.to_thread(postgres.administer, running) == [(0,)]:
+            pass
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(work())  # which waits for its threads
+    assert postgres.administer(running) == [(0,)]
+    assert database.fetch_one("select 1") == (1,)
