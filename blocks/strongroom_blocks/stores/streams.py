@@ -7,6 +7,8 @@ import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
+from strongroom_blocks.errors import ObjectChanged
+
 if TYPE_CHECKING:
     from collections.abc import Buffer  # type: ignore[attr-defined]
 
@@ -71,6 +73,8 @@ class ObjectReader(io.RawIOBase):
         self._ahead = min(self._ahead * 2, _MOST) if in_order else _LEAST
         length = min(max(wanted, self._ahead), self._entry.size - self._place)
         self._window = self._store.read_range(self._path, self._place, length, etag=self._entry.etag)
+        if not self._window:
+            raise ObjectChanged(f'The object "{self._path}" became shorter while it was read.', "Read it again.")
         self._begin = self._place
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from strongroom_blocks import Block
-from strongroom_blocks.errors import CheckAbsent, CheckDenied, InvalidKey
+from strongroom_blocks.capabilities import StoredObject
+from strongroom_blocks.errors import CheckAbsent, CheckDenied, InvalidKey, ObjectChanged
 from strongroom_blocks.testing import ObjectStoreContract
 from strongroom_blocks.types import LocalFileSystem, LocalFolder
 from strongroom_registry import Registry
@@ -182,3 +184,17 @@ def test_a_folder_is_neither_read_nor_moved_nor_deleted(tmp_path: Path) -> None:
         assert store.delete_objects([missing]) == [missing]
     assert [entry.key for entry in store.list_objects()] == ["folder/file"]
     assert [file.name for file in tmp_path.iterdir()] == ["store"]
+
+
+def test_an_object_that_ends_early_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
+    class Untagged(LocalFolder, slug="untagged-folder"):
+        def stat_object(self, path: str) -> StoredObject:
+            return replace(super().stat_object(path), etag=None)
+
+    store = Untagged(basepath=tmp_path)
+    store.write_path("a", bytes(1 << 20))
+    with store.open("a") as file:
+        file.read(1)
+        store.write_path("a", b"short")
+        with pytest.raises(ObjectChanged, match="became shorter"):
+            file.read()
