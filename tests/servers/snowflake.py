@@ -96,7 +96,7 @@ def snowflake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeS
     place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with (place / "snowflake.lock").open("w") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
-        users = _joined(place / "snowflake", python)
+        users = joined(place / "snowflake", python)
     with users:
         yield FakeSnowflake(int(Path(users.name).with_name("port").read_text()))
 
@@ -157,7 +157,7 @@ def _make(folder: Path) -> str:
     return ""
 
 
-def _joined(link: Path, python: Path) -> IO[str]:
+def joined(link: Path, python: Path) -> IO[str]:
     """The lock that keeps the server alive; where there is no server, or one that is just ending, a new one's."""
     if link.exists():
         try:
