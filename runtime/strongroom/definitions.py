@@ -225,6 +225,7 @@ _MAY_BE_NONE = frozenset({
 })  # fmt: skip
 """Options whose None means something in ``with_options``; of the others it means "as before"."""
 
+
 def _unknown_option(kind: str, name: str, known: Any) -> InvalidDefinition:
     from difflib import get_close_matches
 
