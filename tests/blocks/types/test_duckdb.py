@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import ctypes
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from strongroom.timeouts import plant
 from strongroom_blocks.errors import CheckAbsent, CheckDenied, CheckFailed, CheckUnreachable, MissingExtra
 from strongroom_blocks.testing import DatabaseContract
 from strongroom_blocks.types import DuckDB
@@ -134,7 +134,7 @@ def test_an_interrupt_of_the_thread_ends_the_query() -> None:
     thread = threading.Thread(target=endless, daemon=True)
     thread.start()
     assert started.wait(20)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(KeyboardInterrupt))
+    plant(thread.ident or 0, KeyboardInterrupt)
     thread.join(60)
     assert len(ended) == 1
     assert database.fetch_one("select 1") == (1,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import secrets
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from canaries import Plant
 from psycopg_pool import PoolTimeout
 from servers.postgres import PostgresDatabase
+from strongroom.timeouts import plant
 from strongroom_blocks import secret_from
 from strongroom_blocks.checking import check
 from strongroom_blocks.errors import BlockValidationError, MissingExtra
@@ -295,7 +295,7 @@ def test_an_interrupt_of_the_thread_ends_the_statement_on_the_server_too(
     running = "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'"
     while postgres.administer(running) == [(0,)]:
         pass
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(interrupt))
+    plant(thread.ident or 0, interrupt)
     thread.join(60)
     assert [type(error) for error in ended] == [interrupt]
     assert postgres.administer(running) == [(0,)]
