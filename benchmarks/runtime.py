@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import environments
 from benchmarks.table import Row
-from benchmarks.tasks import _home, _microseconds
+from benchmarks.tasks import _home, _microseconds, _peak
 
 SIZES = (10, 100, 1_000, 10_000)
 PREFECT = "Prefect 3.8.8, ephemeral"
@@ -161,20 +159,11 @@ def _seconds(command: list[str]) -> float:
 
 
 def _memory(quick: bool) -> list[Row]:
-    """What a mapped range leaves in memory, results of futures that are taken one by one."""
+    """What a mapped range takes of memory, the list of its futures included."""
     most = MAPPED // 10 if quick else MAPPED
-    few, many = (_peak(size) for size in (most // 10, most))
+    few, many = (_peak(size, _MAPPER) for size in (most // 10, most))
     note = f"a task, beyond those of {most // 10:,} ({few:.0f} MiB); the list of futures is the caller's"
     return [Row(f"memory of {most:,} mapped tasks", (many - few) * 1024 / (most * 0.9), None, "KiB", 2.0, note)]
-
-
-def _peak(count: int) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "STRONGROOM_HOME": f"{folder}/home", "XDG_CONFIG_HOME": f"{folder}/config"}
-        done = subprocess.run(
-            [sys.executable, "-c", _MAPPER, str(count)], capture_output=True, text=True, check=True, env=environment
-        )
-    return float(json.loads(done.stdout.splitlines()[-1]))
 
 
 _MAPPER = """

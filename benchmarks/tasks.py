@@ -90,11 +90,15 @@ def _home() -> Iterator[None]:
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def _peak(count: int) -> float:
-    """The peak memory, in MiB, of a process that calls ``count`` tasks in one flow."""
+def _peak(count: int, script: str = "") -> float:
+    """The peak memory, in MiB, of a process that runs ``count`` tasks in one flow: by a ``script``, or called."""
     with _home():
         done = subprocess.run(
-            [sys.executable, "-c", _CALLER, str(count)], capture_output=True, text=True, check=True, cwd=Path.cwd()
+            [sys.executable, "-c", script or _CALLER, str(count)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path.cwd(),
         )
     return float(json.loads(done.stdout.splitlines()[-1]))
 

@@ -15,20 +15,12 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict
 from strongroom_registry.errors import StrongroomError
 from strongroom_registry.stores.postgres.connections import Connections
+from strongroom_registry.stores.postgres.place import DEFAULTS, said
 
 from strongroom.databases.kind import Kind, statements
 
 SCHEMA = "strongroom_runs"
 
-_DEFAULTS: dict[str, Any] = {
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 60_000,
-    "fallback_application_name": "strongroom",
-    "client_encoding": "utf8",
-}
 _SETTINGS = f"""
 SELECT set_config('search_path', 'pg_catalog, {SCHEMA}, pg_temp', false), set_config('jit', 'off', false),
     CASE WHEN current_setting('statement_timeout') <> '0' THEN ''
@@ -60,9 +52,10 @@ class PostgresDatabase:
 
     def __init__(self, url: str, kind: Kind, *, at_most: int = 8) -> None:
         self._kind = kind
-        self._parameters = {**_DEFAULTS, **self._parsed(url), "autocommit": True}
+        self._parameters = {**DEFAULTS, **self._parsed(url), "autocommit": True}
         host = self._parameters.get("host") or os.environ.get("PGHOST", "this machine")
         self.text = f"the {kind.name} in the database {self._parameters.get('dbname', 'of this user')} of {host}"
+        self._at_most = at_most
         self._connections = Connections(self, at_most=at_most)
         self._is_ready = False
         self._pid = os.getpid()
@@ -85,7 +78,7 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close the connections; the next transaction opens others."""
-        connections, self._connections = self._connections, Connections(self, at_most=8)
+        connections, self._connections = self._connections, Connections(self, at_most=self._at_most)
         if self._pid == os.getpid():
             connections.close()
 
@@ -154,11 +147,11 @@ class PostgresDatabase:
 
     def _problem(self, error: psycopg.Error) -> StrongroomError:
         """An error of the driver in words, without details that may repeat a row."""
-        said = (error.diag.message_primary or str(error).strip().partition("\n")[0]).rstrip(".")
+        sentence = said(error)
         if isinstance(error, (pg.UndefinedTable, pg.UndefinedColumn, pg.NotNullViolation, pg.DatatypeMismatch)):
-            return self._kind.foreign(f"The tables of {self.text} are not what they should be: {said}.", _REACHABLE)
+            return self._kind.foreign(f"The tables of {self.text} are not what they should be: {sentence}.", _REACHABLE)
         remedy = _RIGHTS if isinstance(error, pg.InsufficientPrivilege) else _REACHABLE
-        return self._kind.unavailable(f"{self.text[0].upper()}{self.text[1:]} cannot be used now: {said}.", remedy)
+        return self._kind.unavailable(f"{self.text[0].upper()}{self.text[1:]} cannot be used now: {sentence}.", remedy)
 
     def _parsed(self, url: str) -> dict[str, Any]:
         try:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
 
+from strongroom.databases.in_use import InUse
 from strongroom.journal.journal import Journal
-
-_used: ContextVar[Journal | None] = ContextVar("strongroom_journal", default=None)
-_chosen: Journal | None = None
-_opened: dict[str, Journal] = {}
-_lock = threading.Lock()
 
 
 def open_journal(url: str) -> Journal:
@@ -47,25 +39,10 @@ def open_journal(url: str) -> Journal:
     )
 
 
-def current_journal() -> Journal:
-    """The journal in use: that of ``using_journal``, else the one that the settings name, opened once per process."""
-    used = _used.get() or _chosen
-    if used is not None:
-        return used
+def _configured() -> str:
     from strongroom.settings import get_settings
 
-    url = get_settings().journal_url
-    journal = _opened.get(url)
-    return journal if journal is not None else _open(url)
-
-
-def _open(url: str) -> Journal:
-    with _lock:
-        journal = _opened.get(url)
-        if journal is None:
-            journal = _opened[url] = open_journal(url)
-            atexit.register(_end, journal)
-        return journal
+    return get_settings().journal_url
 
 
 def _end(journal: Journal) -> None:
@@ -77,17 +54,24 @@ def _end(journal: Journal) -> None:
     journal.close()
 
 
-@contextmanager
-def using_journal(journal: Journal) -> Iterator[Journal]:
+_in_use: InUse[Journal] = InUse("journal", open_journal, _configured, _end)
+
+
+def current_journal() -> Journal:
+    """The journal in use: that of ``using_journal``, else the one that the settings name, opened once per process."""
+    return _in_use.current()
+
+
+def journal_at(url: str) -> Journal:
+    """The journal at ``url``, opened once per process; raises what :func:`open_journal` raises."""
+    return _in_use.at(url)
+
+
+def using_journal(journal: Journal) -> AbstractContextManager[Journal]:
     """Use ``journal`` in this context and the tasks started from it; does not close it."""
-    token = _used.set(journal)
-    try:
-        yield journal
-    finally:
-        _used.reset(token)
+    return _in_use.using(journal)
 
 
-def set_current_journal(journal: Journal | None) -> None:
-    """Use ``journal`` in the whole process; None goes back to the one that the settings name."""
-    global _chosen
-    _chosen = journal
+def set_current_journal(journal: Journal | None) -> Journal | None:
+    """Use ``journal`` in the whole process; None goes back to the one that the settings name. Gives the one before."""
+    return _in_use.choose(journal)

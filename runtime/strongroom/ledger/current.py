@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
 
+from strongroom.databases.in_use import InUse
 from strongroom.ledger.ledger import Ledger
-
-_used: ContextVar[Ledger | None] = ContextVar("strongroom_ledger", default=None)
-_chosen: Ledger | None = None
-_opened: dict[str, Ledger] = {}
-_lock = threading.Lock()
 
 
 def open_ledger(url: str) -> Ledger:
@@ -44,9 +36,18 @@ def open_ledger(url: str) -> Ledger:
     )
 
 
+def _configured() -> str:
+    from strongroom.settings import get_settings
+
+    return get_settings().ledger_url
+
+
+_in_use: InUse[Ledger] = InUse("ledger", open_ledger, _configured, lambda ledger: ledger.close())
+
+
 def chosen_ledger() -> Ledger | None:
     """The ledger that code chose, at next to no cost; None where it is the one that the settings name."""
-    return _used.get() or _chosen
+    return _in_use.chosen()
 
 
 def ledger_is_there() -> bool:
@@ -57,36 +58,14 @@ def ledger_is_there() -> bool:
 
 def current_ledger() -> Ledger:
     """The ledger in use: that of ``using_ledger``, else the one that the settings name, opened once per process."""
-    chosen = chosen_ledger()
-    if chosen is not None:
-        return chosen
-    from strongroom.settings import get_settings
-
-    url = get_settings().ledger_url
-    ledger = _opened.get(url)
-    return ledger if ledger is not None else _open(url)
+    return _in_use.current()
 
 
-def _open(url: str) -> Ledger:
-    with _lock:
-        ledger = _opened.get(url)
-        if ledger is None:
-            ledger = _opened[url] = open_ledger(url)
-            atexit.register(ledger.close)
-        return ledger
-
-
-@contextmanager
-def using_ledger(ledger: Ledger) -> Iterator[Ledger]:
+def using_ledger(ledger: Ledger) -> AbstractContextManager[Ledger]:
     """Use ``ledger`` in this context and the tasks started from it; does not close it."""
-    token = _used.set(ledger)
-    try:
-        yield ledger
-    finally:
-        _used.reset(token)
+    return _in_use.using(ledger)
 
 
-def set_current_ledger(ledger: Ledger | None) -> None:
-    """Use ``ledger`` in the whole process; None goes back to the one that the settings name."""
-    global _chosen
-    _chosen = ledger
+def set_current_ledger(ledger: Ledger | None) -> Ledger | None:
+    """Use ``ledger`` in the whole process; None goes back to the one that the settings name. Gives the one before."""
+    return _in_use.choose(ledger)

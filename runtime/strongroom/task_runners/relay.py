@@ -56,7 +56,7 @@ class Relay:
         return []
 
     def __getattr__(self, name: str) -> Any:
-        from strongroom.journal.current import _open
+        from strongroom.journal.current import journal_at
         from strongroom.settings import get_settings
 
-        return getattr(_open(get_settings().journal_url), name)
+        return getattr(journal_at(get_settings().journal_url), name)

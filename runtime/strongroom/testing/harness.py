@@ -15,9 +15,9 @@ from strongroom_registry import Registry
 from strongroom_registry.current import using_in_process
 
 from strongroom.clock import FixedClock, using_clock
-from strongroom.journal import current as journals
+from strongroom.journal.current import set_current_journal
 from strongroom.journal.memory import MemoryJournal
-from strongroom.ledger import current as ledgers
+from strongroom.ledger.current import open_ledger, set_current_ledger
 
 if TYPE_CHECKING:
     from strongroom.ledger.ledger import Ledger
@@ -59,17 +59,15 @@ def strongroom_for_tests(at: datetime | None = START) -> Iterator[StrongroomForT
             with strongroom_for_tests() as strongroom:
                 yield strongroom
     """
-    journal, ledger = MemoryJournal(), ledgers.open_ledger("memory:")
+    journal, ledger = MemoryJournal(), open_ledger("memory:")
     clock = FixedClock(START if at is None else at)
     with ExitStack() as stack:
         stack.enter_context(_home())
         registry = strongroom_registry.open_registry("memory:")
         stack.callback(registry.close)
         stack.enter_context(using_in_process(registry))
-        stack.callback(journals.set_current_journal, journals._chosen)
-        stack.callback(ledgers.set_current_ledger, ledgers._chosen)
-        journals.set_current_journal(journal)
-        ledgers.set_current_ledger(ledger)
+        stack.callback(set_current_journal, set_current_journal(journal))
+        stack.callback(set_current_ledger, set_current_ledger(ledger))
         if at is not None:
             stack.enter_context(using_clock(clock))
         yield StrongroomForTests(registry, journal, ledger, clock)

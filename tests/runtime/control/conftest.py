@@ -13,6 +13,34 @@ from pathlib import Path
 import pytest
 from strongroom.journal import FlowRun, current_journal
 
+NESTED = """
+    READY = threading.Event()
+
+    @task
+    def work():
+        READY.wait()
+        with cleaning("task"):
+            say("working")
+            forever()
+
+    @task
+    def waiting(before): ...
+
+    @flow(**HOOKS)
+    def inner():
+        with cleaning("subflow"):
+            future = work.submit()
+            waiting.submit(future)
+            READY.set()
+            future.wait()
+
+    @flow(**HOOKS)
+    def etl():
+        with cleaning("flow"):
+            inner()
+
+    etl()
+"""
 HEAD = """
     import asyncio, os, signal, sys, threading, time
     from contextlib import contextmanager

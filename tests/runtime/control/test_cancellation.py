@@ -23,36 +23,10 @@ from strongroom.runtime import flow_run
 from strongroom.states import Running, Scheduled, Suspended
 from strongroom.testing.journal_contract import a_flow_run
 
+from .conftest import NESTED
+
 Make = Callable[[str], Any]
 
-TREE = """
-    READY = threading.Event()
-
-    @task
-    def work():
-        READY.wait()
-        with cleaning("task"):
-            say("working")
-            forever()
-
-    @task
-    def waiting(before): ...
-
-    @flow(**HOOKS)
-    def inner():
-        with cleaning("subflow"):
-            future = work.submit()
-            waiting.submit(future)
-            READY.set()
-            future.wait()
-
-    @flow(**HOOKS)
-    def etl():
-        with cleaning("flow"):
-            inner()
-
-    etl()
-"""
 ASYNC = """
     @task
     async def fetch(n):
@@ -77,7 +51,7 @@ ASYNC = """
 
 
 def test_a_request_reaches_tasks_and_subflows_and_runs_their_clean_up(script: Make) -> None:
-    one = script(TREE).start().until("working")
+    one = script(NESTED).start().until("working")
     state = cancel_flow_run(one.run.id)
     assert state.is_cancelling()
     code, errors = one.end()
@@ -148,7 +122,7 @@ def test_a_second_request_ends_the_process(script: Make) -> None:
 
 
 def test_two_who_ask_at_once_ask_for_the_same(script: Make) -> None:
-    one = script(TREE).start().until("working")
+    one = script(NESTED).start().until("working")
     with current_ledger().changing() as session:  # the run hears of both at once
         assert requests.ask_to_end(session, one.run.id) == 1
         assert requests.ask_to_end(session, one.run.id) == 2

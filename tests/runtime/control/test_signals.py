@@ -8,40 +8,13 @@ from typing import Any
 
 import pytest
 
+from .conftest import NESTED
+
 Make = Callable[[str], Any]
-
-FLOW = """
-    READY = threading.Event()
-
-    @task
-    def work():
-        READY.wait()
-        with cleaning("task"):
-            say("working")
-            forever()
-
-    @task
-    def waiting(before): ...
-
-    @flow(**HOOKS)
-    def inner():
-        with cleaning("subflow"):
-            future = work.submit()
-            waiting.submit(future)
-            READY.set()
-            future.wait()
-
-    @flow(**HOOKS)
-    def etl():
-        with cleaning("flow"):
-            inner()
-
-    etl()
-"""
 
 
 def test_ctrl_c_ends_tasks_and_flows_cleans_up_and_says_how_to_go_on(script: Make) -> None:
-    one = script(FLOW).start().until("working").send(signal.SIGINT)
+    one = script(NESTED).start().until("working").send(signal.SIGINT)
     code, errors = one.end()
     assert code == -signal.SIGINT
     assert {"task: cleaned", "subflow: cleaned", "flow: cleaned", "hook: Crashed"} <= set(one.said)
@@ -51,7 +24,7 @@ def test_ctrl_c_ends_tasks_and_flows_cleans_up_and_says_how_to_go_on(script: Mak
 
 
 def test_sigterm_ends_them_likewise_and_the_process_with_the_code_of_shells(script: Make) -> None:
-    one = script(FLOW).start().until("working").send(signal.SIGTERM)
+    one = script(NESTED).start().until("working").send(signal.SIGTERM)
     code, _ = one.end()
     assert code == 128 + signal.SIGTERM
     assert {"task: cleaned", "subflow: cleaned", "flow: cleaned", "hook: Crashed"} <= set(one.said)

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from strongroom_registry.errors import StoreForeign, StoreProblem, StoreUnavailable
 
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -22,6 +22,7 @@ _DEFAULTS: dict[str, Any] = {
     "fallback_application_name": "strongroom",
     "client_encoding": "utf8",
 }
+"""How libpq connects where the URL says nothing else."""
 
 # Rows are asked for in the order of an index, a few at a time. Tables that were just filled have no statistics to tell
 # the planner that; it would sort all of them each time.
@@ -66,7 +67,7 @@ class Place:
 
     def __init__(self, url: str) -> None:
         parts = _parsed(url)
-        self._parameters = {**_DEFAULTS, **parts}
+        self._parameters = {**DEFAULTS, **parts}
         host = parts.get("host") or parts.get("hostaddr") or os.environ.get("PGHOST", "this machine")
         port = parts.get("port") or os.environ.get("PGPORT", "5432")
         user = parts.get("user") or os.environ.get("PGUSER")
@@ -125,18 +126,18 @@ class Place:
 
     def problem(self, exc: psycopg.Error) -> StoreProblem:
         """An error of the driver as one of a store, with what to do about it."""
-        said = _said(exc)
+        sentence = said(exc)
         if isinstance(exc, (pg.UndefinedTable, pg.UndefinedColumn, pg.NotNullViolation, pg.DatatypeMismatch)):
             return StoreForeign(
-                f"The tables of {self.text} are not those of a registry: {said}.",
+                f"The tables of {self.text} are not those of a registry: {sentence}.",
                 "Another version of Strongroom may have upgraded them: open the registry again, or restore a backup.",
             )
         if isinstance(exc, (pg.DataCorrupted, pg.IndexCorrupted)):
-            return StoreForeign(f"The tables of {self.text} are corrupt: {said}.", "Restore them from a backup.")
+            return StoreForeign(f"The tables of {self.text} are corrupt: {sentence}.", "Restore them from a backup.")
         for kinds, remedy in _REMEDIES:
             if isinstance(exc, kinds):
-                return StoreUnavailable(f"The registry in {self.text} cannot be used: {said}.", remedy)
-        return StoreUnavailable(f"The registry in {self.text} cannot be used: {said}.", _REACHABLE)
+                return StoreUnavailable(f"The registry in {self.text} cannot be used: {sentence}.", remedy)
+        return StoreUnavailable(f"The registry in {self.text} cannot be used: {sentence}.", _REACHABLE)
 
 
 def _parsed(url: str) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def _parsed(url: str) -> dict[str, Any]:
     )
 
 
-def _said(exc: psycopg.Error) -> str:
+def said(exc: psycopg.Error) -> str:
     """The driver's own sentence, without details that may repeat a row."""
     text = exc.diag.message_primary or str(exc).strip().partition("\n")[0]
     return text.rstrip(".")
