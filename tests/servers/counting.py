@@ -1,4 +1,7 @@
-"""A way to a server that counts the journeys: how often the client says something after the server did."""
+"""A way to a server that counts the journeys: how often the client says something that may depend on an answer.
+
+An answer takes a while to arrive, as it does over a network: what the client has said by then was not said because of it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+
+_LATENCY_SECONDS = 0.03
 
 
 class Way:
@@ -44,12 +50,20 @@ class Way:
         with suppress(OSError, ValueError), client, server:
             while True:
                 for end in select.select([client, server], [], [])[0]:
-                    said = end.recv(1 << 20)
-                    if not said:
+                    if end is server and last is client:
+                        while select.select([client], [], [], _LATENCY_SECONDS)[0]:
+                            if not _handed_on(client, server):
+                                return
+                    if not _handed_on(end, server if end is client else client):
                         return
                     self.journeys += end is client and last is server
                     last = end
-                    (server if end is client else client).sendall(said)
+
+
+def _handed_on(speaker: socket.socket, listener: socket.socket) -> bool:
+    said = speaker.recv(1 << 20)
+    listener.sendall(said)
+    return bool(said)
 
 
 @contextmanager
