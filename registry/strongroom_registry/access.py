@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import NamedTuple, TypeVar
 
+from strongroom_registry.acting import actor_now
 from strongroom_registry.anchor import Anchor
 from strongroom_registry.anchoring import Anchoring
 from strongroom_registry.audit import Repeats, Subject
 from strongroom_registry.authority import REMEDY, Authority
-from strongroom_registry.changes import Change
+from strongroom_registry.changes import Change, noted
 from strongroom_registry.errors import IntegrityError, RegistryRefusal, RollbackDetected, StoreProblem
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import Keyring
+from strongroom_registry.recording import Recorder
 from strongroom_registry.stores.store import NEWEST, Expected, LoadedRows, NotAtHand, Store, View
 from strongroom_registry.tree import Trie
 
@@ -65,6 +67,7 @@ class Access:
         self._lock = Lock()
         self._seen: Seen | None = None
         self._repeats = Repeats()
+        self._recorder = Recorder(self._write_entries)
 
     @contextmanager
     def viewing(self, name: str | None = None) -> Iterator[Moment]:
@@ -106,6 +109,8 @@ class Access:
         :param name: the document that will be asked for first, if it is known.
         """
         floor = Floor(self._seen, self.writable_anchor())
+        asking = actor_now()
+        actor, note = asking if asking is not None else (self._actor, "")
         with self.store.writing() as transaction:
             if name is not None:
                 transaction.expect(self._expected(name))
@@ -114,11 +119,11 @@ class Access:
                 self._anchoring.advance(authority, state)
             if keyring is not None:
                 authority = replace(authority, keyring=keyring)
-            change = Change(authority, transaction, state, actor=self._actor, now=datetime.now(UTC))
+            change = Change(authority, transaction, state, actor=actor, note=note, now=datetime.now(UTC))
             counts = self._repeats.drain()
             try:
                 for subject, count in counts.items():
-                    change.audit(subject, count)
+                    change.audit(subject._replace(actor=self._actor), count)
                 yield change
                 state, row = change.finish()
             except BaseException:
@@ -169,10 +174,14 @@ class Access:
 
     def counts(self, subject: Subject) -> bool:
         """Count a repetition for the audit; False where it has to be written now."""
-        return self._repeats.counts(subject)
+        return actor_now() is None and self._repeats.counts(subject)
 
     def record(self, subject: Subject) -> None:
-        """Write an entry of the audit, and count its repetitions from now on."""
+        """Write an entry of the audit. Its repetitions are counted from now on, but for those on behalf of others."""
+        asking = actor_now()
+        if asking is not None:
+            self._recorder.record(subject._replace(actor=asking.name, message=noted(subject.message, asking.note)))
+            return
         with self.changing() as change:
             change.audit(subject)
         self._repeats.opened(subject)
@@ -202,6 +211,7 @@ class Access:
         """What the parent has counted, the parent writes."""
         self._lock = Lock()
         self._repeats = Repeats()
+        self._recorder = Recorder(self._write_entries)
         self.authority.keyring.after_fork()
         self.authority = replace(self.authority, trie=Trie())
         self.store.after_fork()
@@ -221,6 +231,11 @@ class Access:
                 if state.oldest > self.authority.oldest:
                     self.authority = replace(self.authority, oldest=state.oldest)
         return self.authority
+
+    def _write_entries(self, subjects: Sequence[Subject]) -> None:
+        with self.changing() as change:
+            for subject in subjects:
+                change.audit(subject)
 
     def _record_refusal(self, subject: Subject) -> None:
         try:

@@ -37,13 +37,16 @@ class Subject(NamedTuple):
     version: int | None = None
     label: str = ""
     message: str = ""
+    actor: str = ""
+    """Who, where it is not the registry's own actor."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One entry of the audit.
 
-    ``action`` is ``create``, ``put``, ``load``, ``label``, ``unlabel``, ``delete``, ``undelete`` or ``destroy``;
+    ``action`` is ``create``, ``put``, ``load``, ``label``, ``unlabel``, ``delete``, ``undelete``, ``destroy``, or
+    what a service says that it did;
     ``outcome`` is ``done`` or the name of the error that refused. ``count`` says how often: repeated loads of one
     version by one process within a minute are one entry.
     """

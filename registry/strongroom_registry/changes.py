@@ -28,15 +28,24 @@ class Change:
     """What a change may do, over a transaction that has begun; :meth:`finish` has to come last.
 
     :param state: the believed state of the workspace within the transaction.
+    :param note: what identifies the request that it came with.
     """
 
     def __init__(
-        self, authority: Authority, transaction: Transaction, state: StateRecord, *, actor: str, now: datetime
+        self,
+        authority: Authority,
+        transaction: Transaction,
+        state: StateRecord,
+        *,
+        actor: str,
+        now: datetime,
+        note: str = "",
     ) -> None:
         self._authority = authority
         self._transaction = transaction
         self._state = replace(state, seq=state.seq + 1, epoch=authority.keyring.current.epoch)
         self.actor = actor
+        self._note = note
         self.now = now
 
     @property
@@ -143,14 +152,14 @@ class Change:
         entry = AuditEntry(
             seq=seq,
             at=self.now,
-            actor=self.actor,
+            actor=subject.actor or self.actor,
             action=subject.action,
             outcome=subject.outcome,
             name=subject.name,
             document=UUID(bytes=subject.document) if subject.document else None,
             version=subject.version,
             label=subject.label,
-            message=subject.message,
+            message=subject.message if subject.actor else noted(subject.message, self._note),
             count=count,
         )
         record = encode_entry(key.epoch, entry)
@@ -166,3 +175,8 @@ class Change:
 
     def _nodes(self, paths: Sequence[str]) -> Iterator[bytes | None]:
         return self._transaction.nodes(self._authority.workspace_id, paths)
+
+
+def noted(message: str, note: str) -> str:
+    """What somebody said of a change, and what identifies the request that it came with."""
+    return f"{message} [{note}]".lstrip() if note else message

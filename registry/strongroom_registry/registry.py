@@ -394,6 +394,34 @@ class Registry:
             found = [*islice(wanted, limit)]
         return iter(found)
 
+    def record(
+        self,
+        action: str,
+        name: str,
+        *,
+        outcome: str = DONE,
+        version: int | None = None,
+        label: str = "",
+        message: str = "",
+    ) -> None:
+        """Write into the audit what a program did that uses this registry: who signed in, what was refused. It stands
+        there when this returns.
+
+        :param action: what was done, a word.
+        :param name: what it was done to.
+        :param outcome: ``done``, or the name of the error that refused.
+        :param message: why, at most 4096 characters, in clear.
+        :raises StoreUnavailable: it cannot be written.
+        """
+        _check_message(message)
+        subject = Subject(action[:64], outcome[:64], name[:256], version=version, label=label[:64], message=message)
+        if not self._access.counts(subject):
+            self._access.record(subject)
+
+    def revision(self) -> bytes:
+        """What changes when any document does, and never comes again: to know whether something has to be read anew."""
+        return self._access.glance("0", lambda moment: moment.state.root)
+
     def verify_audit(self) -> AuditReport:
         """Check the whole chain, and name the first entry that was changed, removed, inserted or moved."""
         self._access.flush()
