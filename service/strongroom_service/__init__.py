@@ -1,0 +1,1 @@
+"""The service: one registry for a team, over HTTP."""

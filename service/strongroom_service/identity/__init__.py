@@ -1,0 +1,1 @@
+"""Who may use the service: tokens, people, machines, and how they prove who they are."""
