@@ -19,6 +19,7 @@ from strongroom_registry.audit import CHAIN_START, DONE, Subject
 from strongroom_registry.authority import REMEDY, Authority
 from strongroom_registry.changes import Change
 from strongroom_registry.document import check_name
+from strongroom_registry.embedded import EmbeddedRegistry
 from strongroom_registry.errors import (
     HeadTampered,
     IntegrityError,
@@ -145,7 +146,7 @@ class Opening:
         if self._store.store_id is None and self._create:
             self._store.initialise(self._first_rows)
         authority = self._authority(self._store_id())
-        return Registry(self._store, authority, actor=self._actor, anchoring=self.anchoring(authority))
+        return EmbeddedRegistry(self._store, authority, actor=self._actor, anchoring=self.anchoring(authority))
 
     def access(self) -> Access:
         """The workspace that is meant, below the registry."""

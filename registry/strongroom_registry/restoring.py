@@ -17,6 +17,7 @@ from strongroom_registry.anchors import AnchorStore
 from strongroom_registry.authority import Authority
 from strongroom_registry.backup import BackedUpWorkspace, BackupSummary, fill, summarise
 from strongroom_registry.backup_file import BackupReader
+from strongroom_registry.embedded import EmbeddedRegistry
 from strongroom_registry.errors import (
     AnchorTampered,
     BackupDamaged,
@@ -217,7 +218,7 @@ class _Unpacked:
                 why = exc.problem
                 continue
             assert self._store is not None  # noqa: S101
-            return Registry(self._store, Authority.of(row, keyring), actor="")
+            return EmbeddedRegistry(self._store, Authority.of(row, keyring), actor="")
         needed = " or ".join(map(str, workspace.current_keys)) or "one that is gone"
         raise WrongKey(
             f"No key at hand opens the workspace {row.name!r} of the backup. It needs {needed}. {why}",

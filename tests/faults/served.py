@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 from strongroom_registry import Registry, open_registry
+from strongroom_registry.embedded import EmbeddedRegistry
 from strongroom_registry.stores.memory import MemoryStore
 from strongroom_registry.tree import Trie
 
@@ -97,4 +98,4 @@ def opened_over(store: ServedStore, key: str, *, create: bool = False) -> Regist
 
 def newcomer(registry: Registry) -> Registry:
     """The same registry as a process sees it that has read nothing yet, without asking the key provider again."""
-    return Registry(registry._access.store, replace(registry._access.authority, trie=Trie()), actor="evidence")
+    return EmbeddedRegistry(registry._access.store, replace(registry._access.authority, trie=Trie()), actor="evidence")

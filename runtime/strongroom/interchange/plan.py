@@ -23,7 +23,7 @@ from strongroom_blocks.redaction import Redactor
 from strongroom_registry.document import Document, DocumentState, Reference, Version, VersionState
 from strongroom_registry.envelope import PAYLOAD_MAX
 from strongroom_registry.errors import NameTaken, RegistryRefusal, StaleExpectation, UnknownDocument
-from strongroom_registry.registry import MESSAGE_MAX, PUBLIC_MAX
+from strongroom_registry.limits import MESSAGE_MAX, PUBLIC_MAX
 
 from strongroom.errors import UnreadableFile
 from strongroom.interchange.found import Found, FoundDocument, FoundReference, Skipped
