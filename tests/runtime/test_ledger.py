@@ -184,3 +184,30 @@ def test_a_server_that_is_away_is_named_without_its_password(canary: Callable[[s
 def test_a_url_of_something_else_is_refused() -> None:
     with pytest.raises(InvalidLedgerUrl, match="sqlite:///"):
         open_ledger("mysql://x")
+
+
+def test_a_glance_sees_what_was_written_last(ledger: Ledger) -> None:
+    sql = "SELECT number FROM counts WHERE name = ?"
+    assert ledger.glance(sql, "a") == []
+    for number in (1, 2):
+        with ledger.changing() as session:
+            session.execute(ADD, "a")
+        assert ledger.glance(sql, "a") == [(number,)]
+
+
+def test_a_glance_makes_no_file_and_sees_one_that_was_put_in_its_place(tmp_path: Path) -> None:
+    path, other = tmp_path / "ledger.db", tmp_path / "other.db"
+    for file, number in ((path, 1), (other, 2)):
+        made = open_ledger(f"sqlite:///{file}")
+        assert made.glance("SELECT * FROM variables") == []
+        assert not file.exists()
+        with made.changing() as session:
+            session.execute(TABLE)
+            for _ in range(number):
+                session.execute(ADD, "a")
+        made.close()
+    ledger = open_ledger(f"sqlite:///{path}")
+    assert ledger.glance("SELECT number FROM counts") == [(1,)]
+    other.replace(path)
+    assert ledger.glance("SELECT number FROM counts") == [(2,)]
+    ledger.close()

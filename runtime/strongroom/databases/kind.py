@@ -28,6 +28,8 @@ class Kind:
     unavailable: type[StrongroomError]
     foreign: type[StrongroomError]
     newer: type[StrongroomError]
+    is_durable: bool = False
+    """Whether each transaction is on the disk when it ends, so that the end of the machine loses none."""
 
     @property
     def format(self) -> int:

@@ -76,6 +76,15 @@ class PostgresDatabase:
             with connection.transaction():
                 yield connection
 
+    @contextmanager
+    def glance(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection for one statement, which is a transaction of its own. Raises what ``transaction`` raises."""
+        if not self._is_ready or self._pid != os.getpid():
+            with self.transaction():
+                pass
+        with self._in_words(), self._connections.lent() as connection:
+            yield connection
+
     def close(self) -> None:
         """Close the connections; the next transaction opens others."""
         connections, self._connections = self._connections, Connections(self, at_most=self._at_most)

@@ -33,6 +33,8 @@ class SqliteFile:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
+        self._glancing = threading.Lock()
+        self._glance: tuple[sqlite3.Connection, tuple[int, int] | None] | None = None
         self._pid = os.getpid()
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -91,13 +93,32 @@ class SqliteFile:
         with self._for_reading() as connection:
             yield connection
 
+    @contextmanager
+    def glance(self) -> Iterator[sqlite3.Connection]:
+        """A connection that stays open, for one SELECT; to a file that is there. Raises what ``view`` raises."""
+        self._leave_to_parent()
+        with self._glancing:
+            inode = _inode(self.path)
+            if self._glance is not None and self._glance[1] != inode:
+                self._glance[0].close()
+                self._glance = None
+            if self._glance is None:
+                with self.view():
+                    pass
+                self._glance = self._connected(), inode
+            yield self._glance[0]
+
     def close(self) -> None:
-        """Let go of the connection; the next writing opens another."""
+        """Let go of the connections; what comes next opens others."""
         self._leave_to_parent()
         with self._lock:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+        with self._glancing:
+            glance, self._glance = self._glance, None
+            if glance is not None:
+                glance[0].close()
 
     def explained(self, error: sqlite3.Error) -> Exception:
         """What an error of SQLite means for the reader."""
@@ -113,8 +134,12 @@ class SqliteFile:
         )
 
     def _for_reading(self) -> closing[sqlite3.Connection]:
+        return closing(self._connected())
+
+    def _connected(self) -> sqlite3.Connection:
         uri = f"file:{quote(str(self.path.absolute()))}?mode=ro"
-        return closing(sqlite3.connect(uri, uri=True, timeout=self._patience(), isolation_level=None))
+        patience = self._patience()
+        return sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False)
 
     def _patience(self) -> float:
         return BUSY_SECONDS if self._busy_seconds is None else self._busy_seconds
@@ -141,7 +166,7 @@ class SqliteFile:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         made = self._format_of(connection)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._kind.is_durable else 'NORMAL'}")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if made == self._kind.format:
             return
@@ -181,7 +206,10 @@ class SqliteFile:
             return
         if self._connection is not None:
             _abandoned.append(self._connection)
+        if self._glance is not None:
+            _abandoned.append(self._glance[0])
         self._connection, self._lock, self._pid = None, threading.RLock(), os.getpid()
+        self._glance, self._glancing = None, threading.Lock()
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

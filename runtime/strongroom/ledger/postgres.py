@@ -9,18 +9,22 @@ from typing import Any
 
 import psycopg
 
+from strongroom.databases.kind import Kind
 from strongroom.databases.postgres import PostgresDatabase
 from strongroom.ledger.formats import ledger_kind
 from strongroom.ledger.ledger import Changes, Row
 
 
 class PostgresLedger:
-    """See :class:`~strongroom.ledger.ledger.Ledger`."""
+    """See :class:`~strongroom.ledger.ledger.Ledger`.
 
-    def __init__(self, url: str) -> None:
+    :param kind: which tables are in it; their columns of bytes are ``BYTEA``.
+    """
+
+    def __init__(self, url: str, kind: Kind | None = None) -> None:
         self.url = url
         self.changes = Changes()
-        self._kind = ledger_kind(blob="BYTEA")
+        self._kind = kind or ledger_kind(blob="BYTEA")
         self._database = PostgresDatabase(url, self._kind)
 
     def __repr__(self) -> str:
@@ -40,6 +44,10 @@ class PostgresLedger:
         with self._database.transaction() as connection:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield PostgresSession(connection)
+
+    def glance(self, sql: str, *values: Any) -> list[Row]:
+        with self._database.glance() as connection:
+            return PostgresSession(connection).execute(sql, *values)
 
     def close(self) -> None:
         self._database.close()

@@ -10,9 +10,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from strongroom.databases.kind import statements
+from strongroom.databases.kind import Kind, statements
 from strongroom.databases.sqlite_file import SqliteFile
-from strongroom.errors import LedgerUnavailable
 from strongroom.ledger.formats import ledger_kind
 from strongroom.ledger.ledger import Changes, Row
 
@@ -20,17 +19,21 @@ BUSY_SECONDS = 20.0
 
 
 class SqliteLedger:
-    """See :class:`~strongroom.ledger.ledger.Ledger`. The file is made when it is first used, for its owner alone."""
+    """See :class:`~strongroom.ledger.ledger.Ledger`. The file is made when it is first used, for its owner alone.
 
-    def __init__(self, path: str | Path) -> None:
+    :param kind: which tables are in it.
+    """
+
+    def __init__(self, path: str | Path, kind: Kind | None = None) -> None:
         self.path = Path(path).expanduser()
         self.url = f"sqlite:///{self.path}"
         self.changes = Changes()
-        self._file = SqliteFile(self.path, ledger_kind(), busy_seconds=BUSY_SECONDS)
+        self._kind = kind or ledger_kind()
+        self._file = SqliteFile(self.path, self._kind, busy_seconds=BUSY_SECONDS)
 
     @contextmanager
     def changing(self) -> Iterator[SqliteSession]:
-        with _in_words(self._file), self._file.transaction() as connection:
+        with self._in_words(), self._file.transaction() as connection:
             session = SqliteSession(connection)
             yield session
         if session.has_changed:
@@ -39,14 +42,32 @@ class SqliteLedger:
     @contextmanager
     def reading(self) -> Iterator[SqliteSession]:
         if not self.path.exists():  # nothing is made for somebody who looks
-            with MemoryLedger().changing() as session:
+            with MemoryLedger(self._kind).changing() as session:
                 yield session
             return
-        with _in_words(self._file), self._file.view() as connection:
+        with self._in_words(), self._file.view() as connection:
             yield SqliteSession(connection)
+
+    def glance(self, sql: str, *values: Any) -> list[Row]:
+        if not self.path.exists():
+            return MemoryLedger(self._kind).glance(sql, *values)
+        with self._in_words(), self._file.glance() as connection:
+            return SqliteSession(connection).execute(sql, *values)
 
     def close(self) -> None:
         self._file.close()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise self._file.explained(error) from None
+        except OSError as error:
+            raise self._kind.unavailable(
+                f"The {self._kind.name} {self.path} cannot be used now: {error.strerror or error}.",
+                f"Look at the disk's space and the folder's rights, or set {self._kind.variable}.",
+            ) from None
 
 
 class MemoryLedger:
@@ -54,11 +75,11 @@ class MemoryLedger:
 
     url = "memory:"
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind | None = None) -> None:
         self.changes = Changes()
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        for script in ledger_kind().migrations:
+        for script in (kind or ledger_kind()).migrations:
             for statement in statements(script):
                 self._connection.execute(statement)
 
@@ -79,6 +100,10 @@ class MemoryLedger:
 
     def reading(self) -> Any:
         return self.changing()
+
+    def glance(self, sql: str, *values: Any) -> list[Row]:
+        with self._lock:
+            return SqliteSession(self._connection).execute(sql, *values)
 
     def close(self) -> None:
         """What it holds stays as long as the object does."""
@@ -102,16 +127,3 @@ class SqliteSession:
     def has_changed(self) -> bool:
         """Whether anything was written."""
         return self._connection.total_changes != self._before
-
-
-@contextmanager
-def _in_words(file: SqliteFile) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise file.explained(error) from None
-    except OSError as error:
-        raise LedgerUnavailable(
-            f"The ledger {file.path} cannot be used now: {error.strerror or error}.",
-            "Look at the disk's space and the folder's rights, or set STRONGROOM_LEDGER.",
-        ) from None
