@@ -57,6 +57,7 @@ from strongroom_registry.listing import listed
 from strongroom_registry.registry import Registry
 from strongroom_registry.rotation import Level, Progress, RotationReport
 from strongroom_registry.sealer import Sealer
+from strongroom_registry.sealing_keys import WorkspaceSealing
 from strongroom_registry.stores.store import HeadRow, Store, VersionRow, Watched
 from strongroom_registry.uses import doomed, in_use, users
 from strongroom_registry.verification import VerifyReport, proven_entries, verify_audit, verify_documents
@@ -357,7 +358,7 @@ class EmbeddedRegistry(Registry):
         return report
 
     def sealer(self, purpose: str) -> Sealer:
-        return Sealer(self._access.authority.keyring, purpose)
+        return Sealer(WorkspaceSealing(self._access.authority.keyring), purpose)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         store, workspace_id = self._access.store, self._access.authority.workspace_id

@@ -16,24 +16,16 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from strongroom_registry.derivation import SEALER, framed
-from strongroom_registry.errors import EnvelopeMalformed, EnvelopeUnsupported, SealBroken, TooLarge
-from strongroom_registry.keyring import Keyring, WorkspaceKey
-
-VERSION = 1
-SUITE_AES256GCM_HKDFSHA512 = 1
+from strongroom_registry.errors import EnvelopeMalformed, SealBroken, TooLarge
+from strongroom_registry.sealing_keys import SESSION, SealingKeys, check_start
 
 DATA_MAX = 1024 * 1024 * 1024
 """The most that one call seals, in bytes."""
 MESSAGES_PER_KEY = 2**24
 """A new key is derived after so many values: with random nonces, two alike are then less likely than 2**-48."""
 
-_NAME = b"strongroom/v1/name"
-_START = b"SRSL" + bytes([VERSION, SUITE_AES256GCM_HKDFSHA512, 0, 0])
-_KEY_NAME = 4 + 16
-_SALT = 32
 _NONCE = 12
-_SESSION = len(_START) + _KEY_NAME + _SALT
-_HEADER = _SESSION + _NONCE
+_HEADER = SESSION + _NONCE
 _TAG = 16
 _CIPHERS_KEPT = 256
 
@@ -42,7 +34,6 @@ class _Session(NamedTuple):
     """What this process seals with until that is used up, or its key is no longer the current one: the header's start,
     its cipher, a counter of uses."""
 
-    epoch: int
     start: bytes
     cipher: AESGCM
     uses: count[int]
@@ -53,14 +44,14 @@ class Sealer:
 
     Nonces are random rather than counted, so that a copied process (a fork, a restored machine) never uses one twice.
 
-    :param keyring: the workspace's keys; values sealed under an older epoch still open.
+    :param keys: who hands out keys of sessions; values of sessions under an older epoch still open.
     :param purpose: what the values are, such as ``"results"``.
     """
 
-    def __init__(self, keyring: Keyring, purpose: str) -> None:
-        self._keyring = keyring
+    def __init__(self, keys: SealingKeys, purpose: str) -> None:
+        self._keys = keys
         self._purpose = purpose.encode()
-        self._bound = framed(SEALER, self._purpose, keyring.store_id, keyring.workspace_id)
+        self._bound = framed(SEALER, self._purpose, keys.store_id, keys.workspace_id)
         self._ciphers: dict[bytes, AESGCM] = {}
         self._lock = Lock()
         self._session = self._new_session()
@@ -73,7 +64,7 @@ class Sealer:
         if len(data) > DATA_MAX:
             raise TooLarge(f"{len(data)} bytes are too many to seal at once.", f"At most {DATA_MAX} are possible.")
         session = self._session
-        while session.epoch != self._keyring.current.epoch or next(session.uses) >= MESSAGES_PER_KEY:
+        while not self._keys.is_current(session.start) or next(session.uses) >= MESSAGES_PER_KEY:
             session = self._renewed(session.start)
         nonce = os.urandom(_NONCE)
         header = session.start + nonce
@@ -87,10 +78,10 @@ class Sealer:
         :raises SealBroken: another context, purpose, workspace or key, or something was changed.
         """
         _check(sealed)
-        cipher = self._cipher(sealed[:_SESSION])
+        cipher = self._cipher(sealed[:SESSION])
         header, ciphertext = sealed[:_HEADER], memoryview(sealed)[_HEADER:]
         try:
-            return cipher.decrypt(header[_SESSION:], ciphertext, self._associated(header, context))
+            return cipher.decrypt(header[SESSION:], ciphertext, self._associated(header, context))
         except InvalidTag:
             raise SealBroken(
                 f"A sealed value of {self._purpose.decode()} was changed, or stands in the place of another.",
@@ -99,22 +90,20 @@ class Sealer:
 
     def name(self, data: bytes) -> str:
         """64 hexadecimal digits to know ``data`` again by, which tell nothing of it without the workspace's key."""
-        return self._keyring.current.mac(_NAME, framed(self._purpose, data)).hex()
+        return self._keys.name(self._purpose, data)
 
     def former_names(self, data: bytes) -> Iterator[str]:
         """What :meth:`name` gave under each earlier epoch, the latest first: names from before a rotation."""
-        current = self._keyring.current.epoch
-        for epoch in reversed(self._keyring.epochs):
-            if epoch != current:
-                yield self._keyring.epoch(epoch).mac(_NAME, framed(self._purpose, data)).hex()
+        return self._keys.former_names(self._purpose, data)
 
     def _associated(self, header: bytes, context: bytes) -> bytes:
         return self._bound + framed(header, context)
 
     def _new_session(self) -> _Session:
-        key = self._keyring.current
-        start = b"".join((_START, key.epoch.to_bytes(4, "big"), key.key_id, os.urandom(_SALT)))
-        return _Session(key.epoch, start, self._cipher(start), count())
+        start, key = self._keys.new(self._purpose)
+        cipher = AESGCM(key)
+        self._keep(start, cipher)
+        return _Session(start, cipher, count())
 
     def _renewed(self, used_up: bytes) -> _Session:
         with self._lock:
@@ -125,16 +114,14 @@ class Sealer:
     def _cipher(self, start: bytes) -> AESGCM:
         cipher = self._ciphers.get(start)
         if cipher is None:
-            cipher = self._derived(start)
-            if len(self._ciphers) >= _CIPHERS_KEPT:
-                self._ciphers = {}
-            self._ciphers[start] = cipher
+            cipher = AESGCM(self._keys.key(self._purpose, start))
+            self._keep(start, cipher)
         return cipher
 
-    def _derived(self, start: bytes) -> AESGCM:
-        key = self._keyring.epoch(int.from_bytes(start[8:12], "big"))
-        _check_key_id(key, start)
-        return AESGCM(key.derive(SEALER, self._purpose, salt=start[-_SALT:]))
+    def _keep(self, start: bytes, cipher: AESGCM) -> None:
+        if len(self._ciphers) >= _CIPHERS_KEPT:
+            self._ciphers = {}
+        self._ciphers[start] = cipher
 
     def __repr__(self) -> str:
         return f"Sealer({self._purpose.decode()!r})"
@@ -144,22 +131,8 @@ class Sealer:
 
 
 def _check(sealed: bytes) -> None:
-    if type(sealed) is not bytes or len(sealed) < len(_START) or sealed[:4] != _START[:4]:
-        raise EnvelopeMalformed("What stands for a sealed value is none.", "Remove it, and let what made it run again.")
-    if sealed[: len(_START)] != _START:
-        raise EnvelopeUnsupported(
-            f"A sealed value has the format {sealed[4]}, suite {sealed[5]} and flags {sealed[6:8].hex()}.",
-            "Use the version of Strongroom that wrote it.",
-        )
+    check_start(sealed)
     if not _HEADER + _TAG <= len(sealed) <= _HEADER + DATA_MAX + _TAG:
         raise EnvelopeMalformed(
             f"A sealed value has {len(sealed)} bytes.", "Remove it, and let what made it run again."
-        )
-
-
-def _check_key_id(key: WorkspaceKey, start: bytes) -> None:
-    if start[12:28] != key.key_id:
-        raise SealBroken(
-            f"A value was sealed with the workspace key {start[12:28].hex()}, not with {key.key_id.hex()}.",
-            "Remove it, and let what made it run again.",
         )

@@ -15,30 +15,32 @@ from strongroom_registry.errors import EnvelopeMalformed, EnvelopeUnsupported, S
 from strongroom_registry.keyring import Keyring, WorkspaceKey, _wrapped_by
 from strongroom_registry.keys.ephemeral import EphemeralKey
 from strongroom_registry.sealer import Sealer
+from strongroom_registry.sealing_keys import WorkspaceSealing
 
 STORE, WORKSPACE = b"s" * 16, b"w" * 16
 PROVIDER = EphemeralKey()
 FIRST, SECOND = (_wrapped_by(PROVIDER, WorkspaceKey(n, secrets.token_bytes(32)), STORE, WORKSPACE) for n in (1, 2))
 
 
-def keyring(*records: object) -> Keyring:
-    return Keyring.open(records or (FIRST,), PROVIDER, store_id=STORE, workspace_id=WORKSPACE)  # type: ignore[arg-type]
+def keys(*records: object) -> WorkspaceSealing:
+    keyring = Keyring.open(records or (FIRST,), PROVIDER, store_id=STORE, workspace_id=WORKSPACE)  # type: ignore[arg-type]
+    return WorkspaceSealing(keyring)
 
 
-RESULTS = Sealer(keyring(), "results")
+RESULTS = Sealer(keys(), "results")
 
 
 @given(st.binary(max_size=3000), st.binary(max_size=100))
 def test_what_was_sealed_opens_here_and_in_another_process(data: bytes, context: bytes) -> None:
     sealed = RESULTS.seal(data, context)
-    assert RESULTS.open(sealed, context) == data == Sealer(keyring(), "results").open(sealed, context)
+    assert RESULTS.open(sealed, context) == data == Sealer(keys(), "results").open(sealed, context)
 
 
 def test_a_name_is_the_same_each_time_and_another_for_other_data_purposes_and_keys() -> None:
-    other = Sealer(Keyring.create(PROVIDER, store_id=STORE, workspace_id=WORKSPACE)[0], "results")
-    named = [RESULTS.name(b"a"), RESULTS.name(b"b"), Sealer(keyring(), "parameters").name(b"a"), other.name(b"a")]
+    other = Sealer(WorkspaceSealing(Keyring.create(PROVIDER, store_id=STORE, workspace_id=WORKSPACE)[0]), "results")
+    named = [RESULTS.name(b"a"), RESULTS.name(b"b"), Sealer(keys(), "parameters").name(b"a"), other.name(b"a")]
     assert len(set(named)) == 4
-    assert Sealer(keyring(), "results").name(b"a") == named[0]
+    assert Sealer(keys(), "results").name(b"a") == named[0]
     assert all(re.fullmatch("[0-9a-f]{64}", name) for name in named)
 
 
@@ -52,7 +54,7 @@ def test_a_value_opens_in_its_own_context_alone(first: bytes, second: bytes) -> 
 
 def test_a_value_opens_for_its_own_purpose_alone() -> None:
     with pytest.raises(SealBroken, match="caches"):
-        Sealer(keyring(), "caches").open(RESULTS.seal(b"value", b""), b"")
+        Sealer(keys(), "caches").open(RESULTS.seal(b"value", b""), b"")
 
 
 def test_every_bit_counts() -> None:
@@ -79,7 +81,7 @@ def test_what_is_no_sealed_value_is_malformed(value: object) -> None:
 
 def test_after_a_rotation_old_values_open_and_new_ones_are_sealed_with_the_new_key() -> None:
     old = RESULTS.seal(b"old", b"")
-    rotated = Sealer(keyring(FIRST, SECOND), "results")
+    rotated = Sealer(keys(FIRST, SECOND), "results")
     assert rotated.open(old, b"") == b"old"
     with pytest.raises(SealBroken, match="epoch 2"):
         RESULTS.open(rotated.seal(b"new", b""), b"")
@@ -118,7 +120,7 @@ def test_a_forked_process_uses_no_nonce_of_its_parent() -> None:
 
 def test_a_key_is_used_for_a_limited_number_of_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sealer_module, "MESSAGES_PER_KEY", 10)
-    sealer = Sealer(keyring(), "results")
+    sealer = Sealer(keys(), "results")
     sealed = [sealer.seal(b"%d" % number, b"") for number in range(35)]
     salts = [one[28:60] for one in sealed]
     assert [salts.count(salt) for salt in dict.fromkeys(salts)] == [10, 10, 10, 5]
@@ -126,9 +128,9 @@ def test_a_key_is_used_for_a_limited_number_of_values(monkeypatch: pytest.Monkey
 
 
 def test_values_of_very_many_processes_open_in_bounded_memory() -> None:
-    reader = Sealer(keyring(), "results")
+    reader = Sealer(keys(), "results")
     for number in range(600):
-        assert reader.open(Sealer(keyring(), "results").seal(b"%d" % number, b""), b"") == b"%d" % number
+        assert reader.open(Sealer(keys(), "results").seal(b"%d" % number, b""), b"") == b"%d" % number
     assert len(reader._ciphers) <= 256
 
 

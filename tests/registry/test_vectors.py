@@ -37,6 +37,7 @@ from strongroom_registry.keys.provider import KeyProvider
 from strongroom_registry.keys.recovery import RecoveryCode, RecoveryKey, fingerprint_of
 from strongroom_registry.keys.remote import RemoteKeyProvider
 from strongroom_registry.sealer import Sealer
+from strongroom_registry.sealing_keys import WorkspaceSealing
 from strongroom_registry.stores.store import AuditRow, HeadRow, WorkspaceRow
 
 FOLDER = Path(__file__).parent.parent / "vectors"
@@ -211,7 +212,7 @@ def keyring_with(keys: list[Vector], store_id: bytes, workspace_id: bytes) -> Ke
 
 
 def run_sealer(vector: Vector, tmp_path: Path) -> Vector:
-    sealer_of_it = Sealer(keyring_of(vector, tmp_path), vector["purpose"])
+    sealer_of_it = Sealer(WorkspaceSealing(keyring_of(vector, tmp_path)), vector["purpose"])
     assert sealer_of_it.open(bytes.fromhex(vector["sealed"]), bytes.fromhex(vector["context"])) == data(
         vector["expect"]["data"]
     )
@@ -378,7 +379,9 @@ def test_sealing_a_value_with_the_same_chance_gives_the_same_bytes(vector: Vecto
     made, ids = (vector["expect"]["made_from"], (bytes.fromhex(vector[f"{of}_id"]) for of in ("store", "workspace")))
     keyring = keyring_with(vector["keys"][:1], *ids)
     again(sealer, Chance(bytes.fromhex(made["salt"]), bytes.fromhex(made["nonce"])))
-    sealed = Sealer(keyring, vector["purpose"]).seal(data(vector["expect"]["data"]), bytes.fromhex(vector["context"]))
+    sealed = Sealer(WorkspaceSealing(keyring), vector["purpose"]).seal(
+        data(vector["expect"]["data"]), bytes.fromhex(vector["context"])
+    )
     assert sealed.hex() == vector["sealed"]
 
 
