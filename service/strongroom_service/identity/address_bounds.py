@@ -1,0 +1,57 @@
+"""Where a token or a login may be used from: networks as CIDR texts, none of which means anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from strongroom_service.errors import InvalidRequest
+
+
+def bounds_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """The networks as they are kept, each once: ``10.0.0.7`` is written ``10.0.0.7/32``.
+
+    :raises InvalidRequest: one is no network, or has bits set behind its prefix.
+    """
+    return tuple(dict.fromkeys(str(_network(text)) for text in texts))
+
+
+def admits(bounds: Sequence[str], address: str) -> bool:
+    """Whether a request from ``address`` is within one of the networks. What is no address is within none."""
+    if not bounds:
+        return True
+    found = _address(address)
+    return found is not None and any(found in _network(bound) for bound in bounds)
+
+
+def narrows(inner: Sequence[str], outer: Sequence[str]) -> bool:
+    """Whether every address that ``inner`` admits is admitted by ``outer`` too."""
+    if not outer:
+        return True
+    return bool(inner) and all(any(_is_within(_network(one), _network(other)) for other in outer) for one in inner)
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise InvalidRequest(
+            "One of the networks is none.", 'Write each like "10.1.0.0/16" or "2001:db8::/32", or as a single address.'
+        ) from None
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An IPv4 address that came over a socket of IPv6 is one of IPv4."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    if isinstance(inner, IPv4Network):
+        return isinstance(outer, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(outer, IPv6Network) and inner.subnet_of(outer)

@@ -1,0 +1,399 @@
+"""The tokens of a service: made, believed, renewed and revoked.
+
+Every change of tokens is one transaction beside which nobody else changes them. So a use count is never overdrawn, and
+a revoked token never gets a child that outlives it. A child expires no later than its parent, whatever becomes of both.
+What an ended token leaves on record until its time is over tells the audit who still tries it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from strongroom_service.errors import Forbidden, InvalidRequest, Unauthenticated, UnknownThing
+from strongroom_service.identity.address_bounds import admits, bounds_of, narrows
+from strongroom_service.identity.caller import ROOT, Caller
+from strongroom_service.identity.grant import Grant, Issued, policy_names
+from strongroom_service.identity.token import NotAToken, Token
+from strongroom_service.identity.token_record import DEFAULT, KIND, End, Rights, Standing, TokenRecord
+from strongroom_service.state.records import Records, RecordSession
+
+KEPT_AFTER = timedelta(days=30)
+"""How long an ended token stays on record that would never have expired."""
+
+
+def no_standing(_origin: str) -> Standing | None:
+    """Where nobody has one: every token stands for itself."""
+    return None
+
+
+class Tokens:
+    """The tokens of a service. Safe to use from several threads and processes.
+
+    :param ttl: how long a token lives that says nothing of it.
+    :param max_ttl: how long any token lives at most but those of root and periodic ones, renewals included.
+    :param standing: what an origin may do now; None where it is gone or disabled, and its tokens with it.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        *,
+        ttl: timedelta,
+        max_ttl: timedelta,
+        standing: Callable[[str], Standing | None] = no_standing,
+    ) -> None:
+        self._records = records
+        self._ttl = min(ttl, max_ttl)
+        self._max_ttl = max_ttl
+        self._standing = standing
+
+    def authenticate(self, text: str, address: str, *, request_id: str = "", use: bool = True) -> Caller:
+        """Who bears the token that was sent, as far as a request may know.
+
+        :param use: take one of its uses, where these are counted.
+        :raises Unauthenticated: always the same outside; ``why`` says for the audit what was wrong, and with which
+            token.
+        """
+        try:
+            token = Token.parse(text)
+        except NotAToken as exc:
+            raise _refused(str(exc)) from None
+        record = self._records.get(KIND, token.id, TokenRecord)
+        standing = self._believe(token, record, address, self._records.now())
+        assert record is not None  # noqa: S101  # _believe() refuses None
+        if use and record.uses is not None:
+            self._use(token, address)
+        return record.caller(token.id, standing, address=address, request_id=request_id)
+
+    def make_root(self, *, name: str = "root") -> Issued:
+        """A token that everything is allowed to, which does not expire."""
+        return self.issue(Grant(identity=ROOT, policies=(ROOT,), name=name, path="root"))
+
+    def issue(self, grant: Grant) -> Issued:
+        """A token without a parent, for somebody who has proved who he is.
+
+        :raises InvalidRequest: a bound, a policy or a number that is none.
+        """
+        with self._records.changing() as session:
+            return self._make(session, grant)
+
+    def create(self, caller: Caller, grant: Grant, *, beyond: bool = False) -> Issued:
+        """A child of the caller's token, which ends with it.
+
+        :param beyond: the caller may give away what he does not have: other policies, another identity, a period.
+        :raises Forbidden: more than the caller may give away.
+        :raises InvalidRequest: a bound, a policy or a number that is none.
+        """
+        with self._records.changing() as session:
+            return self._make(session, *self._delegated(session, caller, grant, beyond=beyond))
+
+    def create_orphan(self, caller: Caller, grant: Grant, *, beyond: bool = False) -> Issued:
+        """A token that stays when the caller's ends. Raises as :meth:`create`."""
+        if not (beyond or caller.is_root):
+            raise _not_yours("A token without a parent")
+        with self._records.changing() as session:
+            grant, _ = self._delegated(session, caller, grant, beyond=beyond)
+            return self._make(session, grant)
+
+    def lookup(self, text: str) -> tuple[str, TokenRecord]:
+        """The accessor and the record of the token with this text, without using it.
+
+        :raises UnknownThing: it is none, or none any more.
+        """
+        try:
+            token = Token.parse(text)
+        except NotAToken:
+            raise _unknown() from None
+        record = self._records.get(KIND, token.id, TokenRecord)
+        if record is None or not self._fits(token, record):
+            raise _unknown()
+        return token.id, self.of(token.id)
+
+    def of(self, accessor: str) -> TokenRecord:
+        """The record of a live token.
+
+        :raises UnknownThing: there is none.
+        """
+        record = self._records.get(KIND, accessor, TokenRecord)
+        if record is None or not record.is_live(self._records.now()):
+            raise _unknown()
+        return record
+
+    def policies_of(self, record: TokenRecord) -> tuple[str, ...]:
+        """The policies that a token has now."""
+        return record.policies_now(self._standing(record.origin) if record.origin else None)
+
+    def page(self, *, after: str = "", limit: int = 100) -> list[tuple[str, TokenRecord]]:
+        """Live tokens by accessor, those behind ``after``, at most ``limit``."""
+        found: list[tuple[str, TokenRecord]] = []
+        with self._records.reading() as session:
+            now = session.now()
+            while len(found) < limit:
+                rows = session.page(KIND, TokenRecord, after=after, limit=limit)
+                found += [row for row in rows if row[1].is_live(now)]
+                if len(rows) < limit:
+                    break
+                after = rows[-1][0]
+        return found[:limit]
+
+    def renew(self, accessor: str, increment: timedelta | None = None) -> TokenRecord:
+        """Have a token live on, from now; never shorter than it would have.
+
+        :param increment: for how long; a periodic token goes by its period.
+        :raises UnknownThing: it is no token any more.
+        :raises InvalidRequest: it is one that cannot be renewed.
+        """
+        with self._records.changing() as session:
+            record, now = self._live(session, accessor), session.now()
+            if not record.renewable:
+                raise InvalidRequest("The token cannot be renewed.", "Log in again, or have a new one made.")
+            if record.expires is None:
+                return record
+            until = _earliest(now + (record.period or increment or record.ttl), record.last)
+            if record.parent:
+                until = _earliest(until, self._live(session, record.parent).expires)
+            renewed = record.model_copy(update={"expires": max(until, record.expires), "renewed": now})
+            _put(session, accessor, renewed)
+            return renewed
+
+    def revoke(self, accessor: str, *, with_children: bool = True) -> int:
+        """End a token at once, and all that were made with it; how many ended.
+
+        :param with_children: else its children go on without a parent.
+        :raises UnknownThing: it is no token any more.
+        """
+        with self._records.changing() as session:
+            record, now = self._live(session, accessor), session.now()
+            if with_children:
+                return self._end(session, accessor, record, now)
+            for child, of_child in session.children(KIND, accessor, TokenRecord):
+                _put(session, child, of_child.model_copy(update={"parent": "", "orphan": True}))
+            _put(session, accessor, _ended(record, End.REVOKED, now))
+            return 1
+
+    def revoke_text(self, text: str) -> int:
+        """:meth:`revoke` for whoever has the token's text."""
+        return self.revoke(self.lookup(text)[0])
+
+    def revoke_identity(self, identity: str) -> int:
+        """End all tokens of an identity, and those that were made with them; how many ended."""
+        with self._records.changing() as session:
+            now = session.now()
+            found = [row for row in _all(session) if row[1].identity == identity and row[1].is_live(now)]
+            return sum(
+                self._end(session, accessor, record, now)
+                for accessor, record in found
+                if self._is_live_still(session, accessor, now)
+            )
+
+    def tidy(self, *, limit: int = 1000) -> int:
+        """Remove the records of tokens whose time is over; how many."""
+        with self._records.changing() as session:
+            expired = session.expired(KIND, TokenRecord, limit=limit)
+            for accessor, _ in expired:
+                session.remove(KIND, accessor)
+            return len(expired)
+
+    def _believe(self, token: Token, record: TokenRecord | None, address: str, now: datetime) -> Standing | None:
+        """The standing of the token's origin; raises Unauthenticated unless the token counts."""
+        if record is None or not self._fits(token, record):
+            raise _refused("unknown")
+        if record.ended is not None:
+            raise _refused(record.ended, token, record)
+        if not record.is_live(now):
+            raise _refused("expired", token, record)
+        if not admits(record.bounds, address):
+            raise _refused("not from this address", token, record)
+        if not record.origin:
+            return None
+        standing = self._standing(record.origin)
+        if standing is None:
+            raise _refused(f"{record.origin} is gone or disabled", token, record)
+        return standing
+
+    def _fits(self, token: Token, record: TokenRecord) -> bool:
+        """Compared without a hint of how much of it is right; with former keys too, since keys are rotated."""
+        name = _name_of(token)
+        if hmac.compare_digest(self._records.name(name), record.digest):
+            return True
+        return any(hmac.compare_digest(former, record.digest) for former in self._records.former_names(name))
+
+    def _use(self, token: Token, address: str) -> None:
+        with self._records.changing() as session:
+            now = session.now()
+            record = session.get(KIND, token.id, TokenRecord)
+            self._believe(token, record, address, now)
+            assert record is not None  # noqa: S101  # _believe() refuses None
+            left = (record.uses or 0) - 1
+            used = record.model_copy(update={"uses": left})
+            _put(session, token.id, used if left > 0 else _ended(used, End.USED_UP, now))
+
+    def _delegated(
+        self, session: RecordSession, caller: Caller, grant: Grant, *, beyond: bool
+    ) -> tuple[Grant, tuple[str, TokenRecord] | None]:
+        """The grant with what comes from the caller filled in, and the parent."""
+        parent = self._parent(session, caller)
+        if parent.uses is not None:
+            raise Forbidden("A token with a use count cannot make others.", "Use one without.")
+        free = beyond or caller.is_root
+        names = None if grant.policies is None else policy_names(grant.policies)
+        if ROOT in (names or ()) and not caller.is_root:
+            raise _not_yours("The policy root")
+        if not free:
+            _check_own(caller, grant, names)
+        if not narrows(bounds := bounds_of(grant.bounds) or parent.bounds, parent.bounds):
+            raise _not_yours("A network that the parent cannot be used from")
+        filled = replace(grant, policies=names, bounds=bounds)
+        filled = _of_caller(filled, caller, parent) if not grant.identity else _of_another(filled)
+        return filled, (caller.accessor, parent)
+
+    def _parent(self, session: RecordSession, caller: Caller) -> TokenRecord:
+        record = session.get(KIND, caller.accessor, TokenRecord)
+        if record is None or not record.is_live(session.now()):
+            raise _refused("ended meanwhile")
+        return record
+
+    def _make(self, session: RecordSession, grant: Grant, parent: tuple[str, TokenRecord] | None = None) -> Issued:
+        token, now = Token.make(), session.now()
+        while session.get(KIND, token.id, TokenRecord) is not None:
+            token = Token.make()
+        record = self._record(token, grant, now, parent)
+        _put(session, token.id, record)
+        return Issued(token, record)
+
+    def _record(self, token: Token, grant: Grant, now: datetime, parent: tuple[str, TokenRecord] | None) -> TokenRecord:
+        _check_numbers(grant)
+        policies = policy_names(grant.policies or ())
+        ttl, last = self._lifetime(grant, now, is_root=ROOT in policies)
+        expires = None if not ttl else _earliest(now + ttl, last)
+        if parent is not None and parent[1].expires is not None:
+            expires = parent[1].expires if expires is None else min(expires, parent[1].expires)
+        return TokenRecord(
+            digest=self._records.name(_name_of(token)),
+            identity=grant.identity or f"token:{token.id}",
+            origin=grant.origin,
+            rights=grant.rights or (Rights.INHERITED if grant.policies is None else Rights.GIVEN),
+            policies=policies,
+            facts=dict(grant.facts),
+            metadata=dict(grant.metadata),
+            name=grant.name,
+            path=grant.path,
+            parent=parent[0] if parent else "",
+            orphan=parent is None,
+            created=now,
+            expires=expires,
+            last=last,
+            ttl=ttl,
+            max_ttl=grant.max_ttl or timedelta(),
+            period=grant.period or timedelta(),
+            renewable=grant.renewable and expires is not None,
+            uses=grant.uses,
+            bounds=bounds_of(grant.bounds),
+        )
+
+    def _lifetime(self, grant: Grant, now: datetime, *, is_root: bool) -> tuple[timedelta, datetime | None]:
+        """How long a token lives, zero for no end, and the moment that renewals end at."""
+        if grant.period:
+            return grant.period, now + grant.max_ttl if grant.max_ttl else None
+        if is_root:
+            ttl = grant.ttl or grant.max_ttl or timedelta()
+            return ttl, now + grant.max_ttl if grant.max_ttl else None
+        longest = min(grant.max_ttl, self._max_ttl) if grant.max_ttl else self._max_ttl
+        return min(grant.ttl or self._ttl, longest), now + longest
+
+    def _live(self, session: RecordSession, accessor: str) -> TokenRecord:
+        record = session.get(KIND, accessor, TokenRecord)
+        if record is None or not record.is_live(session.now()):
+            raise _unknown()
+        return record
+
+    def _is_live_still(self, session: RecordSession, accessor: str, now: datetime) -> bool:
+        record = session.get(KIND, accessor, TokenRecord)
+        return record is not None and record.is_live(now)
+
+    def _end(self, session: RecordSession, accessor: str, record: TokenRecord, now: datetime) -> int:
+        ended, waiting = 0, [(accessor, record)]
+        while waiting:
+            accessor, record = waiting.pop()
+            if record.ended is None:
+                _put(session, accessor, _ended(record, End.REVOKED, now))
+                ended += 1
+            waiting += session.children(KIND, accessor, TokenRecord)
+        return ended
+
+
+def _put(session: RecordSession, accessor: str, record: TokenRecord) -> None:
+    session.put(KIND, accessor, record, parent=record.parent, expires=record.expires)
+
+
+def _all(session: RecordSession) -> Iterator[tuple[str, TokenRecord]]:
+    after = ""
+    while rows := session.page(KIND, TokenRecord, after=after, limit=500):
+        yield from rows
+        after = rows[-1][0]
+
+
+def _ended(record: TokenRecord, end: End, now: datetime) -> TokenRecord:
+    return record.model_copy(update={"ended": end, "expires": _earliest(now + KEPT_AFTER, record.expires)})
+
+
+def _earliest(moment: datetime, other: datetime | None) -> datetime:
+    return moment if other is None else min(moment, other)
+
+
+def _name_of(token: Token) -> bytes:
+    return b"token " + token.id.encode() + token.secret
+
+
+def _check_own(caller: Caller, grant: Grant, names: tuple[str, ...] | None) -> None:
+    """Whoever may not give away what he does not have."""
+    if grant.identity or grant.origin or grant.facts:
+        raise _not_yours("A token of another identity")
+    if grant.period:
+        raise _not_yours("A token that can be renewed without end")
+    if set(names or ()) - set(caller.policies) - {DEFAULT}:
+        raise _not_yours("A policy that your own token does not have")
+
+
+def _of_caller(grant: Grant, caller: Caller, parent: TokenRecord) -> Grant:
+    """A token that stands for whoever made it; one that root made for less stands for itself."""
+    if caller.is_root and grant.policies is not None and ROOT not in grant.policies:
+        return replace(grant, facts={"kind": "token", **({"name": grant.name} if grant.name else {})})
+    grant = replace(grant, identity=parent.identity, origin=parent.origin, facts=parent.facts)
+    if grant.policies is None:
+        return replace(grant, policies=parent.policies, rights=parent.rights)
+    own = set(grant.policies) <= {*caller.policies, DEFAULT}
+    return replace(grant, rights=Rights.NARROWED if own and parent.rights is not Rights.GIVEN else Rights.GIVEN)
+
+
+def _of_another(grant: Grant) -> Grant:
+    """A token for another identity: with policies of that, where it has a record of its own."""
+    return replace(grant, rights=Rights.NARROWED) if grant.origin and grant.policies is not None else grant
+
+
+def _check_numbers(grant: Grant) -> None:
+    durations = (grant.ttl, grant.max_ttl, grant.period)
+    if any(one is not None and one <= timedelta() for one in durations) or (grant.uses is not None and grant.uses < 1):
+        raise InvalidRequest(
+            "A duration or a use count of a token is not more than nothing.", "Leave out what is zero."
+        )
+
+
+def _refused(why: str, token: Token | None = None, record: TokenRecord | None = None) -> Unauthenticated:
+    which = f"token {token.id} of {record.identity}: " if token and record else "token: "
+    return Unauthenticated(
+        "The token is not valid, or not here and now.",
+        "Log in with 'strongroom login', or ask for a new token.",
+        why=which + why,
+    )
+
+
+def _unknown() -> UnknownThing:
+    return UnknownThing("There is no such token.", "It may have expired, or have been revoked.")
+
+
+def _not_yours(what: str) -> Forbidden:
+    return Forbidden(f"{what} is not yours to give.", "It takes the verb administer on :service/tokens.")
