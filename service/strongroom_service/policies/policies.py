@@ -1,0 +1,140 @@
+"""The policies of a service: kept in its directory, and asked for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from strongroom_service.errors import Forbidden
+from strongroom_service.identity.caller import Caller
+from strongroom_service.policies import resource as resources
+from strongroom_service.policies.decision import Decision
+from strongroom_service.policies.path_pattern import PathPattern
+from strongroom_service.policies.policy import BUILT_IN, DEFAULT, ROOT, Effect, Policy, Rule, check_policy_name
+from strongroom_service.policies.resource import Resource
+from strongroom_service.policies.rights import Rights, is_address
+from strongroom_service.policies.verbs import Verb
+from strongroom_service.state.directory import Directory, Found
+
+KIND = "policy"
+_RIGHTS_KEPT = 2048
+_ANY_POLICY = PathPattern.parse(":service/policies/*").widest()
+
+_Versions = tuple[int | None, ...]
+
+
+class Policies:
+    """The policies of a service. Safe to use from several threads; as new as the directory that they are kept in."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._rights: dict[tuple[tuple[str, ...], frozenset[tuple[str, str]]], tuple[_Versions, Rights]] = {}
+
+    def found(self, name: str) -> Found[Policy] | None:
+        """A policy and the number of its version, 0 of a reserved one; None where there is none."""
+        if name in BUILT_IN:
+            return Found(BUILT_IN[name], 0)
+        return self._directory.found(KIND, name, Policy)
+
+    def names(self) -> list[str]:
+        """All of them, by name, with the reserved ones."""
+        return sorted({*BUILT_IN, *self._directory.names(KIND)})
+
+    def write(self, name: str, policy: Policy, *, expect: int | None = None) -> int:
+        """Make a policy, or a new version of it; the number of that.
+
+        :param expect: only if this is the number of the version that is there; 0: only where there is none.
+        :raises InvalidRequest: the name is none, or reserved.
+        :raises StaleExpectation: another version is there.
+        """
+        return self._directory.put(KIND, check_policy_name(name), policy, expect=expect)
+
+    def remove(self, name: str) -> bool:
+        """Remove a policy; whether there was one. Tokens that name it go on without it.
+
+        :raises InvalidRequest: the name is none, or reserved.
+        """
+        return self._directory.remove(KIND, check_policy_name(name))
+
+    def rights(self, caller: Caller) -> Rights:
+        """What the caller's policies come to."""
+        found = [(name, self.found(name)) for name in caller.policies]
+        versions = tuple(None if one is None else one.version for _, one in found)
+        key = (caller.policies, frozenset(caller.facts.items()))
+        known = self._rights.get(key)
+        if known is not None and known[0] == versions:
+            return known[1]
+        rights = Rights.of([(name, None if one is None else one.value) for name, one in found], caller.facts)
+        if len(self._rights) >= _RIGHTS_KEPT:
+            self._rights.clear()
+        self._rights[key] = (versions, rights)
+        return rights
+
+    def decide(self, caller: Caller, verb: Verb, resource: Resource) -> Decision:
+        """Whether the caller may do that with it. Root may do everything."""
+        if caller.is_root:
+            return Decision(True, verb, resource)
+        return self.rights(caller).decide(verb, resource, caller.address)
+
+    def filter(self, caller: Caller, verb: Verb, workspace: str, names: Sequence[str]) -> list[str]:
+        """Those of the names of blocks in a workspace that the caller may do that with, in the same order: the same as
+        asking :meth:`decide` of each, but quick for thousands."""
+        if caller.is_root:
+            return list(names)
+        return self.rights(caller).filter(verb, workspace, names, caller.address)
+
+    def verbs(self, caller: Caller, resource: Resource) -> list[Verb]:
+        """All that the caller may do with it."""
+        return [verb for verb in Verb if self.decide(caller, verb, resource).allowed]
+
+    def check_writable(self, caller: Caller, policy: Policy) -> None:
+        """Whoever may write this policy, but not any policy, gives no more by it than what is allowed to himself.
+
+        That he may write a policy of that name at all is asked before, as ``administer`` on it.
+
+        :raises Forbidden: a rule allows more than the caller may.
+        """
+        if caller.is_root:
+            return
+        rights = self.rights(caller)
+        if rights.cover(Verb.ADMINISTER, _ANY_POLICY, (caller.address,) if is_address(caller.address) else ()):
+            return
+        for number, rule in enumerate(policy.rules, 1):
+            if rule.effect is Effect.ALLOW and not _is_covered(rule, rights):
+                raise Forbidden(
+                    f"Rule {number} of this policy allows more than you may yourself.",
+                    "Narrow it to what you may, or have it written by somebody who administers :service/policies/*.",
+                )
+
+    def check_grant(self, caller: Caller, names: Collection[str]) -> None:
+        """Whoever makes a token or an identity gives it policies of his own alone, and ``default``, and those of his
+        that deny something come along; all else only as one who may ``administer`` ``:service/tokens``. Only root
+        gives ``root``.
+
+        :param names: the policies that are to be given.
+        :raises Forbidden: the caller may not give these.
+        """
+        if caller.is_root:
+            return
+        if ROOT in names:
+            raise Forbidden("Only root gives the policy root.", "Use a token of root.")
+        if self.decide(caller, Verb.ADMINISTER, resources.service("tokens")).allowed:
+            return
+        if beyond := [name for name in names if name != DEFAULT and name not in caller.policies]:
+            raise Forbidden(
+                f"You may not give the policy {beyond[0]:.96}, which your own token does not have.",
+                "Give some of your own, or have it done by somebody who may administer :service/tokens.",
+            )
+        if lost := [name for name in caller.policies if name not in names and self._denies(name)]:
+            raise Forbidden(
+                f"The policy {lost[0]:.96} denies you something, and so it goes with what you give.",
+                f"Give {lost[0]:.96} as well.",
+            )
+
+    def _denies(self, name: str) -> bool:
+        found = self.found(name)
+        return found is not None and any(rule.effect is Effect.DENY for rule in found.value.rules)
+
+
+def _is_covered(rule: Rule, rights: Rights) -> bool:
+    bounds = rule.when.addresses if rule.when else ()
+    return all(rights.cover(verb, pattern.widest(), bounds) for verb in rule.all_verbs for pattern in rule.patterns)

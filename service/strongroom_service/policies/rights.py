@@ -1,0 +1,181 @@
+"""What a caller's policies come to: their rules, with the caller's own facts filled in, and the decision by them.
+
+A deny wins over every allow, for every verb, wherever either stands; what no rule allows is refused. Where it cannot be
+known whether a rule applies (a template without a value, an address or a version that is not there), an allow does not
+and a deny does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+from strongroom_registry.errors import RegistryRefusal
+
+from strongroom_service.identity.address_bounds import admits, narrows
+from strongroom_service.policies.decision import Decision, RuleName
+from strongroom_service.policies.glob import Glob
+from strongroom_service.policies.path_pattern import Scope
+from strongroom_service.policies.policy import Effect, Policy, Rule
+from strongroom_service.policies.resource import Resource, Selected
+from strongroom_service.policies.verbs import Verb
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRule:
+    """A rule as one caller has it.
+
+    :param scopes: what its paths mean for the caller. A path that asks for what is not known of the caller is left out
+        of an allow, and means all that it could in a deny.
+    :param bounds: the networks that it applies to; none for everywhere.
+    """
+
+    name: RuleName
+    denies: bool
+    verbs: frozenset[Verb]
+    scopes: tuple[Scope, ...]
+    bounds: tuple[str, ...]
+
+    @staticmethod
+    def of(name: RuleName, rule: Rule, facts: Mapping[str, str]) -> HeldRule:
+        """A rule for a caller of whom ``facts`` are known."""
+        denies = rule.effect is Effect.DENY
+        scopes = [pattern.of(facts) or (pattern.widest() if denies else None) for pattern in rule.patterns]
+        known = tuple(scope for scope in scopes if scope is not None)
+        return HeldRule(name, denies, rule.all_verbs, known, rule.when.addresses if rule.when else ())
+
+    def applies_from(self, address: str) -> bool:
+        """Whether it applies to a request from there; an address that is none counts against the caller."""
+        return admits(self.bounds, address) or (self.denies and not is_address(address))
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """All rules that a caller has, in the order of the policies.
+
+    :param policies: the policies that they are from.
+    :param missing: those that the caller names and that are not there; they give nothing.
+    """
+
+    rules: tuple[HeldRule, ...]
+    policies: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(policies: Iterable[tuple[str, Policy | None]], facts: Mapping[str, str]) -> Rights:
+        """What policies, by name, come to for a caller of whom ``facts`` are known."""
+        found = list(policies)
+        rules = [
+            HeldRule.of(RuleName(name, number), rule, facts)
+            for name, policy in found
+            if policy is not None
+            for number, rule in enumerate(policy.rules, 1)
+        ]
+        return Rights(
+            tuple(rules),
+            tuple(name for name, policy in found if policy is not None),
+            tuple(name for name, policy in found if policy is None),
+        )
+
+    def decide(self, verb: Verb, resource: Resource, address: str) -> Decision:
+        """Whether ``verb`` is allowed on ``resource`` for a request from ``address``."""
+        version = _Version(resource)
+        about = [rule for rule in self.rules if verb in rule.verbs and rule.applies_from(address)]
+        for rule in _rules(about, denies=True):
+            if any(scope.selector is None and scope.fits(resource.path) for scope in rule.scopes):
+                return Decision(False, verb, resource, rule.name)
+        for rule in _rules(about, denies=True):
+            if any(scope.fits(resource.path) and version.is_denied_by(scope) for scope in rule.scopes):
+                return Decision(False, verb, resource, rule.name)
+        allows = list(_rules(about, denies=False))
+        for rule in allows:
+            if any(scope.selector is None and scope.fits(resource.path) for scope in rule.scopes):
+                return Decision(True, verb, resource, rule.name)
+        for rule in allows:
+            if any(scope.fits(resource.path) and version.is_allowed_by(scope) for scope in rule.scopes):
+                return Decision(True, verb, resource, rule.name)
+        return Decision(False, verb, resource)
+
+    def filter(self, verb: Verb, workspace: str, names: Sequence[str], address: str) -> list[str]:
+        """Those of the names of blocks that ``verb`` is allowed on, all versions of them, in the same order."""
+        about = [rule for rule in self.rules if verb in rule.verbs and rule.applies_from(address)]
+        allowed = _Names.of(
+            scope.names_of(workspace)
+            for rule in _rules(about, denies=False)
+            for scope in rule.scopes
+            if scope.selector is None
+        )
+        denied = _Names.of(scope.names_of(workspace) for rule in _rules(about, denies=True) for scope in rule.scopes)
+        return [name for name in names if allowed.match(name) and not denied.match(name)]
+
+    def cover(self, verb: Verb, scope: Scope, bounds: Sequence[str] = ()) -> bool:
+        """Whether ``verb`` is allowed on all that ``scope`` means, from all of the networks ``bounds``. Never said
+        wrongly, though it may be missed: where a deny might touch it, it is not covered."""
+        about = [rule for rule in self.rules if verb in rule.verbs]
+        if any(other.meets(scope) for rule in _rules(about, denies=True) for other in rule.scopes):
+            return False
+        return any(
+            narrows(bounds, rule.bounds) and any(other.covers(scope) for other in rule.scopes)
+            for rule in _rules(about, denies=False)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Names that some globs fit; those without a star are looked up."""
+
+    literals: frozenset[str]
+    globs: tuple[Glob, ...]
+
+    @staticmethod
+    def of(globs: Iterable[Glob | None]) -> _Names:
+        found = [glob for glob in globs if glob is not None]
+        literals = frozenset(glob.pieces[0] for glob in found if glob.is_literal)
+        return _Names(literals, tuple(dict.fromkeys(glob for glob in found if not glob.is_literal)))
+
+    def match(self, name: str) -> bool:
+        return name in self.literals or any(glob.matches(name) for glob in self.globs)
+
+
+class _Version:
+    """The version that a request is about, looked up when it is first asked for."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+        self._selected: Selected | None = None
+        self._asked = False
+
+    def is_allowed_by(self, scope: Scope) -> bool:
+        selected = self._known()
+        return scope.selector is not None and selected is not None and scope.selector.matches(selected)
+
+    def is_denied_by(self, scope: Scope) -> bool:
+        if scope.selector is None:
+            return False
+        selected = self._known()
+        return selected is None or scope.selector.matches(selected)
+
+    def _known(self) -> Selected | None:
+        if not self._asked and self._resource.selected is not None:
+            try:
+                self._selected = self._resource.selected()
+            except RegistryRefusal:  # there is no such version
+                self._selected = None
+        self._asked = True
+        return self._selected
+
+
+@lru_cache(maxsize=1024)
+def is_address(text: str) -> bool:
+    """Whether a text is an address of IPv4 or IPv6."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _rules(rules: Iterable[HeldRule], *, denies: bool) -> Iterator[HeldRule]:
+    return (rule for rule in rules if rule.denies is denies)
