@@ -70,13 +70,16 @@ class Tokens:
 
     def make_root(self, *, name: str = "root") -> Issued:
         """A token that everything is allowed to, which does not expire."""
-        return self.issue(Grant(identity=ROOT, policies=(ROOT,), name=name, path="root"))
+        with self._records.changing() as session:
+            return self._make(session, Grant(identity=ROOT, policies=(ROOT,), name=name, path="root"))
 
     def issue(self, grant: Grant) -> Issued:
-        """A token without a parent, for somebody who has proved who he is.
+        """A token without a parent, for somebody who has proved who he is. Nobody logs in as root.
 
         :raises InvalidRequest: a bound, a policy or a number that is none.
         """
+        if ROOT in policy_names(grant.policies or ()):
+            raise InvalidRequest("Nobody logs in with the policy root.", "Take it from the identity's policies.")
         with self._records.changing() as session:
             return self._make(session, grant)
 
@@ -142,16 +145,16 @@ class Tokens:
     def renew(self, accessor: str, increment: timedelta | None = None) -> TokenRecord:
         """Have a token live on, from now; never shorter than it would have.
 
-        :param increment: for how long; a periodic token goes by its period.
+        :param increment: for how long; a periodic token goes by its period, and one without an end stays so.
         :raises UnknownThing: it is no token any more.
         :raises InvalidRequest: it is one that cannot be renewed.
         """
         with self._records.changing() as session:
             record, now = self._live(session, accessor), session.now()
-            if not record.renewable:
-                raise InvalidRequest("The token cannot be renewed.", "Log in again, or have a new one made.")
             if record.expires is None:
                 return record
+            if not record.renewable:
+                raise InvalidRequest("The token cannot be renewed.", "Log in again, or have a new one made.")
             until = _earliest(now + (record.period or increment or record.ttl), record.last)
             if record.parent:
                 until = _earliest(until, self._live(session, record.parent).expires)
@@ -289,7 +292,7 @@ class Tokens:
             ttl=ttl,
             max_ttl=grant.max_ttl or timedelta(),
             period=grant.period or timedelta(),
-            renewable=grant.renewable and expires is not None,
+            renewable=grant.renewable,
             uses=grant.uses,
             bounds=bounds_of(grant.bounds),
         )
