@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from strongroom.stores import complete_file, moving
 
 from strongroom_aws import checksums
+from strongroom_aws.again import again
 from strongroom_aws.managed import MIB as MIB
 from strongroom_aws.managed import PART, PARTS_IN_FLIGHT, SteadyFile, Tell, config, transfer
+from strongroom_aws.ranges import Ranges
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-
-T = TypeVar("T")
 
 COPY_IN_ONE = 5 * 1024 * MIB  # S3's own limit for CopyObject
 COPY_PART = 256 * MIB
 STREAMED = 4
 """How many parts of a stream are under way at a time; they are held in memory."""
-_ATTEMPTS = 5
 _ATTEMPTS_OF_A_WHOLE = 2
 _CHUNK = 256 * 1024
 _ENDED = "InvalidRange"
@@ -73,7 +72,7 @@ def both(one: Tell | None, other: Tell | None) -> Tell | None:
 
 def read(client: S3Client, bucket: str, key: str, extra: Mapping[str, Any] = PLAINLY.extra) -> bytes:
     """The content of an object."""
-    return _again(lambda: client.get_object(Bucket=bucket, Key=key, **extra)["Body"].read())
+    return again(lambda: client.get_object(Bucket=bucket, Key=key, **extra)["Body"].read())
 
 
 def read_range(
@@ -105,7 +104,7 @@ def read_range(
         return answer["Body"].read()
 
     try:
-        return _again(attempt)[: max(0, length)]
+        return again(attempt)[: max(0, length)]
     except sdk.ClientError as error:
         if error.response.get("Error", {}).get("Code") == _ENDED:
             return b""
@@ -172,11 +171,11 @@ def download(
     """
     with complete_file(path) as file:
         if size is None or size <= PART:
-            size = _again(lambda: _small(client, bucket, key, file, manner))
+            size = again(lambda: _small(client, bucket, key, file, manner))
         if size > PART:
             if what:
                 manner = replace(manner, tell=both(moving(what, size), manner.tell))
-            _again(lambda: _large(client, bucket, key, file, manner), _ATTEMPTS_OF_A_WHOLE)
+            again(lambda: _large(client, bucket, key, file, manner), _ATTEMPTS_OF_A_WHOLE)
 
 
 def _small(client: S3Client, bucket: str, key: str, file: IO[bytes], manner: Manner) -> int:
@@ -197,7 +196,12 @@ def _large(client: S3Client, bucket: str, key: str, file: BinaryIO, manner: Mann
     answer = client.head_object(Bucket=bucket, Key=key, **{"ChecksumMode": "ENABLED", **manner.extra})
     file.seek(0)
     file.truncate()
-    _fetch(client, bucket, key, file, manner, answer)
+    if manner.settings is None:
+        condition = {"IfMatch": answer["ETag"]} if answer.get("ETag") else {}
+        wanted = {**manner.extra, "Bucket": bucket, "Key": key, **condition}
+        Ranges(client, wanted, file, answer["ContentLength"], manner.tell).fetch(manner.parts)
+    else:
+        _fetch(client, bucket, key, file, manner, answer)
     file.flush()
     if checksums.matches(file, answer, _part_size(client, bucket, key, answer, manner)) is False:
         raise sdk.FlexibleChecksumError(error_msg="what was downloaded has another checksum than what is kept")
@@ -267,22 +271,6 @@ def copy(
             dict(source), *target, extra_args=dict(extra), subscribers=watchers, source_client=source_client
         ),
     )
-
-
-def _again(attempt: Callable[[], T], attempts: int = _ATTEMPTS) -> T:
-    """The SDK repeats a request that gets no answer, but not one whose answer breaks off in the middle."""
-    import botocore.exceptions as sdk
-
-    broken = (
-        sdk.IncompleteReadError,
-        sdk.ResponseStreamingError,
-        sdk.ReadTimeoutError,
-        sdk.FlexibleChecksumError,
-    )
-    for _ in range(attempts - 1):
-        with suppress(*broken):
-            return attempt()
-    return attempt()
 
 
 class _KeptOpen:

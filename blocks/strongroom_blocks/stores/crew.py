@@ -43,7 +43,7 @@ def each(function: Callable[[T], object], items: Iterable[T], workers: int) -> i
         try:
             crew.join(pool, min(2, workers))
             while not crew.idle.wait(_SLICE_SECONDS):
-                pass
+                leave_if_failed()
         except BaseException as interrupt:
             crew.failures.append(interrupt)
     if crew.failures:
