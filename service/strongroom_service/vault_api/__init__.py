@@ -1,0 +1,1 @@
+"""A subset of Vault's HTTP API at ``/v1``, for tools that know Vault."""
