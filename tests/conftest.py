@@ -27,6 +27,7 @@ pytest_plugins = [
     "servers.os_keyring",
     "servers.postgres",
     "servers.ledgers",
+    "servers.service",
     "servers.snowflake",
     "servers.vault",
 ]

@@ -36,6 +36,16 @@ def acting(name: str, note: str = "") -> Iterator[None]:
         _acting.reset(token)
 
 
+@contextmanager
+def on_own_behalf() -> Iterator[None]:
+    """Have what is done with any registry in the block be done on its own behalf, whoever is acted for around it."""
+    token = _acting.set(None)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def actor_now() -> Actor | None:
     """Whom this context acts for; None where a registry is used on its own behalf."""
     return _acting.get()

@@ -1,0 +1,155 @@
+"""Every error of the service. Each has a status, which answers over HTTP have.
+
+StrongroomError
+├── ServiceRefusal                       the service is healthy and says no
+│   ├── InvalidRequest (ValueError)      400  a request that nobody understands
+│   ├── Unauthenticated                  401  no token, or none that counts
+│   ├── Forbidden                        403  a policy says no, or none says yes
+│   ├── UnknownThing (LookupError)       404  there is none of this name
+│   ├── MethodNotAllowed                 405  the path takes other methods
+│   ├── Conflict (ValueError)            409  it is there already, or stands in the way
+│   ├── RequestTooLarge (ValueError)     413
+│   ├── RefusedByKey                     500  a key of transit says no where Vault's clients expect this status
+│   └── TooManyRequests                  429  with the seconds after which to try again
+├── ServerProblem                        the server cannot start, or not go on so
+│   ├── InsecureAddress (ValueError)     others reach the address, and there is no TLS
+│   ├── CannotListen                     the port is taken, or not for this user
+│   ├── WorkersFail                      its processes end before they serve
+│   └── UnusableCertificate              the certificate or its key cannot be used
+└── ServiceUnavailable                   503  not now
+    ├── RecordsUnavailable                    the service's own database cannot be used
+    ├── RecordsForeign                        it is none, or damaged
+    ├── RecordsNewer                          a newer version made it
+    └── Sealed                                the key of the registry is not there yet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from strongroom_registry.errors import StrongroomError
+
+
+class ServiceRefusal(StrongroomError):
+    """The service is healthy and says no."""
+
+    status: ClassVar[int] = 400
+    is_recorded = False
+    """Whether it stands in the audit already."""
+
+
+class InvalidRequest(ServiceRefusal, ValueError):
+    """A request that nobody understands; says where, never what stood there."""
+
+
+class Unauthenticated(ServiceRefusal):
+    """No token, or none that counts. The answer does not say why; the audit does.
+
+    :param why: what the audit is to say.
+    """
+
+    status = 401
+
+    def __init__(self, problem: str, remedy: str = "", *, why: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.why = why
+
+
+class Forbidden(ServiceRefusal):
+    """A policy says no, or none says yes."""
+
+    status = 403
+
+
+class UnknownThing(ServiceRefusal, LookupError):
+    """There is none of this name, or whoever asks is not to learn of it."""
+
+    status = 404
+
+
+class MethodNotAllowed(ServiceRefusal):
+    """The path is there, and takes other methods.
+
+    :param allowed: those that it takes.
+    """
+
+    status = 405
+
+    def __init__(self, problem: str, remedy: str = "", *, allowed: Iterable[str] = ()) -> None:
+        super().__init__(problem, remedy)
+        self.allowed = tuple(sorted(allowed))
+
+
+class Conflict(ServiceRefusal, ValueError):
+    """It is there already, or something stands in the way."""
+
+    status = 409
+
+
+class RequestTooLarge(ServiceRefusal, ValueError):
+    """More than the service takes at once."""
+
+    status = 413
+
+
+class RefusedByKey(ServiceRefusal):
+    """A key of transit is not to be backed up in the clear, or is not to be replaced by a backup. Vault answers 500
+    here, and its clients go by that."""
+
+    status = 500
+
+
+class TooManyRequests(ServiceRefusal):
+    """More often than allowed.
+
+    :param retry_after: the seconds after which to try again.
+    """
+
+    status = 429
+
+    def __init__(self, problem: str, remedy: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(problem, remedy)
+        self.retry_after = retry_after
+
+
+class ServiceUnavailable(StrongroomError):
+    """Not now."""
+
+    status: ClassVar[int] = 503
+
+
+class RecordsUnavailable(ServiceUnavailable):
+    """The service's own database cannot be used now."""
+
+
+class RecordsForeign(ServiceUnavailable):
+    """What stands for the service's own database is none, or is damaged."""
+
+
+class RecordsNewer(ServiceUnavailable):
+    """A newer version made the service's own database."""
+
+
+class Sealed(ServiceUnavailable):
+    """The registry's key is not there: the server waits to be unsealed."""
+
+
+class ServerProblem(StrongroomError):
+    """The server cannot start, or not go on so."""
+
+
+class InsecureAddress(ServerProblem, ValueError):
+    """Others reach the address, and there is no TLS."""
+
+
+class CannotListen(ServerProblem):
+    """The port is taken, not for this user, or the host is none of this machine."""
+
+
+class UnusableCertificate(ServerProblem):
+    """The certificate or its key cannot be read, or they do not belong together."""
+
+
+class WorkersFail(ServerProblem):
+    """The processes of the server end before they serve anything, again and again."""

@@ -1,0 +1,181 @@
+"""The application: routes, bodies, threads and answers, between a server and the pipeline.
+
+A request is matched and read on the event loop, and worked on in a thread of a pool, since all that the registry does
+waits for a disk or a database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+from strongroom_registry.errors import StrongroomError
+
+from strongroom_service.errors import MethodNotAllowed, UnknownThing
+from strongroom_service.http.addresses import ClientAddresses
+from strongroom_service.http.body import ClientGone, read
+from strongroom_service.http.errors import code_of
+from strongroom_service.http.exchange import Exchange, Incoming, Observer, Outgoing
+from strongroom_service.http.paths import segments_of
+from strongroom_service.http.pipeline import Gate, Pipeline, Stage, failed
+from strongroom_service.http.route import Route, RouteTree
+from strongroom_service.http.tables import all_routes
+from strongroom_service.service import Service
+
+VAULT_PREFIX = b"/v1/"
+_FIXED = [
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+class Application:
+    """The service as an ASGI application.
+
+    :param routes: by default those of :mod:`~strongroom_service.http.tables`.
+    :param gates, stages: see :class:`~strongroom_service.http.pipeline.Pipeline`.
+    :param observers: told of each request that was answered.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        routes: Iterable[Route] | None = None,
+        gates: Sequence[Gate] = (),
+        stages: Sequence[Stage] = (),
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.service = service
+        self.observers = list(observers)
+        self._settings = service.settings
+        self._pipeline = Pipeline(service, gates=gates, stages=stages)
+        self._tree = RouteTree(all_routes() if routes is None else routes)
+        self._addresses = ClientAddresses(self._settings.trusted_proxies)
+        self._threads = ThreadPoolExecutor(self._settings.threads, thread_name_prefix="strongroom-request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._exchange(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    def close(self) -> None:
+        """Let the requests that are being worked on end."""
+        self._threads.shutdown()
+
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request_id = secrets.token_hex(8)
+        incoming: Incoming | None = None
+        received = 0
+        try:
+            incoming = await self._incoming(scope, receive, request_id)
+            received = len(incoming.body)
+            loop = asyncio.get_running_loop()
+            outgoing, code = await loop.run_in_executor(self._threads, self._pipeline.answer, incoming)
+        except StrongroomError as error:
+            is_vault = _raw_path(scope).startswith(VAULT_PREFIX)
+            outgoing, code = failed(error, is_vault, request_id), code_of(error)
+        except ClientGone:
+            return
+        await _send(send, scope["method"], outgoing, request_id)
+        if self.observers:
+            self._tell(scope, incoming, outgoing, request_id, code, received, time.perf_counter() - started)
+
+    async def _incoming(self, scope: Scope, receive: Receive, request_id: str) -> Incoming:
+        method = scope["method"]
+        segments = segments_of(_raw_path(scope))
+        match = self._tree.find(segments)
+        if match is None:
+            raise UnknownThing("Nothing answers at this path.", "The reference of the API lists the paths.")
+        route = match.routes.get(method) or (match.routes.get("GET") if method == "HEAD" else None)
+        if route is None:
+            raise MethodNotAllowed(
+                "This path takes other methods.", "The Allow header names them.", allowed=match.routes
+            )
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        cap = self._settings.max_body_bytes if route.is_large else self._settings.max_json_bytes
+        body = await read(receive, headers.get("content-length"), cap, self._settings.request_seconds)
+        return Incoming(
+            id=request_id,
+            method=method,
+            path="/" + "/".join(segments),
+            route=route,
+            values=match.values,
+            query=scope["query_string"],
+            headers=headers,
+            body=body,
+            address=self._addresses.of(scope.get("client"), headers),
+        )
+
+    def _tell(
+        self,
+        scope: Scope,
+        incoming: Incoming | None,
+        outgoing: Outgoing,
+        request_id: str,
+        code: str,
+        received: int,
+        seconds: float,
+    ) -> None:
+        caller = incoming.caller if incoming else None
+        exchange = Exchange(
+            id=request_id,
+            method=scope["method"][:16],
+            template=incoming.route.path if incoming else "",
+            status=outgoing.status,
+            seconds=seconds,
+            received=received,
+            sent=len(outgoing.body),
+            identity=caller.identity if caller else "",
+            accessor=caller.accessor if caller else "",
+            address=incoming.address if incoming else str((scope.get("client") or ("",))[0]),
+            error=code,
+        )
+        for observer in self.observers:
+            observer(exchange)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await asyncio.to_thread(self.close)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _send(send: Send, method: str, outgoing: Outgoing, request_id: str) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers.items()]
+    headers += [*_FIXED, (b"strongroom-request-id", request_id.encode())]
+    if outgoing.events is not None:
+        await send({"type": "http.response.start", "status": outgoing.status, "headers": headers})
+        await _stream(send, outgoing)
+        return
+    if outgoing.status not in (204, 304):
+        headers.append((b"content-length", str(len(outgoing.body)).encode()))
+    await send({"type": "http.response.start", "status": outgoing.status, "headers": headers})
+    body = b"" if method == "HEAD" else outgoing.body
+    end: Message = {"type": "http.response.body", "body": body}
+    await send(end)
+
+
+async def _stream(send: Send, outgoing: Outgoing) -> None:
+    assert outgoing.events is not None  # noqa: S101  # asked before
+    async for event in outgoing.events:
+        await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw: Any = scope.get("raw_path")
+    return bytes(raw) if raw is not None else scope["path"].encode()

@@ -1,0 +1,63 @@
+"""A request on its way, and what is told of it when it was answered."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+
+from strongroom_service.http.route import Route
+from strongroom_service.identity.caller import ANONYMOUS, Caller
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A request that was matched and read, before anything is believed of it.
+
+    :param values: what stood in the path in the place of the route's parameters.
+    """
+
+    id: str
+    method: str
+    path: str
+    route: Route
+    values: tuple[str, ...]
+    query: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    address: str
+    caller: Caller = ANONYMOUS
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """An answer as it is sent."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes = field(default=b"", repr=False)
+    events: AsyncIterator[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What is told of an answered request to access log and metrics. It holds nothing that was sent or answered.
+
+    :param template: the path of the route, with its parameters unfilled; empty where no route answers.
+    :param error: the code of the error that was answered, empty where none was.
+    """
+
+    id: str
+    method: str
+    template: str
+    status: int
+    seconds: float
+    received: int
+    sent: int
+    identity: str
+    accessor: str
+    address: str
+    error: str = ""
+
+
+Observer = Callable[[Exchange], None]
+"""Called on the event loop when a request was answered; quick, and raises nothing."""

@@ -1,0 +1,193 @@
+"""What a request goes through in its thread: who asks, what is asked, the handler, the audit, the answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from strongroom_registry.acting import acting
+from strongroom_registry.audit import DONE
+from strongroom_registry.errors import IntegrityError, RegistryRefusal, StoreProblem, StrongroomError
+
+from strongroom_service.errors import ServiceRefusal, Unauthenticated
+from strongroom_service.http.body import as_json
+from strongroom_service.http.call import Answer, Call
+from strongroom_service.http.errors import code_of, headers_of, misunderstood, shape_of, status_of
+from strongroom_service.http.exchange import Incoming, Outgoing
+from strongroom_service.http.queries import parsed_query
+from strongroom_service.http.route import Route
+from strongroom_service.identity.caller import ANONYMOUS, Caller
+from strongroom_service.service import Service, note_of
+
+_log = logging.getLogger("strongroom.service")
+
+JSON = "application/json"
+READS = frozenset({"GET", "HEAD", "LIST"})
+
+Gate = Callable[[Service, Incoming], None]
+"""Looks at a request before its token does, and raises to refuse it."""
+Stage = Callable[[Call, Route, Callable[[], Answer]], Answer]
+"""Stands around a handler: calls what it is given, once or not at all, and answers."""
+
+
+class InternalError(StrongroomError):
+    """Something that nobody foresaw. Its text stays in the server's log."""
+
+
+class Pipeline:
+    """Answers requests, each in one call.
+
+    :param gates: asked before the token is, in order.
+    :param stages: stand around each handler, the first outermost.
+    """
+
+    def __init__(self, service: Service, *, gates: Sequence[Gate] = (), stages: Sequence[Stage] = ()) -> None:
+        self._service = service
+        self._gates = gates
+        self._stages = stages
+
+    def answer(self, incoming: Incoming) -> tuple[Outgoing, str]:
+        """The answer to a request, and the code of the error that it tells of, if it does."""
+        try:
+            return self._answered(incoming), ""
+        except StrongroomError as error:
+            return failed(error, incoming.route.vault, incoming.id), code_of(error)
+        except Exception as error:
+            _log.error("request %s failed", incoming.id, exc_info=_without_values(error))
+            hidden = InternalError("The service made a mistake.", "Its log tells more of this request.")
+            return failed(hidden, incoming.route.vault, incoming.id), code_of(hidden)
+
+    def _answered(self, incoming: Incoming) -> Outgoing:
+        try:
+            for gate in self._gates:
+                gate(self._service, incoming)
+            incoming.caller = self._caller(incoming)
+            with acting(incoming.caller.actor, note_of(incoming.caller)):
+                call = self._call(incoming)
+                answer = self._handled(call, incoming.route)
+        except ServiceRefusal as error:
+            self._record_refusal(incoming, error)
+            raise
+        except (RegistryRefusal, IntegrityError) as error:
+            if _action(incoming.route):  # else the registry has written it
+                self._record_refusal(incoming, error)
+            raise
+        action = _action(incoming.route)
+        if action:
+            self._record(incoming, action, DONE)
+        return _outgoing(incoming.route, answer)
+
+    def _caller(self, incoming: Incoming) -> Caller:
+        text = token_of(incoming.headers)
+        if text:
+            try:
+                return self._service.tokens.authenticate(text, incoming.address, request_id=incoming.id)
+            except Unauthenticated:
+                if not incoming.route.is_open:
+                    raise
+        elif not incoming.route.is_open:
+            raise Unauthenticated("The request has no token.", "Send it as `Authorization: Bearer …`.", why="no token")
+        return Caller(ANONYMOUS.identity, address=incoming.address, request_id=incoming.id)
+
+    def _call(self, incoming: Incoming) -> Call:
+        route = incoming.route
+        return Call(
+            service=self._service,
+            caller=incoming.caller,
+            method=incoming.method,
+            path=incoming.path,
+            params=dict(zip(route.parameters, incoming.values, strict=True)),
+            query=parsed_query(route, incoming.query),
+            body=self._body(route, incoming.body),
+            raw_body=incoming.body,
+            headers=incoming.headers,
+        )
+
+    def _body(self, route: Route, raw: bytes) -> Any:
+        depth = self._service.settings.max_depth
+        if route.vault:
+            return as_json(raw, depth) if raw else {}
+        if route.body is None:
+            return None
+        try:
+            return route.body.model_validate(as_json(raw, depth) if raw else {})
+        except ValidationError as error:
+            raise misunderstood(error, "body") from None
+
+    def _handled(self, call: Call, route: Route) -> Answer:
+        def through(at: int) -> Answer:
+            if at == len(self._stages):
+                return route.handler(call)
+            return self._stages[at](call, route, lambda: through(at + 1))
+
+        return through(0)
+
+    def _record(self, incoming: Incoming, action: str, outcome: str, message: str = "") -> None:
+        workspace = None
+        if "workspace" in incoming.route.parameters:
+            workspace = incoming.values[incoming.route.parameters.index("workspace")]
+        caller = incoming.caller
+        if not caller.request_id:
+            caller = Caller(caller.identity, address=incoming.address, request_id=incoming.id)
+        self._service.record(caller, action, outcome, incoming.path, workspace=workspace, message=message)
+
+    def _record_refusal(self, incoming: Incoming, error: StrongroomError) -> None:
+        """Where it cannot be recorded it is refused all the same."""
+        if getattr(error, "is_recorded", False):
+            return
+        action = _action(incoming.route) or incoming.method.lower()
+        why = error.why if isinstance(error, Unauthenticated) else ""
+        try:
+            self._record(incoming, action, type(error).__name__, why)
+        except (StoreProblem, IntegrityError):
+            _log.warning("a refusal could not be recorded: request %s", incoming.id)
+
+
+def token_of(headers: Any) -> str:
+    """The token that a request was sent with, empty where it has none."""
+    bearer = headers.get("authorization", "")
+    if bearer[:7].lower() == "bearer ":
+        return str(bearer[7:].strip())
+    return str(headers.get("x-vault-token", ""))
+
+
+def failed(error: StrongroomError, is_vault: bool, request_id: str) -> Outgoing:
+    """The answer that tells of an error."""
+    if is_vault:
+        from strongroom_service.vault_api.envelope import failure
+
+        return failure(error, request_id)
+    body = shape_of(error, request_id).model_dump_json().encode()
+    return Outgoing(status_of(error), {"content-type": JSON, **headers_of(error)}, body)
+
+
+def _action(route: Route) -> str:
+    if route.records is not None:
+        return route.records
+    return "view" if route.method in READS else ""
+
+
+def _outgoing(route: Route, answer: Answer) -> Outgoing:
+    status = answer.status or route.status
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if answer.events is not None:
+        return Outgoing(status, {"content-type": "text/event-stream", **headers}, events=answer.events)
+    if answer.content is not None:
+        return Outgoing(status, {"content-type": answer.media_type, **headers}, answer.content)
+    if answer.value is None:
+        return Outgoing(status, headers)
+    return Outgoing(status, {"content-type": JSON, **headers}, _json(answer.value))
+
+
+def _json(value: Any) -> bytes:
+    if isinstance(value, BaseModel):
+        return value.model_dump_json(by_alias=True).encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _without_values(error: Exception) -> tuple[type[Exception], Exception, Any]:
+    """The traceback of an error, with the name of its class in the place of its text, which may quote what was sent."""
+    return RuntimeError, RuntimeError(type(error).__name__), error.__traceback__

@@ -1,0 +1,15 @@
+"""All routes of the service, module by module."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from strongroom_service.http.route import Route
+
+MODULES: tuple[str, ...] = ()
+"""Each exports ``ROUTES``."""
+
+
+def all_routes() -> list[Route]:
+    """The routes of all modules."""
+    return [route for module in MODULES for route in import_module(f"strongroom_service.{module}").ROUTES]

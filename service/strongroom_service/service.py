@@ -1,0 +1,151 @@
+"""The service: one object that everything it does hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Self
+
+from strongroom_registry import Registry
+from strongroom_registry.acting import acting
+from strongroom_registry.audit import DONE
+from strongroom_registry.errors import UnknownWorkspace
+from strongroom_registry.settings import RegistrySettings
+
+from strongroom_service.errors import Forbidden
+from strongroom_service.identity.caller import Caller
+from strongroom_service.identity.standings import Standings
+from strongroom_service.identity.tokens import Tokens
+from strongroom_service.policies.decision import Decision
+from strongroom_service.policies.policies import Policies
+from strongroom_service.policies.resource import Resource
+from strongroom_service.policies.verbs import Verb
+from strongroom_service.settings import ServerSettings
+from strongroom_service.state.directory import Directory
+from strongroom_service.state.records import Records, open_records_ledger
+from strongroom_service.workspaces import Workspaces
+
+
+class Service:
+    """A registry that is served, and what the service knows of those who use it. Safe to use from several threads; any
+    number of processes can serve one registry.
+
+    :param settings: of the server.
+    :param workspaces: the registry that is served.
+    :param records: what changes often.
+    """
+
+    def __init__(self, settings: ServerSettings, workspaces: Workspaces, records: Records) -> None:
+        self.settings = settings
+        self.workspaces = workspaces
+        self.records = records
+        self.directory = Directory(workspaces.own)
+
+    @classmethod
+    def open(
+        cls,
+        settings: ServerSettings | None = None,
+        registry: RegistrySettings | None = None,
+        *,
+        create: bool = True,
+        clock: Callable[[], datetime] | None = None,
+    ) -> Self:
+        """Open the registry of the settings, and make it first where there is none.
+
+        :param clock: another clock than the database's, for tests.
+        :raises KeyProblem, StoreProblem: as :func:`~strongroom_registry.open_registry`.
+        """
+        settings = settings or ServerSettings()
+        workspaces = Workspaces(registry or RegistrySettings(), create=create)
+        try:
+            ledger = open_records_ledger(settings.records_url(workspaces.url))
+            records = Records(ledger, workspaces.own.sealer("service"), clock=clock)
+            return cls(settings, workspaces, records)
+        except BaseException:
+            workspaces.close()
+            raise
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """The tokens that people and machines have."""
+        ttl, longest = self.settings.token_ttl_seconds, self.settings.token_max_ttl_seconds
+        standings = Standings(self.directory)
+        return Tokens(
+            self.records, ttl=timedelta(seconds=ttl), max_ttl=timedelta(seconds=longest), standing=standings.of
+        )
+
+    @cached_property
+    def policies(self) -> Policies:
+        """Who may do what."""
+        return Policies(self.directory)
+
+    def registry(self, workspace: str) -> Registry:
+        """A workspace of the registry; ask :meth:`require` first. Raises UnknownWorkspace."""
+        return self.workspaces.registry(workspace)
+
+    def now(self) -> datetime:
+        """What time it is, in UTC."""
+        return self.records.now()
+
+    def decide(self, caller: Caller, verb: Verb, resource: Resource) -> Decision:
+        """Whether the policies of a caller allow something. Nothing is written down."""
+        return self.policies.decide(caller, verb, resource)
+
+    def require(self, caller: Caller, verb: Verb, resource: Resource) -> None:
+        """Let pass what the policies of a caller allow.
+
+        :raises Forbidden: they do not; it is in the audit.
+        """
+        decision = self.decide(caller, verb, resource)
+        if decision.allowed:
+            return
+        self.record(caller, str(verb), "Forbidden", str(resource), workspace=resource.workspace, message=decision.why)
+        refusal = Forbidden(
+            f"{caller.identity} may not {verb} {resource}.",
+            "Ask who administers the service for a policy that allows it; `strongroom policy explain` says why.",
+        )
+        refusal.is_recorded = True
+        raise refusal
+
+    def record(
+        self,
+        caller: Caller,
+        action: str,
+        outcome: str = DONE,
+        name: str = "",
+        *,
+        workspace: str | None = None,
+        version: int | None = None,
+        message: str = "",
+    ) -> None:
+        """Write an entry of the audit; it stands there when this returns.
+
+        :param workspace: in whose audit; in that of the service where it is none or there is no such workspace.
+        :raises StoreUnavailable: it cannot be written.
+        """
+        registry = self.workspaces.own
+        if workspace is not None:
+            try:
+                registry = self.workspaces.registry(workspace)
+            except UnknownWorkspace:
+                name = f"{workspace}/{name}"
+        with acting(caller.actor, note_of(caller)):
+            registry.record(action, name, outcome=outcome, version=version, message=message)
+
+    def close(self) -> None:
+        """Let go of databases and files."""
+        self.records.close()
+        self.workspaces.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def note_of(caller: Caller) -> str:
+    """What the audit says of a request besides who sent it."""
+    parts: Mapping[str, str] = {"request": caller.request_id, "from": caller.address}
+    return " ".join(f"{word} {text}" for word, text in parts.items() if text)

@@ -1,0 +1,1 @@
+"""What the service keeps: records that change often, and a directory of what changes seldom. All of it is sealed."""

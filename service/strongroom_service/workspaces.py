@@ -1,0 +1,114 @@
+"""The workspaces of a registry that is served: opened when they are first asked for, over one store."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import Lock
+
+from strongroom_registry import Registry, remove_workspace
+from strongroom_registry.document import check_name
+from strongroom_registry.errors import NameTaken, StrongroomError, UnknownWorkspace
+from strongroom_registry.opening import Opening
+from strongroom_registry.settings import RegistrySettings
+from strongroom_registry.stores import open_store
+
+from strongroom_service.state.directory import WORKSPACE
+
+_ACTOR = "strongroom-service"
+
+
+class Workspaces:
+    """The workspaces that the server's key opens, but for its own.
+
+    :param settings: where the registry lies and which key opens it.
+    :param create: whether to make a registry where there is none.
+    :raises KeyProblem, StoreProblem: as :func:`~strongroom_registry.open_registry`.
+    """
+
+    def __init__(self, settings: RegistrySettings, *, create: bool = True) -> None:
+        self._settings = settings
+        self._store = open_store(settings.url, create=create)
+        self._lock = Lock()
+        self._opened: dict[str, Registry] = {}
+        try:
+            self._opened[settings.workspace] = self._opening(settings.workspace, create=create).registry()
+            self.own = self._own()
+        except BaseException:
+            self._store.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Where the registry lies."""
+        return self._settings.url
+
+    def registry(self, name: str) -> Registry:
+        """A workspace. Whoever hands it out has asked a policy before.
+
+        :raises UnknownWorkspace: there is none that the server's key opens, or it is the service's own.
+        """
+        opened = self._opened.get(name)
+        if opened is not None:
+            return opened
+        if name == WORKSPACE:
+            raise _unknown(name)
+        with self._lock:
+            if name not in self._opened:
+                try:
+                    self._opened[name] = self._opening(name).registry()
+                except UnknownWorkspace:
+                    raise _unknown(name) from None
+            return self._opened[name]
+
+    def names(self) -> list[str]:
+        """The names of those that are there, sorted. Raises what opening them raises."""
+        found = self._opening(self._settings.workspace).mine()
+        return sorted(mine.row.name for mine in found if mine.row.name != WORKSPACE)
+
+    def add(self, name: str) -> Registry:
+        """Make a workspace.
+
+        :raises InvalidReference: the name is none.
+        :raises NameTaken: there is one.
+        """
+        self._opening(name).add(None)
+        return self.registry(name)
+
+    def remove(self, name: str, *, force: bool = False) -> None:
+        """Remove a workspace with all that belongs to it, for good. Raises as
+        :func:`~strongroom_registry.remove_workspace`."""
+        self.registry(name)
+        with self._lock:
+            remove_workspace(
+                name, self._settings.url, key=self._settings.key, anchor=self._settings.anchor, force=force
+            )
+            self._opened.pop(name, None)
+
+    def close(self) -> None:
+        """Write what their audits still have to say, and let go of the store."""
+        for registry in (*self._opened.values(), self.own):
+            registry.close()
+
+    def _own(self) -> Registry:
+        try:
+            return self._opening(WORKSPACE).registry()
+        except UnknownWorkspace:
+            pass
+        with suppress(NameTaken):  # another process of the service was faster
+            self._opening(WORKSPACE).add(None)
+        return self._opening(WORKSPACE).registry()
+
+    def _opening(self, name: str, *, create: bool = False) -> Opening:
+        settings = self._settings
+        return Opening(
+            self._store,
+            key=settings.key,
+            workspace=check_name(name),
+            actor=settings.actor or _ACTOR,
+            create=create,
+            anchor=settings.anchor,
+        )
+
+
+def _unknown(name: str) -> StrongroomError:
+    return UnknownWorkspace(f"There is no workspace {name!r:.140}.", "See `strongroom workspace ls`.")
