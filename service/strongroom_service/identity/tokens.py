@@ -49,6 +49,8 @@ class Tokens:
         self._ttl = min(ttl, max_ttl)
         self._max_ttl = max_ttl
         self._standing = standing
+        self.on_end: list[Callable[[RecordSession, str], None]] = []
+        """Called with the accessor of each token that ends before its time, in the transaction that ends it."""
 
     def authenticate(self, text: str, address: str, *, request_id: str = "", use: bool = True) -> Caller:
         """Who bears the token that was sent, as far as a request may know.
@@ -174,7 +176,7 @@ class Tokens:
                 return self._end(session, accessor, record, now)
             for child, of_child in session.children(KIND, accessor, TokenRecord):
                 _put(session, child, of_child.model_copy(update={"parent": "", "orphan": True}))
-            _put(session, accessor, _ended(record, End.REVOKED, now))
+            self._finish(session, accessor, record, End.REVOKED, now)
             return 1
 
     def revoke_text(self, text: str) -> int:
@@ -232,7 +234,10 @@ class Tokens:
             assert record is not None  # noqa: S101  # _believe() refuses None
             left = (record.uses or 0) - 1
             used = record.model_copy(update={"uses": left})
-            _put(session, token.id, used if left > 0 else _ended(used, End.USED_UP, now))
+            if left > 0:
+                _put(session, token.id, used)
+            else:
+                self._finish(session, token.id, used, End.USED_UP, now)
 
     def _delegated(
         self, session: RecordSession, caller: Caller, grant: Grant, *, beyond: bool
@@ -317,12 +322,17 @@ class Tokens:
         record = session.get(KIND, accessor, TokenRecord)
         return record is not None and record.is_live(now)
 
+    def _finish(self, session: RecordSession, accessor: str, record: TokenRecord, end: End, now: datetime) -> None:
+        _put(session, accessor, _ended(record, end, now))
+        for told in self.on_end:
+            told(session, accessor)
+
     def _end(self, session: RecordSession, accessor: str, record: TokenRecord, now: datetime) -> int:
         ended, waiting = 0, [(accessor, record)]
         while waiting:
             accessor, record = waiting.pop()
             if record.ended is None:
-                _put(session, accessor, _ended(record, End.REVOKED, now))
+                self._finish(session, accessor, record, End.REVOKED, now)
                 ended += 1
             waiting += session.children(KIND, accessor, TokenRecord)
         return ended
