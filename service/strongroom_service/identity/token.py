@@ -13,13 +13,15 @@ import zlib
 from dataclasses import dataclass, field
 
 PREFIX = "srt_"
+WRAP_PREFIX = "srw_"
+"""Of tokens that open a wrap, and nothing else."""
 SECRET_BYTES = 32
 _ID, _SECRET, _CHECKSUM = 12, 43, 6
 LENGTH = len(PREFIX) + _ID + _SECRET + _CHECKSUM
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
-_SHAPE = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{_ID}}})([0-9A-Za-z]{{{_SECRET}}})([0-9A-Za-z]{{{_CHECKSUM}}})")
+_SHAPE = re.compile(rf"([0-9A-Za-z]{{{_ID}}})([0-9A-Za-z]{{{_SECRET}}})([0-9A-Za-z]{{{_CHECKSUM}}})")
 _ACCESSOR = re.compile(rf"[0-9A-Za-z]{{{_ID}}}")
 
 
@@ -33,23 +35,25 @@ class Token:
 
     :param id: its public name, which is its accessor too.
     :param secret: 32 random bytes.
+    :param prefix: what it is a token for; another one's text is none of its kind.
     """
 
     id: str
     secret: bytes = field(repr=False)
+    prefix: str = PREFIX
 
     @staticmethod
-    def make() -> Token:
+    def make(prefix: str = PREFIX) -> Token:
         """A new token."""
-        return Token("".join(secrets.choice(_DIGITS) for _ in range(_ID)), secrets.token_bytes(SECRET_BYTES))
+        return Token("".join(secrets.choice(_DIGITS) for _ in range(_ID)), secrets.token_bytes(SECRET_BYTES), prefix)
 
     @staticmethod
-    def parse(text: str) -> Token:
+    def parse(text: str, prefix: str = PREFIX) -> Token:
         """Read what a bearer sent; every token has one text alone.
 
         :raises NotAToken: of what no server made.
         """
-        shape = _SHAPE.fullmatch(text) if len(text) == LENGTH else None
+        shape = _SHAPE.fullmatch(text, len(prefix)) if len(text) == LENGTH and text.startswith(prefix) else None
         if shape is None:
             raise NotAToken("not of the shape of a token")
         if _checksum(text[:-_CHECKSUM]) != shape[3]:
@@ -57,12 +61,12 @@ class Token:
         number = _number(shape[2])
         if number >> 8 * SECRET_BYTES:
             raise NotAToken("not of the shape of a token")
-        return Token(shape[1], number.to_bytes(SECRET_BYTES, "big"))
+        return Token(shape[1], number.to_bytes(SECRET_BYTES, "big"), prefix)
 
     @property
     def text(self) -> str:
         """What the bearer keeps and sends."""
-        body = f"{PREFIX}{self.id}{_base62(int.from_bytes(self.secret, 'big'), _SECRET)}"
+        body = f"{self.prefix}{self.id}{_base62(int.from_bytes(self.secret, 'big'), _SECRET)}"
         return body + _checksum(body)
 
     def __reduce__(self) -> tuple[object, ...]:
