@@ -40,7 +40,7 @@ class Token:
 
     id: str
     secret: bytes = field(repr=False)
-    prefix: str = PREFIX
+    prefix: str = field(default=PREFIX, repr=False)
 
     @staticmethod
     def make(prefix: str = PREFIX) -> Token:
