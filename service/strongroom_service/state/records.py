@@ -36,6 +36,8 @@ def records_kind(*, blob: str = "BLOB") -> Kind:
     """The tables of the service; ``blob`` is what the database calls a column of bytes."""
     scripts = sorted((Path(__file__).parent / "tables").glob("*.sql"))
     tables = "\n".join(re.sub(r"\bBLOB\b", blob, script.read_text("utf-8")) for script in scripts)
+    if blob != "BLOB":  # ids are in the order of their bytes, whatever the locale
+        tables = re.sub(r"\bid TEXT\b", 'id TEXT COLLATE "C"', tables)
     return Kind(
         "service database",
         "STRONGROOM_SERVER_RECORDS",
@@ -182,6 +184,40 @@ class RecordSession:
     def expired(self, kind: str, model: type[M], *, limit: int = 100) -> list[tuple[str, M]]:
         """Records whose time is over, the oldest first."""
         return self._found(kind, "expires <= ? ORDER BY expires LIMIT ?", model, _micros(self.now()), limit)
+
+    def ids(
+        self,
+        kind: str,
+        prefix: str = "",
+        *,
+        parent: str | None = None,
+        expired: bool = False,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[str]:
+        """The ids of records, without opening any, so that a row that was changed hides no other.
+
+        :param prefix: those that begin so.
+        :param parent: those of a parent.
+        :param expired: those whose time is over, the oldest first; else they are in order.
+        """
+        where, values = ["id > ?"], [kind, max(after, prefix)]
+        if prefix:
+            where.append("id < ?")
+            values.append(prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        if parent is not None:
+            where.append("parent = ?")
+            values.append(parent)
+        if expired:
+            where.append("expires <= ?")
+        rows = self._session.execute(
+            f"SELECT id FROM service_records WHERE kind = ? AND {' AND '.join(where)} "  # noqa: S608
+            f"ORDER BY {'expires' if expired else 'id'} LIMIT ?",
+            *values,
+            *([_micros(self.now())] if expired else []),
+            limit,
+        )
+        return [row[0] for row in rows]
 
     def count(self, kind: str, *, parent: str | None = None) -> int:
         """How many records there are of a kind, or of a parent."""
