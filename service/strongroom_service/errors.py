@@ -8,6 +8,9 @@ StrongroomError
 │   ├── UnknownThing (LookupError)       404  there is none of this name
 │   ├── MethodNotAllowed                 405  the path takes other methods
 │   ├── Conflict (ValueError)            409  it is there already, or stands in the way
+│   │   ├── WrapOpened                        a wrapping token that was used before
+│   │   └── RequestInProgress                 the same request, of the same key, is being worked on
+│   ├── IdempotencyKeyReused (ValueError)422  the key of another request
 │   ├── RequestTooLarge (ValueError)     413
 │   ├── RefusedByKey                     500  a key of transit says no where Vault's clients expect this status
 │   └── TooManyRequests                  429  with the seconds after which to try again
@@ -17,6 +20,7 @@ StrongroomError
 │   ├── WorkersFail                      its processes end before they serve
 │   └── UnusableCertificate              the certificate or its key cannot be used
 └── ServiceUnavailable                   503  not now
+    ├── EngineFailed                     502  the system that credentials are leased from does not do what it should
     ├── RecordsUnavailable                    the service's own database cannot be used
     ├── RecordsForeign                        it is none, or damaged
     ├── RecordsNewer                          a newer version made it
@@ -87,6 +91,20 @@ class Conflict(ServiceRefusal, ValueError):
     status = 409
 
 
+class WrapOpened(Conflict):
+    """A wrapping token that was used before: if not by whom it was meant for, somebody else has the secret."""
+
+
+class RequestInProgress(Conflict):
+    """A request of the same idempotency key is being worked on."""
+
+
+class IdempotencyKeyReused(ServiceRefusal, ValueError):
+    """The idempotency key of another request of the same caller."""
+
+    status = 422
+
+
 class RequestTooLarge(ServiceRefusal, ValueError):
     """More than the service takes at once."""
 
@@ -117,6 +135,12 @@ class ServiceUnavailable(StrongroomError):
     """Not now."""
 
     status: ClassVar[int] = 503
+
+
+class EngineFailed(ServiceUnavailable):
+    """The system that credentials are leased from, or its administrator's block, does not do what it should."""
+
+    status = 502
 
 
 class RecordsUnavailable(ServiceUnavailable):
