@@ -1,0 +1,1 @@
+"""The transit engine: encryption, signatures and MACs with keys that never leave."""
