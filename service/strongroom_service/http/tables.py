@@ -6,7 +6,7 @@ from importlib import import_module
 
 from strongroom_service.http.route import Route
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("api.reference",)
 """Each exports ``ROUTES``."""
 
 
