@@ -307,8 +307,8 @@ class Tokens:
         if grant.period:
             return grant.period, now + grant.max_ttl if grant.max_ttl else None
         if is_root:
-            ttl = grant.ttl or grant.max_ttl or timedelta()
-            return ttl, now + grant.max_ttl if grant.max_ttl else None
+            ttl, longest = grant.ttl or timedelta(), grant.max_ttl or timedelta()
+            return min(ttl or longest, longest or ttl), now + longest if longest else None
         longest = min(grant.max_ttl, self._max_ttl) if grant.max_ttl else self._max_ttl
         return min(grant.ttl or self._ttl, longest), now + longest
 
