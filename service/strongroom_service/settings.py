@@ -15,6 +15,26 @@ class ServerSettings(BaseSettings):
         env_prefix="STRONGROOM_SERVER_", frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8200, ge=0, le=65535, description="The port to listen on; 0 is any that is free.")
+    tls_cert: Path | None = Field(None, description="The certificate chain, a PEM file.")
+    tls_key: Path | None = Field(None, description="The certificate's key, a PEM file without a passphrase.")
+    insecure: bool = Field(
+        False, description="Serve others than this machine without TLS: whoever is on the way reads every secret."
+    )
+    workers: PositiveInt = Field(1, le=64, description="How many processes serve.")
+    grace: PositiveFloat = Field(30.0, description="The seconds that requests have to end when the server is stopped.")
+    token_file: Path | None = Field(
+        None, description="Where the first administrator's token is written (mode 0600), rather than to standard error."
+    )
+    access_log: str = Field(
+        "-", description='Where a line of JSON for each request goes: a file, "-" for standard output, "" for nowhere.'
+    )
+    metrics_open: bool = Field(False, description="Whether anybody may read /metrics, without a token.")
+    max_connections: PositiveInt = Field(2048, description="How many connections a process takes at a time.")
+    max_head_bytes: PositiveInt = Field(64 * 1024, ge=4096, description="The largest head of a request.")
+    head_seconds: PositiveFloat = Field(15.0, description="How long the head of a request may take to arrive.")
+    idle_seconds: PositiveInt = Field(75, description="How long a connection stays open without a request.")
     records: str | None = Field(
         None,
         repr=False,

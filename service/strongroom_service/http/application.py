@@ -139,6 +139,7 @@ class Application:
             accessor=caller.accessor if caller else "",
             address=incoming.address if incoming else str((scope.get("client") or ("",))[0]),
             error=code,
+            action=(incoming.route.records or "") if incoming else "",
         )
         for observer in self.observers:
             observer(exchange)

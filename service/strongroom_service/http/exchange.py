@@ -44,6 +44,7 @@ class Exchange:
 
     :param template: the path of the route, with its parameters unfilled; empty where no route answers.
     :param error: the code of the error that was answered, empty where none was.
+    :param action: what the audit calls what was done, where the route says so.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Exchange:
     accessor: str
     address: str
     error: str = ""
+    action: str = ""
 
 
 Observer = Callable[[Exchange], None]
