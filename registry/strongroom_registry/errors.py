@@ -17,6 +17,9 @@ StrongroomError
 │   ├── DocumentInUse (ValueError)      others refer to it
 │   ├── UnknownKey (LookupError)        no wrap of the workspace key is by this one
 │   ├── KeyInUse (ValueError)           a wrap without which a key could not be opened
+│   ├── AccessDenied                    the policies of the server do not allow it
+│   ├── TokenRefused                    no token, or none that the server takes
+│   ├── AtTheServerOnly                 what is done where the server's keys lie
 │   └── TooLarge (ValueError)
 ├── KeyProblem
 │   ├── InvalidKeyUri (ValueError)
@@ -42,6 +45,9 @@ StrongroomError
 │   └── AuditChainBroken
 └── StoreProblem
     ├── StoreUnavailable                cannot be opened, read or written now (full, read-only, locked)
+    │   └── ServerUnreachable           the server of the registry is away, or cannot answer now
+    ├── ServerUntrusted                 what answers at the server's address cannot prove that it is the server
+    ├── ServerMisspoke                  an answer that no server of Strongroom gives
     ├── StoreForeign                    not a Strongroom store, or a corrupt file
     ├── StoreNewer                      written by a newer version
     ├── StoreOccupied                   a store that a backup cannot be restored into, since it holds a registry
@@ -126,6 +132,18 @@ class UnknownKey(RegistryRefusal, LookupError):
 
 class KeyInUse(RegistryRefusal, ValueError):
     """A wrap without which the workspace's key could not be opened any more."""
+
+
+class AccessDenied(RegistryRefusal):
+    """The policies of the server do not allow it."""
+
+
+class TokenRefused(RegistryRefusal):
+    """There is no token, or the server takes it no more: it expired, was revoked, or is another server's."""
+
+
+class AtTheServerOnly(RegistryRefusal):
+    """What is done with the keys of a registry is done where its server runs."""
 
 
 class WorkspaceInUse(RegistryRefusal):
@@ -230,6 +248,18 @@ class StoreProblem(StrongroomError):
 
 class StoreUnavailable(StoreProblem):
     """The store cannot be opened, read or written now: it is full, read-only, locked or away."""
+
+
+class ServerUnreachable(StoreUnavailable):
+    """The server of the registry is away, or too slow, or says that it cannot answer now."""
+
+
+class ServerUntrusted(StoreProblem):
+    """What answers at the server's address cannot prove that it is the server; it was told nothing."""
+
+
+class ServerMisspoke(StoreProblem):
+    """An answer that no server of Strongroom gives: too large, cut, in another form, or from elsewhere."""
 
 
 class StoreForeign(StoreProblem):

@@ -37,6 +37,7 @@ from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import Keyring, WrappedKey
 from strongroom_registry.keys import KeyProvider
 from strongroom_registry.registry import Registry
+from strongroom_registry.remote.address import is_remote
 from strongroom_registry.stores import Store, open_store
 from strongroom_registry.stores.store import Transaction, WorkspaceRow
 from strongroom_registry.tree import EMPTY_ROOT, Trie
@@ -60,8 +61,11 @@ def open_registry(
     ``~/.config/strongroom/keys/<store id>.key``, of which stderr says where it lies. A registry that exists is
     opened with the key that it was made with or not at all.
 
-    :param url: ``sqlite:///path``, ``postgresql://user@host/database`` or ``memory:``; by default ``registry.db`` in
-        ``$STRONGROOM_HOME``.
+    The registry of a server is asked with the token of the settings
+    (:class:`~strongroom_registry.remote.settings.RemoteSettings`); keys, actor and anchor are the server's affair.
+
+    :param url: ``sqlite:///path``, ``postgresql://user@host/database``, ``memory:`` or a server's ``https://host``; by
+        default ``registry.db`` in ``$STRONGROOM_HOME``.
     :param key: a key URI, such as ``file:/path``, ``env:NAME`` or ``passphrase:``.
     :param workspace: whose documents. A new registry has this one; another one of a registry that exists is made by
         :func:`~strongroom_registry.workspaces.new_workspace` alone, so that a mistyped name makes none.
@@ -73,8 +77,15 @@ def open_registry(
     :raises UnknownWorkspace: there is no such workspace that the key opens.
     :raises StoreRolledBack: the workspace is older than its anchor.
     :raises AnchorUnavailable: its anchor cannot be read, or there is none yet.
+    :raises TokenRefused, AccessDenied: a server does not know who asks, or does not let him.
+    :raises InvalidConfiguration: a server's address is none, or something is set that is the server's affair.
     """
-    opening = Opening.of(url, key=key, workspace=workspace, create=create, actor=actor, anchor=anchor)
+    place = url or _configured_url()
+    if is_remote(place):
+        from strongroom_registry.remote.opening import open_remote
+
+        return open_remote(place, key=key, workspace=workspace, actor=actor, anchor=anchor)
+    opening = Opening.of(place, key=key, workspace=workspace, create=create, actor=actor, anchor=anchor)
     try:
         return opening.registry()
     except BaseException:
@@ -329,6 +340,12 @@ class Opening:
                 "Name its place in STRONGROOM_KEY, or put the file back from where you keep its copy.",
             )
         return keys.FileKey(path)
+
+
+def _configured_url() -> str:
+    from strongroom_registry.settings import RegistrySettings
+
+    return RegistrySettings().url
 
 
 def _looked_at(authority: Authority, row: WorkspaceRow) -> Mine:

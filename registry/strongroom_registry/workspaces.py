@@ -13,6 +13,8 @@ from strongroom_registry.document import DocumentState, check_name
 from strongroom_registry.errors import StoreUnavailable, WorkspaceInUse
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.opening import Mine, Opening
+from strongroom_registry.remote.address import is_remote
+from strongroom_registry.settings import RegistrySettings
 from strongroom_registry.stores.store import Store, View
 
 
@@ -33,6 +35,11 @@ def list_workspaces(url: str | None = None, *, key: str | None = None) -> list[W
     :raises KeyProblem: the key opens none.
     :raises StoreProblem: the store cannot be opened or is none.
     """
+    server = _server(url)
+    if server is not None:
+        from strongroom_registry.remote import workspaces as remote
+
+        return [Workspace(told.name, told.id, told.seq, told.quarantine) for told in remote.told(server)]
     with _opening(url, key) as opening:
         return [_listed(found) for found in opening.mine()]
 
@@ -56,6 +63,12 @@ def new_workspace(
     :raises KeyProblem: ``key`` opens no workspace, or ``key_of_new`` cannot be had.
     :raises StoreProblem: the store cannot be opened, written or is none.
     """
+    server = _server(url)
+    if server is not None:
+        from strongroom_registry.remote import workspaces as remote
+
+        made = remote.new(name, server, key=key, key_of_new=key_of_new, actor=actor, anchor=anchor)
+        return Workspace(made.name, made.id, made.seq)
     with _opening(url, key, workspace=check_name(name), actor=actor, anchor=anchor) as opening:
         return _shape(opening.add(key_of_new))
 
@@ -71,6 +84,12 @@ def remove_workspace(
     :raises UnknownWorkspace: there is no such workspace that the key opens.
     :raises StoreUnavailable: it is removed, and a reader kept the files from being cleaned.
     """
+    server = _server(url)
+    if server is not None:
+        from strongroom_registry.remote import workspaces as remote
+
+        removed = remote.remove(name, server, force=force)
+        return Workspace(removed.name, removed.id, removed.seq)
     with _opening(url, key, workspace=check_name(name), anchor=anchor) as opening:
         access = opening.access()
         floor = Floor(None, access.writable_anchor())
@@ -106,6 +125,12 @@ def _check_removable(authority: Authority, view: View, force: bool) -> None:
             f"The workspace {name!r} has {live} live block{'' if live == 1 else 's'}.",
             "Delete them first, or remove them with it: --force.",
         )
+
+
+def _server(url: str | None) -> str | None:
+    """The address of the server that keeps the registry, if one does."""
+    place = url or RegistrySettings().url
+    return place if is_remote(place) else None
 
 
 @contextmanager

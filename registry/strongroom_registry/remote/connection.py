@@ -1,0 +1,327 @@
+"""Requests to one server: over connections that are kept, with a token, and within limits of time and size."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn, TypeVar
+from urllib.parse import quote, urlencode
+
+import urllib3
+from pydantic import BaseModel, ValidationError
+from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
+
+from strongroom_registry.errors import (
+    InvalidConfiguration,
+    ServerMisspoke,
+    ServerUnreachable,
+    ServerUntrusted,
+    StrongroomError,
+    TokenRefused,
+)
+from strongroom_registry.remote.address import Address
+from strongroom_registry.remote.problems import error_of
+from strongroom_registry.remote.token import Bearer
+
+M = TypeVar("M", bound=BaseModel)
+
+ANSWER_MAX = 32 * 1024 * 1024
+"""The largest answer that is read, in bytes, where no other limit is given."""
+DOCUMENT_MAX = 96 * 1024 * 1024
+"""The largest answer with a document: a payload of 64 MiB in base64, and its public fields."""
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+_TRIES = 3
+_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5
+_CONNECTIONS = 16
+_AGAIN = frozenset({429, 502, 503, 504})
+
+Query = Mapping[str, str | int | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is no error. ``headers`` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    server: str
+
+    def read(self, model: type[M]) -> M:
+        """What it says; raises ServerMisspoke."""
+        try:
+            return model.model_validate_json(self.body)
+        except ValidationError:  # its text may quote a payload
+            raise _misspoke(self.server, "answered something else than was asked for") from None
+
+
+class Connection:
+    """A server, and a token to be known by. Safe to use from several threads; after a fork, call :meth:`after_fork`.
+
+    Certificates are always checked. No redirect is followed, so that the token goes to no other address.
+
+    :param ca: a file of certificates that the server's is signed by; the system's, if there is none.
+    :param connect_seconds, read_seconds: how long a connection, and each part of an answer, is waited for.
+    :raises InvalidConfiguration: ``ca`` is no such file.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        bearer: Bearer,
+        *,
+        ca: Path | None = None,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self.address = address
+        self._bearer = bearer
+        self._tls = _tls(ca) if address.scheme == "https" else None
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+        self._pool = self._new_pool()
+
+    def token(self) -> str:
+        """The token that is sent; raises TokenRefused."""
+        return self._bearer.token()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: BaseModel | None = None,
+        headers: Mapping[str, str] | None = None,
+        again: bool = True,
+        limit: int = ANSWER_MAX,
+        seconds: float | None = None,
+    ) -> Reply:
+        """Ask, and once more where the server could not answer.
+
+        :param path: below ``/api/v1``, its segments quoted (:func:`at`).
+        :param again: whether asking twice does no harm; else only what never reached the server is asked again.
+        :param limit: the largest answer, in bytes.
+        :param seconds: how long each part of the answer is waited for.
+        :raises ServerUnreachable: it is away, or cannot answer now.
+        :raises ServerUntrusted: it cannot prove that it is the server.
+        :raises ServerMisspoke: it gave an answer that is none.
+        :raises StrongroomError: what it says went wrong.
+        """
+        sent = None if body is None else body.model_dump_json(by_alias=True, exclude_unset=False).encode()
+        token = self.token()
+        try:
+            return self._asked(method, path, query, sent, dict(headers or {}), token, again, limit, seconds)
+        except TokenRefused:
+            if not self._bearer.renew(token):
+                raise
+        return self._asked(method, path, query, sent, dict(headers or {}), self.token(), again, limit, seconds)
+
+    def stream(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        body: BaseModel | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float,
+    ) -> urllib3.BaseHTTPResponse:
+        """An answer that is read as it comes; whoever has it closes it. Raises what :meth:`ask` raises.
+
+        :param seconds: how long each part is waited for.
+        """
+        sent = None if body is None else body.model_dump_json(by_alias=True).encode()
+        every = {"Accept": "text/event-stream", **(headers or {})}
+        try:
+            response = self._sent(method, path, None, sent, every, self.token(), _retries(False), seconds)
+            if response.status != 200:
+                self._check(self._reply(response, ANSWER_MAX))
+        except (HTTPError, OSError) as exc:
+            self._failed(exc)
+        return response
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._pool.close()
+
+    def after_fork(self) -> None:
+        """The parent's connections are the parent's."""
+        self._pool = self._new_pool()
+
+    def _asked(
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        body: bytes | None,
+        headers: dict[str, str],
+        token: str,
+        again: bool,
+        limit: int,
+        seconds: float | None,
+    ) -> Reply:
+        retries = _retries(again)
+        while True:
+            try:
+                response = self._sent(method, path, query, body, headers, token, retries, seconds)
+                retries = response.retries or retries
+                reply = self._reply(response, limit)
+                break
+            except (HTTPError, OSError) as exc:
+                if isinstance(exc, MaxRetryError | SSLError) or not again:
+                    self._failed(exc)
+                try:
+                    retries = retries.increment(method, path, error=_read_error(exc))
+                except (HTTPError, OSError) as last:
+                    self._failed(last)
+                retries.sleep()
+        return self._check(reply)
+
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        body: bytes | None,
+        headers: dict[str, str],
+        token: str,
+        retries: urllib3.Retry,
+        seconds: float | None,
+    ) -> urllib3.BaseHTTPResponse:
+        every = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "strongroom",
+            "Authorization": f"Bearer {token}",
+            **headers,
+        }
+        if body is not None:
+            every["Content-Type"] = "application/json"
+        return self._pool.urlopen(
+            method,
+            f"{self.address.path}/api/v1{path}{_query(query)}",
+            body=body,
+            headers=every,
+            retries=retries,
+            redirect=False,
+            timeout=urllib3.Timeout(connect=self._connect_seconds, read=seconds or self._read_seconds),
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _reply(self, response: urllib3.BaseHTTPResponse, limit: int) -> Reply:
+        body = self._body(response, limit)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, headers, body, str(self.address))
+
+    def _body(self, response: urllib3.BaseHTTPResponse, limit: int) -> bytes:
+        try:
+            declared = response.headers.get("Content-Length", "")
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise _misspoke(str(self.address), "answered in a form that was not asked for")
+            parts: list[bytes] = []
+            size = 0
+            too_large = declared.isdecimal() and int(declared) > limit
+            while not too_large and (part := response.read(1024 * 1024)):
+                parts.append(part)
+                size += len(part)
+                too_large = size > limit
+            if too_large:
+                raise _misspoke(str(self.address), f"answered with more than {limit} bytes")
+        except BaseException:
+            response.close()
+            raise
+        response.release_conn()
+        return b"".join(parts)
+
+    def _check(self, reply: Reply) -> Reply:
+        if reply.status >= 400:
+            raise error_of(reply.status, reply.body, reply.server)
+        if 300 <= reply.status < 400 and reply.status != 304:
+            raise ServerMisspoke(
+                f"{self.address} sends its callers elsewhere (HTTP {reply.status}), where the token does not go.",
+                "Set STRONGROOM_REGISTRY to the address that is meant.",
+            )
+        return reply
+
+    def _failed(self, exc: Exception) -> NoReturn:
+        if isinstance(exc, StrongroomError):
+            raise exc
+        reason = exc.reason if isinstance(exc, MaxRetryError) and exc.reason is not None else exc
+        if isinstance(reason, SSLError | ssl.SSLError):
+            raise ServerUntrusted(
+                f"{self.address} cannot prove who it is: {_why_untrusted(reason)}.",
+                "Set STRONGROOM_CA to the certificates that it is signed by, or find out who answers there.",
+            ) from None
+        raise ServerUnreachable(
+            f"{self.address} cannot be reached ({type(reason).__name__}).",
+            "See whether the server runs and STRONGROOM_REGISTRY names its address, and try again.",
+        ) from None
+
+    def _new_pool(self) -> urllib3.HTTPConnectionPool:
+        host, port = self.address.host, self.address.port
+        if self._tls is None:
+            return urllib3.HTTPConnectionPool(host, port, maxsize=_CONNECTIONS)
+        return urllib3.HTTPSConnectionPool(host, port, maxsize=_CONNECTIONS, ssl_context=self._tls)
+
+    def __repr__(self) -> str:
+        return f"Connection({str(self.address)!r})"
+
+
+def at(*segments: str) -> str:
+    """A path of segments, each quoted."""
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
+def _query(query: Query | None) -> str:
+    said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in (query or {}).items()}
+    text = urlencode({name: value for name, value in said.items() if value is not None})
+    return f"?{text}" if text else ""
+
+
+def _retries(again: bool) -> urllib3.Retry:
+    """A request that never arrived can be sent again, whatever it is."""
+    return urllib3.Retry(
+        total=_TRIES,
+        connect=_TRIES,
+        read=_TRIES if again else False,
+        other=_TRIES if again else False,
+        status=_TRIES - 1 if again else 0,
+        redirect=False,
+        status_forcelist=_AGAIN if again else (),
+        allowed_methods=None,
+        backoff_factor=_PAUSE_SECONDS,
+        backoff_jitter=_PAUSE_SECONDS / 2,
+        backoff_max=_LONGEST_PAUSE_SECONDS,
+        retry_after_max=_LONGEST_PAUSE_SECONDS,
+        raise_on_status=False,
+    )
+
+
+def _read_error(exc: Exception) -> Exception:
+    return exc if isinstance(exc, HTTPError) else urllib3.exceptions.ProtocolError(type(exc).__name__)
+
+
+def _tls(ca: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    except (OSError, ssl.SSLError):
+        raise InvalidConfiguration(
+            f"{ca} is no file of certificates that can be read.", "Set STRONGROOM_CA to one in PEM."
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _why_untrusted(reason: Exception) -> str:
+    inner = reason.args[0] if reason.args and isinstance(reason.args[0], ssl.SSLError) else reason
+    text = getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or type(inner).__name__
+    return str(text).strip(".")[:200]
+
+
+def _misspoke(server: str, what: str) -> ServerMisspoke:
+    return ServerMisspoke(f"{server} {what}.", "See whether STRONGROOM_REGISTRY names a server of Strongroom.")
