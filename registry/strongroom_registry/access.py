@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import NamedTuple, TypeVar
 
-from strongroom_registry.acting import actor_now
+from strongroom_registry.acting import Owed, actor_now
 from strongroom_registry.anchor import Anchor
 from strongroom_registry.anchoring import Anchoring
 from strongroom_registry.audit import Repeats, Subject
@@ -67,7 +67,7 @@ class Access:
         self._lock = Lock()
         self._seen: Seen | None = None
         self._repeats = Repeats()
-        self._recorder = Recorder(self._write_entries)
+        self._recorder = Recorder(self.write_entries)
 
     @contextmanager
     def viewing(self, name: str | None = None) -> Iterator[Moment]:
@@ -110,7 +110,7 @@ class Access:
         """
         floor = Floor(self._seen, self.writable_anchor())
         asking = actor_now()
-        actor, note = asking if asking is not None else (self._actor, "")
+        actor, note = (asking.name, asking.note) if asking is not None else (self._actor, "")
         with self.store.writing() as transaction:
             if name is not None:
                 transaction.expect(self._expected(name))
@@ -180,7 +180,11 @@ class Access:
         """Write an entry of the audit. Its repetitions are counted from now on, but for those on behalf of others."""
         asking = actor_now()
         if asking is not None:
-            self._recorder.record(subject._replace(actor=asking.name, message=noted(subject.message, asking.note)))
+            subject = subject._replace(actor=asking.name, message=noted(subject.message, asking.note))
+            if asking.owing is not None:
+                asking.owing.append(Owed(self, subject))
+            else:
+                self._recorder.record(subject)
             return
         with self.changing() as change:
             change.audit(subject)
@@ -211,7 +215,7 @@ class Access:
         """What the parent has counted, the parent writes."""
         self._lock = Lock()
         self._repeats = Repeats()
-        self._recorder = Recorder(self._write_entries)
+        self._recorder = Recorder(self.write_entries)
         self.authority.keyring.after_fork()
         self.authority = replace(self.authority, trie=Trie())
         self.store.after_fork()
@@ -232,7 +236,8 @@ class Access:
                     self.authority = replace(self.authority, oldest=state.oldest)
         return self.authority
 
-    def _write_entries(self, subjects: Sequence[Subject]) -> None:
+    def write_entries(self, subjects: Sequence[Subject]) -> None:
+        """Write entries of the audit in one transaction."""
         with self.changing() as change:
             for subject in subjects:
                 change.audit(subject)

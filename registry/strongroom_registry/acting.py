@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+from strongroom_registry.audit import Subject
 
 ACTOR_MAX = 200
 NOTE_MAX = 200
 
 
+class WritesEntries(Protocol):
+    """What writes entries of one workspace's audit."""
+
+    def write_entries(self, subjects: Sequence[Subject]) -> None:
+        """Write entries in one transaction, all or none."""
+
+
+class Owed(NamedTuple):
+    """An entry of the audit that is still to be written, and by what."""
+
+    writer: WritesEntries
+    subject: Subject
+
+
 class Actor(NamedTuple):
-    """Who asks, and what else the audit is to say of it."""
+    """Who asks, what else the audit is to say of it, and the entries that :func:`settle` is to write, if they may
+    wait."""
 
     name: str
     note: str
+    owing: list[Owed] | None
 
 
 _acting: ContextVar[Actor | None] = ContextVar("strongroom_actor", default=None)
 
 
 @contextmanager
-def acting(name: str, note: str = "") -> Iterator[None]:
+def acting(name: str, note: str = "", *, owing: list[Owed] | None = None) -> Iterator[None]:
     """Have what is done with any registry in the block be done on behalf of somebody, and written down one by one: each
     load and each refusal is an entry of the audit at once, none is counted up with others.
 
     :param name: who, at most 200 characters, in clear.
     :param note: what identifies the request, at most 200 characters; it stands in the entry's message. No secret.
+    :param owing: where entries gather that do not belong to a change, in the place of being written at once. Whoever
+        gives it calls :func:`settle` before anything of what was read leaves the process.
     """
-    token = _acting.set(Actor(name[:ACTOR_MAX], note[:NOTE_MAX]))
+    token = _acting.set(Actor(name[:ACTOR_MAX], note[:NOTE_MAX], owing))
     try:
         yield
     finally:
@@ -49,3 +69,15 @@ def on_own_behalf() -> Iterator[None]:
 def actor_now() -> Actor | None:
     """Whom this context acts for; None where a registry is used on its own behalf."""
     return _acting.get()
+
+
+def settle(owed: Iterable[Owed]) -> None:
+    """Write the entries that are owed: one transaction for all of a workspace. They stand there when this returns.
+
+    :raises StoreProblem: they cannot be written; of one workspace all are, or none.
+    """
+    by_writer: dict[int, tuple[WritesEntries, list[Subject]]] = {}
+    for writer, subject in owed:
+        by_writer.setdefault(id(writer), (writer, []))[1].append(subject)
+    for writer, subjects in by_writer.values():
+        writer.write_entries(subjects)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from strongroom_registry import Registry
-from strongroom_registry.acting import acting
+from strongroom_registry.acting import Owed, acting, settle
 from strongroom_registry.audit import Subject
 from strongroom_registry.errors import StoreUnavailable, UnknownDocument
 from strongroom_registry.recording import Recorder
@@ -139,3 +139,32 @@ def test_a_thread_that_is_ended_leaves_the_entries_of_others_to_them() -> None:
         recorder.record(Subject("load", "done", "a"))
     recorder.record(Subject("load", "done", "b"))
     assert written == ["a", "b"]
+
+
+def test_what_is_owed_is_written_in_one_transaction_when_it_is_settled(registry: Registry, save: Save) -> None:
+    save("lake")
+    owed: list[Owed] = []
+    for number in range(3):
+        with acting(f"user:{number}", owing=owed):
+            registry.get("lake")
+    with acting("user:3", owing=owed), pytest.raises(UnknownDocument):
+        registry.get("absent")
+    assert [entry[1] for entry in told(registry)] == ["create", "put"]
+    revisions = registry.anchor().seq
+    settle(owed)
+    assert registry.anchor().seq == revisions + 1
+    assert [(entry[0], entry[2]) for entry in told(registry)[2:]] == [
+        ("user:0", "done"),
+        ("user:1", "done"),
+        ("user:2", "done"),
+        ("user:3", "UnknownDocument"),
+    ]
+
+
+def test_who_settles_learns_that_it_cannot_be_written() -> None:
+    class Full:
+        def write_entries(self, subjects: object) -> None:
+            raise StoreUnavailable("The disk is full.", "Make room.")
+
+    with pytest.raises(StoreUnavailable):
+        settle([Owed(Full(), Subject("load", "done", "lake"))])
