@@ -16,6 +16,7 @@ from strongroom_service.errors import (
     ServiceUnavailable,
     TooManyRequests,
 )
+from strongroom_service.telling import TOLD
 
 _STATUSES: tuple[tuple[type[StrongroomError], int], ...] = (
     (registry.InvalidReference, 400),
@@ -111,4 +112,6 @@ def _place(found: Any) -> str:
         return f"{where} has a field that is not known"
     if kind == "missing":
         return f"{where} is missing"
+    if kind == TOLD:
+        return f"{where}: {found['msg']}"
     return f"{where} is not valid ({kind})"

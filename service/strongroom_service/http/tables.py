@@ -6,7 +6,11 @@ from importlib import import_module
 
 from strongroom_service.http.route import Route
 
-MODULES: tuple[str, ...] = ("api.reference",)
+MODULES: tuple[str, ...] = (
+    "api.policies",
+    "api.policy_questions",
+    "api.reference",
+)
 """Each exports ``ROUTES``."""
 
 

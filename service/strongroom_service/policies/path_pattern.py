@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from strongroom_service.policies.glob import Glob, MalformedPattern
 from strongroom_service.policies.resource import SERVICE, Selected
-from strongroom_service.policies.templates import Segment
+from strongroom_service.policies.templates import Segment, is_usable
 
 PATTERN_MAX = 512
 SEGMENTS_MAX = 8
@@ -123,6 +123,11 @@ class PathPattern:
         globs = [segment.of(facts) for segment in self.segments]
         known = tuple(glob for glob in globs if glob is not None)
         return Scope(known, self.beneath, self.selector) if len(known) == len(globs) else None
+
+    def lacks(self, facts: Mapping[str, str]) -> list[str]:
+        """The facts that it asks for and that are not known, or cannot stand in a path."""
+        asked = [name for segment in self.segments for name in segment.facts]
+        return [name for name in asked if not is_usable(facts.get(name, ""))]
 
     def widest(self) -> Scope:
         """What it means at most, for whomever."""

@@ -8,6 +8,7 @@ from strongroom_service.errors import Forbidden
 from strongroom_service.identity.caller import Caller
 from strongroom_service.policies import resource as resources
 from strongroom_service.policies.decision import Decision
+from strongroom_service.policies.explanation import Explanation, explain, of_root
 from strongroom_service.policies.path_pattern import PathPattern
 from strongroom_service.policies.policy import BUILT_IN, DEFAULT, ROOT, Effect, Policy, Rule, check_policy_name
 from strongroom_service.policies.resource import Resource
@@ -81,6 +82,12 @@ class Policies:
         if caller.is_root:
             return list(names)
         return self.rights(caller).filter(verb, workspace, names, caller.address)
+
+    def explain(self, caller: Caller, verb: Verb, resource: Resource) -> Explanation:
+        """What :meth:`decide` says, with the reasons."""
+        if caller.is_root:
+            return of_root(verb, resource)
+        return explain(self.rights(caller), verb, resource, caller.address)
 
     def verbs(self, caller: Caller, resource: Resource) -> list[Verb]:
         """All that the caller may do with it."""

@@ -11,8 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.identity.address_bounds import bounds_of
+from strongroom_service.policies.glob import MalformedPattern
 from strongroom_service.policies.path_pattern import PathPattern
 from strongroom_service.policies.verbs import OF_VERSIONS, Verb
+from strongroom_service.telling import unfit
 
 ROOT = "root"
 """The policy that allows everything. It is nowhere written down, and nobody can write it."""
@@ -31,7 +33,10 @@ class Effect(StrEnum):
 
 
 def _path(text: str) -> str:
-    PathPattern.parse(text)
+    try:
+        PathPattern.parse(text)
+    except MalformedPattern as exc:
+        raise unfit(str(exc)) from None
     return text
 
 
@@ -39,9 +44,9 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     try:
         bounds = bounds_of(texts)
     except InvalidRequest:
-        raise ValueError('one is no network: write "10.1.0.0/16", "2001:db8::/32" or a single address') from None
+        raise unfit('one is no network: write "10.1.0.0/16", "2001:db8::/32" or a single address') from None
     if any(bound.startswith("::ffff:") for bound in bounds):
-        raise ValueError("an address of IPv4 is compared as such, however it came: write 10.1.0.0/16")
+        raise unfit("an address of IPv4 is compared as such, however it came: write 10.1.0.0/16")
     return bounds
 
 
@@ -73,7 +78,7 @@ class Rule(BaseModel):
     def _selectors_are_of_versions(self) -> Rule:
         selects = any(PathPattern.parse(path).selector is not None for path in self.paths)
         if selects and not self.all_verbs <= OF_VERSIONS:
-            raise ValueError(
+            raise unfit(
                 f"a path with a selector goes with {', '.join(sorted(OF_VERSIONS))} alone, which are about one version"
             )
         return self

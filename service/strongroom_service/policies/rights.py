@@ -30,6 +30,7 @@ class HeldRule:
     :param scopes: what its paths mean for the caller. A path that asks for what is not known of the caller is left out
         of an allow, and means all that it could in a deny.
     :param bounds: the networks that it applies to; none for everywhere.
+    :param lacks: the facts that its templates ask for, and that are not known of the caller.
     """
 
     name: RuleName
@@ -37,6 +38,7 @@ class HeldRule:
     verbs: frozenset[Verb]
     scopes: tuple[Scope, ...]
     bounds: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
 
     @staticmethod
     def of(name: RuleName, rule: Rule, facts: Mapping[str, str]) -> HeldRule:
@@ -44,7 +46,8 @@ class HeldRule:
         denies = rule.effect is Effect.DENY
         scopes = [pattern.of(facts) or (pattern.widest() if denies else None) for pattern in rule.patterns]
         known = tuple(scope for scope in scopes if scope is not None)
-        return HeldRule(name, denies, rule.all_verbs, known, rule.when.addresses if rule.when else ())
+        lacks = dict.fromkeys(fact for pattern in rule.patterns for fact in pattern.lacks(facts))
+        return HeldRule(name, denies, rule.all_verbs, known, rule.when.addresses if rule.when else (), tuple(lacks))
 
     def applies_from(self, address: str) -> bool:
         """Whether it applies to a request from there; an address that is none counts against the caller."""
@@ -81,7 +84,7 @@ class Rights:
 
     def decide(self, verb: Verb, resource: Resource, address: str) -> Decision:
         """Whether ``verb`` is allowed on ``resource`` for a request from ``address``."""
-        version = _Version(resource)
+        version = VersionMeant(resource)
         about = [rule for rule in self.rules if verb in rule.verbs and rule.applies_from(address)]
         for rule in _rules(about, denies=True):
             if any(scope.selector is None and scope.fits(resource.path) for scope in rule.scopes):
@@ -139,7 +142,7 @@ class _Names:
         return name in self.literals or any(glob.matches(name) for glob in self.globs)
 
 
-class _Version:
+class VersionMeant:
     """The version that a request is about, looked up when it is first asked for."""
 
     def __init__(self, resource: Resource) -> None:
@@ -148,10 +151,12 @@ class _Version:
         self._asked = False
 
     def is_allowed_by(self, scope: Scope) -> bool:
+        """Whether an allow with this selector is about it."""
         selected = self._known()
         return scope.selector is not None and selected is not None and scope.selector.matches(selected)
 
     def is_denied_by(self, scope: Scope) -> bool:
+        """Whether a deny with this selector is about it; where it is not known, it is."""
         if scope.selector is None:
             return False
         selected = self._known()

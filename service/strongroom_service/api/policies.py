@@ -1,0 +1,162 @@
+"""``/api/v1/policies``: read and write policies, and ask what they come to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from strongroom_service.errors import UnknownThing
+from strongroom_service.http.call import Answer, Call
+from strongroom_service.http.preconditions import check_no_precondition, etag, expected_version
+from strongroom_service.http.route import Route
+from strongroom_service.policies.policy import RESERVED, Policy, Rule
+from strongroom_service.policies.resource import Resource, service
+from strongroom_service.policies.verbs import Verb
+
+_STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
+PolicyName = Annotated[str, Field(min_length=1, max_length=96)]
+
+
+class PolicyLine(BaseModel):
+    """A policy in a listing."""
+
+    name: str
+    description: str
+    version: int = Field(description="The number of its version; 0 of a reserved policy.")
+    rules: int = Field(description="How many rules it has.")
+    reserved: bool = Field(description="Whether it is always there and stays as it is.")
+
+
+class PolicyList(BaseModel):
+    """Policies by name; ``next`` is the cursor of the page that follows, if there is one."""
+
+    policies: list[PolicyLine]
+    next: str | None = None
+
+
+class PolicyTold(BaseModel):
+    """A policy."""
+
+    name: str
+    version: int
+    reserved: bool
+    description: str
+    rules: tuple[Rule, ...]
+
+
+class Page(BaseModel):
+    """Which page of a listing."""
+
+    model_config = _STRICT
+
+    after: str = Field("", max_length=200, description="The `next` of the page before.")
+    limit: int = Field(100, ge=1, le=1000, description="How many, at most.")
+
+
+def list_policies(call: Call) -> Answer:
+    policies, page = call.service.policies, call.query
+    names = [name for name in policies.names() if name > page.after]
+    shown = [name for name in names if call.service.decide(call.caller, Verb.LIST, _at(name)).allowed]
+    found = [(name, policies.found(name)) for name in shown[: page.limit]]
+    lines = [
+        PolicyLine(
+            name=name,
+            description=one.value.description,
+            version=one.version,
+            rules=len(one.value.rules),
+            reserved=name in RESERVED,
+        )
+        for name, one in found
+        if one is not None
+    ]
+    return Answer(PolicyList(policies=lines, next=shown[page.limit - 1] if len(shown) > page.limit else None))
+
+
+def read_policy(call: Call) -> Answer:
+    name = call.params["name"]
+    call.require(Verb.VIEW, _at(name))
+    return _told(call, name)
+
+
+def write_policy(call: Call) -> Answer:
+    name, policies = call.params["name"], call.service.policies
+    expect = expected_version(call.headers)
+    call.require(Verb.ADMINISTER, _at(name))
+    policies.check_writable(call.caller, call.body)
+    policies.write(name, call.body, expect=expect)
+    return _told(call, name)
+
+
+def remove_policy(call: Call) -> Answer:
+    name = call.params["name"]
+    check_no_precondition(call.headers)
+    call.require(Verb.ADMINISTER, _at(name))
+    if not call.service.policies.remove(name):
+        raise _unknown(name)
+    return Answer()
+
+
+def _told(call: Call, name: str) -> Answer:
+    found = call.service.policies.found(name)
+    if found is None:
+        raise _unknown(name)
+    policy, version = found
+    told = PolicyTold(
+        name=name, version=version, reserved=name in RESERVED, description=policy.description, rules=policy.rules
+    )
+    return Answer(told, headers={"ETag": etag(version)} if version else {})
+
+
+def _at(name: str) -> Resource:
+    return service("policies", name)
+
+
+def _unknown(name: str) -> UnknownThing:
+    return UnknownThing(f"There is no policy {name:.100}.", "See `strongroom policy ls`.")
+
+
+_TAGS = ("policies",)
+_ONE = "/api/v1/policies/{name}"
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path="/api/v1/policies",
+        handler=list_policies,
+        summary="List the policies that the caller may list.",
+        query=Page,
+        answer=PolicyList,
+        tags=_TAGS,
+    ),
+    Route(
+        method="GET",
+        path=_ONE,
+        handler=read_policy,
+        summary="Read a policy.",
+        answer=PolicyTold,
+        tags=_TAGS,
+        errors=(404,),
+    ),
+    Route(
+        method="PUT",
+        path=_ONE,
+        handler=write_policy,
+        summary="Write a policy.",
+        description="With `If-Match` (the ETag of the version that was read) or `If-None-Match: *` (a new one) it is "
+        "written only if nobody else was faster.",
+        body=Policy,
+        answer=PolicyTold,
+        tags=_TAGS,
+        errors=(412,),
+    ),
+    Route(
+        method="DELETE",
+        path=_ONE,
+        handler=remove_policy,
+        summary="Remove a policy. Tokens that name it go on without it.",
+        status=204,
+        tags=_TAGS,
+        errors=(404,),
+    ),
+)
