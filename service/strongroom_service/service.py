@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Self
 
 from strongroom_registry import Registry
-from strongroom_registry.acting import acting
+from strongroom_registry.acting import Owed, acting, actor_now
 from strongroom_registry.audit import DONE
 from strongroom_registry.errors import UnknownWorkspace
 from strongroom_registry.settings import RegistrySettings
@@ -17,6 +17,7 @@ from strongroom_service.errors import Forbidden
 from strongroom_service.identity.caller import Caller
 from strongroom_service.identity.standings import Standings
 from strongroom_service.identity.tokens import Tokens
+from strongroom_service.leases.leases import Leases
 from strongroom_service.policies.decision import Decision
 from strongroom_service.policies.policies import Policies
 from strongroom_service.policies.resource import Resource
@@ -25,6 +26,7 @@ from strongroom_service.settings import ServerSettings
 from strongroom_service.state.directory import Directory
 from strongroom_service.state.records import Records, open_records_ledger
 from strongroom_service.workspaces import Workspaces
+from strongroom_service.wrapping import Wraps
 
 
 class Service:
@@ -71,9 +73,21 @@ class Service:
         """The tokens that people and machines have."""
         ttl, longest = self.settings.token_ttl_seconds, self.settings.token_max_ttl_seconds
         standings = Standings(self.directory)
-        return Tokens(
+        tokens = Tokens(
             self.records, ttl=timedelta(seconds=ttl), max_ttl=timedelta(seconds=longest), standing=standings.of
         )
+        tokens.on_end.append(lambda session, accessor: self.leases.token_ended(session, accessor))
+        return tokens
+
+    @cached_property
+    def wraps(self) -> Wraps:
+        """Values that open once."""
+        return Wraps(self)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """Credentials that are made on demand, and taken back."""
+        return Leases(self)
 
     @cached_property
     def policies(self) -> Policies:
@@ -118,9 +132,13 @@ class Service:
         workspace: str | None = None,
         version: int | None = None,
         message: str = "",
+        owing: list[Owed] | None = None,
     ) -> None:
-        """Write an entry of the audit; it stands there when this returns.
+        """Write an entry of the audit.
 
+        It stands there when this returns, or where entries are owed around it, when these are settled.
+
+        :param owing: where entries gather; by default where those of the context do.
         :param workspace: in whose audit; in that of the service where it is none or there is no such workspace.
         :raises StoreUnavailable: it cannot be written.
         """
@@ -130,7 +148,10 @@ class Service:
                 registry = self.workspaces.registry(workspace)
             except UnknownWorkspace:
                 name = f"{workspace}/{name}"
-        with acting(caller.actor, note_of(caller)):
+        around = actor_now()
+        if owing is None and around is not None:
+            owing = around.owing
+        with acting(caller.actor, note_of(caller), owing=owing):
             registry.record(action, name, outcome=outcome, version=version, message=message)
 
     def close(self) -> None:

@@ -10,7 +10,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
@@ -21,6 +20,7 @@ from strongroom_service.http.addresses import ClientAddresses
 from strongroom_service.http.body import ClientGone, read
 from strongroom_service.http.errors import code_of
 from strongroom_service.http.exchange import Exchange, Incoming, Observer, Outgoing
+from strongroom_service.http.lane import Lane
 from strongroom_service.http.paths import segments_of
 from strongroom_service.http.pipeline import Gate, Pipeline, Stage, failed
 from strongroom_service.http.route import Route, RouteTree
@@ -28,6 +28,7 @@ from strongroom_service.http.tables import all_routes
 from strongroom_service.service import Service
 
 VAULT_PREFIX = b"/v1/"
+_BATCH = 32
 _FIXED = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -57,7 +58,8 @@ class Application:
         self._pipeline = Pipeline(service, gates=gates, stages=stages)
         self._tree = RouteTree(all_routes() if routes is None else routes)
         self._addresses = ClientAddresses(self._settings.trusted_proxies)
-        self._threads = ThreadPoolExecutor(self._settings.threads, thread_name_prefix="strongroom-request")
+        self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_lanes_of(service), batch=_BATCH)
+        self._slow = Lane(self._pipeline, name="strongroom-request", threads=self._settings.threads, batch=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -69,7 +71,8 @@ class Application:
 
     def close(self) -> None:
         """Let the requests that are being worked on end."""
-        self._threads.shutdown()
+        self._quick.close()
+        self._slow.close()
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -79,8 +82,9 @@ class Application:
         try:
             incoming = await self._incoming(scope, receive, request_id)
             received = len(incoming.body)
-            loop = asyncio.get_running_loop()
-            outgoing, code = await loop.run_in_executor(self._threads, self._pipeline.answer, incoming)
+            lane = self._quick if incoming.route.is_quick else self._slow
+            worked = await lane.answer(incoming)
+            outgoing, code = worked.outgoing, worked.error
         except StrongroomError as error:
             is_vault = _raw_path(scope).startswith(VAULT_PREFIX)
             outgoing, code = failed(error, is_vault, request_id), code_of(error)
@@ -153,6 +157,11 @@ class Application:
                 await asyncio.to_thread(self.close)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _lanes_of(service: Service) -> int:
+    """A file is read by one thread at a time as fast as by several; a server far away is not."""
+    return 1 if service.workspaces.url.startswith(("sqlite:", "memory:")) else 4
 
 
 async def _send(send: Send, method: str, outgoing: Outgoing, request_id: str) -> None:

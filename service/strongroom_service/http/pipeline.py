@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from strongroom_registry.acting import acting
+from strongroom_registry.acting import Owed, acting, settle
 from strongroom_registry.audit import DONE
-from strongroom_registry.errors import IntegrityError, RegistryRefusal, StoreProblem, StrongroomError
+from strongroom_registry.errors import AuditUnavailable, IntegrityError, RegistryRefusal, StoreProblem, StrongroomError
 
 from strongroom_service.errors import ServiceRefusal, Unauthenticated
 from strongroom_service.http.body import as_json
@@ -37,6 +38,20 @@ class InternalError(StrongroomError):
     """Something that nobody foresaw. Its text stays in the server's log."""
 
 
+@dataclass(slots=True)
+class Worked:
+    """What became of a request.
+
+    :param error: the code of the error that the answer tells of, empty where it does not.
+    :param owed: the entries of the audit that have to be written before the answer is sent.
+    """
+
+    incoming: Incoming
+    outgoing: Outgoing
+    error: str = ""
+    owed: list[Owed] = field(default_factory=list)
+
+
 class Pipeline:
     """Answers requests, each in one call.
 
@@ -49,35 +64,49 @@ class Pipeline:
         self._gates = gates
         self._stages = stages
 
-    def answer(self, incoming: Incoming) -> tuple[Outgoing, str]:
-        """The answer to a request, and the code of the error that it tells of, if it does."""
+    def work(self, incoming: Incoming) -> Worked:
+        """Do what is asked. The answer may be sent when :meth:`settle` has written what is owed."""
+        owed: list[Owed] = []
         try:
-            return self._answered(incoming), ""
+            return Worked(incoming, self._answered(incoming, owed), owed=owed)
         except StrongroomError as error:
-            return failed(error, incoming.route.vault, incoming.id), code_of(error)
+            return _refused(incoming, error, owed)
         except Exception as error:
             _log.error("request %s failed", incoming.id, exc_info=_without_values(error))
             hidden = InternalError("The service made a mistake.", "Its log tells more of this request.")
-            return failed(hidden, incoming.route.vault, incoming.id), code_of(hidden)
+            return _refused(incoming, hidden, owed)
 
-    def _answered(self, incoming: Incoming) -> Outgoing:
+    def settle(self, batch: Sequence[Worked]) -> None:
+        """Write what requests owe to the audit, in one transaction. Where that cannot be done, those that owe something
+        are answered so."""
+        try:
+            settle(owed for worked in batch for owed in worked.owed)
+        except Exception as error:
+            _log.error("the audit cannot be written", exc_info=_without_values(error))
+            for worked in batch:
+                if worked.owed and worked.outgoing.status < 400:
+                    problem, remedy = "The audit cannot be written, so nothing is answered.", "Try again later."
+                    refused = _refused(worked.incoming, AuditUnavailable(problem, remedy), [])
+                    worked.outgoing, worked.error = refused.outgoing, refused.error
+
+    def _answered(self, incoming: Incoming, owed: list[Owed]) -> Outgoing:
         try:
             for gate in self._gates:
                 gate(self._service, incoming)
             incoming.caller = self._caller(incoming)
-            with acting(incoming.caller.actor, note_of(incoming.caller)):
+            with acting(incoming.caller.actor, note_of(incoming.caller), owing=owed):
                 call = self._call(incoming)
                 answer = self._handled(call, incoming.route)
         except ServiceRefusal as error:
-            self._record_refusal(incoming, error)
+            self._record_refusal(incoming, error, owed)
             raise
         except (RegistryRefusal, IntegrityError) as error:
             if _action(incoming.route):  # else the registry has written it
-                self._record_refusal(incoming, error)
+                self._record_refusal(incoming, error, owed)
             raise
         action = _action(incoming.route)
         if action:
-            self._record(incoming, action, DONE)
+            self._record(incoming, action, DONE, "", owed)
         return _outgoing(incoming.route, answer)
 
     def _caller(self, incoming: Incoming) -> Caller:
@@ -125,25 +154,30 @@ class Pipeline:
 
         return through(0)
 
-    def _record(self, incoming: Incoming, action: str, outcome: str, message: str = "") -> None:
+    def _record(self, incoming: Incoming, action: str, outcome: str, message: str, owed: list[Owed]) -> None:
         workspace = None
         if "workspace" in incoming.route.parameters:
             workspace = incoming.values[incoming.route.parameters.index("workspace")]
         caller = incoming.caller
         if not caller.request_id:
             caller = Caller(caller.identity, address=incoming.address, request_id=incoming.id)
-        self._service.record(caller, action, outcome, incoming.path, workspace=workspace, message=message)
+        name = incoming.path
+        self._service.record(caller, action, outcome, name, workspace=workspace, message=message, owing=owed)
 
-    def _record_refusal(self, incoming: Incoming, error: StrongroomError) -> None:
+    def _record_refusal(self, incoming: Incoming, error: StrongroomError, owed: list[Owed]) -> None:
         """Where it cannot be recorded it is refused all the same."""
         if getattr(error, "is_recorded", False):
             return
         action = _action(incoming.route) or incoming.method.lower()
         why = error.why if isinstance(error, Unauthenticated) else ""
         try:
-            self._record(incoming, action, type(error).__name__, why)
+            self._record(incoming, action, type(error).__name__, why, owed)
         except (StoreProblem, IntegrityError):
             _log.warning("a refusal could not be recorded: request %s", incoming.id)
+
+
+def _refused(incoming: Incoming, error: StrongroomError, owed: list[Owed]) -> Worked:
+    return Worked(incoming, failed(error, incoming.route.vault, incoming.id), code_of(error), owed)
 
 
 def token_of(headers: Any) -> str:

@@ -29,6 +29,7 @@ class Route:
     :param is_open: whether anybody may ask, without a token.
     :param records: the action that the audit has of an answer and of a refusal; None for ``view`` of what only reads,
         and nothing of what changes; empty where what the handler calls writes it.
+    :param is_quick: whether it reads a few rows and waits for nothing else: many such requests are worked on together.
     :param is_large: whether the body may be as large as a document.
     :param content: the media type of an answer that is not JSON.
     :param takes: the media type of a body that is not JSON.
@@ -47,6 +48,7 @@ class Route:
     is_open: bool = False
     records: str | None = None
     is_large: bool = False
+    is_quick: bool = False
     content: str = ""
     takes: str = ""
     vault: bool = False
