@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -49,6 +49,15 @@ class ServerSettings(BaseSettings):
     max_depth: PositiveInt = Field(32, description="How deep the JSON of a request may be nested.")
     token_ttl_seconds: PositiveInt = Field(8 * 3600, description="How long a token lives that says nothing of it.")
     token_max_ttl_seconds: PositiveInt = Field(32 * 24 * 3600, description="How long any token but a root one lives.")
+    wrap_max_ttl_seconds: PositiveInt = Field(30 * 24 * 3600, description="How long a wrap can be opened, at most.")
+    identity_rate: NonNegativeFloat = Field(
+        500.0, description="How many requests a second an identity may send to a process in the long run; 0 for any."
+    )
+    identity_burst: PositiveInt = Field(2000, description="How many of them at once.")
+    address_rate: NonNegativeFloat = Field(
+        50.0, description="The same for an address that sends no token, or logs in; 0 for any."
+    )
+    address_burst: PositiveInt = Field(200, description="How many of these at once.")
     request_seconds: PositiveFloat = Field(120.0, description="How long a body may take to arrive.")
     trusted_proxies: tuple[str, ...] = Field(
         (), description='The proxies whose X-Forwarded-For is believed: ["10.0.0.0/8"].'

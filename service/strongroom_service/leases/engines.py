@@ -1,0 +1,58 @@
+"""The engines that are installed, by the names that roles have for them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from strongroom_service.errors import EngineFailed, InvalidRequest
+from strongroom_service.leases.engine import Engine
+
+GROUP = "strongroom.lease_engines"
+
+
+@functools.cache
+def engine_named(name: str) -> Engine[Any]:
+    """The engine that a package registered under this name; one object for the whole process.
+
+    :raises EngineFailed: there is none, or it cannot be loaded.
+    """
+    found = tuple(entry_points(group=GROUP, name=name))
+    if not found:
+        known = ", ".join(sorted(point.name for point in entry_points(group=GROUP)))
+        raise EngineFailed(
+            f"There is no lease engine {name!r:.80}.", f"Install the package that has it, or use {known}."
+        )
+    try:
+        loaded: Any = found[0].load()
+        engine: Engine[Any] = loaded() if inspect.isclass(loaded) else loaded
+    except Exception as error:
+        raise EngineFailed(
+            f"The lease engine {name!r:.80} cannot be loaded ({type(error).__name__}).",
+            "Repair the package that brings it.",
+        ) from None
+    return engine
+
+
+def options_of(engine: Engine[Any], options: dict[str, Any]) -> BaseModel:
+    """What a role says for its engine, checked.
+
+    :raises InvalidRequest: a field that is none, or a value that does not do; says which, never what stood there.
+    """
+    try:
+        return engine.options.model_validate(options)
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False, include_context=False)
+        told = "; ".join(_place(one["loc"], one["type"], one["msg"]) for one in wrong[:5])
+    raise InvalidRequest(f"The engine does not take these options: {told}.", "Correct the role's options.")
+
+
+def _place(location: tuple[int | str, ...], kind: str, said: str) -> str:
+    """A key that is not known is not repeated: it may be a value that was put in the wrong place."""
+    known = location[:-1] if kind == "extra_forbidden" else location
+    where = ".".join(map(str, known)) or "the whole"
+    return f"{where} has a field that is not known" if kind == "extra_forbidden" else f"{where}: {said}"
