@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
-from strongroom import Block, ObjectStore, StoredObject, async_twin, base_name, folder_prefix, join_key
+from strongroom import Block, ObjectStore, StoredObject, async_twin, base_name, folder_prefix, join_key, require_extra
 from strongroom.stores import StoreVerbs, each, files_below, key_of, local_path, moving, not_ignored
 
 from strongroom_aws import transfers
@@ -51,6 +51,11 @@ class S3Bucket(BucketListing, BucketPowers, StoreVerbs, Block, slug="s3-bucket",
     max_concurrency: int = Field(8, ge=1, le=64, description="How many objects of a folder are transferred at a time.")
     write_options: S3WriteOptions = Field(
         default_factory=S3WriteOptions, description="What every object is written with."
+    )
+    engine: Literal["auto", "boto3", "obstore"] = Field(
+        "auto",
+        description="What moves the small objects of folders: obstore where it is installed and can be told all that "
+        "is asked for, else boto3; or boto3 alone; or obstore, which must be installed then.",
     )
 
     _newer: Any = PrivateAttr(default=None)
@@ -368,12 +373,19 @@ class S3Bucket(BucketListing, BucketPowers, StoreVerbs, Block, slug="s3-bucket",
     ) -> transfers.Manner:
         given = _transfer_arguments(arguments)
         extra = self.write_options.writing(key) | (given.get("ExtraArgs") or {})
-        return transfers.Manner(extra, given.get("Config"), transfers.both(tell, given.get("Callback")), parts)
+        tell = transfers.both(tell, given.get("Callback"))
+        return transfers.Manner(extra, given.get("Config"), tell, parts, self._fast)
 
     def _downward(self, arguments: dict[str, Any], parts: int = PARTS_IN_FLIGHT) -> transfers.Manner:
         given = _transfer_arguments(arguments)
         extra = self.write_options.reading() | (given.get("ExtraArgs") or {})
-        return transfers.Manner(extra, given.get("Config"), given.get("Callback"), parts)
+        return transfers.Manner(extra, given.get("Config"), given.get("Callback"), parts, self._fast)
+
+    @property
+    def _fast(self) -> bool:
+        if self.engine == "obstore":
+            require_extra("obstore", extra="obstore")
+        return self.engine != "boto3"
 
 
 def _transfer_arguments(given: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-from strongroom.stores import complete_file, moving
+from strongroom.stores import among_many, complete_file, moving
 
 from strongroom_aws import checksums
 from strongroom_aws.again import again
+from strongroom_aws.engine import Engine, engine
 from strongroom_aws.managed import MIB as MIB
 from strongroom_aws.managed import PART, PARTS_IN_FLIGHT, SteadyFile, Tell, config, transfer
 from strongroom_aws.ranges import Ranges
@@ -38,16 +39,23 @@ class Manner:
     :param settings: the SDK's ``TransferConfig``, where it is not ours.
     :param tell: called with how many bytes more were moved, from several threads.
     :param parts: how many parts are under way at a time.
+    :param fast: whether what is small and one of many may go by the other engine.
     """
 
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
     settings: Any = None
     tell: Tell | None = None
     parts: int = PARTS_IN_FLIGHT
+    fast: bool = False
 
     def config(self) -> Any:
         """The SDK's settings for one transfer."""
         return self.settings or config(self.parts)
+
+    def engine(self, client: S3Client, bucket: str) -> Engine | None:
+        """The other engine, where it is there and of use. One object by itself is left to the SDK, whose waiting a
+        signal ends."""
+        return engine(client, bucket) if self.fast and self.settings is None and among_many() else None
 
     def told(self, count: int) -> None:
         """Tell of what was moved in one piece."""
@@ -114,7 +122,9 @@ def read_range(
 def write(client: S3Client, bucket: str, key: str, content: bytes, manner: Manner = PLAINLY) -> None:
     """Write an object from memory."""
     if len(content) <= PART:
-        client.put_object(Bucket=bucket, Key=key, Body=content, **manner.extra)
+        other = manner.engine(client, bucket)
+        if other is None or not other.put(key, content, manner.extra):
+            client.put_object(Bucket=bucket, Key=key, Body=content, **manner.extra)
         manner.told(len(content))
     else:
         _send(client, bucket, key, io.BytesIO(content), manner)
@@ -180,6 +190,12 @@ def download(
 
 def _small(client: S3Client, bucket: str, key: str, file: IO[bytes], manner: Manner) -> int:
     """Write the object if it is small; its size in any case."""
+    other = manner.engine(client, bucket)
+    content = other.get(key, manner.extra, PART) if other is not None else None
+    if content is not None:
+        file.write(content)
+        manner.told(len(content))
+        return len(content)
     answer = client.get_object(Bucket=bucket, Key=key, **manner.extra)
     with closing(answer["Body"]) as body:  # the body as a context manager is one that does not check its length
         if answer["ContentLength"] <= PART:

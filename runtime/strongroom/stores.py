@@ -17,6 +17,7 @@ from strongroom_blocks.object_powers import ObjectVersion as ObjectVersion
 from strongroom_blocks.object_powers import Presigning as Presigning
 from strongroom_blocks.object_powers import Tagged as Tagged
 from strongroom_blocks.object_powers import Versioned as Versioned
+from strongroom_blocks.stores.crew import among_many as among_many
 from strongroom_blocks.stores.crew import each as each
 from strongroom_blocks.stores.crew import leave_if_failed as leave_if_failed
 from strongroom_blocks.stores.files import complete_file as complete_file

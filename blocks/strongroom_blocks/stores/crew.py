@@ -31,6 +31,11 @@ def leave_if_failed() -> None:
         raise LeftOff
 
 
+def among_many() -> bool:
+    """Whether the calling code works on one of the items of :func:`each`."""
+    return _crew.get() is not None
+
+
 def each(function: Callable[[T], object], items: Iterable[T], workers: int) -> int:
     """Call ``function`` for all items, at most ``workers`` at a time; how many there were.
 
