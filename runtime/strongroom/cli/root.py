@@ -17,7 +17,7 @@ from strongroom.cli.outcome import Exit, exit_code, silence_broken_pipe, tell
 from strongroom.cli.output import colour
 from strongroom.cli.teaching import Entry, LazyGroup
 
-START, BLOCKS, FLOWS, REGISTRY = "Start here", "Blocks", "Flows", "Registry"
+START, BLOCKS, FLOWS, REGISTRY, TEAM = "Start here", "Blocks", "Flows", "Registry", "For a team"
 
 ENTRIES = {
     "demo": Entry("strongroom_demo.command", "demo", START, "See it all at work in a minute, with nothing to set up."),
@@ -54,6 +54,7 @@ ENTRIES = {
     "backup": Entry("strongroom.cli.backup", "backup", REGISTRY, "Back up the whole registry, and prove backups."),
     "restore": Entry("strongroom.cli.restore", "restore", REGISTRY, "Make an empty place what a backup holds."),
     "anchor": Entry("strongroom.cli.anchor", "anchor", REGISTRY, "Find a registry that was put back to an older copy."),
+    "server": Entry("strongroom_service.cli.server", "server", TEAM, "Serve the registry to a team, over HTTP."),
 }
 ALIASES = {
     "blocks": "block",
