@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -121,10 +122,8 @@ def test_no_text_but_a_ciphertext_is_decrypted(text: str) -> None:
             encryption.decrypt(key_of(kind), text)
     for url_safe in (False, True):
         manner = Manner(marshaling=Marshaling.JWS if url_safe else Marshaling.ASN1)
-        try:
+        with contextlib.suppress(InvalidRequest):
             assert not signing.verify(key_of(Kind.ED25519), b"", text, manner)
-        except InvalidRequest:
-            pass
 
 
 @pytest.mark.parametrize("kind", list(Kind))
