@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,7 +29,7 @@ def engine_named(name: str) -> Engine[Any]:
         )
     try:
         loaded: Any = found[0].load()
-        engine: Engine[Any] = loaded() if inspect.isclass(loaded) else loaded
+        engine = cast(Engine[Any], loaded() if inspect.isclass(loaded) else loaded)
     except Exception as error:
         raise EngineFailed(
             f"The lease engine {name!r:.80} cannot be loaded ({type(error).__name__}).",

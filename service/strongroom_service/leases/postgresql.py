@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from string import Formatter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -49,9 +50,11 @@ class PostgreSQLOptions(BaseModel):
     def _speak_of_the_name_alone(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for statement in value:
             try:
-                statement.format(name="")
-            except (KeyError, IndexError, ValueError, AttributeError):
-                raise ValueError("may hold {name} and no other braces; write a brace as two of them") from None
+                places = {part[1:] for part in Formatter().parse(statement) if part[1] is not None}
+            except ValueError:
+                places = {()}
+            if places - {("name", "", None)}:
+                raise ValueError("may hold {name} and no other braces; write a brace as two of them")
         return value
 
     @model_validator(mode="after")
