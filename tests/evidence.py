@@ -76,6 +76,12 @@ ROWS = {
         "nothing carried out again that was written, or is durable; nothing left behind",
         "faults.killed_flows",
     ),
+    13: About(
+        "requests made from the description of the HTTP API, one by one and in chains",
+        "0 server errors, 0 answers that the description does not promise",
+        "faults.described_api",
+        stores=False,
+    ),
 }
 
 

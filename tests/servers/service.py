@@ -21,12 +21,12 @@ START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 _SERVE = """
 import sys
 import uvicorn
-from strongroom_service.http.application import Application
+from strongroom_service.http.application import create_application
 from strongroom_service.service import Service
 
 service = Service.open()
 print(service.tokens.make_root().token.text, flush=True)
-config = uvicorn.Config(Application(service), http="h11", lifespan="on", log_level="warning")
+config = uvicorn.Config(create_application(service), http="h11", lifespan="on", log_level="warning")
 socket = config.bind_socket()
 print(socket.getsockname()[1], flush=True)
 uvicorn.Server(config).run([socket])
@@ -112,10 +112,10 @@ def token_for(service: Service) -> TokenFor:
 def client(service: Service) -> Iterator[TestClient]:
     """Asks the service as root. Another token: ``client.get(…, headers=bearer(token))``."""
     from starlette.testclient import TestClient
-    from strongroom_service.http.application import Application
+    from strongroom_service.http.application import create_application
 
     token = service.tokens.make_root().token.text
-    application = Application(service)
+    application = create_application(service)
     with TestClient(application, headers=bearer(token), raise_server_exceptions=True) as opened:
         yield opened
 

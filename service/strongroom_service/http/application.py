@@ -159,6 +159,14 @@ class Application:
                 return
 
 
+def create_application(service: Service, *, observers: Sequence[Observer] = ()) -> Application:
+    """The application with all that requests go through.
+
+    :param observers: told of each request that was answered.
+    """
+    return Application(service, gates=(), stages=(), observers=observers)
+
+
 def _lanes_of(service: Service) -> int:
     """A file is read by one thread at a time as fast as by several; a server far away is not."""
     return 1 if service.workspaces.url.startswith(("sqlite:", "memory:")) else 4
