@@ -20,6 +20,9 @@ class Plan:
     :param headers: of every answer that has the object.
     :param refusals: how many requests are answered with ``refused`` before one is served.
     :param refused: a status and the code that goes with it in S3's own words.
+    :param etag: what the object has as long as it is the first one.
+    :param damaged: how many answers hold another content of the same length.
+    :param checksum: what the last upload came with, of SHA-256.
     :param etags: after how many answers the object is another one; ``None`` for never. Conditions are heeded.
     """
 
@@ -30,6 +33,9 @@ class Plan:
     refusals: int = 0
     refused: tuple[int, str] = (503, "SlowDown")
     etags: int | None = None
+    etag: str = '"one"'
+    damaged: int = 0
+    checksum: str | None = None
     seen: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -39,6 +45,12 @@ class Plan:
             self.seen.append(what)
             self.failures -= 1
             return self.failures >= 0
+
+    def damages(self) -> bool:
+        """Whether an answer shall hold something else."""
+        with self.lock:
+            self.damaged -= 1
+            return self.damaged >= 0
 
     def refuses(self, what: str) -> bool:
         """Notes a request that shall be refused, and says whether it is one."""
@@ -74,6 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("If-Match", self._etag()) != self._etag():
             self._begin(412, 0)
             return
+        if self.plan.damages():
+            content = bytes(byte ^ 1 for byte in content)
         self._begin(status, len(content))
         self.wfile.write(content[: len(content) // 2] if broken else content)
         self.close_connection = broken
@@ -82,6 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._refused():
             return
         length = int(self.headers.get("Content-Length", 0))
+        self.plan.checksum = self.headers.get("x-amz-checksum-sha256")
         if self.plan.fails("PUT"):
             self.rfile.read(min(length, self.plan.swallow or 0))
             self.close_connection = True
@@ -132,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _etag(self) -> str:
         changed = self.plan.etags is not None and len(self.plan.seen) > self.plan.etags
-        return '"another"' if changed else '"one"'
+        return '"another"' if changed else self.plan.etag
 
     def log_message(self, *_: object) -> None:
         pass

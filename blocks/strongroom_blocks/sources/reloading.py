@@ -60,11 +60,12 @@ def reloading(field: str, *, refused: type[Exception] | tuple[type[Exception], .
     def decorate(method: Callable[Concatenate[C, P], R]) -> Callable[Concatenate[C, P], R]:
         @functools.wraps(method)
         def call(self: C, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            login = getattr(self, field)
+            login, asked_with = getattr(self, field), self._newer  # type: ignore[attr-defined]
             try:
                 return reloaded(login, lambda: method(self, *args, **kwargs), refused=refused)
             except kinds:
-                if not _renewed(self, login):
+                renewed = _renewed(self, login)
+                if not renewed and self._newer is asked_with:  # type: ignore[attr-defined]  # else by another thread
                     raise
             return method(self, *args, **kwargs)
 
