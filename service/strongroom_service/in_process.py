@@ -19,6 +19,7 @@ from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.paths import segments_of
 from strongroom_service.http.pipeline import Pipeline
 from strongroom_service.http.route import RouteTree
+from strongroom_service.http.standard import standard_stages
 from strongroom_service.http.tables import all_routes
 from strongroom_service.identity.caller import Caller
 from strongroom_service.service import Service
@@ -30,7 +31,7 @@ class InProcess:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._routes = RouteTree(all_routes())
-        self._pipeline = _AsRoot(service)
+        self._pipeline = _AsRoot(service, stages=standard_stages(service.settings))
 
     @classmethod
     def open(cls, settings: RegistrySettings) -> Self:

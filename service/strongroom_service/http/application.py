@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
@@ -24,6 +24,7 @@ from strongroom_service.http.lane import Lane
 from strongroom_service.http.paths import segments_of
 from strongroom_service.http.pipeline import Gate, Pipeline, Stage, failed
 from strongroom_service.http.route import Route, RouteTree
+from strongroom_service.http.standard import standard_gates, standard_stages
 from strongroom_service.http.tables import all_routes
 from strongroom_service.service import Service
 
@@ -39,7 +40,8 @@ class Application:
     """The service as an ASGI application.
 
     :param routes: by default those of :mod:`~strongroom_service.http.tables`.
-    :param gates, stages: see :class:`~strongroom_service.http.pipeline.Pipeline`.
+    :param gates, stages: see :class:`~strongroom_service.http.pipeline.Pipeline`; by default those of
+        :mod:`~strongroom_service.http.standard`.
     :param observers: told of each request that was answered.
     """
 
@@ -48,14 +50,18 @@ class Application:
         service: Service,
         *,
         routes: Iterable[Route] | None = None,
-        gates: Sequence[Gate] = (),
-        stages: Sequence[Stage] = (),
+        gates: Sequence[Gate] | None = None,
+        stages: Sequence[Stage] | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.service = service
         self.observers = list(observers)
         self._settings = service.settings
-        self._pipeline = Pipeline(service, gates=gates, stages=stages)
+        self._pipeline = Pipeline(
+            service,
+            gates=standard_gates(self._settings) if gates is None else gates,
+            stages=standard_stages(self._settings) if stages is None else stages,
+        )
         self._tree = RouteTree(all_routes() if routes is None else routes)
         self._addresses = ClientAddresses(self._settings.trusted_proxies)
         self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_lanes_of(service), batch=_BATCH)
@@ -90,7 +96,7 @@ class Application:
             outgoing, code = failed(error, is_vault, request_id), code_of(error)
         except ClientGone:
             return
-        await _send(send, scope["method"], outgoing, request_id)
+        await _send(receive, send, scope["method"], outgoing, request_id)
         if self.observers:
             self._tell(scope, incoming, outgoing, request_id, code, received, time.perf_counter() - started)
 
@@ -172,12 +178,12 @@ def _lanes_of(service: Service) -> int:
     return 1 if service.workspaces.url.startswith(("sqlite:", "memory:")) else 4
 
 
-async def _send(send: Send, method: str, outgoing: Outgoing, request_id: str) -> None:
+async def _send(receive: Receive, send: Send, method: str, outgoing: Outgoing, request_id: str) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers.items()]
     headers += [*_FIXED, (b"strongroom-request-id", request_id.encode())]
     if outgoing.events is not None:
         await send({"type": "http.response.start", "status": outgoing.status, "headers": headers})
-        await _stream(send, outgoing)
+        await _stream(receive, send, outgoing.events)
         return
     if outgoing.status not in (204, 304):
         headers.append((b"content-length", str(len(outgoing.body)).encode()))
@@ -187,11 +193,32 @@ async def _send(send: Send, method: str, outgoing: Outgoing, request_id: str) ->
     await send(end)
 
 
-async def _stream(send: Send, outgoing: Outgoing) -> None:
-    assert outgoing.events is not None  # noqa: S101  # asked before
-    async for event in outgoing.events:
-        await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
+async def _stream(receive: Receive, send: Send, events: AsyncIterator[str]) -> None:
+    """Send events until there are no more, or nobody listens any more."""
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(events, None))
+            await asyncio.wait({coming, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+                return
+            event = coming.result()
+            if event is None:
+                break
+            await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
+    finally:
+        gone.cancel()
+        close = getattr(events, "aclose", None)
+        if close is not None:
+            await close()
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _raw_path(scope: Scope) -> bytes:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
+from strongroom_registry.audit import DONE
 
 from strongroom_service.errors import Conflict, IdempotencyKeyReused, InvalidRequest, RequestInProgress
 from strongroom_service.http.call import Answer, Call
@@ -90,6 +91,7 @@ class _Once:
     """One request with a key."""
 
     def __init__(self, call: Call, key: str) -> None:
+        self._call = call
         self._records = call.service.records
         name = f"idempotency {call.caller.accessor} {key}".encode()
         self._id = self._records.name(name)
@@ -100,6 +102,8 @@ class _Once:
     def answer(self, proceed: Callable[[], Answer]) -> Answer:
         stored = self._begin()
         if stored is not None:
+            call = self._call
+            call.service.record(call.caller, "replay", DONE, call.path, workspace=call.params.get("workspace"))
             return _again(stored)
         try:
             answer = proceed()
