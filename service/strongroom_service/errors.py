@@ -20,6 +20,7 @@ StrongroomError
 │   ├── WorkersFail                      its processes end before they serve
 │   └── UnusableCertificate              the certificate or its key cannot be used
 └── ServiceUnavailable                   503  not now
+    ├── ProviderUnavailable          502  who vouches for people and machines is away, or answers nonsense
     ├── EngineFailed                     502  the system that credentials are leased from does not do what it should
     ├── RecordsUnavailable                    the service's own database cannot be used
     ├── RecordsForeign                        it is none, or damaged
@@ -135,6 +136,12 @@ class ServiceUnavailable(StrongroomError):
     """Not now."""
 
     status: ClassVar[int] = 503
+
+
+class ProviderUnavailable(ServiceUnavailable):
+    """Who vouches for people and machines is away, or does not answer as expected."""
+
+    status = 502
 
 
 class EngineFailed(ServiceUnavailable):

@@ -1,0 +1,100 @@
+"""Requests that the service itself sends, to whoever vouches for people and machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+from urllib3.util import Timeout
+
+from strongroom_service.errors import InvalidRequest, ProviderUnavailable
+
+SIZE_MAX = 1024 * 1024
+_TIMEOUT = Timeout(connect=5, read=10, total=15)
+
+
+def check_address(url: str) -> None:
+    """Whether an address may be asked: over TLS, or on this machine.
+
+    :raises InvalidRequest: it may not.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname and not parts.username:
+        return
+    if parts.scheme == "http" and not parts.username and _is_loopback(parts.hostname or ""):
+        return
+    raise InvalidRequest("The address of a provider is not of https://.", "http:// is for this machine's own alone.")
+
+
+def fetched(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    form: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    ca: str = "",
+) -> tuple[int, bytes]:
+    """The status and the body of an answer. Redirects are not followed, and nothing is sent twice.
+
+    :param ca: certificates that the other side's is signed by, as PEM; the system's where it is empty.
+    :raises ProviderUnavailable: there is no answer, or too long a one.
+    """
+    check_address(url)
+    said = dict(headers or {})
+    if form is not None:
+        body = urlencode(form).encode()
+        said["content-type"] = "application/x-www-form-urlencoded"
+    try:
+        answer = _pool(ca).request(method, url, headers=said, body=body, redirect=False, preload_content=False)
+        try:
+            content = answer.read(SIZE_MAX + 1, decode_content=True)
+        finally:
+            answer.close()
+    except (urllib3.exceptions.HTTPError, OSError, ValueError):
+        raise _away(url, "cannot be reached") from None
+    if len(content) > SIZE_MAX:
+        raise _away(url, "sends too much")
+    return answer.status, content
+
+
+def fetched_json(url: str, **how: Any) -> dict[str, Any]:
+    """The JSON object at an address. Takes what :func:`fetched` takes, and raises likewise for what is none."""
+    status, content = fetched("GET", url, headers={"accept": "application/json"}, **how)
+    value = as_object(content) if status == 200 else None
+    if value is None:
+        raise _away(url, "does not answer as expected")
+    return value
+
+
+def as_object(content: bytes) -> dict[str, Any] | None:
+    """A JSON object; None for anything else."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@lru_cache(maxsize=32)
+def _pool(ca: str) -> urllib3.PoolManager:
+    trusted: dict[str, Any] = {"ca_cert_data": ca} if ca else {}
+    return urllib3.PoolManager(retries=False, timeout=_TIMEOUT, maxsize=4, cert_reqs="CERT_REQUIRED", **trusted)
+
+
+def _away(url: str, what: str) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        f"The identity provider at {urlsplit(url).hostname} {what}.", "Try again later, or look at its settings."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,98 @@
+"""The passwords of users: hashed with Argon2id, and compared with as much work where there is no such user."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import unicodedata
+from datetime import datetime
+from functools import cached_property
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from pydantic import BaseModel, ConfigDict, Field
+
+from strongroom_service.errors import InvalidRequest
+from strongroom_service.state.directory import Directory
+
+KIND = "password"
+SHORTEST, LONGEST = 12, 1024
+
+_SALT, _LENGTH = 16, 32
+_ITERATIONS, _LANES, _MEMORY_KIB = 2, 1, 19_456
+_COST = f"$argon2id$v=19$m={_MEMORY_KIB},t={_ITERATIONS},p={_LANES}$"
+
+
+class PasswordRecord(BaseModel):
+    """A password on record: its hash, with salt and cost, as the PHC format has them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    phc: str = Field(repr=False)
+    changed: datetime
+
+
+class Passwords:
+    """The passwords of a service's users. Safe to use from several threads.
+
+    :param directory: of the service.
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def set(self, user: str, password: str, now: datetime) -> None:
+        """Give a user a password, in the place of the one before.
+
+        :raises InvalidRequest: it is too short or too long.
+        """
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise InvalidRequest(
+                f"A password has {SHORTEST} to {LONGEST} characters.", "Three or four unusual words make a good one."
+            )
+        self._directory.put(KIND, user, PasswordRecord(phc=hashed(password), changed=now))
+
+    def remove(self, user: str) -> bool:
+        """Take a user's password away; whether there was one."""
+        return self._directory.remove(KIND, user)
+
+    def has(self, user: str) -> bool:
+        """Whether a user has a password."""
+        return self._directory.get(KIND, user, PasswordRecord) is not None
+
+    def fits(self, user: str, password: str, now: datetime) -> bool:
+        """Whether it is the user's password. Where there is none, a password that nobody knows is compared with, so
+        that the answer takes as much work. A hash of another cost than today's is renewed on the way."""
+        record = self._directory.get(KIND, user, PasswordRecord)
+        fits = _is_made_of(record.phc if record else self._nobodys, password[: LONGEST + 1])
+        if record is None or not fits:
+            return False
+        if not record.phc.startswith(_COST):
+            self._directory.put(KIND, user, PasswordRecord(phc=hashed(password), changed=now))
+        return True
+
+    @cached_property
+    def _nobodys(self) -> str:
+        return hashed(secrets.token_urlsafe(32))
+
+
+def hashed(password: str) -> str:
+    """A password's hash in the PHC format, with a salt of its own."""
+    return _argon2id(os.urandom(_SALT)).derive_phc_encoded(_normal(password))
+
+
+def _argon2id(salt: bytes) -> Argon2id:
+    return Argon2id(salt=salt, length=_LENGTH, iterations=_ITERATIONS, lanes=_LANES, memory_cost=_MEMORY_KIB)
+
+
+def _is_made_of(phc: str, password: str) -> bool:
+    try:
+        Argon2id.verify_phc_encoded(_normal(password), phc)
+    except InvalidKey:
+        return False
+    return True
+
+
+def _normal(password: str) -> bytes:
+    """One text for what looks the same, whatever keyboard it was typed on; nothing is stripped."""
+    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")

@@ -1,0 +1,12 @@
+"""The name that somebody signs in with, as it is compared and counted."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def canonical_name(typed: str) -> str:
+    """One text for all ways to write a name: without case, without the space and the invisible characters that people
+    and attackers put in. It is the name of a user only if it is one that the directory can have."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", typed).casefold())
+    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
