@@ -49,7 +49,7 @@ class Sealer:
     """
 
     def __init__(self, keys: SealingKeys, purpose: str) -> None:
-        self._keys = keys
+        self.keys = keys
         self._purpose = purpose.encode()
         self._bound = framed(SEALER, self._purpose, keys.store_id, keys.workspace_id)
         self._ciphers: dict[bytes, AESGCM] = {}
@@ -64,7 +64,7 @@ class Sealer:
         if len(data) > DATA_MAX:
             raise TooLarge(f"{len(data)} bytes are too many to seal at once.", f"At most {DATA_MAX} are possible.")
         session = self._session
-        while not self._keys.is_current(session.start) or next(session.uses) >= MESSAGES_PER_KEY:
+        while not self.keys.is_current(session.start) or next(session.uses) >= MESSAGES_PER_KEY:
             session = self._renewed(session.start)
         nonce = os.urandom(_NONCE)
         header = session.start + nonce
@@ -90,17 +90,17 @@ class Sealer:
 
     def name(self, data: bytes) -> str:
         """64 hexadecimal digits to know ``data`` again by, which tell nothing of it without the workspace's key."""
-        return self._keys.name(self._purpose, data)
+        return self.keys.name(self._purpose, data)
 
     def former_names(self, data: bytes) -> Iterator[str]:
         """What :meth:`name` gave under each earlier epoch, the latest first: names from before a rotation."""
-        return self._keys.former_names(self._purpose, data)
+        return self.keys.former_names(self._purpose, data)
 
     def _associated(self, header: bytes, context: bytes) -> bytes:
         return self._bound + framed(header, context)
 
     def _new_session(self) -> _Session:
-        start, key = self._keys.new(self._purpose)
+        start, key = self.keys.new(self._purpose)
         cipher = AESGCM(key)
         self._keep(start, cipher)
         return _Session(start, cipher, count())
@@ -114,7 +114,7 @@ class Sealer:
     def _cipher(self, start: bytes) -> AESGCM:
         cipher = self._ciphers.get(start)
         if cipher is None:
-            cipher = AESGCM(self._keys.key(self._purpose, start))
+            cipher = AESGCM(self.keys.key(self._purpose, start))
             self._keep(start, cipher)
         return cipher
 

@@ -350,12 +350,12 @@ class RemoteRegistry(Registry):
         return [told.head() for page in pages for told in page.documents]
 
     def _pages(self, model: type[M], path: str, query: Query) -> Iterator[M]:
-        cursor: str | None = None
+        after: str | None = None
         while True:
-            page = self._told(model, path, query={**query, "cursor": cursor})
+            page = self._told(model, path, query={**query, "after": after})
             yield page
-            cursor = getattr(page, "next", None)
-            if not cursor:
+            after = getattr(page, "next", None)
+            if not after:
                 return
 
     def _headed(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from strongroom_registry.audit import AuditEntry
 from strongroom_registry.document import Document, DocumentState, Head, Version, VersionState
@@ -18,13 +19,25 @@ NAMED_MAX = 1024 * 1024
 """The most data that a name is asked for, in bytes."""
 PAGE_MAX = 1000
 
-_BYTES = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", hide_input_in_errors=True)
+_BYTES = ConfigDict(
+    ser_json_bytes="base64", val_json_bytes="base64", serialize_by_alias=True, hide_input_in_errors=True
+)
 
+
+def _bytes(value: object) -> object:
+    """Text is base64 whether it was read as JSON here or by another one before."""
+    return b64decode(value, altchars=b"-_", validate=True) if isinstance(value, str) else value
+
+
+Bytes = Annotated[
+    bytes,
+    BeforeValidator(_bytes),
+    Field(json_schema_extra={"format": "base64url", "pattern": "^[A-Za-z0-9_-]*={0,2}$"}),
+]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?$", max_length=128)]
 Label = Annotated[str, Field(pattern=r"^[a-z](?:[a-z0-9._-]{0,62}[a-z0-9])?$", max_length=64)]
 Number = Annotated[int, Field(ge=1, le=999_999_999)]
 Message = Annotated[str, Field(max_length=MESSAGE_MAX)]
-Cursor = Annotated[str, Field(max_length=200)]
 
 
 class Asked(BaseModel):
@@ -44,8 +57,8 @@ class Draft(Asked):
 
     type: Name
     schema_: Annotated[str, Field(alias="schema", min_length=1, max_length=255)]
-    payload: Annotated[bytes, Field(max_length=PAYLOAD_MAX, repr=False)]
-    public: Annotated[bytes, Field(max_length=PUBLIC_MAX)] = b""
+    payload: Annotated[Bytes, Field(max_length=PAYLOAD_MAX, repr=False)]
+    public: Annotated[Bytes, Field(max_length=PUBLIC_MAX)] = b""
     message: Message = ""
     overwrite: bool = False
     expect: Annotated[int, Field(ge=0, le=999_999_999)] | None = None
@@ -98,13 +111,13 @@ class RotationOrder(Asked):
 class SealingStart(Asked):
     """What values of a session begin with."""
 
-    start: Annotated[bytes, Field(min_length=60, max_length=60)]
+    start: Annotated[Bytes, Field(min_length=60, max_length=60)]
 
 
 class ToName(Asked):
     """What a name is asked for."""
 
-    data: Annotated[bytes, Field(max_length=NAMED_MAX, repr=False)]
+    data: Annotated[Bytes, Field(max_length=NAMED_MAX, repr=False)]
 
 
 class Fault(Told):
@@ -128,7 +141,7 @@ class VersionTold(Told):
     actor: str
     message: str
     labels: list[str]
-    public: bytes
+    public: Bytes
     references: list[str]
     expires_at: datetime | None
 
@@ -173,7 +186,7 @@ class DocumentTold(Told):
 
     id: UUID
     version: VersionTold
-    payload: Annotated[bytes, Field(repr=False)]
+    payload: Annotated[Bytes, Field(repr=False)]
 
     @classmethod
     def of(cls, document: Document) -> DocumentTold:
@@ -195,7 +208,7 @@ class HeadTold(Told):
     state: DocumentState
     labels: dict[str, int] = {}
     updated_at: datetime | None = None
-    public: bytes = b""
+    public: Bytes = b""
     quarantine: str | None = None
     schema_: Annotated[str, Field(alias="schema")] = ""
     created_at: datetime | None = None
@@ -414,15 +427,15 @@ class SessionTold(Told):
     """A session of sealing: what its values begin with, the key that they are sealed with, and for how many seconds new
     values may be."""
 
-    start: bytes
-    key: Annotated[bytes, Field(repr=False)]
+    start: Bytes
+    key: Annotated[Bytes, Field(repr=False)]
     seconds: int
 
 
 class KeyTold(Told):
     """The key that values of a session are sealed with."""
 
-    key: Annotated[bytes, Field(repr=False)]
+    key: Annotated[Bytes, Field(repr=False)]
 
 
 class Named(Told):

@@ -16,14 +16,14 @@ from strongroom_registry.settings import RegistrySettings
 def told(url: str) -> list[wire.WorkspaceTold]:
     """The workspaces that the token may list, by name."""
     found: list[wire.WorkspaceTold] = []
-    cursor: str | None = None
+    after: str | None = None
     with closing(connected(url)) as connection:
         while True:
-            query = {"limit": wire.PAGE_MAX, "cursor": cursor}
+            query = {"limit": wire.PAGE_MAX, "after": after}
             page = connection.ask("GET", "/workspaces", query=query).read(wire.Workspaces)
             found += page.workspaces
-            cursor = page.next
-            if not cursor:
+            after = page.next
+            if not after:
                 return found
 
 

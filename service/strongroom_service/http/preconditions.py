@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from strongroom_service.errors import InvalidRequest
 
-_ETAG = re.compile(r'"([1-9][0-9]{0,8})"')
+_ETAG = re.compile(r'"([1-9][0-9]{0,8})(?:-[0-9a-f]{32})?"')
 
 
 def etag(version: int) -> str:

@@ -7,6 +7,12 @@ from importlib import import_module
 from strongroom_service.http.route import Route
 
 MODULES: tuple[str, ...] = (
+    "api.workspaces",
+    "api.documents",
+    "api.audit",
+    "api.keys",
+    "api.sealing",
+    "api.events",
     "api.policies",
     "api.policy_questions",
     "api.reference",

@@ -1,0 +1,384 @@
+"""``/api/v1/workspaces/{workspace}/documents``: what a registry has, seen, revealed and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from strongroom_registry import Registry
+from strongroom_registry.document import Document, Head, Reference, check_label, check_name
+from strongroom_registry.remote import wire
+
+from strongroom_service.errors import InvalidRequest
+from strongroom_service.http.call import Answer, Call
+from strongroom_service.http.preconditions import expected_version
+from strongroom_service.http.route import Route
+from strongroom_service.policies.resource import Resource, Selected, block
+from strongroom_service.policies.verbs import Verb
+from strongroom_service.policies.versions import selected
+
+_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+Limit = Annotated[int, Field(ge=1, le=wire.PAGE_MAX, description="How many, at most.")]
+After = Annotated[str, Field(max_length=200, description="The `next` of the page before.")]
+
+
+class Listed(BaseModel):
+    """Which documents are listed."""
+
+    model_config = _STRICT
+
+    glob: str = Field("*", max_length=200, description="What their names fit: `*`, `?`, `[seq]`.")
+    type: str | None = Field(None, max_length=128, description="Their type.")
+    deleted: bool = Field(False, description="Whether those that are deleted or destroyed are listed too.")
+    search: str = Field("", max_length=1000, description="A text that their public fields hold.")
+    after: After = ""
+    limit: Limit = 100
+
+
+class Page(BaseModel):
+    """Which page of a listing."""
+
+    model_config = _STRICT
+
+    after: After = ""
+    limit: Limit = 100
+
+
+class Chosen(BaseModel):
+    """The version that is meant: by its number or a label; the current one, if neither is said."""
+
+    model_config = _STRICT
+
+    version: wire.Number | None = None
+    label: str | None = Field(None, max_length=64)
+    type: str | None = Field(None, max_length=128, description="The type that it has to be of.")
+
+
+class Deletion(BaseModel):
+    """How a document is deleted."""
+
+    model_config = _STRICT
+
+    message: str = Field("", max_length=wire.MESSAGE_MAX, description="Why; it stands in the audit.")
+    cascade: bool = Field(False, description="Whether those that use it are deleted as well, and those that use these.")
+
+
+def list_documents(call: Call) -> Answer:
+    workspace, asked = call.params["workspace"], call.query
+    registry = call.service.registry(workspace)
+    heads = (
+        registry.search(asked.search)
+        if asked.search
+        else registry.list(asked.glob, type=asked.type, deleted=asked.deleted)
+    )
+    verb = Verb.VIEW if asked.search else Verb.LIST  # who may not see a text is not to find it
+    known = set(_allowed(call, verb, [head.name for head in heads]))
+    page = [head for head in heads if head.name in known and head.name > asked.after]
+    shown = page[: asked.limit]
+    seen = set(_allowed(call, Verb.VIEW, [head.name for head in shown]))
+    told = [wire.HeadTold.of(head) if head.name in seen else wire.HeadTold.outline(head) for head in shown]
+    return Answer(wire.Heads.model_construct(documents=told, next=shown[-1].name if len(page) > asked.limit else None))
+
+
+def list_names(call: Call) -> Answer:
+    names = _allowed(call, Verb.LIST, call.service.registry(call.params["workspace"]).names())
+    page = [name for name in names if name > call.query.after]
+    shown = page[: call.query.limit]
+    return Answer(wire.Names(names=shown, next=shown[-1] if len(page) > len(shown) else None))
+
+
+def view(call: Call) -> Answer:
+    registry, name = _asked(call, Verb.VIEW)
+    told = wire.HeadTold.of(registry.head(name))
+    return _tagged(call, told, told.current)
+
+
+def reveal(call: Call) -> Answer:
+    workspace, name, chosen = call.params["workspace"], check_name(call.params["name"]), call.query
+    if chosen.version is not None and chosen.label is not None:
+        raise InvalidRequest("A version and a label exclude each other.", "Name the version that is meant once.")
+    label = None if chosen.label in (None, "latest") else check_label(chosen.label)
+    type_ = None if chosen.type is None else check_name(chosen.type)
+    reference = Reference(name, type_, chosen.version, label)
+    document = _revealed(call, workspace, reference)
+    told = wire.DocumentTold.of(document)
+    return _tagged(call, told, document.version.number, told.version)
+
+
+def history(call: Call) -> Answer:
+    registry, name = _asked(call, Verb.VIEW)
+    after = _number(call.query.after)
+    page = [version for version in registry.history(name) if after is None or version.number < after]
+    shown = page[: call.query.limit]
+    more = str(shown[-1].number) if len(page) > len(shown) else None
+    return Answer(wire.Versions.model_construct(versions=[wire.VersionTold.of(one) for one in shown], next=more))
+
+
+def list_users(call: Call) -> Answer:
+    registry, name = _asked(call, Verb.VIEW)
+    users = registry.used_by(name)
+    known = set(_allowed(call, Verb.LIST, [user.name for user in users]))
+    return Answer(wire.Users(users=[str(user) for user in users if user.name in known]))
+
+
+def save(call: Call) -> Answer:
+    registry, name = _asked(call, Verb.WRITE)
+    draft: wire.Draft = call.body
+    for label in draft.labels:
+        call.require(Verb.LABEL, _labelled(call, registry, name, label, None))
+    version = registry.put(
+        name,
+        type=draft.type,
+        schema=draft.schema_,
+        payload=draft.payload,
+        public=draft.public,
+        message=draft.message,
+        overwrite=draft.overwrite,
+        expect=_expected(call, draft.expect),
+        retype=draft.retype,
+        labels=draft.labels,
+        references=draft.references,
+        expires_at=draft.expires_at,
+        pending=draft.pending,
+    )
+    return Answer(wire.VersionTold.of(version))
+
+
+def put_label(call: Call) -> Answer:
+    registry, name, label = _registry(call), check_name(call.params["name"]), check_label(call.params["label"])
+    call.require(Verb.LABEL, _labelled(call, registry, name, label, call.body.version))
+    return _changed(call, registry.label(name, label, call.body.version))
+
+
+def take_label(call: Call) -> Answer:
+    registry, name, label = _registry(call), check_name(call.params["name"]), check_label(call.params["label"])
+    call.require(Verb.LABEL, _labelled(call, registry, name, label, None))
+    return _changed(call, registry.unlabel(name, label))
+
+
+def promote(call: Call) -> Answer:
+    registry, name = _asked(call, Verb.WRITE)
+    asked: wire.Promotion = call.body
+    head = registry.promote(name, asked.version, expect=_expected(call, asked.expect), message=asked.message)
+    return _changed(call, head)
+
+
+def delete(call: Call) -> Answer:
+    registry, name = _asked(call, Verb.DELETE)
+    if call.query.cascade:
+        _require_of_users(call, registry, name)
+    return _changed(call, registry.delete(name, message=call.query.message, cascade=call.query.cascade))
+
+
+def undelete(call: Call) -> Answer:
+    registry, name = _asked(call, Verb.DELETE)
+    return _changed(call, registry.undelete(name))
+
+
+def destroy(call: Call) -> Answer:
+    registry, name, version = _registry(call), check_name(call.params["name"]), call.body.version
+    chosen: Callable[[], Selected] | None = None
+    if version is not None:
+        reference = Reference(name, version=version)
+        chosen = lambda: selected(registry.head(name), reference)  # noqa: E731
+    call.require(Verb.DESTROY, block(call.params["workspace"], name, chosen))
+    return _changed(call, registry.destroy(name, version))
+
+
+def _registry(call: Call) -> Registry:
+    """The workspace; one that is not there is refused by the policies first, unless they would allow it."""
+    return call.service.registry(call.params["workspace"])
+
+
+def _asked(call: Call, verb: Verb) -> tuple[Registry, str]:
+    name = call.params["name"]
+    call.require(verb, block(call.params["workspace"], name))
+    return _registry(call), name
+
+
+def _allowed(call: Call, verb: Verb, names: list[str]) -> list[str]:
+    return call.service.policies.filter(call.caller, verb, call.params["workspace"], names)
+
+
+def _revealed(call: Call, workspace: str, reference: Reference) -> Document:
+    """The document, where a rule about its version was asked about the one that is handed out."""
+    asked: list[int] = []
+
+    def chosen() -> Selected:
+        found = selected(call.service.registry(workspace).head(reference.name), reference)
+        asked.append(found.version)
+        return found
+
+    call.require(Verb.REVEAL, block(workspace, reference.name, chosen))
+    document = _registry(call).get(reference)
+    number = document.version.number
+    if asked and asked[-1] != number:  # a label was moved in between
+        labels = frozenset(document.version.labels)
+        call.require(Verb.REVEAL, block(workspace, reference.name, lambda: Selected(number, labels)))
+    return document
+
+
+def _labelled(call: Call, registry: Registry, name: str, label: str, version: int | None) -> Resource:
+    """The version that a label is put on or taken from; 0 stands for one that is only about to be."""
+
+    def chosen() -> Selected:
+        return Selected(version if version is not None else registry.head(name).current, frozenset({label}))
+
+    return block(call.params["workspace"], name, chosen)
+
+
+def _require_of_users(call: Call, registry: Registry, name: str) -> None:
+    """Whoever deletes all that use a document may delete each of them."""
+    found, waiting = {name}, [name]
+    while waiting:
+        for user in registry.used_by(waiting.pop()):
+            if user.name not in found:
+                call.require(Verb.DELETE, block(call.params["workspace"], user.name))
+                found.add(user.name)
+                waiting.append(user.name)
+
+
+def _expected(call: Call, expect: int | None) -> int | None:
+    condition = expected_version(call.headers)
+    if condition is not None and expect is not None and condition != expect:
+        raise InvalidRequest("If-Match and `expect` name different versions.", "Send one of them.")
+    return expect if condition is None else condition
+
+
+def _changed(call: Call, head: Head) -> Answer:
+    """What became of a document, as far as the caller may see it."""
+    may_view = call.service.decide(call.caller, Verb.VIEW, block(call.params["workspace"], head.name)).allowed
+    return Answer(wire.HeadTold.of(head) if may_view else wire.HeadTold.outline(head))
+
+
+def _tagged(call: Call, told: BaseModel, number: int, of: BaseModel | None = None) -> Answer:
+    """An answer under an ``ETag``: the number of its version, and what else of it can change. A payload cannot."""
+    digest = sha256((of or told).model_dump_json().encode()).hexdigest()[:32]
+    tag = f'"{number}-{digest}"'
+    if tag in [text.strip() for text in call.headers.get("if-none-match", "").split(",")]:
+        return Answer(status=304, headers={"ETag": tag})
+    return Answer(told, headers={"ETag": tag})
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdecimal():
+        raise InvalidRequest("`after` is not understood.", "Send the `next` of the page before.")
+    return int(text)
+
+
+_ALL = "/api/v1/workspaces/{workspace}/documents"
+_ONE = f"{_ALL}/{{name}}"
+_TAGS = ("documents",)
+_IF = (
+    "`If-Match` with an ETag that was given has it done only if that version is still the current one; "
+    "`If-None-Match: *` only if there is no such document."
+)
+_NOT_THERE = (404, 410)
+_REFUSED = (404, 409, 410, 412)
+
+
+def _one(method: str, path: str, handler: Callable[[Call], Answer], summary: str, **more: Any) -> Route:
+    return Route(method=method, path=f"{_ONE}{path}", handler=handler, summary=summary, tags=_TAGS, **more)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path=_ALL,
+        handler=list_documents,
+        summary="List documents by name, without secrets.",
+        description="Those that the caller may list; whether he may `view` one decides how much of it is told. "
+        "With `search`, those that he may view whose public fields hold a text.",
+        query=Listed,
+        answer=wire.Heads,
+        tags=_TAGS,
+        errors=(404,),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/workspaces/{workspace}/names",
+        handler=list_names,
+        summary="List the names of documents, also of those that are deleted. Nothing of them is verified.",
+        query=Page,
+        answer=wire.Names,
+        tags=_TAGS,
+        errors=(404,),
+    ),
+    _one("GET", "", view, "See what a document is now, without secrets.", answer=wire.HeadTold, errors=(304, 404)),
+    _one(
+        "GET",
+        "/payload",
+        reveal,
+        "Reveal a version: with its payload.",
+        description="Asks for the right `reveal`. The answer is in the audit before it is sent, as is one that says "
+        "with 304 that what `If-None-Match` names is still it.",
+        query=Chosen,
+        answer=wire.DocumentTold,
+        records="",
+        errors=(304, *_NOT_THERE, 409),
+    ),
+    _one(
+        "GET",
+        "/versions",
+        history,
+        "List all versions, the newest first.",
+        query=Page,
+        answer=wire.Versions,
+        errors=(404,),
+    ),
+    _one("GET", "/users", list_users, "List the documents that refer to this one.", answer=wire.Users, errors=(404,)),
+    _one(
+        "PUT",
+        "",
+        save,
+        "Save a document, or another version of it.",
+        description=_IF,
+        body=wire.Draft,
+        answer=wire.VersionTold,
+        is_large=True,
+        errors=_REFUSED,
+    ),
+    _one(
+        "DELETE",
+        "",
+        delete,
+        "Delete a document, in a way that can be undone.",
+        query=Deletion,
+        answer=wire.HeadTold,
+        errors=_REFUSED,
+    ),
+    _one("POST", "/undelete", undelete, "Bring a deleted document back.", answer=wire.HeadTold, errors=_REFUSED),
+    _one(
+        "POST",
+        "/destroy",
+        destroy,
+        "Destroy a version, or all of them, for good.",
+        body=wire.Destruction,
+        answer=wire.HeadTold,
+        errors=_REFUSED,
+    ),
+    _one(
+        "POST",
+        "/promote",
+        promote,
+        "Make another version the current one.",
+        description=_IF,
+        body=wire.Promotion,
+        answer=wire.HeadTold,
+        errors=_REFUSED,
+    ),
+    _one(
+        "PUT",
+        "/labels/{label}",
+        put_label,
+        "Put a label on a version.",
+        body=wire.LabelPlace,
+        answer=wire.HeadTold,
+        errors=_REFUSED,
+    ),
+    _one("DELETE", "/labels/{label}", take_label, "Take a label away.", answer=wire.HeadTold, errors=_REFUSED),
+)
