@@ -62,8 +62,8 @@ class Lane:
                 return
 
     def _work(self, batch: list[_Waiting]) -> None:
-        worked = [self._pipeline.work(incoming) for incoming, _, _ in batch]
-        self._pipeline.settle(worked)
+        requests = [incoming for incoming, _, _ in batch]
+        worked = self._pipeline.work_together(requests) if self._batch > 1 else [self._pipeline.work_alone(requests[0])]
         loop = batch[0][1]
         futures = [future for _, _, future in batch]
         try:

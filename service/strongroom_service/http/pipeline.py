@@ -76,6 +76,20 @@ class Pipeline:
             hidden = InternalError("The service made a mistake.", "Its log tells more of this request.")
             return _refused(incoming, hidden, owed)
 
+    def work_alone(self, incoming: Incoming) -> Worked:
+        """Do what a request asks, and write what it owes."""
+        worked = self.work(incoming)
+        self.settle([worked])
+        return worked
+
+    def work_together(self, requests: Sequence[Incoming]) -> list[Worked]:
+        """Do what several requests ask that came at the same time and wait for little, and write what they owe. Who may do
+        what is looked at once for all of them."""
+        with self._service.directory.one_moment():
+            batch = [self.work(incoming) for incoming in requests]
+        self.settle(batch)
+        return batch
+
     def settle(self, batch: Sequence[Worked]) -> None:
         """Write what requests owe to the audit, in one transaction. Where that cannot be done, those that owe something
         are answered so."""

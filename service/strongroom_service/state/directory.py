@@ -6,6 +6,9 @@ can neither give himself a right nor put yesterday's policy back.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
@@ -22,6 +25,10 @@ WORKSPACE = "strongroom.service"
 """The workspace of the service itself; it is not served."""
 _SCHEMA = "1"
 _KEPT = 8192
+
+_moment: ContextVar[list[bytes] | None] = ContextVar("strongroom_directory_moment", default=None)
+"""The revision that is read at, in a list that is empty until it is known; None where each look is at a moment of its own.
+"""
 
 
 class Found(NamedTuple, Generic[M]):
@@ -50,7 +57,7 @@ class Directory:
         """A record with the number of its version, None where there is none."""
         if not is_name(f"{kind}.{name}"):
             return None
-        revision = self._registry.revision()
+        revision = self._revision()
         if self._seen[0] != revision or len(self._seen[1]) >= _KEPT:
             self._seen = (revision, {})
         known = self._seen[1]
@@ -67,6 +74,7 @@ class Directory:
         :raises StaleExpectation: another version is there.
         """
         document = _checked(kind, name)
+        self._leave_moment()
         payload = value.model_dump_json().encode()
         type_ = f"service-{kind}"
         taken = expect is None
@@ -79,6 +87,7 @@ class Directory:
         """Remove a record; whether there was one."""
         if not is_name(f"{kind}.{name}"):
             return False
+        self._leave_moment()
         try:
             self._registry.delete(f"{kind}.{name}")
         except (UnknownDocument, DocumentDeleted):
@@ -94,6 +103,27 @@ class Directory:
         """All records of a kind, by name."""
         found = ((name, self.get(kind, name, model)) for name in self.names(kind))
         return {name: value for name, value in found if value is not None}
+
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Have all that is read in the block be as it was when the first of it was read, at the cost of one look; until
+        something is written in it."""
+        token = _moment.set([])
+        try:
+            yield
+        finally:
+            _moment.reset(token)
+
+    def _revision(self) -> bytes:
+        moment = _moment.get()
+        if moment is None:
+            return self._registry.revision()
+        if not moment:
+            moment.append(self._registry.revision())
+        return moment[0]
+
+    def _leave_moment(self) -> None:
+        _moment.set(None)
 
     def _loaded(self, kind: str, name: str, model: type[M]) -> Found[BaseModel] | None:
         try:

@@ -66,3 +66,16 @@ def test_reading_is_the_service_s_own_and_writing_is_the_caller_s_in_the_audit(s
 
 def test_the_workspace_of_the_service_is_not_served(service: Service) -> None:
     assert service.workspaces.names() == ["default"]
+
+
+def test_what_is_read_at_one_moment_is_of_that_moment_until_something_is_written(service: Service) -> None:
+    directory = service.directory
+    directory.put("rule", "a", Rule(text="one"))
+    with Service.open() as other, directory.one_moment():
+        assert directory.get("rule", "a", Rule) == Rule(text="one")
+        other.directory.put("rule", "a", Rule(text="two"))
+        assert directory.get("rule", "a", Rule) == Rule(text="one")
+        with pytest.raises(StaleExpectation):
+            directory.put("rule", "a", Rule(text="three"), expect=1)
+        assert directory.get("rule", "a", Rule) == Rule(text="two")
+    assert directory.get("rule", "a", Rule) == Rule(text="two")
