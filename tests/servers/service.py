@@ -26,7 +26,7 @@ from strongroom_service.service import Service
 
 service = Service.open()
 print(service.tokens.make_root().token.text, flush=True)
-config = uvicorn.Config(create_application(service), http="h11", lifespan="on", log_level="warning")
+config = uvicorn.Config(create_application(service), http="h11", lifespan="on", log_level="warning", port=0)
 socket = config.bind_socket()
 print(socket.getsockname()[1], flush=True)
 uvicorn.Server(config).run([socket])
