@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http.client import HTTPException
 from typing import NamedTuple, Protocol
 
 LINE_MAX = 4 * 1024 * 1024
@@ -24,10 +25,10 @@ class Parts(Protocol):
 
 
 def events_of(parts: Parts) -> Iterator[Event]:
-    """The events of an answer, until it ends; raises ValueError for what is none."""
+    """The events of an answer, until it ends or breaks off; raises ValueError for what is none."""
     rest = b""
     said: dict[str, list[str]] = {}
-    while part := parts.read1(65536):
+    while part := _next(parts):
         *lines, rest = (rest + part).split(b"\n")
         if len(rest) > LINE_MAX:
             raise ValueError("a line without an end")
@@ -44,3 +45,10 @@ def events_of(parts: Parts) -> Iterator[Event]:
                     (said.get("id") or [""])[-1],
                 )
             said = {}
+
+
+def _next(parts: Parts) -> bytes:
+    try:
+        return parts.read1(65536)
+    except HTTPException:  # a chunk that was cut, which urllib3 leaves as it is here
+        return b""

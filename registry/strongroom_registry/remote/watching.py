@@ -61,9 +61,7 @@ class Watch:
             response, self._response = self._response, None
         if response is not None:
             with suppress(OSError, HTTPError, ValueError):
-                response.shutdown()  # wakes the thread that reads
-            with suppress(OSError, HTTPError, ValueError):
-                response.close()
+                response.shutdown()  # wakes the thread that reads, which closes it
 
     def _connect(self) -> None:
         headers = {"Last-Event-ID": self._last} if self._last else {}
