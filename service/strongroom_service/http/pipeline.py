@@ -83,8 +83,8 @@ class Pipeline:
         return worked
 
     def work_together(self, requests: Sequence[Incoming]) -> list[Worked]:
-        """Do what several requests ask that came at the same time and wait for little, and write what they owe. Who may do
-        what is looked at once for all of them."""
+        """Do what several requests ask that came at the same time and wait for little, and write what they owe. Who may
+        do what is looked at once for all of them."""
         with self._service.directory.one_moment():
             batch = [self.work(incoming) for incoming in requests]
         self.settle(batch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from threading import local
 from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
@@ -26,9 +26,12 @@ WORKSPACE = "strongroom.service"
 _SCHEMA = "1"
 _KEPT = 8192
 
-_moment: ContextVar[list[bytes] | None] = ContextVar("strongroom_directory_moment", default=None)
-"""The revision that is read at, in a list that is empty until it is known; None where each look is at a moment of its own.
-"""
+
+class _Moment(local):
+    """The revision that this thread reads at, empty until it is known; and whether it reads at one."""
+
+    is_one = False
+    revision = b""
 
 
 class Found(NamedTuple, Generic[M]):
@@ -46,6 +49,7 @@ class Directory:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._moment = _Moment()
         self._seen: tuple[bytes, dict[tuple[str, str, type], Found[BaseModel] | None]] = (b"", {})
 
     def get(self, kind: str, name: str, model: type[M]) -> M | None:
@@ -108,22 +112,21 @@ class Directory:
     def one_moment(self) -> Iterator[None]:
         """Have all that is read in the block be as it was when the first of it was read, at the cost of one look; until
         something is written in it."""
-        token = _moment.set([])
+        self._moment.is_one, self._moment.revision = True, b""
         try:
             yield
         finally:
-            _moment.reset(token)
+            self._moment.is_one = False
 
     def _revision(self) -> bytes:
-        moment = _moment.get()
-        if moment is None:
+        moment = self._moment
+        if not moment.is_one:
             return self._registry.revision()
-        if not moment:
-            moment.append(self._registry.revision())
-        return moment[0]
+        moment.revision = moment.revision or self._registry.revision()
+        return moment.revision
 
     def _leave_moment(self) -> None:
-        _moment.set(None)
+        self._moment.is_one = False
 
     def _loaded(self, kind: str, name: str, model: type[M]) -> Found[BaseModel] | None:
         try:
