@@ -13,8 +13,11 @@ from strongroom_registry.audit import DONE
 from strongroom_registry.errors import UnknownWorkspace
 from strongroom_registry.settings import RegistrySettings
 
+from strongroom_service.approvals.approvals import Approvals
+from strongroom_service.approvals.protections import Protections
 from strongroom_service.errors import Forbidden
 from strongroom_service.identity.caller import Caller
+from strongroom_service.identity.logins import Logins
 from strongroom_service.identity.standings import Standings
 from strongroom_service.identity.tokens import Tokens
 from strongroom_service.leases.leases import Leases
@@ -22,6 +25,7 @@ from strongroom_service.policies.decision import Decision
 from strongroom_service.policies.policies import Policies
 from strongroom_service.policies.resource import Resource
 from strongroom_service.policies.verbs import Verb
+from strongroom_service.seal.seal import ProviderSeal, Seal
 from strongroom_service.settings import ServerSettings
 from strongroom_service.state.directory import Directory
 from strongroom_service.state.records import Records, open_records_ledger
@@ -43,6 +47,7 @@ class Service:
         self.workspaces = workspaces
         self.records = records
         self.directory = Directory(workspaces.own)
+        self.seal: Seal = ProviderSeal()
 
     @classmethod
     def open(
@@ -72,12 +77,17 @@ class Service:
     def tokens(self) -> Tokens:
         """The tokens that people and machines have."""
         ttl, longest = self.settings.token_ttl_seconds, self.settings.token_max_ttl_seconds
-        standings = Standings(self.directory)
+        standings = Standings(self.directory, self.policies.denies)
         tokens = Tokens(
             self.records, ttl=timedelta(seconds=ttl), max_ttl=timedelta(seconds=longest), standing=standings.of
         )
         tokens.on_end.append(lambda session, accessor: self.leases.token_ended(session, accessor))
         return tokens
+
+    @cached_property
+    def logins(self) -> Logins:
+        """What people and machines log in with."""
+        return Logins(self.directory, self.records, self.tokens)
 
     @cached_property
     def wraps(self) -> Wraps:
@@ -94,6 +104,16 @@ class Service:
         """Who may do what."""
         return Policies(self.directory)
 
+    @cached_property
+    def protections(self) -> Protections:
+        """Which changes need a second person."""
+        return Protections(self.directory)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """The changes that wait for a second person."""
+        return Approvals(self.records, self.protections, self.policies)
+
     def registry(self, workspace: str) -> Registry:
         """A workspace of the registry; ask :meth:`require` first. Raises UnknownWorkspace."""
         return self.workspaces.registry(workspace)
@@ -107,12 +127,14 @@ class Service:
         return self.policies.decide(caller, verb, resource)
 
     def require(self, caller: Caller, verb: Verb, resource: Resource) -> None:
-        """Let pass what the policies of a caller allow.
+        """Let pass what the policies of a caller allow, and no protection has wait for a second person.
 
         :raises Forbidden: they do not; it is in the audit.
+        :raises ApprovalNeeded: the change is kept until it is approved.
         """
         decision = self.decide(caller, verb, resource)
         if decision.allowed:
+            self.protections.check(verb, resource)
             return
         self.record(caller, str(verb), "Forbidden", str(resource), workspace=resource.workspace, message=decision.why)
         refusal = Forbidden(

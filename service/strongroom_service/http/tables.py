@@ -7,15 +7,21 @@ from importlib import import_module
 from strongroom_service.http.route import Route
 
 MODULES: tuple[str, ...] = (
-    "api.workspaces",
-    "api.documents",
+    "api.approvals",
     "api.audit",
-    "api.keys",
-    "api.sealing",
+    "api.documents",
     "api.events",
+    "api.keys",
+    "api.lease_roles",
+    "api.leases",
     "api.policies",
     "api.policy_questions",
+    "api.protections",
     "api.reference",
+    "vault_api.entry",
+    "api.sealing",
+    "api.workspaces",
+    "api.wraps",
 )
 """Each exports ``ROUTES``."""
 

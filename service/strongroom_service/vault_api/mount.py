@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,7 +26,8 @@ class Mount(BaseModel):
     """One mount.
 
     ``path`` has no slash at either end. ``type`` is ``kv`` (``options["version"]`` says which), ``transit``,
-    ``blocks``, or the type of an auth method. What the engine keeps lies in a workspace of its own.
+    ``blocks``, or the type of an auth method. What the engine keeps lies in a workspace of its own. One that is
+    ``removing`` answers no more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,8 +40,8 @@ class Mount(BaseModel):
     options: dict[str, str] = Field(default_factory=dict)
     default_lease_ttl: int = 0
     max_lease_ttl: int = 0
-    tuned: dict[str, str | int | bool | list[str]] = Field(default_factory=dict)
     settings: dict[str, str | int | bool] = Field(default_factory=dict)
+    removing: bool = False
 
     @property
     def workspace(self) -> str:
@@ -97,7 +98,7 @@ class MountTable:
 
     def all(self, service: Service) -> dict[str, Mount]:
         """The mounts by their paths."""
-        found = {mount.path: mount for mount in service.directory.all(self.kind, Mount).values()}
+        found = {mount.path: mount for mount in self._recorded(service) if not mount.removing}
         return {**found, **{mount.path: mount for mount in self.built_in}}
 
     def get(self, service: Service, path: str) -> Mount | None:
@@ -105,7 +106,12 @@ class MountTable:
         for mount in self.built_in:
             if mount.path == path:
                 return mount
-        return service.directory.get(self.kind, _record(path), Mount)
+        mount = service.directory.get(self.kind, _record(path), Mount)
+        return None if mount is None or mount.removing else mount
+
+    def removing(self, service: Service) -> list[Mount]:
+        """Those whose removal began and did not end."""
+        return [mount for mount in self._recorded(service) if mount.removing]
 
     def find(self, service: Service, path: str) -> tuple[Mount, str] | None:
         """The mount that answers a path, and what of the path is left to it."""
@@ -117,9 +123,12 @@ class MountTable:
                 best = mount
         return None if best is None else (best, path[len(best.path) + 1 :])
 
-    def overlapping(self, service: Service, path: str) -> str | None:
-        """The path of a mount that would answer for this one, or of one that this would answer for."""
+    def overlapping(self, service: Service, path: str, *, but: str = "") -> str | None:
+        """The path of a mount that would answer for this one, or of one that this would answer for; ``but`` does not
+        count."""
         for other in self.all(service):
+            if other == but:
+                continue
             if other == path or other.startswith(path + "/") or path.startswith(other + "/"):
                 return other
         return None
@@ -148,6 +157,9 @@ class MountTable:
     def remove(self, service: Service, mount: Mount) -> None:
         """Have the mount answer no more."""
         service.directory.remove(self.kind, _record(mount.path))
+
+    def _recorded(self, service: Service) -> Iterable[Mount]:
+        return service.directory.all(self.kind, Mount).values()
 
     def is_built_in(self, mount: Mount) -> bool:
         """Whether it cannot be removed."""

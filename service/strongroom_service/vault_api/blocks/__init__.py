@@ -1,0 +1,1 @@
+"""Blocks, to be read as if they were secrets of a KV mount of version 2."""
