@@ -27,6 +27,7 @@ _ERRORS = {
     415: "The body is of a type that is not taken here.",
     422: "The request contradicts one before.",
     429: "Too many requests; Retry-After says when to try again.",
+    502: "The system that credentials are leased from does not do what it should.",
     503: "The service cannot answer now; Retry-After says when to try again.",
 }
 _ALWAYS = (400, 401, 403, 404, 409, 410, 412, 413, 422, 429, 503)
