@@ -9,6 +9,7 @@ from strongroom_service.errors import Unauthenticated
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.grant import Grant
 from strongroom_service.identity.provider import AwsProvider, JwtProvider, KubernetesProvider, OidcProvider, Rule
+from strongroom_service.identity.token_record import DEFAULT
 
 NAME_MAX = 120
 
@@ -35,7 +36,7 @@ def grant_of(
     if not rules:
         raise refused(f"provider {name}: no rule is for {who}")
     groups = tuple(dict.fromkeys(group for rule in rules for group in rule.groups))
-    policies = dict.fromkeys(policy for rule in rules for policy in rule.policies)
+    policies = dict.fromkeys((DEFAULT, *(policy for rule in rules for policy in rule.policies)))
     policies |= dict.fromkeys(policies_of_groups(groups))
     facts = {"name": who, "kind": provider.type}
     for key, claim in provider.metadata_claims.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from strongroom_service.errors import Unauthenticated
@@ -22,7 +23,7 @@ from strongroom_service.identity.provider import (
     ProviderRecord,
 )
 from strongroom_service.identity.sign_in import SignIn
-from strongroom_service.identity.standings import Standings
+from strongroom_service.identity.standings import policies_of_groups
 from strongroom_service.identity.tokens import Tokens
 from strongroom_service.identity.vouching import jwt_claims, kubernetes_claims
 from strongroom_service.state.directory import Directory
@@ -88,8 +89,8 @@ class Logins:
         return record.settings
 
     def _let_in(self, name: str, provider: AnyProvider, claims: Mapping[str, Any]) -> Issued:
-        groups = Standings(self._directory).policies_of_groups
-        return self._tokens.issue(grant_of(name, provider, claims, groups))
+        policies = partial(policies_of_groups, self._directory)
+        return self._tokens.issue(grant_of(name, provider, claims, policies))
 
 
 def _unknown(record: ProviderRecord | None, kind: type[Any]) -> Unauthenticated:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from pydantic import BaseModel, ConfigDict
 
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.people import Account, Group, User
-from strongroom_service.identity.token_record import Standing
+from strongroom_service.identity.token_record import DEFAULT, Standing
 from strongroom_service.state.directory import Directory
 
 
@@ -23,10 +25,12 @@ class Standings:
     what he had by it.
 
     :param directory: of the service.
+    :param denies: whether a policy denies something.
     """
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, denies: Callable[[str], bool]) -> None:
         self._directory = directory
+        self._denies = denies
 
     def of(self, origin: str) -> Standing | None:
         """The standing of ``kind.name``; None where it is gone or disabled."""
@@ -36,17 +40,19 @@ class Standings:
         if kind == "account":
             return self.of_person(kind, name, self._directory.get(kind, name, Account))
         role = self._directory.get(kind, name, Revocable)
-        return None if role is None or role.disabled else Standing((), {})
+        return None if role is None or role.disabled else Standing((), {}, self._denies)
 
     def of_person(self, kind: str, name: str, person: User | Account | None) -> Standing | None:
         """The standing of a user or an account."""
         if person is None or person.disabled:
             return None
-        policies = dict.fromkeys((*person.policies, *self.policies_of_groups(person.groups)))
+        policies = dict.fromkeys((DEFAULT, *person.policies, *policies_of_groups(self._directory, person.groups)))
         facts = {f"metadata.{key}": value for key, value in person.metadata.items()}
-        return Standing(tuple(one for one in policies if one != ROOT), {"name": name, "kind": kind, **facts})
+        plain = tuple(policy for policy in policies if policy != ROOT)
+        return Standing(plain, {"name": name, "kind": kind, **facts}, self._denies)
 
-    def policies_of_groups(self, groups: tuple[str, ...]) -> list[str]:
-        """The policies of groups, of which some may be gone."""
-        found = (self._directory.get("group", name, Group) for name in groups)
-        return [policy for group in found if group is not None for policy in group.policies]
+
+def policies_of_groups(directory: Directory, groups: Iterable[str]) -> list[str]:
+    """The policies of groups, of which some may be gone."""
+    found = (directory.get("group", name, Group) for name in groups)
+    return [policy for group in found if group is not None for policy in group.policies]

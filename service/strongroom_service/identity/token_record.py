@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -25,7 +26,8 @@ class Rights(StrEnum):
     INHERITED = "inherited"
     """They are those of its identity, at every moment."""
     NARROWED = "narrowed"
-    """They were named when it was made, and hold as long as the identity has them too."""
+    """They were named when it was made, and hold as long as the identity has them too. What is denied to the identity
+    is denied to the token."""
 
 
 class End(StrEnum):
@@ -40,6 +42,8 @@ class Standing(NamedTuple):
 
     policies: tuple[str, ...]
     facts: dict[str, str]
+    denies: Callable[[str], bool] = lambda _policy: False
+    """Whether a policy denies something."""
 
 
 class TokenRecord(BaseModel):
@@ -89,7 +93,9 @@ class TokenRecord(BaseModel):
             return self.policies
         if self.rights is Rights.INHERITED:
             return standing.policies
-        return tuple(name for name in self.policies if name == DEFAULT or name in standing.policies)
+        own = [name for name in self.policies if name == DEFAULT or name in standing.policies]
+        denying = [name for name in standing.policies if name not in own and standing.denies(name)]
+        return (*own, *denying)
 
     def caller(self, accessor: str, standing: Standing | None, *, address: str, request_id: str) -> Caller:
         """The one who bears it."""

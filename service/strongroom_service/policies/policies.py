@@ -131,13 +131,14 @@ class Policies:
                 f"You may not give the policy {beyond[0]:.96}, which your own token does not have.",
                 "Give some of your own, or have it done by somebody who may administer :service/tokens.",
             )
-        if lost := [name for name in caller.policies if name not in names and self._denies(name)]:
+        if lost := [name for name in caller.policies if name not in names and self.denies(name)]:
             raise Forbidden(
                 f"The policy {lost[0]:.96} denies you something, and so it goes with what you give.",
                 f"Give {lost[0]:.96} as well.",
             )
 
-    def _denies(self, name: str) -> bool:
+    def denies(self, name: str) -> bool:
+        """Whether a policy denies anything; one that is not there denies nothing."""
         found = self.found(name)
         return found is not None and any(rule.effect is Effect.DENY for rule in found.value.rules)
 
