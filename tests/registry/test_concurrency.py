@@ -52,32 +52,6 @@ def add_one(registry: Registry) -> None:
         return
 
 
-def test_of_64_writers_with_the_same_expectation_one_wins(registry: Registry, save: Save) -> None:
-    save("lake", b"start")
-    won: list[int] = []
-
-    def write(number: int) -> None:
-        try:
-            save("lake", b"%d" % number, expect=1)
-        except StaleExpectation:
-            return
-        won.append(number)
-
-    run_threads(64, write)
-    assert len(won) == 1
-    assert registry.get("lake").payload == b"%d" % won[0]
-    assert registry.head("lake").current == 2
-
-
-def test_no_update_is_lost_between_threads(registry: Registry, save: Save) -> None:
-    save("counter", b"0")
-    run_threads(6, lambda _: [add_one(registry) for _ in range(5)] and None)
-    assert registry.get("counter").payload == b"30"
-    assert registry.head("counter").current == 31
-    assert registry.verify().ok
-    assert registry.verify_audit().ok
-
-
 COUNT = """
 import sys
 from strongroom_registry import open_registry
