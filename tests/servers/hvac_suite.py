@@ -1,0 +1,193 @@
+"""hvac's own integration tests, as they are in its sdist, run against our server.
+
+The sdist and the environment that its tests run in are fetched once, below ``build/``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from absent import absent
+
+VERSION = "2.4.0"
+FILES: Mapping[str, str] = MappingProxyType(
+    {
+        "KV version 2": "api/secrets_engines/test_kv_v2.py",
+        "KV version 1": "api/secrets_engines/test_kv_v1.py",
+        "transit": "api/secrets_engines/test_transit.py",
+        "AppRole": "api/auth_methods/test_approle.py",
+        "AppRole, old names": "v1/test_approle.py",
+        "tokens": "api/auth_methods/test_token.py",
+        "wrapping": "api/system_backend/test_wrapping.py",
+        "ACL policies": "api/system_backend/test_policies.py",
+        "policies": "api/system_backend/test_policy.py",
+        "mounts": "api/system_backend/test_mount.py",
+        "auth methods": "api/system_backend/test_auth.py",
+        "seal": "api/system_backend/test_seal.py",
+        "init": "api/system_backend/test_init.py",
+        "audit": "api/system_backend/test_audit.py",
+        "health": "api/system_backend/test_health.py",
+        "client": "v1/test_integration.py",
+        "system backend": "v1/test_system_backend.py",
+    }
+)
+"""What is run, by what it is about: all of hvac's tests of what is served here."""
+
+_HERE = Path(__file__).parent
+_PARTS = _HERE / "hvac_environment"
+_BUILD = _HERE.parents[1] / "build" / "hvac"
+_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one test.
+
+    :param about: what its file is about.
+    :param outcome: ``passed``, ``failed`` or ``skipped``.
+    :param why: the last line of what failed, or the reason why it was skipped.
+    """
+
+    about: str
+    name: str
+    outcome: str
+    why: str = ""
+
+
+def run(about: Sequence[str] = tuple(FILES), *, processes: int = 0, log: Path | None = None) -> list[Result]:
+    """Run the files about some things; what became of each test.
+
+    :param processes: how many at a time; 0 for this one alone.
+    :param log: where their output goes.
+    """
+    python, sdist = environment(), fetched()
+    with _folder() as folder:
+        root = folder / "hvac"
+        shutil.copytree(sdist, root, ignore=shutil.ignore_patterns("generated", "docs", "__pycache__"))
+        (root / "tests" / "config_files" / "generated").mkdir()
+        (folder / "servers").mkdir()
+        _write_program(folder / "bin")
+        command = [str(python), "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "--junitxml", "results.xml"]
+        command += ["-q", "--tb=short", *(["-n", str(processes), "--dist=loadscope"] if processes else [])]
+        command += [f"tests/integration_tests/{FILES[one]}" for one in about]
+        done = subprocess.run(
+            command,
+            cwd=root,
+            env=_variables(folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=1800,
+        )
+        if log is not None:
+            log.write_text(done.stdout)
+        results = root / "results.xml"
+        assert results.exists(), f"hvac's tests did not run:\n{done.stdout[-4000:]}"
+        return list(_read(results, about))
+
+
+def environment() -> Path:
+    """The Python that hvac's tests run in, made where there is none yet."""
+    wanted = hashlib.sha256((_PARTS / "requirements.txt").read_bytes() + sys.version.encode()).hexdigest()[:12]
+    folder = _BUILD / wanted
+    with _alone():
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            if problem := _make(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                absent(f"The environment of hvac's tests cannot be made: {problem}")
+            (folder / "made").touch()
+    return folder / "bin" / "python"
+
+
+def fetched() -> Path:
+    """hvac's sdist, unpacked."""
+    python, folder = environment(), _BUILD / f"hvac-{VERSION}"
+    archive = _BUILD / f"hvac-{VERSION}.tar.gz"
+    with _alone():
+        if not archive.exists():
+            command = [str(python), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "hvac"]
+            if problem := _failure([*command, "--dest", str(_BUILD), f"hvac=={VERSION}"]):
+                absent(f"hvac's sdist cannot be had: {problem}")
+        if not (folder / "PKG-INFO").exists():
+            with tarfile.open(archive) as opened:
+                opened.extractall(_BUILD, filter="data")
+    return folder
+
+
+def _make(folder: Path) -> str:
+    """Make the environment; why it cannot be made."""
+    steps = [
+        [sys.executable, "-m", "venv", str(folder)],
+        [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "-r", str(_PARTS / "requirements.txt")],
+    ]
+    return next((problem for step in steps if (problem := _failure(step))), "")
+
+
+def _failure(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    return (done.stderr.strip().splitlines() or ["no reason was given"])[-1] if done.returncode else ""
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process at a time makes and fetches."""
+    _BUILD.mkdir(parents=True, exist_ok=True)
+    with (_BUILD / "making.lock").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for a run: in memory where there is some, for servers sync every commit."""
+    where = str(_MEMORY) if os.access(_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="hvac-", dir=where, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _write_program(folder: Path) -> None:
+    """Put the program ``vault`` where it is found."""
+    folder.mkdir()
+    program = folder / "vault"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{_PARTS / "program.py"}" "$@"\n')
+    program.chmod(0o755)
+
+
+def _variables(folder: Path) -> dict[str, str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("STRONGROOM_", "VAULT_", "PYTEST_"))
+    }
+    return kept | {
+        "PATH": f"{folder / 'bin'}{os.pathsep}{kept['PATH']}",
+        "HVAC_SUITE": str(folder / "servers"),
+        "HOME": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _read(results: Path, about: Sequence[str]) -> Iterator[Result]:
+    """What became of each test, as pytest wrote it down."""
+    modules = {f"tests.integration_tests.{FILES[one].removesuffix('.py').replace('/', '.')}": one for one in about}
+    for case in ElementTree.parse(results).iter("testcase"):  # we wrote it ourselves
+        module = case.get("classname", "").rpartition(".")[0]
+        outcome, why = "passed", ""
+        for tag, word in (("failure", "failed"), ("error", "failed"), ("skipped", "skipped")):
+            found = case.find(tag)
+            if found is not None:
+                outcome, why = word, (found.get("message") or "").strip().splitlines()[0][:300]
+        yield Result(modules[module], case.get("name", ""), outcome, why)
