@@ -123,12 +123,25 @@ def postgres(
 ) -> Iterator[PostgresDatabase]:
     """A new, empty database and the role that owns it. Who does not ask for TLS does without."""
     monkeypatch.setenv("PGSSLMODE", "disable")
+    with _new_database(postgres_server, _postgres_administrator) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def lasting_postgres(postgres_server: Address, _postgres_administrator: Any) -> Iterator[PostgresDatabase]:
+    """The same for all tests of a file, for a server that runs as long; it is to be told PGSSLMODE=disable."""
+    with _new_database(postgres_server, _postgres_administrator) as database:
+        yield database
+
+
+@contextmanager
+def _new_database(postgres_server: Address, administrator: Any) -> Iterator[PostgresDatabase]:
     name, password = f"t_{secrets.token_hex(8)}", secrets.token_urlsafe(18)
-    _postgres_administrator.execute(f"create role {name} login password '{password}'")
-    _postgres_administrator.execute(f"create database {name} owner {name}")
+    administrator.execute(f"create role {name} login password '{password}'")
+    administrator.execute(f"create database {name} owner {name}")
     yield PostgresDatabase(postgres_server, name, name, password)
-    _postgres_administrator.execute(f"drop database {name} with (force)")
-    _postgres_administrator.execute(f"drop role {name}")
+    administrator.execute(f"drop database {name} with (force)")
+    administrator.execute(f"drop role {name}")
 
 
 @contextmanager

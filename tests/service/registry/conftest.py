@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -18,7 +18,8 @@ def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("server")
     environment = {"STRONGROOM_HOME": str(folder / "home"), "XDG_CONFIG_HOME": str(folder / "config")}
     if request.param == "postgres":
-        environment["STRONGROOM_REGISTRY"] = request.getfixturevalue("postgres_server").new_database()
+        environment["STRONGROOM_REGISTRY"] = request.getfixturevalue("lasting_postgres").url
+        environment["PGSSLMODE"] = "disable"
     server = serve(environment)
     yield server
     server.stop()

@@ -8,6 +8,7 @@ from strongroom_registry.remote.registry import RemoteRegistry
 from strongroom_registry.testing_registry import RegistryContract
 
 
+@pytest.mark.parametrize("shared_server", ["sqlite", "postgres"], indirect=True, scope="module")
 class TestRemoteRegistry(RegistryContract):
     def is_us(self, actor: str) -> bool:
         return actor.startswith("root#")
