@@ -170,7 +170,7 @@ def create_application(service: Service, *, observers: Sequence[Observer] = ()) 
 
     :param observers: told of each request that was answered.
     """
-    return Application(service, gates=(), stages=(), observers=observers)
+    return Application(service, observers=observers)
 
 
 def _lanes_of(service: Service) -> int:
