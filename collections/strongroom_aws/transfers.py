@@ -18,6 +18,7 @@ from strongroom_aws.engine import Engine, engine
 from strongroom_aws.managed import MIB as MIB
 from strongroom_aws.managed import PART, PARTS_IN_FLIGHT, SteadyFile, Tell, config, transfer
 from strongroom_aws.ranges import Ranges
+from strongroom_aws.write_options import carried
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -270,7 +271,7 @@ def copy(
     target: tuple[str, str],
     extra: Mapping[str, Any] = PLAINLY.extra,
 ) -> None:
-    """Copy within the service, whatever the size; beyond 5 GiB in parts.
+    """Copy within the service, whatever the size; from 5 GiB on in parts. What ``extra`` does not say is kept.
 
     :param source: what the SDK calls a ``CopySource``: bucket and key, and perhaps a version.
     :param target: bucket and key.
@@ -280,13 +281,22 @@ def copy(
     settings = TransferConfig(
         multipart_threshold=COPY_IN_ONE, multipart_chunksize=COPY_PART, preferred_transfer_client="classic"
     )
-    transfer(
-        client,
-        settings,
-        lambda manager, watchers: manager.copy(
-            dict(source), *target, extra_args=dict(extra), subscribers=watchers, source_client=source_client
-        ),
-    )
+    opening = {
+        name.removeprefix("CopySource"): value for name, value in extra.items() if name.startswith("CopySourceSSE")
+    }
+    found = source_client.head_object(**source, **opening)  # type: ignore[arg-type]  # names that it knows
+    wanted = carried(extra, found, in_parts=found["ContentLength"] >= COPY_IN_ONE)
+
+    def begin(manager: Any, watchers: list[Any]) -> Any:
+        return manager.copy(
+            dict(source),
+            *target,
+            extra_args=wanted,
+            subscribers=[_known(found), *watchers],
+            source_client=source_client,
+        )
+
+    transfer(client, settings, begin)
 
 
 class _KeptOpen:

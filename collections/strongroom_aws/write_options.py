@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -79,10 +80,8 @@ class S3WriteOptions(BaseModel):
         return {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": self._customer_key()}
 
     def copying(self, key: str) -> dict[str, Any]:
-        """Parameters for a copy within the service, which takes along what is not set here."""
+        """Parameters for a copy within the service, which takes along what is not set here; see :func:`carried`."""
         chosen = self.writing(key)
-        if chosen.keys() & _REPLACED:
-            chosen["MetadataDirective"] = "REPLACE"
         if "Tagging" in chosen:
             chosen["TaggingDirective"] = "REPLACE"
         return chosen | {f"CopySource{name}": value for name, value in self.reading().items()}
@@ -95,3 +94,19 @@ class S3WriteOptions(BaseModel):
             return base64.b64decode(self.customer_key.get_secret_value() if self.customer_key else "", validate=True)
         except binascii.Error:
             return b""
+
+
+def carried(extra: Mapping[str, Any], source: Mapping[str, Any], *, in_parts: bool) -> dict[str, Any]:
+    """Parameters for a copy that keeps what they do not say of how the source is served and described.
+
+    S3 takes along either all of that or nothing, and nothing of what it copies in parts. Who says so by a
+    ``MetadataDirective`` of his own gets what he asks for.
+
+    :param source: what S3 says of the source.
+    """
+    chosen = dict(extra)
+    if chosen.get("MetadataDirective") or not (in_parts or chosen.keys() & _REPLACED):
+        return chosen
+    for name in _REPLACED & source.keys():
+        chosen.setdefault(name, source[name])
+    return chosen | {"MetadataDirective": "REPLACE"}

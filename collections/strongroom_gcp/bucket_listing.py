@@ -133,13 +133,20 @@ class BucketListing:
 
     def _pages(self: GcsBucket, prefix: str, **query: Any) -> Iterator[Any]:
         wanted: dict[str, Any] = {"fields": FIELDS, "prefix": prefix or None} | asking() | query
-        pages, page = self._begun(wanted)
-        while page is not None:
-            yield page
-            page = asked(self.bucket, "", lambda: next(pages, None))
+        token: str | None = None
+        while True:
+            page, token = self._page(wanted, token)
+            if page is not None:
+                yield page
+            if token is None:
+                return
 
     @reloading
-    def _begun(self: GcsBucket, wanted: dict[str, Any]) -> tuple[Iterator[Any], Any]:
-        """A listing's pages, and the first of them."""
-        pages = iter(asked(self.bucket, "", lambda: self._storage.client.list_blobs(self.bucket, **wanted)).pages)
-        return pages, asked(self.bucket, "", lambda: next(pages, None))
+    def _page(self: GcsBucket, wanted: dict[str, Any], token: str | None) -> tuple[Any, str | None]:
+        """One page of a listing, asked for with the login of the time, and where the next one begins."""
+
+        def ask() -> tuple[Any, str | None]:
+            found = self._storage.client.list_blobs(self.bucket, page_token=token, **wanted)
+            return next(found.pages, None), found.next_page_token or None
+
+        return asked(self.bucket, "", ask)

@@ -74,9 +74,14 @@ def joined(first: int, second: int, length: int) -> int:
     return int(value ^ 0xFFFFFFFF ^ second)
 
 
-def of_file(file: BinaryIO) -> str:
-    """The checksum of what a file still holds, as Cloud Storage writes it."""
+def of_file(file: BinaryIO, length: int | None = None) -> str:
+    """The checksum of what a file still holds, as Cloud Storage writes it.
+
+    :param length: how many bytes of that at most.
+    """
     found = Crc32c()
-    while block := file.read(len(_ZEROS)):
+    left = length
+    while block := file.read(len(_ZEROS) if left is None else min(left, len(_ZEROS))):
         found.update(block)
+        left = None if left is None else left - len(block)
     return found.text

@@ -57,17 +57,25 @@ class FileSource:
     """The rest of a file that can be sought in, of a known length. It goes in one request, in blocks.
 
     :param start: where in the file the upload's first byte is.
+    :param check: called before the last byte goes; what it raises ends the upload, so that there is no object.
     """
 
-    def __init__(self, file: BinaryIO, start: int, length: int, moved: Moved | None = None) -> None:
-        self._file, self._start, self._length = file, start, length
+    def __init__(
+        self,
+        file: BinaryIO,
+        start: int,
+        length: int,
+        moved: Moved | None = None,
+        check: Callable[[], object] | None = None,
+    ) -> None:
+        self._file, self._start, self._length, self._check = file, start, length, check
         self._moved, self._farthest = moved, 0
         self._body: _Body | None = None
 
     def part(self, position: int) -> tuple[Any, int, int | None]:
         self._file.seek(self._start + position)
         length = self._length - position
-        self._body = _Body(self._file, length, lambda sent: self._count(position + sent))
+        self._body = _Body(self._file, length, lambda sent: self._count(position + sent), self._check)
         return self._body if length else b"", length, self._length
 
     def headers(self) -> dict[str, str]:
@@ -85,8 +93,8 @@ class FileSource:
 class _Body:
     """What a request is made from: so many bytes of a file, counted as they go."""
 
-    def __init__(self, file: BinaryIO, length: int, count: Moved) -> None:
-        self._file, self._length, self._left, self._count = file, length, length, count
+    def __init__(self, file: BinaryIO, length: int, count: Moved, check: Callable[[], object] | None) -> None:
+        self._file, self._length, self._left, self._count, self._check = file, length, length, count, check
         self.failure: BaseException | None = None
 
     def __len__(self) -> int:
@@ -103,6 +111,8 @@ class _Body:
             if wanted and not block:
                 raise ObjectChanged("The file became shorter while it was uploaded.", "Upload it again.")
             leave_if_failed()
+            if self._check and len(block) == self._left:
+                self._check()
         except BaseException as exc:
             self.failure = exc
             raise

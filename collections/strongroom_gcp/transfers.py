@@ -62,15 +62,19 @@ class Upload:
         with path.open("rb") as file:
             before = _state(file)
             length = before[0]
-            if length <= PART:
-                content = file.read(PART + 1)
+
+            def check() -> None:
                 if _state(file) != before:
                     raise ObjectChanged(
                         f"The file {str(path)!r} changed while it was read, so nothing was uploaded.",
                         "Upload it when what writes it is done.",
                     )
+
+            if length <= PART:
+                content = file.read(PART + 1)
+                check()
                 return self._at_once(content)
-            return self.file(file, 0, length)
+            return self.file(file, 0, length, check)
 
     def stream(self, stream: BinaryIO) -> Any:
         """The same, of what a stream still holds."""
@@ -81,16 +85,18 @@ class Upload:
         made = self._send(source, None, None)
         return self._verified(made, source.checksum)
 
-    def file(self, file: BinaryIO, start: int, length: int) -> Any:
+    def file(self, file: BinaryIO, start: int, length: int, check: Callable[[], object] | None = None) -> Any:
         """The same, of the rest of a file that can be sought in.
 
         It is read twice: first for its checksum, which the server has to find in what arrives before the object is.
+
+        :param check: raises what is raised where the file is another one by now.
         """
         file.seek(start)
-        checksum = of_file(file)
+        checksum = of_file(file, length)
         for _ in range(_ATTEMPTS):
             try:
-                made = self._send(resumable.FileSource(file, start, length, self.moved), length, checksum)
+                made = self._send(resumable.FileSource(file, start, length, self.moved, check), length, checksum)
             except resumable.SessionLost:
                 continue
             return self._verified(made, checksum)

@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.command == "GET" and name:
             self._meet("metadata") or self._metadata(name)
         elif self.command == "GET":
-            self._meet("list") or self._say(200, {"items": [gcs.resource(name) for name in sorted(gcs.objects)]})
+            self._meet("list") or self._list()
         elif self.command == "DELETE":
             self._meet("delete") or self._delete(name)
 
@@ -181,6 +181,13 @@ class _Handler(BaseHTTPRequestHandler):
         said = self.fault.said or "planned"
         self._say(self.fault.status, {"error": {"code": self.fault.status, "message": said}})
         return True
+
+    def _list(self) -> None:
+        names = sorted(self.gcs.objects)
+        begin = int((self.query.get("pageToken") or ["0"])[0])
+        end = begin + int((self.query.get("maxResults") or [len(names)])[0])
+        page: dict[str, Any] = {"items": [self.gcs.resource(name) for name in names[begin:end]]}
+        self._say(200, page | ({"nextPageToken": str(end)} if end < len(names) else {}))
 
     def _metadata(self, name: str) -> None:
         if name in self.gcs.objects:

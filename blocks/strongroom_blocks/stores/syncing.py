@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from strongroom_blocks.errors import InvalidKey
 from strongroom_blocks.object_keys import folder_prefix, join_key, listed_key
 from strongroom_blocks.stores.crew import each
 from strongroom_blocks.stores.files import entries_below, local_path
@@ -84,14 +85,17 @@ class Sync:
         """Make the local folder like the store's."""
         files = dict(self._files()) if self.local.exists() else {}
         entries: dict[str, StoredObject] = {}
+        seen: set[str] = set()
         same = 0
         for key, entry in self._entries():
             local_path(key)
+            seen.add(key)
             status = files.pop(key, None)
             if status is not None and self._alike(entry, status, up=False):
                 same += 1
             else:
                 entries[key] = entry
+        _no_file_in_a_file(seen)
         return self._carry_out(
             {key: entry.size for key, entry in entries.items()},
             list(files),
@@ -145,3 +149,16 @@ class Sync:
             if old:
                 remove(old)
         return SyncReport(tuple(sorted(wanted)), tuple(old), same, sum(wanted.values()), self.dry_run)
+
+
+def _no_file_in_a_file(keys: set[str]) -> None:
+    """:raises InvalidKey: one is a file and a folder of others at once, which no local folder can hold."""
+    for key in keys:
+        end = key.find("/")
+        while end >= 0:
+            if key[:end] in keys:
+                raise InvalidKey(
+                    f"The objects {key[:end]!r} and {key!r} cannot both be files of a folder, so nothing was copied.",
+                    "Move one of them in the store, or leave one out by a pattern.",
+                )
+            end = key.find("/", end + 1)

@@ -139,7 +139,7 @@ class StoreVerbs:
         :param delete: also delete files that have no object.
         :param dry_run: do nothing, and report what would be done.
         :param pattern: what takes part, as for :meth:`iter_objects`; the rest is neither copied nor deleted.
-        :raises InvalidKey: an object's key would lead out of the local folder.
+        :raises InvalidKey: an object's key would lead out of the local folder, or is a folder of others too.
         """
         from strongroom_blocks.stores.syncing import Sync
 

@@ -357,3 +357,13 @@ def test_a_copy_keeps_what_the_block_writes_alone(moto: S3Server) -> None:
     client.put_object(Bucket=bucket.bucket_name, Key="a", Body=b"")
     bucket.copy_object("a", "b")
     assert client.head_object(Bucket=bucket.bucket_name, Key="b")["ContentLanguage"] == "de"
+
+
+def test_a_key_that_is_a_file_and_a_folder_is_told_before_anything_is_written(moto: S3Server, tmp_path: Path) -> None:
+    bucket = S3Bucket(bucket_name=moto.bucket(), credentials=credentials_for(moto))
+    for key in ("first", "in/a", "in/a/b/c", "last"):
+        bucket.write_path(key, b"x")
+    with pytest.raises(InvalidKey, match="'in/a' and 'in/a/b/c' cannot both be files"):
+        bucket.sync_to_folder("", tmp_path / "here")
+    assert not (tmp_path / "here").exists()
+    assert bucket.sync_to_folder("", tmp_path / "here", pattern="in/a/**").copied == ("in/a/b/c",)

@@ -112,6 +112,22 @@ def test_a_copy_keeps_what_it_is_not_told_to_change(bucket: S3Bucket) -> None:
     assert bucket.object_details("b").metadata == {"one": "1"}
     with_options(bucket, metadata={"two": "2"}).copy_object("a", "c")
     assert bucket.object_details("c").metadata == {"two": "2"}
+    assert bucket.object_details("c").content_type == "text/csv"
+    with_options(bucket, content_type="text/plain").copy_object("a", "d")
+    assert bucket.object_details("d").metadata == {"one": "1"}
+    assert bucket.object_details("d").content_type == "text/plain"
+    bucket.copy_object("a", "e", MetadataDirective="REPLACE", ContentType="text/html")
+    assert bucket.object_details("e").metadata == {}
+
+
+def test_a_copy_in_parts_keeps_what_describes_it(bucket: S3Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strongroom_aws.transfers.COPY_IN_ONE", 6 * MIB)
+    monkeypatch.setattr("strongroom_aws.transfers.COPY_PART", 5 * MIB)
+    with_options(bucket, metadata={"one": "1"}, content_type="text/csv").write_path("a", bytes(7 * MIB))
+    bucket.copy_object("a", "b")
+    assert bucket.read_path("b") == bytes(7 * MIB)
+    assert bucket.object_details("b").metadata == {"one": "1"}
+    assert bucket.object_details("b").content_type == "text/csv"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,25 @@ def test_a_rotated_key_is_fetched_anew(
             call()
 
 
+def test_a_login_that_is_rotated_in_the_middle_of_a_listing_is_loaded_for_its_next_page(
+    server: BreakingGcs, google_login: GoogleLogin
+) -> None:
+    for number in range(5):
+        server.put(f"{number}", b"x")
+    credentials = GcpCredentials(service_account_info=google_login.info, storage_endpoint=server.address)
+    credentials.save("google")
+    GcsBucket(bucket="bucket", gcp_credentials=GcpCredentials.load("google")).save("lake")
+    bucket = Block.load("lake")
+    assert isinstance(bucket, GcsBucket)
+    pages = bucket._pages("", page_size=2)
+    found = [blob.name for blob in next(pages)]
+    credentials.model_copy(update={"project": "another"}).save("google", overwrite=True)
+    server.faults = [Fault("list", status=401, said="Invalid Credentials")] * 3
+    found += [blob.name for page in pages for blob in page]
+    assert found == ["0", "1", "2", "3", "4"]
+    assert bucket._newer is not None
+
+
 def test_a_newer_version_of_the_credentials_is_loaded_once(server: BreakingGcs, google_login: GoogleLogin) -> None:
     info = google_login.info
     good = GcpCredentials(service_account_info=info, storage_endpoint=server.address)

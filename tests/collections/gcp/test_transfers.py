@@ -192,8 +192,8 @@ def test_a_file_that_changes_while_it_is_uploaded_is_refused(
     file = tmp_path / "large"
     real = transfers.of_file
 
-    def changing(opened: Any, size: int) -> str:
-        found = real(opened)
+    def changing(opened: Any, length: int | None, size: int) -> str:
+        found = real(opened, length)
         with file.open("r+b") as other:
             other.truncate(size)
             other.write(b"x")
@@ -201,10 +201,32 @@ def test_a_file_that_changes_while_it_is_uploaded_is_refused(
 
     for size in (LARGE, 3 * MIB):
         file.write_bytes(bytes(LARGE))
-        monkeypatch.setattr(transfers, "of_file", lambda opened, size=size: changing(opened, size))
+        monkeypatch.setattr(transfers, "of_file", lambda opened, length, size=size: changing(opened, length, size))
         with pytest.raises(ObjectChanged):
             bucket.upload_from_path(file)
     assert broken.objects["large"][0] == b"before"
+
+
+@pytest.mark.parametrize("when", ["before its checksum", "after its checksum"])
+def test_a_file_that_grows_while_it_is_uploaded_is_refused(
+    broken: BreakingGcs, bucket: GcsBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    broken.put("large", b"before")
+    file = tmp_path / "large"
+    file.write_bytes(os.urandom(LARGE))
+    real = transfers.of_file
+
+    def growing(opened: Any, length: int | None) -> str:
+        found = real(opened, length) if when == "after its checksum" else ""
+        with file.open("ab") as other:
+            other.write(b"one more line")
+        return found or real(opened, length)
+
+    monkeypatch.setattr(transfers, "of_file", growing)
+    with pytest.raises(ObjectChanged, match="changed while it was read"):
+        bucket.upload_from_path(file)
+    assert broken.objects["large"][0] == b"before"
+    assert broken.cancelled == ["large"]
 
 
 def test_a_server_that_keeps_what_was_damaged_is_not_believed(broken: BreakingGcs, bucket: GcsBucket) -> None:
