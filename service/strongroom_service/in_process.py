@@ -68,7 +68,7 @@ class InProcess:
             body=b"" if body is None else body.model_dump_json(by_alias=True).encode(),
             address="",
         )
-        outgoing, _ = self._pipeline.answer(incoming)
+        outgoing = self._pipeline.work_alone(incoming).outgoing
         if outgoing.status >= 400:
             raise error_of(outgoing.status, outgoing.body, "The service")
         return Reply(outgoing.status, outgoing.headers, outgoing.body, "The service")

@@ -1,7 +1,8 @@
-"""What stands around every handler of a server: rates, idempotency keys, wraps."""
+"""What stands around every handler of a server: rates, idempotency keys, wraps, approvals."""
 
 from __future__ import annotations
 
+from strongroom_service.approvals.asking import asks_for_approval
 from strongroom_service.http.idempotency import idempotent
 from strongroom_service.http.pipeline import Gate, Stage
 from strongroom_service.http.rate_limit import AddressLimit, IdentityLimit, RateLimit
@@ -17,4 +18,9 @@ def standard_gates(settings: ServerSettings) -> tuple[Gate, ...]:
 def standard_stages(settings: ServerSettings) -> tuple[Stage, ...]:
     """What a request passes before its handler, the outermost first: what is asked again is answered as it was, wrap
     and all."""
-    return (IdentityLimit(RateLimit(settings.identity_rate, settings.identity_burst)), idempotent, wrapping)
+    return (
+        IdentityLimit(RateLimit(settings.identity_rate, settings.identity_burst)),
+        idempotent,
+        wrapping,
+        asks_for_approval,
+    )

@@ -1,0 +1,101 @@
+"""An approved change is carried out: as its requester, whose name and whose approvers' stand in the audit, once."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+
+from strongroom_registry.audit import DONE
+
+from strongroom_service.approvals.protections import Approved, carrying_out
+from strongroom_service.approvals.waiting import Outcome, Waiting
+from strongroom_service.http.exchange import Incoming
+from strongroom_service.http.pipeline import Pipeline
+from strongroom_service.http.route import RouteTree
+from strongroom_service.identity.caller import Caller
+from strongroom_service.identity.standings import Standings
+from strongroom_service.identity.token_record import KIND as TOKEN
+from strongroom_service.identity.token_record import End, TokenRecord
+from strongroom_service.service import Service
+
+
+class CarryingOut:
+    """Carries changes out over the routes that they were asked for by."""
+
+    def __init__(self, service: Service, routes: RouteTree) -> None:
+        self._service = service
+        self._routes = routes
+
+    def carry_out(self, id: str, waiting: Waiting) -> Waiting:
+        """Carry a change out that this process has claimed; how it is now.
+
+        If a process died over it before, the audit knows whether it was done.
+        """
+        if self._is_done(id, waiting):
+            outcome = Outcome(status=200)
+        elif not self._requester_stands(waiting):
+            outcome = Outcome(status=403, code="forbidden", message="The requester's token or identity was revoked.")
+        else:
+            outcome = self._answered(id, waiting)
+        return self._service.approvals.finish(id, waiting, outcome)
+
+    def _answered(self, id: str, waiting: Waiting) -> Outcome:
+        segments = tuple(waiting.path.strip("/").split("/"))
+        match = self._routes.find(segments)
+        if match is None or waiting.method not in match.routes:
+            return Outcome(status=404, code="unknown_thing", message="Nothing answers at this path any more.")
+        incoming = Incoming(
+            id=secrets.token_hex(8),
+            method=waiting.method,
+            path=waiting.path,
+            route=match.routes[waiting.method],
+            values=match.values,
+            query=waiting.query.encode(),
+            headers=waiting.headers,
+            body=base64.b64decode(waiting.body),
+            address=waiting.requester.address,
+        )
+        pipeline = _AsRequester(self._service, waiting.requester.caller(f"{incoming.id} {_mark(id)} by {_by(waiting)}"))
+        approved = Approved(waiting.thing.path, len(waiting.approvals), waiting.approvers)
+        with carrying_out(approved):
+            worked = pipeline.work_alone(incoming)
+        told = worked.error and not incoming.route.vault
+        message = str(json.loads(worked.outgoing.body)["error"]["message"]) if told else ""
+        return Outcome(status=worked.outgoing.status, code=worked.error, message=message)
+
+    def _requester_stands(self, waiting: Waiting) -> bool:
+        """A token that has expired meanwhile does no harm; a revoked one, or one of a disabled identity, does."""
+        record = self._service.records.get(TOKEN, waiting.requester.accessor, TokenRecord)
+        if record is None:
+            return True
+        if record.ended is End.REVOKED:
+            return False
+        return not record.origin or Standings(self._service.directory).of(record.origin) is not None
+
+    def _is_done(self, id: str, waiting: Waiting) -> bool:
+        workspace = waiting.thing.workspace
+        registry = self._service.registry(workspace) if workspace else self._service.workspaces.own
+        for entry in registry.audit():
+            if entry.at < waiting.created:
+                return False
+            if _mark(id) in entry.message and entry.outcome == DONE and entry.action not in ("ask", "approve"):
+                return True
+        return False
+
+
+class _AsRequester(Pipeline):
+    def __init__(self, service: Service, requester: Caller) -> None:
+        super().__init__(service)
+        self._requester = requester
+
+    def _caller(self, incoming: Incoming) -> Caller:
+        return self._requester
+
+
+def _mark(id: str) -> str:
+    return f"approval {id}"
+
+
+def _by(waiting: Waiting) -> str:
+    return ",".join(one.identity for one in waiting.approvals)

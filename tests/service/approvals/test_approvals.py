@@ -1,0 +1,276 @@
+"""A change of what is protected waits for a second person, and is then made once, as the one who asked."""
+
+from __future__ import annotations
+
+import pytest
+from servers.service import Clock
+from strongroom_registry.errors import UnknownDocument
+from strongroom_service.service import Service
+
+from .conftest import Office
+
+
+def versions(service: Service, name: str = "prod-db") -> int:
+    try:
+        return service.registry("default").head(name).current
+    except UnknownDocument:
+        return 0
+
+
+def test_a_protected_write_waits_and_is_made_when_somebody_else_approves(office: Office, service: Service) -> None:
+    office.protect()
+    alice, bob = office.as_("alice"), office.as_("bob", "owners")
+    answer = office.save(alice, message="new password")
+    assert answer.status_code == 202
+    told = answer.json()
+    assert answer.headers["location"] == f"/api/v1/approvals/{told['approval']}"
+    assert versions(service) == 0
+    seen = office.client.get(answer.headers["location"], headers=bob).json()
+    assert (seen["state"], seen["requester"], seen["note"]) == ("pending", "user:alice", "new password")
+    assert (seen["verb"], seen["path"]) == ("write", "default/prod-db")
+    done = office.approve(bob, told["approval"]).json()
+    assert (done["state"], done["outcome"]["status"]) == ("done", 200)
+    document = service.registry("default").get("prod-db")
+    assert (document.payload, document.version.actor.partition("#")[0]) == (b"new", "user:alice")
+
+
+def test_the_audit_names_who_asked_and_who_approved(office: Office, service: Service) -> None:
+    office.protect()
+    id = office.ask(office.as_("alice"))
+    office.approve(office.as_("bob", "owners"), id)
+    entries = {entry.action: entry for entry in service.registry("default").audit(name="prod-db")}
+    assert entries["put"].actor.startswith("user:alice#")
+    assert f"approval {id} by user:bob" in entries["put"].message
+    told = {entry.action: entry for entry in service.registry("default").audit() if id in entry.message}
+    assert told["ask"].actor.startswith("user:alice#")
+    assert told["approve"].actor.startswith("user:bob#")
+
+
+def test_what_is_not_protected_is_done_at_once(office: Office) -> None:
+    office.protect(verbs=["destroy"])
+    alice = office.as_("alice")
+    assert office.save(alice, "dev-db").status_code == 200
+    assert office.save(alice).status_code == 200
+    assert office.client.get("/api/v1/workspaces/default/documents/prod-db", headers=alice).status_code == 200
+    gone = office.client.post("/api/v1/workspaces/default/documents/prod-db/destroy", json={}, headers=alice)
+    assert gone.status_code == 202
+
+
+def test_nobody_approves_his_own_change_with_whichever_token(office: Office, service: Service) -> None:
+    office.protect()
+    id = office.ask(office.as_("alice"))
+    for own in (office.as_("alice"), office.as_("alice", "owners", "writers")):
+        answer = office.approve(own, id)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    assert versions(service) == 0
+
+
+def test_root_needs_a_second_person_too(office: Office, service: Service) -> None:
+    office.protect()
+    answer = office.save({})
+    assert answer.status_code == 202
+    assert office.approve({}, answer.json()["approval"]).status_code == 403
+    assert office.approve(office.as_("bob", "owners"), answer.json()["approval"]).json()["state"] == "done"
+
+
+def test_who_may_not_approve_does_not_learn_of_it(office: Office) -> None:
+    office.protect()
+    id = office.ask(office.as_("alice"))
+    mallory = office.as_("mallory")
+    for answer in (
+        office.approve(mallory, id),
+        office.refuse(mallory, id),
+        office.client.get(f"/api/v1/approvals/{id}", headers=mallory),
+    ):
+        assert answer.status_code == 404
+    assert office.client.get("/api/v1/approvals", headers=mallory).json()["approvals"] == []
+
+
+def test_approvers_of_a_protection_need_no_other_right(office: Office) -> None:
+    office.protect(approvers="approvers")
+    id = office.ask(office.as_("alice"))
+    assert office.approve(office.as_("carol", "approvers"), id).json()["state"] == "done"
+
+
+def test_several_approvals_are_those_of_several_people(office: Office, service: Service) -> None:
+    office.protect(approvals=2)
+    id = office.ask(office.as_("alice"))
+    bob = office.as_("bob", "owners")
+    assert office.approve(bob, id).json()["state"] == "pending"
+    assert office.approve(office.as_("bob", "owners"), id).status_code == 409
+    assert versions(service) == 0
+    assert office.approve(office.as_("carol", "owners"), id).json()["state"] == "done"
+    assert versions(service) == 1
+
+
+def test_a_protection_that_became_stricter_counts_for_what_waits(office: Office, service: Service) -> None:
+    office.protect()
+    id = office.ask(office.as_("alice"))
+    office.protect(approvals=2)
+    assert office.approve(office.as_("bob", "owners"), id).json()["state"] == "pending"
+    assert office.approve(office.as_("carol", "owners"), id).json()["state"] == "done"
+
+
+def test_it_is_made_once(office: Office, service: Service) -> None:
+    office.protect()
+    id = office.ask(office.as_("alice"))
+    bob = office.as_("bob", "owners")
+    assert office.approve(bob, id).json()["state"] == "done"
+    for who in (bob, office.as_("carol", "owners")):
+        again = office.approve(who, id)
+        assert (again.status_code, again.json()["error"]["code"]) == (409, "conflict")
+    assert versions(service) == 1
+
+
+def test_a_refused_change_is_not_made(office: Office, service: Service) -> None:
+    office.protect()
+    alice, bob = office.as_("alice"), office.as_("bob", "owners")
+    id = office.ask(alice)
+    refused = office.refuse(bob, id, "not on a Friday").json()
+    assert (refused["state"], refused["reason"]) == ("refused", "not on a Friday")
+    assert refused["ended_by"].startswith("user:bob#")
+    assert office.approve(bob, id).status_code == 409
+    assert office.client.get(f"/api/v1/approvals/{id}", headers=alice).json()["state"] == "refused"
+    assert versions(service) == 0
+
+
+def test_one_withdraws_ones_own(office: Office) -> None:
+    office.protect()
+    alice = office.as_("alice")
+    id = office.ask(alice)
+    assert office.refuse(alice, id).json()["state"] == "withdrawn"
+    assert office.approve(office.as_("bob", "owners"), id).status_code == 409
+
+
+def test_what_waits_too_long_is_dropped(office: Office, service: Service, clock: Clock) -> None:
+    office.protect(ttl_seconds=3600)
+    id = office.ask(office.as_("alice"))
+    bob = office.as_("bob", "owners")
+    clock.advance(seconds=3600)
+    assert office.approve(bob, id).status_code == 409
+    assert office.client.get(f"/api/v1/approvals/{id}", headers=bob).json()["state"] == "expired"
+    assert versions(service) == 0
+    assert service.approvals.tidy() == 1
+    clock.advance(days=31)
+    service.approvals.tidy()
+    assert service.approvals.page(service.tokens.authenticate(service.tokens.make_root().token.text, ""),
+                                  states=frozenset(), after="", limit=10) == []  # fmt: skip
+
+
+def test_the_condition_that_came_with_it_holds_when_it_is_made(office: Office, service: Service) -> None:
+    office.save(office.as_("alice"))
+    office.protect()
+    id = office.ask(office.as_("alice"), headers={"If-Match": '"1"'})
+    other = office.ask(office.as_("dave"), payload=b"other")
+    bob = office.as_("bob", "owners")
+    assert office.approve(bob, other).json()["state"] == "done"
+    late = office.approve(bob, id).json()
+    assert (late["state"], late["outcome"]["status"], late["outcome"]["code"]) == ("failed", 412, "stale_expectation")
+    assert versions(service) == 2
+
+
+def test_policies_are_asked_again_when_it_is_made(office: Office, service: Service) -> None:
+    office.protect()
+    id = office.ask(office.as_("alice"))
+    office.client.put("/api/v1/policies/writers", json={"rules": []})
+    failed = office.approve(office.as_("bob", "owners"), id).json()
+    assert (failed["state"], failed["outcome"]["code"]) == ("failed", "forbidden")
+    assert versions(service) == 0
+
+
+def test_a_revoked_token_changes_nothing_any_more_and_an_expired_one_does(office: Office, service: Service) -> None:
+    office.protect()
+    revoked, alice = office.as_("mallory"), office.as_("alice")
+    stolen, fine = office.ask(revoked), office.ask(alice, payload=b"fine")
+    service.tokens.revoke_text(revoked["Authorization"].removeprefix("Bearer "))
+    bob = office.as_("bob", "owners")
+    failed = office.approve(bob, stolen).json()
+    assert (failed["state"], "revoked" in failed["outcome"]["message"]) == ("failed", True)
+    assert office.approve(bob, fine).json()["state"] == "done"
+
+
+def test_an_expired_token_leaves_its_changes(office: Office, service: Service, clock: Clock) -> None:
+    office.protect(ttl_seconds=30 * 86400)
+    id = office.ask(office.as_("alice"))
+    clock.advance(days=2)
+    service.tokens.tidy()
+    assert office.approve(office.as_("bob", "owners"), id).json()["state"] == "done"
+
+
+def test_one_request_that_changes_a_thing_in_two_ways_waits_once(office: Office, service: Service) -> None:
+    office.protect()
+    id = office.ask(office.as_("alice"), labels=["stable"])
+    assert office.approve(office.as_("bob", "owners"), id).json()["state"] == "done"
+    assert service.registry("default").head("prod-db").labels["stable"] == 1
+
+
+def test_an_approval_is_of_one_thing(office: Office, service: Service) -> None:
+    office.save(office.as_("alice"))
+    office.save(office.as_("alice"), "prod-user", references=["prod-db"])
+    office.protect()
+    alice, bob = office.as_("alice"), office.as_("bob", "owners")
+    asked = office.client.delete("/api/v1/workspaces/default/documents/prod-db?cascade=true", headers=alice)
+    failed = office.approve(bob, asked.json()["approval"]).json()
+    assert (failed["state"], failed["outcome"]["code"]) == ("failed", "approval_needed")
+    assert versions(service, "prod-user") == 1
+
+
+def test_the_same_change_waits_once(office: Office) -> None:
+    office.protect()
+    alice = office.as_("alice")
+    assert office.ask(alice) == office.ask(alice) == office.ask(office.as_("alice"))
+    assert office.ask(alice, payload=b"another") != office.ask(alice)
+    assert office.ask(office.as_("bob")) != office.ask(alice)
+
+
+def test_no_one_fills_the_house(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strongroom_service.approvals.approvals.PENDING_MAX", 2)
+    office.protect()
+    alice = office.as_("alice")
+    for payload in (b"1", b"2"):
+        office.ask(alice, payload=payload)
+    assert office.save(alice, payload=b"3").status_code == 409
+    assert office.save(office.as_("carol"), payload=b"3").status_code == 202
+
+
+def test_a_payload_that_waits_shows_nowhere(office: Office, service: Service) -> None:
+    office.protect()
+    secret = ("canary" + "-in-waiting").encode()
+    answer = office.save(office.as_("alice"), payload=secret)
+    id = answer.json()["approval"]
+    bob = office.as_("bob", "owners")
+    texts = [answer.text, office.client.get("/api/v1/approvals", headers=bob).text, office.approve(bob, id).text]
+    assert not [text for text in texts if secret.decode() in text]
+    assert service.records.get("approval", id, _waiting()).body == ""
+
+
+def _waiting() -> type:
+    from strongroom_service.approvals.waiting import Waiting
+
+    return Waiting
+
+
+def test_listing_is_by_state_and_page(office: Office) -> None:
+    office.protect()
+    alice, bob = office.as_("alice"), office.as_("bob", "owners")
+    ids = sorted(office.ask(alice, payload=bytes([n])) for n in range(5))
+    office.refuse(bob, ids[2])
+    seen, after = [], ""
+    while after is not None:
+        page = office.client.get(f"/api/v1/approvals?state=pending&limit=2&after={after}", headers=bob).json()
+        seen += [one["id"] for one in page["approvals"]]
+        after = page["next"]
+    assert seen == ids[:2] + ids[3:]
+    refused = office.client.get("/api/v1/approvals?state=refused", headers=alice).json()["approvals"]
+    assert [one["id"] for one in refused] == [ids[2]]
+
+
+def test_policies_and_protections_can_be_protected_themselves(office: Office) -> None:
+    paths = {"paths": [":service/protections/**", ":service/policies/*"], "verbs": ["administer"]}
+    assert office.client.put("/api/v1/protections/keepers", json=paths).status_code == 200
+    office.client.put("/api/v1/protections/prod", json={"paths": ["default/prod-*"]})
+    removal = office.client.delete("/api/v1/protections/keepers")
+    assert removal.status_code == 202
+    change = office.client.put("/api/v1/policies/writers", json={"rules": []})
+    assert change.status_code == 202
+    assert "keepers" in office.client.get("/api/v1/protections").text
