@@ -9,8 +9,11 @@ from strongroom_service.http.route import Route
 MODULES: tuple[str, ...] = (
     "api.approvals",
     "api.audit",
+    "api.auth",
+    "api.credentials",
     "api.documents",
     "api.events",
+    "api.identities",
     "api.keys",
     "api.lease_roles",
     "api.leases",
@@ -20,6 +23,7 @@ MODULES: tuple[str, ...] = (
     "api.reference",
     "vault_api.entry",
     "api.sealing",
+    "api.tokens",
     "api.workspaces",
     "api.wraps",
 )

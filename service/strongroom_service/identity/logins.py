@@ -76,6 +76,10 @@ class Logins:
         provider = self._provider(name, AwsProvider)
         return self._let_in(name, provider, self._aws.claims(provider, signed))
 
+    def aws_provider(self, name: str) -> AwsProvider:
+        """What has to be signed for a provider; raises Unauthenticated where there is none."""
+        return self._provider(name, AwsProvider)
+
     def tidy(self) -> int:
         """Remove what expired of all kinds; how much."""
         kept = (self._tokens, self.app_roles, self._oidc, self._aws, Lockout(self._records))

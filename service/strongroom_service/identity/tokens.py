@@ -242,7 +242,10 @@ class Tokens:
     def _delegated(
         self, session: RecordSession, caller: Caller, grant: Grant, *, beyond: bool
     ) -> tuple[Grant, tuple[str, TokenRecord] | None]:
-        """The grant with what comes from the caller filled in, and the parent."""
+        """The grant with what comes from the caller filled in, and the parent, where there is one."""
+        if caller.is_root and not caller.accessor:  # who opens the registry itself, by its key
+            names = (ROOT,) if grant.policies is None and not grant.identity else grant.policies
+            return _of_another(replace(grant, policies=names)), None
         parent = self._parent(session, caller)
         if parent.uses is not None:
             raise Forbidden("A token with a use count cannot make others.", "Use one without.")
@@ -281,7 +284,7 @@ class Tokens:
             expires = parent[1].expires if expires is None else min(expires, parent[1].expires)
         return TokenRecord(
             digest=self._records.name(_name_of(token)),
-            identity=grant.identity or f"token:{token.id}",
+            identity=grant.identity or (ROOT if ROOT in policies else f"token:{token.id}"),
             origin=grant.origin,
             rights=grant.rights or (Rights.INHERITED if grant.policies is None else Rights.GIVEN),
             policies=policies,
@@ -374,7 +377,7 @@ def _check_own(caller: Caller, grant: Grant, names: tuple[str, ...] | None) -> N
 def _of_caller(grant: Grant, caller: Caller, parent: TokenRecord) -> Grant:
     """A token that stands for whoever made it; one that root made for less stands for itself."""
     if caller.is_root and grant.policies is not None and ROOT not in grant.policies:
-        return replace(grant, facts={"kind": "token", **({"name": grant.name} if grant.name else {})})
+        return replace(grant, facts=_facts_of_itself(grant))
     grant = replace(grant, identity=parent.identity, origin=parent.origin, facts=parent.facts)
     if grant.policies is None:
         return replace(grant, policies=parent.policies, rights=parent.rights)
@@ -384,7 +387,13 @@ def _of_caller(grant: Grant, caller: Caller, parent: TokenRecord) -> Grant:
 
 def _of_another(grant: Grant) -> Grant:
     """A token for another identity: with policies of that, where it has a record of its own."""
+    if not grant.identity:
+        return replace(grant, facts=_facts_of_itself(grant))
     return replace(grant, rights=Rights.NARROWED) if grant.origin and grant.policies is not None else grant
+
+
+def _facts_of_itself(grant: Grant) -> dict[str, str]:
+    return {"kind": "token", **({"name": grant.name} if grant.name else {})}
 
 
 def _check_numbers(grant: Grant) -> None:

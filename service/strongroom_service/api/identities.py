@@ -1,0 +1,368 @@
+"""``/api/v1/identities``: users, accounts, groups, roles of machines and providers, read and written alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from strongroom_service.api.token_shapes import STRICT
+from strongroom_service.errors import InvalidRequest, UnknownThing
+from strongroom_service.http.call import Answer, Call
+from strongroom_service.http.preconditions import check_no_precondition, etag, expected_version
+from strongroom_service.http.route import Route
+from strongroom_service.identity.address_bounds import bounds_of
+from strongroom_service.identity.app_role import AppRole
+from strongroom_service.identity.caller import ROOT
+from strongroom_service.identity.outward import check_address
+from strongroom_service.identity.people import Account, Group, User
+from strongroom_service.identity.provider import (
+    KIND as PROVIDER,
+)
+from strongroom_service.identity.provider import (
+    KubernetesProvider,
+    OidcProvider,
+    ProviderRecord,
+)
+from strongroom_service.identity.standings import policies_of_groups
+from strongroom_service.identity.vouching import check_settings
+from strongroom_service.policies.resource import Resource, service
+from strongroom_service.policies.verbs import Verb
+
+
+class Page(BaseModel):
+    """Which page of a listing."""
+
+    model_config = STRICT
+
+    after: str = Field("", max_length=128, description="The `next` of the page before.")
+    limit: int = Field(100, ge=1, le=1000, description="How many, at most.")
+
+
+class NamePage(BaseModel):
+    """Names; ``next`` is the cursor of the page that follows, if there is one."""
+
+    names: list[str]
+    next: str | None = None
+
+
+class _Told(BaseModel):
+    name: str
+    version: int = Field(description="The number of its version, which the ETag is made of.")
+
+
+class UserTold(_Told):
+    """A user."""
+
+    has_password: bool
+    user: User
+
+
+class AccountTold(_Told):
+    """A service account."""
+
+    account: Account
+
+
+class GroupTold(_Told):
+    """A group."""
+
+    group: Group
+
+
+class AppRoleTold(_Told):
+    """A role that machines log in as."""
+
+    role_id: str
+    approle: AppRole
+
+
+class ProviderTold(_Told):
+    """A provider. What is secret in its settings is not told."""
+
+    has_secret: bool
+    provider: ProviderRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of identities.
+
+    :param word: what policies and the directory call it.
+    :param plural: where it is found.
+    :param policies: what it gives whoever it is for.
+    """
+
+    word: str
+    plural: str
+    title: str
+    model: type[Any]
+    told: Callable[[Call, str], Answer]
+    policies: Callable[[Call, Any], Iterable[str]]
+    put: Callable[[Call, str, Any, int | None], object]
+    remove: Callable[[Call, str], bool]
+
+    def names(self, call: Call) -> Answer:
+        page = call.query
+        names = [name for name in call.service.directory.names(self.word) if name > page.after]
+        shown = [name for name in names if call.service.decide(call.caller, Verb.LIST, self.at(name)).allowed]
+        more = len(shown) > page.limit
+        return Answer(NamePage(names=shown[: page.limit], next=shown[page.limit - 1] if more else None))
+
+    def read(self, call: Call) -> Answer:
+        name = call.params["name"]
+        call.require(Verb.VIEW, self.at(name))
+        return self.told(call, name)
+
+    def write(self, call: Call) -> Answer:
+        name, expect = call.params["name"], expected_version(call.headers)
+        call.require(Verb.ADMINISTER, self.at(name))
+        given = list(self.policies(call, call.body))
+        if ROOT in given:
+            raise InvalidRequest("Nobody logs in with the policy root.", "Make a token of root instead.")
+        call.service.policies.check_grant(call.caller, given)
+        self.put(call, name, call.body, expect)
+        return self.told(call, name)
+
+    def delete(self, call: Call) -> Answer:
+        name = call.params["name"]
+        check_no_precondition(call.headers)
+        call.require(Verb.ADMINISTER, self.at(name))
+        if not self.remove(call, name):
+            raise unknown(self.word)
+        return Answer()
+
+    def at(self, name: str) -> Resource:
+        """What policies call one of them."""
+        return service("identities", f"{self.word}:{name}")
+
+
+def unknown(word: str) -> UnknownThing:
+    """That there is none of this name."""
+    return UnknownThing(f"There is no such {word}.", f"'strongroom identity {word} ls' lists those that there are.")
+
+
+def _user(call: Call, name: str) -> Answer:
+    found = call.service.directory.found("user", name, User)
+    if found is None:
+        raise unknown("user")
+    has_password = call.service.logins.passwords.has_password(name)
+    told = UserTold(name=name, version=found.version, has_password=has_password, user=found.value)
+    return _tagged(told)
+
+
+def _account(call: Call, name: str) -> Answer:
+    found = call.service.directory.found("account", name, Account)
+    if found is None:
+        raise unknown("account")
+    return _tagged(AccountTold(name=name, version=found.version, account=found.value))
+
+
+def _group(call: Call, name: str) -> Answer:
+    found = call.service.directory.found("group", name, Group)
+    if found is None:
+        raise unknown("group")
+    return _tagged(GroupTold(name=name, version=found.version, group=found.value))
+
+
+def _approle(call: Call, name: str) -> Answer:
+    found = call.service.logins.app_roles.found(name)
+    role = found.value
+    return _tagged(AppRoleTold(name=name, version=found.version, role_id=role.role_id, approle=role.role))
+
+
+def _provider(call: Call, name: str) -> Answer:
+    found = call.service.directory.found(PROVIDER, name, ProviderRecord)
+    if found is None:
+        raise unknown("provider")
+    secret = _SECRETS.get(found.value.settings.type, "")
+    told = ProviderTold(
+        name=name,
+        version=found.version,
+        has_secret=bool(secret and getattr(found.value.settings, secret)),
+        provider=_with_secret(found.value, ""),
+    )
+    return _tagged(told)
+
+
+def _put_plainly(word: str) -> Callable[[Call, str, Any, int | None], object]:
+    return lambda call, name, value, expect: call.service.directory.put(word, name, value, expect=expect)
+
+
+def _put_approle(call: Call, name: str, role: AppRole, expect: int | None) -> object:
+    return call.service.logins.app_roles.put(name, role, expect=expect)
+
+
+def _put_provider(call: Call, name: str, record: ProviderRecord, expect: int | None) -> object:
+    """A secret that is not given stays, as long as it goes to whom it went before."""
+    settings = record.settings
+    for url in (getattr(settings, part, None) for part in ("issuer", "jwks_url", "api", "sts")):
+        if url is not None:
+            check_address(url)
+    bounds_of(settings.token_bounds)
+    if isinstance(settings, KubernetesProvider):
+        check_settings(settings)
+    there = call.service.directory.get(PROVIDER, name, ProviderRecord)
+    secret = _SECRETS.get(settings.type, "")
+    if there is not None and secret and not getattr(settings, secret) and _is_for_the_same(there, record):
+        record = _with_secret(record, getattr(there.settings, secret))
+    return call.service.directory.put(PROVIDER, name, record, expect=expect)
+
+
+_SECRETS = {"oidc": "client_secret", "kubernetes": "reviewer_token"}
+
+
+def _with_secret(record: ProviderRecord, secret: str) -> ProviderRecord:
+    field = _SECRETS.get(record.settings.type)
+    if field is None:
+        return record
+    return record.model_copy(update={"settings": record.settings.model_copy(update={field: secret})})
+
+
+def _is_for_the_same(one: ProviderRecord, other: ProviderRecord) -> bool:
+    if isinstance(one.settings, OidcProvider) and isinstance(other.settings, OidcProvider):
+        return (one.settings.issuer, one.settings.client_id) == (other.settings.issuer, other.settings.client_id)
+    if isinstance(one.settings, KubernetesProvider) and isinstance(other.settings, KubernetesProvider):
+        return one.settings.api == other.settings.api
+    return False
+
+
+def _remove_user(call: Call, name: str) -> bool:
+    was_there = call.service.directory.remove("user", name)
+    call.service.logins.passwords.remove_password(name)
+    call.service.tokens.revoke_identity(f"user:{name}")
+    return was_there
+
+
+def _remove_account(call: Call, name: str) -> bool:
+    was_there = call.service.directory.remove("account", name)
+    call.service.tokens.revoke_identity(f"account:{name}")
+    return was_there
+
+
+def _of_person(call: Call, person: User | Account) -> list[str]:
+    return [*person.policies, *policies_of_groups(call.service.directory, person.groups)]
+
+
+def _of_provider(call: Call, record: ProviderRecord) -> list[str]:
+    rules = record.settings.rules
+    groups = [group for rule in rules for group in rule.groups]
+    named = [policy for rule in rules for policy in rule.policies]
+    return [*named, *policies_of_groups(call.service.directory, groups)]
+
+
+def _tagged(told: _Told) -> Answer:
+    return Answer(told, headers={"ETag": etag(told.version)})
+
+
+_BASE = "/api/v1/identities"
+_TAGS = ("identities",)
+KINDS: dict[str, tuple[Kind, type[BaseModel]]] = {
+    "user": (
+        Kind("user", "users", "user", User, _user, _of_person, _put_plainly("user"), _remove_user),
+        UserTold,
+    ),
+    "account": (
+        Kind(
+            "account",
+            "accounts",
+            "service account",
+            Account,
+            _account,
+            _of_person,
+            _put_plainly("account"),
+            _remove_account,
+        ),
+        AccountTold,
+    ),
+    "group": (
+        Kind(
+            "group",
+            "groups",
+            "group",
+            Group,
+            _group,
+            lambda _, group: group.policies,
+            _put_plainly("group"),
+            lambda call, name: call.service.directory.remove("group", name),
+        ),
+        GroupTold,
+    ),
+    "approle": (
+        Kind(
+            "approle",
+            "approles",
+            "role that machines log in as",
+            AppRole,
+            _approle,
+            lambda _, role: role.token_policies,
+            _put_approle,
+            lambda call, name: call.service.logins.app_roles.remove(name),
+        ),
+        AppRoleTold,
+    ),
+    "provider": (
+        Kind(
+            "provider",
+            "providers",
+            "provider",
+            ProviderRecord,
+            _provider,
+            _of_provider,
+            _put_provider,
+            lambda call, name: call.service.directory.remove(PROVIDER, name),
+        ),
+        ProviderTold,
+    ),
+}
+
+
+def _routes(kind: Kind, told: type[BaseModel]) -> list[Route]:
+    one = f"{_BASE}/{kind.plural}/{{name}}"
+    return [
+        Route(
+            method="GET",
+            path=f"{_BASE}/{kind.plural}",
+            handler=kind.names,
+            summary=f"List the {kind.plural} that the caller may list.",
+            query=Page,
+            answer=NamePage,
+            tags=_TAGS,
+        ),
+        Route(
+            method="GET",
+            path=one,
+            handler=kind.read,
+            summary=f"Read a {kind.title}.",
+            answer=told,
+            tags=_TAGS,
+            errors=(404,),
+        ),
+        Route(
+            method="PUT",
+            path=one,
+            handler=kind.write,
+            summary=f"Write a {kind.title}.",
+            description="With `If-Match` (the ETag of the version that was read) or `If-None-Match: *` (a new one) it "
+            "is written only if nobody else was faster. It gives policies of the caller alone, unless he may "
+            "administer `:service/tokens`.",
+            body=kind.model,
+            answer=told,
+            tags=_TAGS,
+            errors=(412,),
+        ),
+        Route(
+            method="DELETE",
+            path=one,
+            handler=kind.delete,
+            summary=f"Remove a {kind.title}, and with it the tokens that came by it.",
+            status=204,
+            tags=_TAGS,
+            errors=(404,),
+        ),
+    ]
+
+
+ROUTES: tuple[Route, ...] = tuple(route for kind, told in KINDS.values() for route in _routes(kind, told))
