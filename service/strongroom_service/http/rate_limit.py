@@ -74,7 +74,8 @@ class AddressLimit:
 
     def __call__(self, _service: Service, incoming: Incoming) -> None:
         has_token = "authorization" in incoming.headers or "x-vault-token" in incoming.headers
-        if incoming.address and (incoming.route.is_open or not has_token):
+        signs_in = incoming.route.is_open and (not incoming.route.vault or "/login" in incoming.path)
+        if incoming.address and (signs_in or not has_token):
             self._limit.check(network_of(incoming.address), "This address")
 
 

@@ -74,7 +74,7 @@ def allows(call: VaultCall, path: str, capability: Capability) -> bool:
 def _understood(request: Call) -> VaultCall:
     operation = _OPERATIONS[request.method]
     query = request.query or {}
-    if operation is Operation.READ and query.get("list") in ("true", "1"):
+    if operation is Operation.READ and query.get("list", "").lower() in ("true", "t", "1"):
         operation = Operation.LIST
     if not isinstance(request.body, dict):
         raise invalid("the body is an object")

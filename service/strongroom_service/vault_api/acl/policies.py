@@ -13,7 +13,7 @@ from strongroom_registry.document import is_name
 from strongroom_service.identity.caller import ROOT, Caller
 from strongroom_service.service import Service
 from strongroom_service.vault_api.acl.acl import Acl
-from strongroom_service.vault_api.acl.policy_text import Rules, parse_policy
+from strongroom_service.vault_api.acl.policy_text import parse_policy
 from strongroom_service.vault_api.envelope import invalid
 
 KIND = "vault-policy"
@@ -54,7 +54,7 @@ class VaultPolicies:
     """The policies of a service. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._acls: OrderedDict[tuple[tuple[Rules, ...], frozenset[tuple[str, str]]], Acl] = OrderedDict()
+        self._acls: OrderedDict[tuple[tuple[str, ...], frozenset[tuple[str, str]]], Acl] = OrderedDict()
         self._lock = Lock()
 
     def names(self, service: Service) -> list[str]:
@@ -99,13 +99,12 @@ class VaultPolicies:
 
     def of(self, service: Service, names: tuple[str, ...], facts: Mapping[str, str]) -> Acl:
         """What policies come to for somebody of whom this is known."""
-        texts = (self.text(service, name) for name in names)
-        rules = tuple(parse_policy(text) for text in texts if text)
-        key = (rules, frozenset(facts.items()))
+        texts = tuple(text for name in names if (text := self.text(service, name)))
+        key = (texts, frozenset(facts.items()))
         with self._lock:
             known = self._acls.get(key)
             if known is None:
-                known = self._acls[key] = Acl(rules, facts)
+                known = self._acls[key] = Acl(map(parse_policy, texts), facts)
                 while len(self._acls) > _KEPT:
                     self._acls.popitem(last=False)
         return known
