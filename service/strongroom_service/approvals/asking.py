@@ -17,6 +17,8 @@ from strongroom_service.approvals.waiting import Requester, Waiting
 from strongroom_service.errors import Forbidden, RequestTooLarge
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
+from strongroom_service.identity.token_record import KIND as TOKEN
+from strongroom_service.identity.token_record import TokenRecord
 
 BODY_MAX = 16 * 1024 * 1024
 """The largest body that is kept."""
@@ -53,7 +55,10 @@ def _kept(call: Call, route: Route, demand: Demand) -> Answer:
         )
     query = _query(call.query)
     fingerprint = call.service.records.name(_fingerprint(call, query))
-    id, waiting = call.service.approvals.ask(lambda now: _waiting(call, demand, query, fingerprint, now))
+    accessor = call.caller.accessor
+    token = call.service.records.get(TOKEN, accessor, TokenRecord) if accessor else None
+    requester = Requester.of(call.caller, token)
+    id, waiting = call.service.approvals.ask(lambda now: _waiting(call, demand, requester, query, fingerprint, now))
     workspace, message = demand.resource.workspace, f"{demand.verb} approval {id}"
     call.service.record(call.caller, "ask", name=str(demand.resource), workspace=workspace, message=message)
     if route.vault:
@@ -66,7 +71,7 @@ def _kept(call: Call, route: Route, demand: Demand) -> Answer:
     return Answer(told, status=202, headers={"Location": f"/api/v1/approvals/{id}"})
 
 
-def _waiting(call: Call, demand: Demand, query: str, fingerprint: str, now: datetime) -> Waiting:
+def _waiting(call: Call, demand: Demand, requester: Requester, query: str, fingerprint: str, now: datetime) -> Waiting:
     return Waiting(
         fingerprint=fingerprint,
         protections=demand.protections,
@@ -74,7 +79,7 @@ def _waiting(call: Call, demand: Demand, query: str, fingerprint: str, now: date
         approvers=demand.approvers,
         verb=demand.verb,
         resource=str(demand.resource),
-        requester=Requester.of(call.caller),
+        requester=requester,
         method=call.method,
         path=call.path,
         query=query,

@@ -34,19 +34,21 @@ class CarryingOut:
         """
         if self._is_done(id, waiting):
             outcome = Outcome(status=200)
-        elif not self._requester_stands(waiting):
-            outcome = Outcome(status=403, code="forbidden", message="The requester's token or identity was revoked.")
         else:
             outcome = self._answered(id, waiting)
         return self._service.approvals.finish(id, waiting, outcome)
 
     def _answered(self, id: str, waiting: Waiting) -> Outcome:
+        request_id = secrets.token_hex(8)
+        requester = self._requester(waiting, f"{request_id} {_mark(id)} by {_by(waiting)}")
+        if requester is None:
+            return Outcome(status=403, code="forbidden", message="The requester's token or identity was revoked.")
         segments = tuple(waiting.path.strip("/").split("/"))
         match = self._routes.find(segments)
         if match is None or waiting.method not in match.routes:
             return Outcome(status=404, code="unknown_thing", message="Nothing answers at this path any more.")
         incoming = Incoming(
-            id=secrets.token_hex(8),
+            id=request_id,
             method=waiting.method,
             path=waiting.path,
             route=match.routes[waiting.method],
@@ -56,22 +58,27 @@ class CarryingOut:
             body=base64.b64decode(waiting.body),
             address=waiting.requester.address,
         )
-        pipeline = _AsRequester(self._service, waiting.requester.caller(f"{incoming.id} {_mark(id)} by {_by(waiting)}"))
         approved = Approved(waiting.thing.path, len(waiting.approvals), waiting.approvers)
         with carrying_out(approved):
-            worked = pipeline.work_alone(incoming)
+            worked = _AsRequester(self._service, requester).work_alone(incoming)
         told = worked.error and not incoming.route.vault
         message = str(json.loads(worked.outgoing.body)["error"]["message"]) if told else ""
         return Outcome(status=worked.outgoing.status, code=worked.error, message=message)
 
-    def _requester_stands(self, waiting: Waiting) -> bool:
-        """A token that has expired meanwhile does no harm; a revoked one, or one of a disabled identity, does."""
-        record = self._service.records.get(TOKEN, waiting.requester.accessor, TokenRecord)
+    def _requester(self, waiting: Waiting, request_id: str) -> Caller | None:
+        """The requester with the rights of now. A token that has expired meanwhile does no harm; nobody is meant any
+        more by a revoked one, or one of a disabled identity."""
+        kept, service = waiting.requester, self._service
+        record = service.records.get(TOKEN, kept.accessor, TokenRecord) if kept.accessor else None
+        record = record or kept.token
         if record is None:
-            return True
+            return kept.caller(request_id)
         if record.ended is End.REVOKED:
-            return False
-        return not record.origin or Standings(self._service.directory).of(record.origin) is not None
+            return None
+        standing = Standings(service.directory, service.policies.denies).of(record.origin) if record.origin else None
+        if record.origin and standing is None:
+            return None
+        return record.caller(kept.accessor, standing, address=kept.address, request_id=request_id)
 
     def _is_done(self, id: str, waiting: Waiting) -> bool:
         workspace = waiting.thing.workspace

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from strongroom_service.identity.caller import Caller
+from strongroom_service.identity.token_record import TokenRecord
 from strongroom_service.policies.resource import Resource
 from strongroom_service.policies.verbs import Verb
 
@@ -30,7 +31,10 @@ OPEN = frozenset({State.PENDING, State.APPROVED})
 
 
 class Requester(BaseModel):
-    """Who asked, with what the policies need to know of him."""
+    """Who asked, with what the policies need to know of him.
+
+    :param token: the record of his token, for when it has expired and is gone.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -41,9 +45,10 @@ class Requester(BaseModel):
     address: str
     request_id: str
     is_root: bool
+    token: TokenRecord | None
 
     @classmethod
-    def of(cls, caller: Caller) -> Requester:
+    def of(cls, caller: Caller, token: TokenRecord | None) -> Requester:
         """The one who sends a request."""
         return cls(
             identity=caller.identity,
@@ -53,6 +58,7 @@ class Requester(BaseModel):
             address=caller.address,
             request_id=caller.request_id,
             is_root=caller.is_root,
+            token=token,
         )
 
     def caller(self, request_id: str) -> Caller:

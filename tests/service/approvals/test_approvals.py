@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from servers.service import Clock
+from servers.service import Clock, bearer
 from strongroom_registry.errors import UnknownDocument
 from strongroom_service.service import Service
 
@@ -274,3 +274,23 @@ def test_policies_and_protections_can_be_protected_themselves(office: Office) ->
     change = office.client.put("/api/v1/policies/writers", json={"rules": []})
     assert change.status_code == 202
     assert "keepers" in office.client.get("/api/v1/protections").text
+
+
+def test_who_was_disabled_or_left_the_group_changes_nothing_any_more(office: Office, service: Service) -> None:
+    from strongroom_service.identity.grant import Grant
+    from strongroom_service.identity.people import Account
+
+    office.protect()
+    ids = {}
+    for name in ("gone", "moved", "stays"):
+        service.directory.put("account", name, Account(policies=("writers",)))
+        grant = Grant(identity=f"account:{name}", origin=f"account.{name}", policies=None)
+        ids[name] = office.ask(bearer(service.tokens.issue(grant).token.text), payload=name.encode())
+    service.directory.put("account", "gone", Account(policies=("writers",), disabled=True))
+    service.directory.put("account", "moved", Account(policies=()))
+    bob = office.as_("bob", "owners")
+    assert {name: office.approve(bob, id).json()["state"] for name, id in ids.items()} == {
+        "gone": "failed",
+        "moved": "failed",
+        "stays": "done",
+    }
