@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +30,10 @@ class ServerSettings(BaseSettings):
     )
     access_log: str = Field(
         "-", description='Where a line of JSON for each request goes: a file, "-" for standard output, "" for nowhere.'
+    )
+    seal: Literal["provider", "shamir"] = Field(
+        "provider",
+        description='What keeps the registry\'s key: its provider, or shares of it that people hand in ("shamir").',
     )
     metrics_open: bool = Field(False, description="Whether anybody may read /metrics, without a token.")
     max_connections: PositiveInt = Field(2048, description="How many connections a process takes at a time.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 from strongroom_registry.errors import KeyUnavailable
@@ -80,12 +79,12 @@ def _from_base64(text: str) -> bytes:
         raise ValueError("base64") from None
 
 
-def _scheme() -> ModuleType:
+def _scheme() -> Any:
     try:
         from Crypto.Protocol import SecretSharing
+
+        return SecretSharing
     except ImportError:
         raise KeyUnavailable(
             "The seal shamir: needs a library that is not installed.", "pip install 'strongroom[seal]'"
         ) from None
-    module: Any = SecretSharing
-    return module

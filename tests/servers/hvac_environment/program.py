@@ -38,7 +38,7 @@ def _serve(configuration: Path) -> None:
         "STRONGROOM_SERVER_SEAL": "shamir",
         "TMPDIR": str(home),
     }
-    command = [sys.executable, "-m", "strongroom.cli", "server", "start", "--host", host, "--port", port]
+    command = [sys.executable, "-m", "strongroom", "server", "start", "--host", host, "--port", port]
     command += ["--tls-cert", listener["tls_cert_file"], "--tls-key", listener["tls_key_file"]]
     os.execve(sys.executable, command, {**os.environ, **given})
 
