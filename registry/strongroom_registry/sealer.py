@@ -54,7 +54,7 @@ class Sealer:
         self._bound = framed(SEALER, self._purpose, keys.store_id, keys.workspace_id)
         self._ciphers: dict[bytes, AESGCM] = {}
         self._lock = Lock()
-        self._session = self._new_session()
+        self._session: _Session | None = None  # who only opens needs none
 
     def seal(self, data: bytes, context: bytes) -> bytes:
         """Encrypt ``data``; it opens again only with the same ``context``, which is stored nowhere.
@@ -64,8 +64,8 @@ class Sealer:
         if len(data) > DATA_MAX:
             raise TooLarge(f"{len(data)} bytes are too many to seal at once.", f"At most {DATA_MAX} are possible.")
         session = self._session
-        while not self.keys.is_current(session.start) or next(session.uses) >= MESSAGES_PER_KEY:
-            session = self._renewed(session.start)
+        while session is None or not self.keys.is_current(session.start) or next(session.uses) >= MESSAGES_PER_KEY:
+            session = self._renewed(session)
         nonce = os.urandom(_NONCE)
         header = session.start + nonce
         return header + session.cipher.encrypt(nonce, data, self._associated(header, context))
@@ -105,9 +105,9 @@ class Sealer:
         self._keep(start, cipher)
         return _Session(start, cipher, count())
 
-    def _renewed(self, used_up: bytes) -> _Session:
+    def _renewed(self, used_up: _Session | None) -> _Session:
         with self._lock:
-            if self._session.start == used_up:
+            if self._session is None or self._session is used_up:
                 self._session = self._new_session()
             return self._session
 

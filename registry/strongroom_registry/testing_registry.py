@@ -1,4 +1,4 @@
-"""The suite that a registry has to pass, wherever its documents lie. Subclass it in a test file and say how one is made.
+"""The suite that a registry has to pass, wherever its documents lie. Subclass it in a test file: say how one is made.
 
 class TestMyRegistry(RegistryContract):
     @pytest.fixture

@@ -74,6 +74,7 @@ class _Seam:
 
     def __init__(self, sealer: Sealer, vector: Vector) -> None:
         self._sealer = sealer
+        sealer.seal(b"", b"")  # which begins a session
         self._cipher = AESGCM(bytes.fromhex(vector["Key"]))
         self._nonce = bytes.fromhex(vector["IV"])
         self._associated = bytes.fromhex(vector["AAD"])

@@ -22,7 +22,7 @@ from strongroom_registry.errors import (
     TokenRefused,
 )
 from strongroom_registry.remote.address import Address
-from strongroom_registry.remote.problems import error_of
+from strongroom_registry.remote.problems import error_of, pending_of
 from strongroom_registry.remote.token import Bearer
 
 M = TypeVar("M", bound=BaseModel)
@@ -241,6 +241,8 @@ class Connection:
     def _check(self, reply: Reply) -> Reply:
         if reply.status >= 400:
             raise error_of(reply.status, reply.body, reply.server)
+        if reply.status == 202 and (pending := pending_of(reply.body)) is not None:
+            raise pending
         if 300 <= reply.status < 400 and reply.status != 304:
             raise ServerMisspoke(
                 f"{self.address} sends its callers elsewhere (HTTP {reply.status}), where the token does not go.",

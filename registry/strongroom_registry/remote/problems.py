@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from strongroom_registry import errors
 from strongroom_registry.errors import (
     AccessDenied,
+    ApprovalPending,
     RegistryRefusal,
     ServerMisspoke,
     ServerUnreachable,
@@ -38,6 +39,11 @@ class _Body(BaseModel):
     error: Fault
 
 
+class _Waiting(BaseModel):
+    approval: str
+    needed: int
+
+
 def error_of(status: int, body: bytes, server: str) -> StrongroomError:
     """The error that an answer tells of.
 
@@ -56,6 +62,24 @@ def raised(fault: Fault, otherwise: type[StrongroomError] = StrongroomError) -> 
     :param otherwise: its class, where this version of Strongroom knows none of that name.
     """
     return _CLASSES.get(fault.code, otherwise)(fault.message, fault.remedy)
+
+
+def know(kind: type[StrongroomError]) -> None:
+    """Have :func:`raised` know a class of errors of those who ask a server for more than documents."""
+    _CLASSES[_WORDS.sub("_", kind.__name__).lower()] = kind
+
+
+def pending_of(body: bytes) -> ApprovalPending | None:
+    """That a change waits for a second person, if an answer with status 202 says so."""
+    try:
+        waiting = _Waiting.model_validate_json(body)
+    except ValidationError:
+        return None
+    who = "somebody else approves" if waiting.needed == 1 else f"{waiting.needed} others approve"
+    return ApprovalPending(
+        f"The change is not made yet: it waits as {waiting.approval:.40} until {who} it.",
+        f"They do with `strongroom approval approve {waiting.approval:.40}`.",
+    )
 
 
 def fault_of(error: StrongroomError) -> Fault:

@@ -70,6 +70,7 @@ class RemoteRegistry(Registry):
         self._cache = DocumentCache()
         self._flights: Flights[Document] = Flights()
         self._watches: list[Watch] = []
+        self._sealers: dict[str, Sealer] = {}  # each has a session, which the server is asked for once
         self._about = self._asked_about()
         _registries.add(self)
 
@@ -257,9 +258,12 @@ class RemoteRegistry(Registry):
         return rotated(self._connection, f"{self._path}/keys/rotation", order, progress)
 
     def sealer(self, purpose: str) -> Sealer:
-        about = self._about
-        sealing = RemoteSealing(self._connection, self._workspace, about.store_id.bytes, about.id.bytes)
-        return Sealer(sealing, purpose)
+        sealer = self._sealers.get(purpose)
+        if sealer is None:
+            about = self._about
+            sealing = RemoteSealing(self._connection, self._workspace, about.store_id.bytes, about.id.bytes)
+            sealer = self._sealers.setdefault(purpose, Sealer(sealing, purpose))
+        return sealer
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         def told() -> None:
@@ -283,6 +287,7 @@ class RemoteRegistry(Registry):
         for watch in watches:
             watch.stop()
         self._cache.clear()
+        self._sealers.clear()
         self._connection.close()
 
     def __repr__(self) -> str:
@@ -387,6 +392,7 @@ class RemoteRegistry(Registry):
         self._cache = DocumentCache()
         self._flights = Flights()
         self._watches = []
+        self._sealers = {}
 
 
 _registries: WeakSet[RemoteRegistry] = WeakSet()

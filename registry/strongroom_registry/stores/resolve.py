@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from strongroom_registry.errors import StoreUnavailable
+from strongroom_registry.remote.address import is_remote
 from strongroom_registry.stores.store import Store
 
 _SQLITE = "sqlite:///"
@@ -30,6 +31,11 @@ def open_store(url: str, *, create: bool = True) -> Store:
         return SqliteStore(Path(url.removeprefix(_SQLITE)).expanduser(), create=create)
     if url.startswith(_POSTGRES):
         return _open_postgres(url, create)
+    if is_remote(url):
+        raise StoreUnavailable(
+            "A server keeps this registry, and no other process opens its store.",
+            "Do this where the server runs, with its settings: STRONGROOM_REGISTRY and STRONGROOM_KEY.",
+        )
     scheme = url.partition(":")[0]
     raise StoreUnavailable(
         f"A registry URL that starts with {scheme!r:.40} names no store.",

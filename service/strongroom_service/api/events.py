@@ -62,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
         "when documents have changed: one for as many as came together. A comment each ten seconds says that the "
         "server is there.",
         query=Since,
+        records="",
         content="text/event-stream",
         tags=("events",),
         errors=(404,),

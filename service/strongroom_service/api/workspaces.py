@@ -111,6 +111,7 @@ ROUTES: tuple[Route, ...] = (
         summary="Open a workspace: its ids, and its revision, which is another one after each change of a document.",
         description="For whoever has a right to anything in it, or may `view` `:service/workspaces/NAME`.",
         answer=wire.Whereabouts,
+        records="",
         tags=_TAGS,
         errors=(404,),
     ),
