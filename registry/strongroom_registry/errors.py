@@ -18,6 +18,7 @@ StrongroomError
 │   ├── UnknownKey (LookupError)        no wrap of the workspace key is by this one
 │   ├── KeyInUse (ValueError)           a wrap without which a key could not be opened
 │   ├── AccessDenied                    the policies of the server do not allow it
+│   ├── ApprovalPending                 the change waits at the server for a second person
 │   ├── TokenRefused                    no token, or none that the server takes
 │   ├── AtTheServerOnly                 what is done where the server's keys lie
 │   └── TooLarge (ValueError)
@@ -136,6 +137,10 @@ class KeyInUse(RegistryRefusal, ValueError):
 
 class AccessDenied(RegistryRefusal):
     """The policies of the server do not allow it."""
+
+
+class ApprovalPending(RegistryRefusal):
+    """The change is not made yet: it waits at the server until somebody else approves it."""
 
 
 class TokenRefused(RegistryRefusal):

@@ -10,11 +10,16 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel
 from strongroom_registry.remote.address import Address, is_remote
 from strongroom_registry.remote.connection import Connection, Query, Reply
+from strongroom_registry.remote.problems import know
 from strongroom_registry.remote.settings import RemoteSettings
 from strongroom_registry.remote.token import Bearer
 from strongroom_registry.settings import RegistrySettings
 
+from strongroom_service.errors import UnknownThing
+
 M = TypeVar("M", bound=BaseModel)
+
+know(UnknownThing)
 
 
 class Asked(Protocol):
@@ -39,8 +44,8 @@ class Asked(Protocol):
 
 
 class Client:
-    """Asks the service. Errors are those of the service itself: ``Forbidden``, ``UnknownThing``, ``StaleExpectation``;
-    or say that the server is away.
+    """Asks the service. Errors are those that the registry over HTTP has (``AccessDenied``, ``StaleExpectation``,
+    ``ApprovalPending``, or that the server is away), and ``UnknownThing``.
 
     :param asked: what answers.
     :param is_remote: whether that is a server.

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel
 from strongroom_registry.remote.connection import Query, Reply
-from strongroom_registry.remote.problems import error_of
+from strongroom_registry.remote.problems import error_of, pending_of
 from strongroom_registry.settings import RegistrySettings
 
 from strongroom_service.errors import UnknownThing
@@ -71,6 +71,8 @@ class InProcess:
         outgoing = self._pipeline.work_alone(incoming).outgoing
         if outgoing.status >= 400:
             raise error_of(outgoing.status, outgoing.body, "The service")
+        if outgoing.status == 202 and (pending := pending_of(outgoing.body)) is not None:
+            raise pending
         return Reply(outgoing.status, outgoing.headers, outgoing.body, "The service")
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from servers.service import Clock, bearer
+from servers.service import Clock, Served, bearer
 from strongroom_registry.errors import UnknownDocument
 from strongroom_service.service import Service
 
@@ -294,3 +294,20 @@ def test_who_was_disabled_or_left_the_group_changes_nothing_any_more(office: Off
         "moved": "failed",
         "stays": "done",
     }
+
+
+def test_a_registry_over_http_says_that_the_change_waits(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    from strongroom_registry import open_registry
+    from strongroom_registry.errors import ApprovalPending
+    from strongroom_service.approvals.protection import Protection
+    from strongroom_service.client import opened_client
+
+    monkeypatch.setenv("STRONGROOM_REGISTRY", served.url)
+    monkeypatch.setenv("STRONGROOM_TOKEN", served.token)
+    with opened_client() as client:
+        client.do("PUT", "/protections/prod", Protection(paths=("default/prod-*",)))
+    with open_registry() as registry:
+        assert registry.put("dev-db", type="t", schema="1", payload=b"x").number == 1
+        with pytest.raises(ApprovalPending, match="until somebody else approves it"):
+            registry.put("prod-db", type="t", schema="1", payload=b"x")
+        assert not registry.exists("prod-db")
