@@ -17,14 +17,15 @@ StrongroomError
 ├── ServerProblem                        the server cannot start, or not go on so
 │   ├── InsecureAddress (ValueError)     others reach the address, and there is no TLS
 │   ├── CannotListen                     the port is taken, or not for this user
+│   ├── CannotServe                      the registry is none that can be served
 │   ├── WorkersFail                      its processes end before they serve
 │   └── UnusableCertificate              the certificate or its key cannot be used
 └── ServiceUnavailable                   503  not now
     ├── ProviderUnavailable          502  who vouches for people and machines is away, or answers nonsense
     ├── EngineFailed                     502  the system that credentials are leased from does not do what it should
-    ├── RecordsUnavailable                    the service's own database cannot be used
-    ├── RecordsForeign                        it is none, or damaged
-    ├── RecordsNewer                          a newer version made it
+    ├── RecordsUnavailable (StoreProblem)     the service's own database cannot be used
+    ├── RecordsForeign (StoreProblem)         it is none, or damaged
+    ├── RecordsNewer (StoreProblem)           a newer version made it
     └── Sealed                                the key of the registry is not there yet
 """
 
@@ -33,7 +34,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from strongroom_registry.errors import StrongroomError
+from strongroom_registry.errors import StoreProblem, StrongroomError
 
 
 class ServiceRefusal(StrongroomError):
@@ -150,15 +151,15 @@ class EngineFailed(ServiceUnavailable):
     status = 502
 
 
-class RecordsUnavailable(ServiceUnavailable):
+class RecordsUnavailable(ServiceUnavailable, StoreProblem):
     """The service's own database cannot be used now."""
 
 
-class RecordsForeign(ServiceUnavailable):
+class RecordsForeign(ServiceUnavailable, StoreProblem):
     """What stands for the service's own database is none, or is damaged."""
 
 
-class RecordsNewer(ServiceUnavailable):
+class RecordsNewer(ServiceUnavailable, StoreProblem):
     """A newer version made the service's own database."""
 
 
@@ -180,6 +181,10 @@ class CannotListen(ServerProblem):
 
 class UnusableCertificate(ServerProblem):
     """The certificate or its key cannot be read, or they do not belong together."""
+
+
+class CannotServe(ServerProblem):
+    """The registry is none that can be served."""
 
 
 class WorkersFail(ServerProblem):

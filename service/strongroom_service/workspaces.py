@@ -84,6 +84,15 @@ class Workspaces:
             )
             self._opened.pop(name, None)
 
+    def check_writable(self) -> None:
+        """Try whether the registry, and with it its audit, can be written. Nothing is.
+
+        :raises StoreProblem: it cannot.
+        """
+        with suppress(_Undone), self._store.writing() as transaction:
+            transaction.workspaces()
+            raise _Undone
+
     def close(self) -> None:
         """Write what their audits still have to say, and let go of the store."""
         for registry in (*self._opened.values(), self.own):
@@ -108,6 +117,10 @@ class Workspaces:
             create=create,
             anchor=settings.anchor,
         )
+
+
+class _Undone(Exception):
+    """Ends a transaction that was for trying alone."""
 
 
 def _unknown(name: str) -> StrongroomError:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from strongroom_service.errors import WorkersFail
-from strongroom_service.server.notices import tell_manager
 
 _log = logging.getLogger("strongroom.service")
 
@@ -30,6 +29,7 @@ class Crew:
     :param grace: the seconds that a worker has to end.
     :param on_ready: called when all take connections.
     :param on_tick: called once a second.
+    :param on_stop: called before the workers are asked to stop; it closes what listens, so that nobody waits there.
     """
 
     def __init__(
@@ -40,12 +40,14 @@ class Crew:
         grace: float,
         on_ready: Callable[[], None],
         on_tick: Callable[[], None],
+        on_stop: Callable[[], None],
     ) -> None:
         self._count = count
         self._work = work
         self._grace = grace
         self._on_ready = on_ready
         self._on_tick = on_tick
+        self._on_stop = on_stop
         self._workers: dict[int, int] = {}  # process id: number
         self._ready: set[int] = set()
         self._starting: dict[int, int] = {}  # the reading end of a pipe: process id
@@ -145,7 +147,7 @@ class Crew:
         return gone
 
     def _stop(self) -> None:
-        tell_manager("STOPPING=1")
+        self._on_stop()
         self._signal_all(signal.SIGTERM)
         end = time.monotonic() + self._grace + _LATE
         while self._workers and (left := end - time.monotonic()) > 0:

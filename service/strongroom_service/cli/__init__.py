@@ -1,0 +1,1 @@
+"""Commands of the service; the root of the command line names them by their path."""

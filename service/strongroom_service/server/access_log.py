@@ -1,0 +1,109 @@
+"""One line of JSON for each request: who, which route, what came of it; never a path, a query, a body or a token."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Condition, Thread
+
+from strongroom_service.http.exchange import Exchange
+
+_KEPT = 10_000
+
+
+class AccessLog:
+    """Writes lines from a thread of its own, so that a slow disk or pipe holds no request up. What it cannot keep is
+    dropped and counted.
+
+    :param place: a file, which is opened anew when it was moved away; None for standard output.
+    :raises OSError: the file cannot be written.
+    """
+
+    def __init__(self, place: Path | None) -> None:
+        self._place = place
+        self._identity: tuple[int, int] | None = None
+        self._descriptor = sys.stdout.fileno() if place is None else self._opened(place)
+        self._waiting: deque[tuple[float, Exchange]] = deque()
+        self._change = Condition()
+        self._closed = False
+        self.dropped = 0
+        self._thread = Thread(target=self._write_all, name="strongroom-access-log", daemon=True)
+        self._thread.start()
+
+    def observe(self, exchange: Exchange) -> None:
+        """Have a line written."""
+        if len(self._waiting) >= _KEPT:
+            self.dropped += 1
+            return
+        self._waiting.append((time.time(), exchange))
+        if len(self._waiting) == 1:
+            with self._change:
+                self._change.notify()
+
+    def close(self) -> None:
+        """Write what is waiting, and let go of the file."""
+        with self._change:
+            self._closed = True
+            self._change.notify()
+        self._thread.join(10)
+        if self._place is not None:
+            os.close(self._descriptor)
+
+    def _write_all(self) -> None:
+        while True:
+            with self._change:
+                while not self._waiting and not self._closed:
+                    self._change.wait(1)
+                if not self._waiting:
+                    return
+            lines = []
+            while self._waiting:
+                lines.append(line(*self._waiting.popleft()))
+            self._write("".join(lines).encode())
+
+    def _write(self, data: bytes) -> None:
+        try:
+            if self._place is not None and self._was_moved(self._place):
+                os.close(self._descriptor)
+                self._descriptor = self._opened(self._place)
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError:
+            self.dropped += data.count(b"\n")
+
+    def _opened(self, place: Path) -> int:
+        descriptor = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        found = os.fstat(descriptor)
+        self._identity = (found.st_dev, found.st_ino)
+        return descriptor
+
+    def _was_moved(self, place: Path) -> bool:
+        try:
+            found = os.stat(place)
+        except FileNotFoundError:
+            return True
+        return (found.st_dev, found.st_ino) != self._identity
+
+
+def line(moment: float, exchange: Exchange) -> str:
+    """An exchange as a line of JSON."""
+    shape = {
+        "time": datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "request_id": exchange.id,
+        "method": exchange.method,
+        "route": exchange.template,
+        "status": exchange.status,
+        "milliseconds": round(exchange.seconds * 1000, 2),
+        "received": exchange.received,
+        "sent": exchange.sent,
+        "identity": exchange.identity,
+        "accessor": exchange.accessor,
+        "address": exchange.address,
+        "error": exchange.error,
+    }
+    return json.dumps({name: value for name, value in shape.items() if value != ""}) + "\n"
