@@ -139,7 +139,8 @@ class Connection:
         try:
             response = self._sent(method, path, None, sent, every, self.token(), _retries(False), seconds)
             if response.status != 200:
-                self._check(self._reply(response, ANSWER_MAX))
+                reply = self._check(self._reply(response, ANSWER_MAX))
+                raise _misspoke(reply.server, "told of nothing")
         except (HTTPError, OSError) as exc:
             self._failed(exc)
         return response

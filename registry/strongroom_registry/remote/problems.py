@@ -24,6 +24,7 @@ _CLASSES: dict[str, type[StrongroomError]] = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, StrongroomError)
 }
+_CLASSES["request_in_progress"] = ServerUnreachable  # whether it will be done is not known yet
 _BY_STATUS: dict[int, type[StrongroomError]] = {
     401: TokenRefused,
     403: AccessDenied,

@@ -374,6 +374,7 @@ class RemoteRegistry(Registry):
         """Change something, at most once however often the request is sent.
 
         :param name: the document that is changed; None where it may be several.
+        :raises ApprovalPending: it is not done before somebody else has approved it.
         """
         once = {"Idempotency-Key": str(uuid4())}
         try:
