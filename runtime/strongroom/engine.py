@@ -12,7 +12,7 @@ from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
 from strongroom.calls.call import Call as RunCall
-from strongroom.calls.call import enter_context, leave_context
+from strongroom.calls.call import enter_context, frames_of, leave_context
 from strongroom.control.interrupting import interruptible, nap
 from strongroom.errors import ExternalSignal, Pause
 from strongroom.rules import (
@@ -35,7 +35,7 @@ from strongroom.rules import (
     rules_before_a_worker,
     rules_of_a_run,
 )
-from strongroom.states import State, StateType, is_state_iterable
+from strongroom.states import UNSUCCESSFUL, State, StateType, is_state_iterable
 from strongroom.timeouts import Expired, await_within, call_within
 
 if TYPE_CHECKING:
@@ -220,7 +220,10 @@ def start(call: RunCall, *, return_state: bool) -> Any:
     interrupt(state, asked=return_state)
     if return_state:
         return state
-    return state.result() if (states := _returned_states(call, state)) is None else states
+    if (states := _returned_states(call, state)) is not None:
+        return states
+    _raise_shortly(state)
+    return state.result()
 
 
 def _returned_states(call: RunCall, state: State[Any]) -> Any:
@@ -241,7 +244,17 @@ async def _awaited(call: RunCall, return_state: bool) -> Any:
     interrupt(state, asked=return_state)
     if return_state:
         return state
-    return await state.aresult() if (states := _returned_states(call, state)) is None else states
+    if (states := _returned_states(call, state)) is not None:
+        return states
+    _raise_shortly(state)
+    return await state.aresult()
+
+
+def _raise_shortly(state: State[Any]) -> None:
+    """Raise what ended a run, with the frames of the caller's own functions."""
+    if state.type in UNSUCCESSFUL:
+        error = state.exception()
+        raise error.with_traceback(frames_of(error))
 
 
 def resume_flow_run(flow: Flow[Any, Any], parameters: dict[str, Any], flow_run: FlowRun) -> State[Any]:

@@ -62,7 +62,7 @@ class StateType(str, Enum):  # noqa: UP042, a StrEnum prints its value; scripts 
 
 
 TERMINAL_STATES = frozenset({StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED})
-_UNSUCCESSFUL = frozenset({StateType.FAILED, StateType.CRASHED, StateType.CANCELLED})
+UNSUCCESSFUL = frozenset({StateType.FAILED, StateType.CRASHED, StateType.CANCELLED})
 
 
 class Fetch:
@@ -212,7 +212,7 @@ class State(Generic[R]):
     def _result(self, raise_on_failure: bool) -> Any:
         if self.type is StateType.COMPLETED:
             return self._value()
-        if self.type in _UNSUCCESSFUL:
+        if self.type in UNSUCCESSFUL:
             if raise_on_failure:
                 raise self.exception()
             return self.exception() if self.data is None and not self.entered else self.data
@@ -238,7 +238,7 @@ class State(Generic[R]):
             return self.data
         inner = [self.data] if isinstance(self.data, State) else self.data if is_state_iterable(self.data) else ()
         for state in inner:
-            if state is not self and (state.type in _UNSUCCESSFUL or isinstance(state.data, UnfinishedRun)):
+            if state is not self and (state.type in UNSUCCESSFUL or isinstance(state.data, UnfinishedRun)):
                 return state.exception()
         kind = {StateType.CRASHED: CrashedRun, StateType.CANCELLED: CancelledRun}.get(self.type, FailedRun)
         return kind(self.data if isinstance(self.data, str) else self.message or f"Run {self.type.value.lower()}.")
@@ -394,7 +394,7 @@ def __getattr__(name: str) -> Any:
 @awaitable_too
 def get_state_exception(state: State[Any]) -> BaseException:
     """Why the run of a state that failed, crashed, or was cancelled did not succeed; ValueError for any other state."""
-    if state.type not in _UNSUCCESSFUL:
+    if state.type not in UNSUCCESSFUL:
         raise ValueError(f"{state!r} is no state that failed, crashed, or was cancelled. Ask is_failed() first.")
     return state.exception()
 
@@ -402,7 +402,7 @@ def get_state_exception(state: State[Any]) -> BaseException:
 @awaitable_too
 def raise_state_exception(state: State[Any]) -> None:
     """Raise what :func:`get_state_exception` gives; nothing for a state that did not fail, crash, or get cancelled."""
-    if state.type in _UNSUCCESSFUL:
+    if state.type in UNSUCCESSFUL:
         raise state.exception()
 
 
@@ -443,9 +443,9 @@ def aggregate(states: Iterable[State[Any]], data: Any = None) -> State[Any]:
         return Cancelled(message=saying("cancelled", State.is_cancelled), data=data)
     if any(state.is_paused() for state in states):
         return Paused(message=saying("paused", State.is_paused), data=data)
-    failed = any(state.type in _UNSUCCESSFUL for state in states)
+    failed = any(state.type in UNSUCCESSFUL for state in states)
     what = (
-        saying("failed", lambda s: s.type in _UNSUCCESSFUL)
+        saying("failed", lambda s: s.type in UNSUCCESSFUL)
         if failed
         else saying("are not final", lambda s: not s.is_final())
     )

@@ -155,11 +155,28 @@ def traceback_of(error: BaseException) -> Any:
 
 
 def frames_of(error: BaseException) -> TracebackType | None:
-    """The frames of an exception from the user's function on; all of them where it did not get there."""
-    inner = error.__traceback__
-    while inner is not None and inner.tb_frame.f_globals.get("__name__", "").startswith(_ENGINE):
-        inner = inner.tb_next
-    return inner or error.__traceback__
+    """The frames of an exception without those of the engine between a call and the function that was called; all of
+    them where it did not get to such a function."""
+    theirs = []
+    frame = error.__traceback__
+    while frame is not None:
+        if not frame.tb_frame.f_globals.get("__name__", "").startswith(_ENGINE):
+            theirs.append(frame)
+        frame = frame.tb_next
+    kept: TracebackType | None = None
+    for frame in reversed(theirs):
+        kept = TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return kept or error.__traceback__
 
 
-_ENGINE = ("strongroom.engine", "strongroom.rules", "strongroom.calls", "strongroom.timeouts")
+_ENGINE = (
+    "strongroom.calls",
+    "strongroom.engine",
+    "strongroom.flows",
+    "strongroom.futures",
+    "strongroom.rules",
+    "strongroom.states",
+    "strongroom.task_runners",
+    "strongroom.tasks",
+    "strongroom.timeouts",
+)
