@@ -257,16 +257,16 @@ def test_tricks_with_names_and_control_characters(strongroom: Run, outside: Path
 def _failing_from(monkeypatch: pytest.MonkeyPatch, method: str, call: int) -> None:
     """Have a method of the registry fail at its nth call and from then on."""
     from strongroom_registry.errors import StoreUnavailable
-    from strongroom_registry.registry import Registry
+    from strongroom_registry.embedded import EmbeddedRegistry
 
-    real, calls = getattr(Registry, method), iter(range(1, 1000))
+    real, calls = getattr(EmbeddedRegistry, method), iter(range(1, 1000))
 
     def sometimes(*args: Any, **kwargs: Any) -> Any:
         if next(calls) >= call:
             raise StoreUnavailable("The disk is full.")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(Registry, method, sometimes)
+    monkeypatch.setattr(EmbeddedRegistry, method, sometimes)
 
 
 def test_what_was_done_before_a_failure_is_told_and_kept(

@@ -14,6 +14,7 @@ from strongroom.interchange import FoundDocument, airflow, dotenv, prefect, seal
 from strongroom.interchange.desired import planned_changes, read_desired
 from strongroom.interchange.plan import carried_out, planned
 from strongroom_registry.errors import StrongroomError
+from strongroom_registry.embedded import EmbeddedRegistry
 from strongroom_registry.registry import Registry
 
 READERS: dict[str, tuple[Callable[[str], object], str]] = {
@@ -69,7 +70,7 @@ def test_a_registry_that_fails_while_it_is_written_to(
     def broken(*_: object, **__: object) -> None:
         raise StrongroomError("The store is gone.")
 
-    monkeypatch.setattr(Registry, "put", broken)
+    monkeypatch.setattr(EmbeddedRegistry, "put", broken)
     with pytest.raises(StrongroomError, match="gone") as caught:
         list(carried_out(registry, steps))
     assert secret not in told(caught.value)
