@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
-from strongroom import Block, SecretDict, async_twin
-from strongroom.sql import SqlAlchemySession, SqlVerbs, connected, parts_of, verdict
+from strongroom import Block, SecretDict, async_twin, newer_version, refresh
+from strongroom.sql import SqlAlchemySession, SqlVerbs, connected, forget, parts_of, verdict
 
 from strongroom_sqlalchemy.colours import either_colour, twin_of
 from strongroom_sqlalchemy.credentials import ConnectionComponents
@@ -16,7 +16,7 @@ from strongroom_sqlalchemy.engines import OwnEngine, made
 from strongroom_sqlalchemy.results import ran
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Engine
 
 _EXAMPLE: dict[str, Any] = {
     "connection_info": {
@@ -69,7 +69,17 @@ class _Connector(Block):
         arguments = dict(self.connect_args.get_secret_value()) if self.connect_args else {}
         more = create_engine_kwargs.pop("connect_args", {})
         url = self.connection_info.create_url()
-        return self._own.get(url, self.is_asynchronous, {**arguments, **more}, **create_engine_kwargs)
+        arguments |= more
+        return self._own.get(url, self.is_asynchronous, arguments, self._renewed, **create_engine_kwargs)
+
+    def _renewed(self) -> URL | None:
+        """Another login than the one that was refused: with the secrets of today, or of the block's newest version."""
+        if refresh(self):
+            return self.connection_info.create_url()
+        newer = newer_version(self)
+        if newer is None or newer.connection_info == self.connection_info:
+            return None
+        return newer.connection_info.create_url()
 
     def get_connection(self, begin: bool = True, **connect_kwargs: Any) -> Any:
         """A connection of SQLAlchemy, for a ``with``, or an ``async with`` where the driver is one to await.
@@ -161,7 +171,7 @@ class _Connector(Block):
         :raises CheckFailed: it answers with another error.
         """
         arguments = dict(self.connect_args.get_secret_value()) if self.connect_args else {}
-        engine = made(self.connection_info.create_url(), self.is_asynchronous, arguments)
+        engine = made(self.connection_info.create_url(), self.is_asynchronous, arguments, self._renewed)
         sync_engine: Any = getattr(engine, "sync_engine", engine)
         info = self.connection_info
         place = f"{info.database or 'the database'} at {info.host or 'this machine'}"
@@ -225,8 +235,12 @@ class SqlAlchemyConnector(_Connector, SqlVerbs, slug="sqlalchemy-connector", tit
     @contextmanager
     def connection(self) -> Iterator[Any]:
         """A connection of the driver's own (PEP 249): committed at the end of the ``with``, undone if it raises."""
-        with self._writable().begin() as connection:
-            yield connection.connection
+        with self._writable().connect() as connection:
+            try:
+                with connection.begin():
+                    yield connection.connection
+            finally:
+                forget(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlAlchemySession]:

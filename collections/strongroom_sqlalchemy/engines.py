@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from strongroom import require_extra
-from strongroom.sql import MissingExtra, driver_missing
+from strongroom.sql import MissingExtra, closing_changed, driver_missing, is_denial
 
 from strongroom_sqlalchemy.results import OpenResults
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+Renewed = Callable[[], "URL | None"]
 
 
 class OwnEngine:
@@ -30,9 +34,12 @@ class OwnEngine:
         self._made_in: tuple[int, int | None] = (0, None)
         self._lock = threading.Lock()
 
-    def get(self, url: URL, is_asynchronous: bool, connect_args: dict[str, Any], **options: Any) -> Any:
+    def get(
+        self, url: URL, is_asynchronous: bool, connect_args: dict[str, Any], renewed: Renewed, **options: Any
+    ) -> Any:
         """The engine; ``options`` count when it is made.
 
+        :param renewed: see :func:`made`.
         :raises MissingExtra: SQLAlchemy or the driver is not installed.
         """
         here = os.getpid(), _loop() if is_asynchronous else None
@@ -41,7 +48,8 @@ class OwnEngine:
                 getattr(self._engine, "sync_engine", self._engine).dispose(close=False)
                 self._engine, self.results = None, OpenResults()
             if self._engine is None:
-                self._engine, self._made_in = made(url, is_asynchronous, connect_args, **options), here
+                self._engine = made(url, is_asynchronous, connect_args, renewed, **options)
+                self._made_in = here
             return self._engine
 
     def close(self) -> None:
@@ -52,9 +60,12 @@ class OwnEngine:
             getattr(engine, "sync_engine", engine).dispose()
 
 
-def made(url: URL, is_asynchronous: bool, connect_args: dict[str, Any], **options: Any) -> Engine | AsyncEngine:
-    """A new engine, whose errors do not show the values that were bound.
+def made(
+    url: URL, is_asynchronous: bool, connect_args: dict[str, Any], renewed: Renewed, **options: Any
+) -> Engine | AsyncEngine:
+    """A new engine, whose errors do not show the values that were bound, and on whose connections nothing stays set.
 
+    :param renewed: asked for another login where this one is refused; None if there is none.
     :raises MissingExtra: SQLAlchemy or the driver is not installed.
     """
     sqlalchemy = require_extra("sqlalchemy", extra="sql")
@@ -68,7 +79,9 @@ def made(url: URL, is_asynchronous: bool, connect_args: dict[str, Any], **option
             require_extra("greenlet", extra="sql")
             from sqlalchemy.ext.asyncio import create_async_engine
 
-            return create_async_engine(url, **given)
+            awaited = create_async_engine(url, **given)
+            _renewing(closing_changed(awaited.sync_engine), given["connect_args"], renewed)
+            return awaited
         engine: Engine = sqlalchemy.create_engine(url, **given)
     except sqlalchemy.exc.NoSuchModuleError:
         problem = driver_missing(None, url.drivername)
@@ -77,8 +90,42 @@ def made(url: URL, is_asynchronous: bool, connect_args: dict[str, Any], **option
     except ModuleNotFoundError as error:
         problem = driver_missing(error.name, url.drivername)
     else:
-        return engine
+        return _renewing(closing_changed(engine), given["connect_args"], renewed)
     raise problem
+
+
+def _renewing(engine: Engine, connect_args: dict[str, Any], renewed: Renewed) -> Engine:
+    """The engine, which asks for another login where a connection is refused, and keeps to that one from then on."""
+    from sqlalchemy import event
+
+    newest: list[URL] = []
+
+    def opened(dialect: Any, cargs: Any, cparams: Any) -> Any:
+        if newest:
+            cargs, cparams = dialect.create_connect_args(newest[-1])
+            cparams = {**cparams, **connect_args}
+        try:
+            return dialect.connect(*cargs, **cparams)
+        except dialect.loaded_dbapi.Error as error:
+            refusal: Exception = error.with_traceback(None)
+            refusal.__context__ = refusal.__cause__ = None
+            return refusal
+
+    def connect(dialect: Any, _record: Any, cargs: Any, cparams: Any) -> Any:
+        before = list(newest)
+        found = opened(dialect, cargs, cparams)
+        if isinstance(found, Exception) and is_denial(found):
+            url = renewed() if newest == before else None
+            if url is not None:
+                newest[:] = [url]
+            if newest != before:
+                found = opened(dialect, cargs, cparams)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    event.listen(engine, "do_connect", connect)
+    return engine
 
 
 def _loop() -> int | None:

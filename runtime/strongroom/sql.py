@@ -18,8 +18,11 @@ from strongroom_blocks.databases.session import Counted as Counted
 from strongroom_blocks.databases.session import SqlSession as SqlSession
 from strongroom_blocks.databases.session import batches as batches
 from strongroom_blocks.databases.session import chunks as chunks
+from strongroom_blocks.databases.session_changes import closing_changed as closing_changed
+from strongroom_blocks.databases.session_changes import forget as forget
 from strongroom_blocks.databases.sqlalchemy_faults import connected as connected
 from strongroom_blocks.databases.sqlalchemy_faults import driver_missing as driver_missing
+from strongroom_blocks.databases.sqlalchemy_faults import is_denial as is_denial
 from strongroom_blocks.databases.sqlalchemy_faults import verdict as verdict
 from strongroom_blocks.databases.sqlalchemy_session import SqlAlchemySession as SqlAlchemySession
 from strongroom_blocks.databases.sqlalchemy_url import parts_of as parts_of

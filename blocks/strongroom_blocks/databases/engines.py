@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from strongroom_blocks.client_pool import ClientPool
+from strongroom_blocks.databases.session_changes import closing_changed
 from strongroom_blocks.databases.sqlalchemy_faults import driver_missing
 from strongroom_blocks.extras import require_extra
 
@@ -63,7 +64,7 @@ def new_engine(url: str | URL, pool_size: int, creator: Callable[[], Any] | None
     except ModuleNotFoundError as error:
         problem = driver_missing(error.name, driver)
     else:
-        return engine
+        return closing_changed(engine)
     raise problem
 
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.databases.engines import engine_with
+from strongroom_blocks.databases.session_changes import RESET
 from strongroom_blocks.databases.verbs import SqlVerbs
 from strongroom_blocks.extras import require_extra
 from strongroom_blocks.sources.secret_reference import refresh
@@ -65,15 +66,23 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
 
     @contextmanager
     def connection(self) -> Iterator[Connection[Any]]:
-        """A connection of psycopg's own: committed at the end of the ``with``, rolled back if it raises.
+        """A connection of psycopg's own: committed at the end of the ``with``, rolled back if it raises. What is set on
+        it ends with the ``with``.
 
         :raises MissingExtra: psycopg is not installed.
         :raises psycopg.OperationalError: the server cannot be reached, or refuses the login.
         """
+        with self._lent() as session:
+            session.changed = True  # as nothing is seen of what is set on it
+            yield session.connection
+
+    @contextmanager
+    def _lent(self) -> Iterator[PostgreSQLSession]:
         connection, give_back = self._taken()
+        session = PostgreSQLSession(connection)
         try:
             with interruptible(connection):
-                yield connection
+                yield session
             if not connection.closed:
                 connection.commit()
         finally:
@@ -81,6 +90,9 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
                 if not connection.closed:
                     connection.rollback()
                     connection.autocommit = False
+                    if session.changed:
+                        connection.execute(RESET.encode())
+                        connection.commit()
             except connection.Error:  # the server ended it meanwhile; what went wrong first is worth more
                 connection.close()
             finally:
@@ -111,8 +123,8 @@ class PostgreSQL(SqlVerbs, Block, slug="postgresql", title="PostgreSQL", icon="d
     @contextmanager
     def transaction(self) -> Iterator[PostgreSQLSession]:
         """The verbs as one transaction: committed at the end of the ``with``, rolled back if it raises."""
-        with self.connection() as connection:
-            yield PostgreSQLSession(connection)
+        with self._lent() as session:
+            yield session
 
     def url(self) -> str:
         """The database as a URI of libpq, the password in clear: for polars, ADBC and other clients."""

@@ -10,16 +10,24 @@ from strongroom_blocks.databases.capability import Parameters, RowBatch
 from strongroom_blocks.databases.identifiers import column_name, table_name
 from strongroom_blocks.databases.placeholders import neutral, peeked
 from strongroom_blocks.databases.session import Counted, SqlSession, batches
+from strongroom_blocks.databases.session_changes import changes_session
 
 
 class PostgreSQLSession(SqlSession):
-    """Placeholders are ``:name``, ``%s`` or ``%(name)s``."""
+    """Placeholders are ``:name``, ``%s`` or ``%(name)s``.
+
+    ``changed`` says whether something was set that outlasts the transaction.
+    """
+
+    changed = False
 
     def _run(self, sql: str, parameters: Parameters) -> Any:
+        self.changed = self.changed or changes_session(sql)
         return self.connection.execute(_statement(sql, parameters), parameters)
 
     def execute_many(self, sql: str, seq_of_parameters: Iterable[Any]) -> None:
         """Run a statement once for each row of parameters, sent together."""
+        self.changed = self.changed or changes_session(sql)
         first, rows = peeked(seq_of_parameters)
         if first is not None:
             with self.connection.cursor() as cursor:
@@ -28,6 +36,7 @@ class PostgreSQLSession(SqlSession):
     def iter_batches(self, sql: str, parameters: Parameters = None, *, size: int = 1000) -> Iterator[RowBatch]:
         """The rows of a query by a cursor of the server's, ``size`` at a time, in bounded memory."""
         with self.connection.cursor(name=f"strongroom_{secrets.token_hex(8)}") as cursor:
+            self.changed = self.changed or changes_session(sql)
             cursor.execute(_statement(sql, parameters), parameters)
             yield from batches(cursor, size)
 

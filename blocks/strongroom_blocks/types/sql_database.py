@@ -15,6 +15,7 @@ from strongroom_registry.errors import StrongroomError
 
 from strongroom_blocks.block import Block
 from strongroom_blocks.databases.engines import engine_with, new_engine
+from strongroom_blocks.databases.session_changes import forget
 from strongroom_blocks.databases.sqlalchemy_faults import connected, is_denial, verdict
 from strongroom_blocks.databases.sqlalchemy_session import SqlAlchemySession
 from strongroom_blocks.databases.sqlalchemy_url import parts_of, url_of
@@ -128,11 +129,17 @@ class SqlDatabase(SqlVerbs, Block, slug="sql-database", title="SQL Database", ic
     def connection(self) -> Iterator[Any]:
         """A connection of the driver's own (PEP 249): committed at the end of the ``with``, rolled back if it raises.
 
+        What is set on it ends with the ``with``, in PostgreSQL.
+
         :raises MissingExtra: SQLAlchemy or the driver is not installed.
         :raises sqlalchemy.exc.DBAPIError: the database cannot be reached, or refuses the login.
         """
-        with self._begun() as connection:
-            yield connection.connection
+        with self._connected() as connection:
+            try:
+                with connection.begin():
+                    yield connection.connection
+            finally:
+                forget(connection)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlAlchemySession]:

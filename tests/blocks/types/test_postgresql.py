@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -340,3 +341,50 @@ def test_a_statement_ends_with_the_coroutine_that_awaits_it(postgres: PostgresDa
     asyncio.run(work())  # which waits for its threads
     assert postgres.administer(running) == [(0,)]
     assert database.fetch_one("select 1") == (1,)
+
+
+class TestSessions:
+    """What is set by one stays with it."""
+
+    SHOWN = "select current_setting('role'), current_setting('search_path'), current_setting('work_mem')"
+
+    @pytest.fixture
+    def alone(self, postgres: PostgresDatabase) -> PostgreSQL:
+        return block(postgres, pool_size=1, options={"work_mem": "5MB"})
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "set role {user}",
+            "set search_path to elsewhere",
+            "-- as reader\nSET SESSION work_mem = '9MB'",
+            "select 1; /* and */ set role {user}",
+            "select set_config('work_mem', '9MB', false)",
+        ],
+    )
+    def test_what_a_statement_sets_is_not_there_for_the_next(self, alone: PostgreSQL, statement: str) -> None:
+        statement = statement.format(user=alone.user)
+        before = alone.fetch_one(self.SHOWN)
+        assert before == ("none", '"$user", public', "5MB")
+        alone.execute(statement)
+        assert alone.fetch_one(self.SHOWN) == before
+        with alone.transaction() as work:
+            work.execute(statement)
+            assert work.fetch_one(self.SHOWN) != before
+        assert alone.fetch_one(self.SHOWN) == before
+        with alone.connection() as connection:
+            connection.execute(statement.encode())
+        assert alone.fetch_one(self.SHOWN) == before
+        with suppress(psycopg.errors.DivisionByZero), alone.transaction() as work:
+            work.execute(statement)
+            work.execute("commit")
+            work.execute("select 1/0")
+        assert alone.fetch_one(self.SHOWN) == before
+
+    def test_statements_that_set_nothing_keep_their_connection(self, alone: PostgreSQL) -> None:
+        number = alone.fetch_one("select pg_backend_pid()")
+        alone.execute("create table t (n integer)")
+        alone.execute("insert into t values (1)")
+        alone.execute(f"update t set n = 2; set local role {alone.user}")
+        alone.execute(f"set role {alone.user}")
+        assert alone.fetch_one("select pg_backend_pid()") == number

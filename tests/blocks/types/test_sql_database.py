@@ -218,3 +218,38 @@ class TestChecks:
         [finding] = check(SqlDatabase(driver="sqlite", database=str(tmp_path / "x.db")), 10)
         assert finding.state == "absent"
         assert not list(tmp_path.iterdir())
+
+
+class TestSessions:
+    """What is set by one stays with it."""
+
+    SHOWN = "select current_setting('role'), current_setting('work_mem')"
+
+    @pytest.mark.parametrize(
+        "statement", ["set role {user}", "/* as */ SET work_mem = '9MB'", "select set_config('work_mem', '9MB', false)"]
+    )
+    def test_what_a_statement_sets_is_not_there_for_the_next(self, postgres: PostgresDatabase, statement: str) -> None:
+        database = on_postgres(postgres, pool_size=1)
+        statement = statement.format(user=database.username)
+        before = database.fetch_one(self.SHOWN)
+        database.execute(statement)
+        assert database.fetch_one(self.SHOWN) == before
+        with database.transaction() as work:
+            work.execute(statement)
+            assert work.fetch_one(self.SHOWN) != before
+        assert database.fetch_one(self.SHOWN) == before
+        number = database.fetch_one("select pg_backend_pid()")
+        with database.connection() as connection:
+            connection.cursor().execute(statement)
+        assert database.fetch_one(self.SHOWN) == before
+        assert database.fetch_one("select pg_backend_pid()") == number
+        with database.engine().begin() as engine_connection:
+            engine_connection.exec_driver_sql(statement)
+        assert database.fetch_one(self.SHOWN) == before
+
+    def test_a_database_in_memory_stays(self) -> None:
+        database = SqlDatabase(driver="sqlite")
+        database.execute("create table t (n integer)")
+        with database.connection() as connection:
+            connection.execute("insert into t values (1)")
+        assert database.fetch_all("select n from t") == [(1,)]

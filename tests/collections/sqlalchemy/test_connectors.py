@@ -15,8 +15,10 @@ import pytest
 import sqlalchemy
 from canaries import Plant
 from servers.postgres import PostgresDatabase
-from strongroom import Block, MissingExtra, flow, queries, task
+from shelf import Shelf
+from strongroom import Block, MissingExtra, flow, queries, secret_from, task
 from strongroom.checks import check
+from strongroom.testing import using_sources
 from strongroom_blocks.testing import DatabaseContract
 from strongroom_sqlalchemy import (
     AsyncDriver,
@@ -300,6 +302,67 @@ class TestLogins:
     def test_a_driver_to_await_is_not_left_without(self, tmp_path: Path) -> None:
         with pytest.raises(TypeError, match="async with"), awaited(tmp_path, SqlAlchemyConnector):
             pass
+
+
+class TestRotation:
+    """A server that does not take the login any more: the real one, asked through each colour of driver."""
+
+    def info(self, postgres: PostgresDatabase, password: Any, driver: str = "postgresql+psycopg") -> dict[str, Any]:
+        return {
+            "driver": driver,
+            "host": postgres.server.host,
+            "port": postgres.server.port,
+            "database": postgres.name,
+            "username": postgres.user,
+            "password": password,
+        }
+
+    def test_a_newer_version_of_the_block_is_loaded_once(self, postgres: PostgresDatabase) -> None:
+        SqlAlchemyConnector(connection_info=self.info(postgres, "of-yesterday")).save("crm")
+        connector = SqlAlchemyConnector.load("crm")
+        with pytest.raises(sqlalchemy.exc.OperationalError, match="authentication failed"):
+            connector.fetch_one("select 1")
+        SqlAlchemyConnector(connection_info=self.info(postgres, postgres.password)).save("crm", overwrite=True)
+        assert connector.fetch_one("select 1") == (1,)
+        with connector.get_connection() as one, connector.get_connection() as other:
+            assert one.exec_driver_sql("select 1").scalar() == other.exec_driver_sql("select 1").scalar()
+        assert connector.check(10).startswith("logged in")
+        connector.close()
+
+    def test_a_secret_that_stays_elsewhere_is_fetched_anew(self, postgres: PostgresDatabase) -> None:
+        shelf = Shelf(key="of-yesterday")
+        with using_sources({"shelf": shelf}):
+            connector = SqlAlchemyConnector(connection_info=self.info(postgres, secret_from("shelf:key")))
+            with pytest.raises(sqlalchemy.exc.OperationalError):
+                connector.fetch_one("select 1")
+            shelf.secrets["key"] = postgres.password
+            assert connector.fetch_one("select 1") == (1,)
+            calls = len(shelf.calls)
+            assert connector.fetch_one("select 2") == (2,)
+            assert len(shelf.calls) == calls
+            connector.close()
+
+    def test_a_driver_to_await_does_so_too(self, postgres: PostgresDatabase) -> None:
+        def with_password(password: str) -> AsyncSqlAlchemyConnector:
+            return AsyncSqlAlchemyConnector(connection_info=self.info(postgres, password, "postgresql+psycopg_async"))
+
+        async def rotated() -> Any:
+            async with AsyncSqlAlchemyConnector.load("crm") as connector:
+                with_password(postgres.password).save("crm", overwrite=True)
+                return await connector.fetch_one("select 1")
+
+        with_password("of-yesterday").save("crm")
+        assert asyncio.run(rotated()) == (1,)
+
+    def test_nothing_stays_set(self, postgres: PostgresDatabase) -> None:
+        with SqlAlchemyConnector(connection_info=self.info(postgres, postgres.password)) as connector:
+            connector.get_engine(pool_size=1, max_overflow=0)
+            connector.execute(f"set role {postgres.user}")
+            assert connector.fetch_all("select current_setting('role')") == [("none",)]
+            with connector.connection() as connection:
+                connection.cursor().execute(f"set role {postgres.user}")
+            connector.reset_connections()
+            assert connector.fetch_all("select current_setting('role')") == [("none",)]
 
 
 class TestChecks:
