@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -10,7 +11,7 @@ from strongroom_service.errors import UnknownThing
 from strongroom_service.http.call import Answer
 from strongroom_service.http.pipeline import token_of
 from strongroom_service.identity.grant import Grant, Issued, policy_names
-from strongroom_service.identity.token_record import DEFAULT, TokenRecord
+from strongroom_service.identity.token_record import DEFAULT, KIND, TokenRecord
 from strongroom_service.vault_api import fields, token_roles
 from strongroom_service.vault_api.acl.policies import VaultPolicies
 from strongroom_service.vault_api.call import WRITES, Operation, VaultCall
@@ -69,10 +70,11 @@ class TokenAuth(EngineDefaults):
         return answered(call, shown(call.service, accessor, record, text))
 
     def lookup_self(self, call: VaultCall) -> Answer:
-        """GET ``lookup-self``."""
-        text = token_of(call.headers)
-        accessor, record = _known(call, text)
-        return answered(call, shown(call.service, accessor, record, text))
+        """GET ``lookup-self``; the token may have used itself up by asking."""
+        record = call.service.records.get(KIND, call.caller.accessor, TokenRecord)
+        if record is None:
+            raise denied()
+        return answered(call, shown(call.service, call.caller.accessor, record, token_of(call.headers)))
 
     def lookup_accessor(self, call: VaultCall) -> Answer:
         """POST ``lookup-accessor``."""
@@ -100,7 +102,9 @@ class TokenAuth(EngineDefaults):
 
     def revoke_self(self, call: VaultCall) -> Answer:
         """POST ``revoke-self``."""
-        return _revoked(call, call.caller.accessor)
+        with suppress(UnknownThing):  # it has used itself up by asking
+            call.service.tokens.revoke(call.caller.accessor)
+        return done()
 
     def revoke_accessor(self, call: VaultCall) -> Answer:
         """POST ``revoke-accessor``."""
