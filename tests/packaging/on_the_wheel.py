@@ -16,7 +16,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TAKEN = ["tests", "docs", "README.md", "pyproject.toml"]
+TAKEN = ["tests", "docs", "deploy", "README.md", "pyproject.toml"]
 
 
 def run(*command: str, cwd: Path) -> None:

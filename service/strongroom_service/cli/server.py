@@ -66,18 +66,23 @@ def start(**given: Any) -> None:
 @server.command(
     "status",
     examples="""
-        strongroom server status http://127.0.0.1:8200
+        strongroom server status                 # the one of this machine
         strongroom server status https://strongroom.example.com --cacert ca.pem --json
     """,
 )
-@click.argument("url")
+@click.argument("url", required=False)
 @click.option("--cacert", type=_FILE, help="The certificate of whoever signed the server's, a PEM file.")
 @json_option
-def status(url: str, cacert: Path | None, as_json: bool) -> None:
-    """Ask a server whether it is ready, and say why if it is not; then the exit code is 7."""
-    from strongroom_service.server.asking import ask
+def status(url: str | None, cacert: Path | None, as_json: bool) -> None:
+    """Ask a server whether it is ready, and say why if it is not; then the exit code is 7.
 
-    found = ask(url, cacert)
+    Without a URL, the one of this machine that STRONGROOM_SERVER_… speaks of, whatever its certificate: nothing secret
+    is sent.
+    """
+    from strongroom_service.server.asking import ask, local_address
+    from strongroom_service.settings import ServerSettings
+
+    found = ask(url, cacert) if url else ask(url := local_address(ServerSettings()), is_trusted=True)
     if as_json:
         print_json({"url": url, **found})
     else:

@@ -11,13 +11,23 @@ from typing import Any
 
 from strongroom_registry.errors import StoreUnavailable
 
+from strongroom_service.settings import ServerSettings
+
 _SECONDS = 10.0
 
 
-def ask(url: str, authority: Path | None = None) -> dict[str, Any]:
+def local_address(settings: ServerSettings) -> str:
+    """Where the server with these settings is reached from its own machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    shown = f"[{host}]" if ":" in host else host
+    return f"http{'s' if settings.tls_cert else ''}://{shown}:{settings.port}"
+
+
+def ask(url: str, authority: Path | None = None, *, is_trusted: bool = False) -> dict[str, Any]:
     """What a server's ``/readyz`` answers: ``ready`` and ``checks``.
 
     :param authority: a PEM file with the certificate of whoever signed the server's.
+    :param is_trusted: whether any certificate will do.
     :raises StoreUnavailable: nobody answers there, or it is no Strongroom.
     """
     if not url.startswith(("http://", "https://")):
@@ -26,6 +36,8 @@ def ask(url: str, authority: Path | None = None) -> dict[str, Any]:
         )
     try:
         context = ssl.create_default_context(cafile=authority)
+        if is_trusted:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         handler = urllib.request.HTTPSHandler(context=context)
         with urllib.request.build_opener(handler).open(f"{url.rstrip('/')}/readyz", timeout=_SECONDS) as answer:
             return _understood(url, answer.read())

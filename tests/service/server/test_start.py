@@ -81,6 +81,7 @@ def test_status_tells_whether_a_server_is_ready_and_why_not(tmp_path: Path, post
         found = run("status", server.url, "--json")
         assert found.returncode == 0
         assert json.loads(found.stdout)["ready"] is True
+        assert server.url in run("status", STRONGROOM_SERVER_PORT=str(server.port)).stdout
         postgres.administer(f'ALTER ROLE "{postgres.user}" NOLOGIN')
         postgres.break_off()
         while (told := run("status", server.url)).returncode == 0:
