@@ -54,6 +54,10 @@ ENTRIES = {
     "backup": Entry("strongroom.cli.backup", "backup", REGISTRY, "Back up the whole registry, and prove backups."),
     "restore": Entry("strongroom.cli.restore", "restore", REGISTRY, "Make an empty place what a backup holds."),
     "anchor": Entry("strongroom.cli.anchor", "anchor", REGISTRY, "Find a registry that was put back to an older copy."),
+    "policy": Entry("strongroom_service.cli.policy", "policy", TEAM, "Say who may do what, and ask why."),
+    "approval": Entry(
+        "strongroom_service.cli.approval", "approval", TEAM, "See what waits for a second person; approve or refuse it."
+    ),
     "server": Entry("strongroom_service.cli.server", "server", TEAM, "Serve the registry to a team, over HTTP."),
 }
 ALIASES = {
@@ -73,6 +77,8 @@ ALIASES = {
     "audits": "audit",
     "anchors": "anchor",
     "workspaces": "workspace",
+    "policies": "policy",
+    "approvals": "approval",
     "key": "keys",
 }
 

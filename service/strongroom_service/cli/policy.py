@@ -1,0 +1,272 @@
+"""``strongroom policy``: who may do what, and why."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from strongroom.cli.outcome import CommandError, Exit, sentence
+from strongroom.cli.output import Column, facts, listing, print_json, printable
+from strongroom.cli.teaching import group, json_option
+
+from strongroom_service.cli.session import asked_service
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from strongroom_service.api.policy_questions import Subject
+    from strongroom_service.policies.policy import Policy
+
+    M = TypeVar("M", bound=BaseModel)
+
+
+@group(
+    "policy",
+    aliases={"list": "ls", "read": "show", "put": "write", "remove": "rm", "delete": "rm", "why": "explain"},
+    examples="""
+        strongroom policy write readers readers.yaml
+        strongroom policy show readers
+        strongroom policy test reveal analytics/prod-db
+        strongroom policy explain reveal analytics/prod-db --policy readers
+    """,
+)
+def policy() -> None:
+    """Say who may do what with the blocks of a team, and ask why.
+
+    A policy is a list of rules that allow or deny verbs on paths. A deny wins over every allow. Commands ask the server
+    that STRONGROOM_REGISTRY names with the token of `strongroom login`; without a server they work on the registry
+    itself.
+    """
+
+
+@policy.command("ls", examples="strongroom policy ls --json | jq -r '.[].name'")
+@json_option
+def ls(as_json: bool) -> None:
+    """List the policies."""
+    from strongroom_service.api.policies import PolicyList
+
+    with asked_service() as client:
+        rows = [line.model_dump() for page in client.all("/policies", PolicyList) for line in page.policies]
+    columns = [
+        Column("name", "Name", style="bold"),
+        Column("rules", "Rules", right=True),
+        Column("version", "Version", show=lambda version: str(version) if version else "reserved", right=True),
+        Column("description", "Description", fold=True),
+    ]
+    listing(rows, columns, as_json=as_json, empty="There is no policy that you may list.")
+
+
+@policy.command(
+    "show",
+    examples="""
+        strongroom policy show readers
+        strongroom policy show readers > readers.yaml       # to change it, and write it back
+    """,
+)
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """Show a policy, in the form that `write` takes."""
+    from strongroom_registry.remote.connection import at
+
+    from strongroom_service.api.policies import PolicyTold
+
+    with asked_service() as client:
+        told = client.get(f"/policies{at(name)}", PolicyTold)
+    value = told.model_dump(mode="json", exclude_none=True)
+    if as_json:
+        print_json(value)
+        return
+    import yaml
+
+    state = "reserved" if told.reserved else f"version {told.version}"
+    document = {"description": told.description, "rules": value["rules"]}
+    click.echo(f"# policy {told.name}, {state}")
+    click.echo(printable(yaml.safe_dump(document, sort_keys=False, allow_unicode=True)), nl=False)
+
+
+@policy.command(
+    "write",
+    examples="""
+        strongroom policy write readers readers.yaml
+        strongroom policy write readers readers.yaml --new      # only if there is none
+        strongroom policy write readers - --version 3 < readers.json
+    """,
+)
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--new", is_flag=True, help="Only if there is no policy of this name.")
+@click.option("--version", type=click.IntRange(1), help="Only if this is the version that is there.")
+@json_option
+def write(name: str, file: Path, new: bool, version: int | None, as_json: bool) -> None:
+    """Write a policy from a file of YAML or JSON; "-" is standard input."""
+    from strongroom_registry.remote.connection import at
+
+    from strongroom_service.api.policies import PolicyTold
+
+    if new and version is not None:
+        raise click.UsageError("--new and --version exclude each other.")
+    document = _read_policy(file)
+    condition = {"if_none_match": "*"} if new else {"if_match": f'"{version}"'} if version is not None else {}
+    with asked_service() as client:
+        told = client.send("PUT", f"/policies{at(name)}", document, PolicyTold, **condition)
+    if as_json:
+        print_json(told.model_dump(mode="json", exclude_none=True))
+    else:
+        click.echo(f"The policy {told.name} is written: version {told.version}. It counts from now on.")
+
+
+@policy.command("rm", examples="strongroom policy rm readers")
+@click.argument("name")
+@json_option
+def rm(name: str, as_json: bool) -> None:
+    """Remove a policy. Tokens that name it go on without it."""
+    from strongroom_registry.remote.connection import at
+
+    with asked_service() as client:
+        client.do("DELETE", f"/policies{at(name)}")
+    if as_json:
+        print_json({"removed": name})
+    else:
+        click.echo(f"The policy {name} is removed.")
+
+
+_policy_option = click.option("--policy", "names", multiple=True, help="Ask for somebody with this policy; repeatable.")
+_file_option = click.option(
+    "--file", type=click.Path(path_type=Path, allow_dash=True), help="Ask for somebody with the policy in this file."
+)
+_fact_option = click.option(
+    "--fact",
+    "known",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What is known of them: name=alice, metadata.team=data.",
+)
+_from_option = click.option("--from", "address", default="", metavar="ADDRESS", help="Where they ask from.")
+
+
+@policy.command(
+    "test",
+    examples="""
+        strongroom policy test reveal analytics/prod-db
+        strongroom policy test view analytics/prod-db@stable --policy readers
+        strongroom policy test write analytics/x analytics/y --file draft.yaml --fact name=alice
+    """,
+)
+@click.argument("verb")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_policy_option
+@_file_option
+@_fact_option
+@_from_option
+@json_option
+def test(
+    verb: str, paths: tuple[str, ...], names: tuple[str, ...], file: Path | None, known: tuple[str, ...], address: str,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Ask whether something is allowed: to you, or to somebody with other policies. Exits with 4 unless all is."""
+    from strongroom_service.api.policy_questions import Question, Test, TestTold
+
+    checks = tuple(_validated(Question, {"verb": verb, "path": path}) for path in paths)
+    asked = Test(checks=checks, subject=_subject(names, file, known, address))
+    with asked_service() as client:
+        results = client.send("POST", "/policies/:test", asked, TestTold).results
+    rows = [result.model_dump(mode="json") for result in results]
+    columns = [
+        Column("allowed", "Allowed", show=lambda yes: "yes" if yes else "no", style=lambda yes: "" if yes else "red"),
+        Column("verb", "Verb"),
+        Column("path", "Path", style="bold"),
+        Column("why", "Why", fold=True),
+    ]
+    listing(rows, columns, as_json=as_json, empty="")
+    if not all(result.allowed for result in results):
+        raise SystemExit(Exit.REFUSED)
+
+
+@policy.command(
+    "explain",
+    examples="""
+        strongroom policy explain reveal analytics/prod-db
+        strongroom policy explain reveal analytics/prod-db --policy readers --from 10.1.2.3
+    """,
+)
+@click.argument("verb")
+@click.argument("path")
+@_policy_option
+@_file_option
+@_fact_option
+@_from_option
+@json_option
+def explain(
+    verb: str, path: str, names: tuple[str, ...], file: Path | None, known: tuple[str, ...], address: str, as_json: bool
+) -> None:
+    """Say why something is allowed or not: which rule decides, what each other one has to say, what would have to
+    change."""
+    from strongroom_service.api.policy_questions import Explain, ExplanationTold
+
+    subject = _subject(names, file, known, address)
+    asked = _validated(Explain, {"verb": verb, "path": path}).model_copy(update={"subject": subject})
+    with asked_service() as client:
+        told = client.send("POST", "/policies/:explain", asked, ExplanationTold)
+    if as_json:
+        print_json(told.model_dump(mode="json"))
+        return
+    facts(
+        [
+            ("May", f"{'yes' if told.allowed else 'no'}: {told.why}"),
+            ("Policies", ", ".join(told.policies)),
+            ("Missing", ", ".join(told.missing)),
+            ("Remedy", told.remedy),
+        ],
+        {"May": "green" if told.allowed else "red"},
+    )
+    rows: list[dict[str, Any]] = [rule.model_dump() for rule in told.rules]
+    columns = [
+        Column("policy", "Policy", style="bold"),
+        Column("rule", "Rule", right=True),
+        Column("effect", "Effect"),
+        Column("applies", "Applies", show=lambda yes: "yes" if yes else "no"),
+        Column("why", "It", fold=True),
+    ]
+    if rows:
+        click.echo()
+        listing(rows, columns, as_json=False, empty="")
+
+
+def _subject(names: tuple[str, ...], file: Path | None, known: tuple[str, ...], address: str) -> Subject | None:
+    from strongroom_service.api.policy_questions import Subject
+
+    if not (names or file or known or address):
+        return None
+    pairs = dict(fact.partition("=")[::2] for fact in known)
+    draft = _read_policy(file) if file is not None else None
+    asked = _validated(Subject, {"policies": names, "facts": pairs, "address": address})
+    return asked.model_copy(update={"draft": draft})
+
+
+def _read_policy(file: Path) -> Policy:
+    import yaml
+
+    from strongroom_service.policies.policy import Policy
+
+    text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError:
+        document = None
+    if not isinstance(document, dict):
+        raise CommandError(
+            f"{file} holds no policy.", "Write it as YAML or JSON: `rules:` with effect, paths and verbs.", Exit.USAGE
+        )
+    return _validated(Policy, document)
+
+
+def _validated(model: type[M], value: object) -> M:
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise CommandError(sentence(error), "See docs/reference/policies.md.", Exit.USAGE) from None
