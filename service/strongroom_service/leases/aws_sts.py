@@ -16,7 +16,7 @@ _SHORTEST = timedelta(minutes=15)
 _LONGEST = {"assume_role": timedelta(hours=12), "federation_token": timedelta(hours=36)}
 _POLICY_MAX = 2048
 Arn = Annotated[
-    str, Field(pattern=r"^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]*:[A-Za-z0-9+=,.@_/:-]+$", max_length=2048)
+    str, Field(pattern=r"^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[a-z0-9]*:[A-Za-z0-9+=,.@_/:-]+$", max_length=2048)
 ]
 
 

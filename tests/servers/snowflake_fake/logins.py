@@ -30,6 +30,8 @@ class User:
     roles: list[str] = field(default_factory=lambda: ["PUBLIC", "SYSADMIN"])
     warehouses: list[str] | None = None
     masters_expire: bool = False
+    disabled: bool = False
+    properties: dict[str, str] = field(default_factory=dict)
     logins: int = 0
 
     @property
@@ -53,6 +55,8 @@ class Users:
         """
         authenticator = str(data.get("AUTHENTICATOR") or "SNOWFLAKE").upper()
         user = self.by_name.get(str(data.get("LOGIN_NAME") or "").upper())
+        if user is not None and user.disabled:
+            raise Refusal("390101", "User access disabled. Contact your local system administrator.")
         if authenticator in ("OAUTH", "PROGRAMMATIC_ACCESS_TOKEN", "WORKLOAD_IDENTITY"):
             return self._by_token(authenticator, str(data.get("TOKEN")))
         if authenticator == "SNOWFLAKE_JWT":

@@ -33,6 +33,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from users_sql import change_users
 
 PATIENCE_SECONDS = 0.2
 """How long an answer is waited for before the client is told to ask again; 45 at Snowflake's."""
@@ -244,6 +245,11 @@ class Shim:
                 return _failed("003013", f"SQL access control error:\nRequested role '{name}' is not assigned", "42501")
             setattr(session, use[1].lower(), name)
             sql = "select 'Statement executed successfully.' as status"
+        if (changed := change_users(self.users, sql)) is not None:
+            code, message, state = changed
+            if code:
+                return _failed(code, message, state)
+            sql = "select 'Statement executed successfully.' as status"
         if _NOTHING_TO_DO.match(sql.strip()):
             sql = "select 'Statement executed successfully.' as status"
         if found := _WAIT.search(sql):
@@ -384,6 +390,9 @@ class Shim:
             user = self.users.by_name[asked["user"].upper()]
             open_now = sum(session.user is user for session in self.sessions.values())
             return _ok({"logins": user.logins, "sessions": open_now})
+        elif what == "properties":
+            found = self.users.by_name.get(asked["user"].upper())
+            return _ok(None if found is None else {**found.properties, "ROLES": found.roles})
         return _ok(None)
 
 
