@@ -27,6 +27,11 @@ class Incoming:
     address: str
     caller: Caller = ANONYMOUS
 
+    @property
+    def token(self) -> str:
+        """The token that it was sent with, empty where it has none."""
+        return token_of(self.headers)
+
 
 @dataclass(slots=True)
 class Outgoing:
@@ -63,3 +68,11 @@ class Exchange:
 
 Observer = Callable[[Exchange], None]
 """Called on the event loop when a request was answered; quick, and raises nothing."""
+
+
+def token_of(headers: Mapping[str, str]) -> str:
+    """The token that stands in the headers of a request, empty where there is none."""
+    bearer = headers.get("authorization", "")
+    if bearer[:7].lower() == "bearer ":
+        return bearer[7:].strip()
+    return headers.get("x-vault-token", "")

@@ -6,14 +6,14 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 from strongroom_registry.acting import Owed, acting, settle
 from strongroom_registry.audit import DONE
 from strongroom_registry.errors import AuditUnavailable, IntegrityError, RegistryRefusal, StoreProblem, StrongroomError
 
-from strongroom_service.errors import ServiceRefusal, Unauthenticated
+from strongroom_service.errors import ServiceRefusal, TooManyRequests, Unauthenticated
 from strongroom_service.http.body import as_json
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.errors import code_of, headers_of, misunderstood, shape_of, status_of
@@ -28,8 +28,17 @@ _log = logging.getLogger("strongroom.service")
 JSON = "application/json"
 READS = frozenset({"GET", "HEAD", "LIST"})
 
-Gate = Callable[[Service, Incoming], None]
-"""Looks at a request before its token does, and raises to refuse it."""
+
+class Gate(Protocol):
+    """Looks at a request before its token is looked at."""
+
+    def admit(self, incoming: Incoming) -> None:
+        """Raise to refuse it."""
+
+    def turned_away(self, incoming: Incoming) -> None:
+        """It had no token that counts. Raise to refuse it in another way."""
+
+
 Stage = Callable[[Call, Route, Callable[[], Answer]], Answer]
 """Stands around a handler: calls what it is given, once or not at all, and answers."""
 
@@ -105,12 +114,12 @@ class Pipeline:
 
     def _answered(self, incoming: Incoming, owed: list[Owed]) -> Outgoing:
         try:
-            for gate in self._gates:
-                gate(self._service, incoming)
-            incoming.caller = self._caller(incoming)
+            incoming.caller = self._admitted(incoming)
             with acting(incoming.caller.actor, note_of(incoming.caller), owing=owed):
                 call = self._call(incoming)
                 answer = self._handled(call, incoming.route)
+        except TooManyRequests:  # or whoever asks too often could fill the audit
+            raise
         except ServiceRefusal as error:
             self._record_refusal(incoming, error, owed)
             raise
@@ -123,8 +132,18 @@ class Pipeline:
             self._record(incoming, action, DONE, "", owed)
         return _outgoing(incoming.route, answer)
 
+    def _admitted(self, incoming: Incoming) -> Caller:
+        for gate in self._gates:
+            gate.admit(incoming)
+        try:
+            return self._caller(incoming)
+        except Unauthenticated:
+            for gate in self._gates:
+                gate.turned_away(incoming)
+            raise
+
     def _caller(self, incoming: Incoming) -> Caller:
-        text = token_of(incoming.headers)
+        text = incoming.token
         if text:
             try:
                 return self._service.tokens.authenticate(text, incoming.address, request_id=incoming.id)
@@ -169,13 +188,14 @@ class Pipeline:
         return through(0)
 
     def _record(self, incoming: Incoming, action: str, outcome: str, message: str, owed: list[Owed]) -> None:
-        workspace = None
-        if "workspace" in incoming.route.parameters:
-            workspace = incoming.values[incoming.route.parameters.index("workspace")]
+        values = dict(zip(incoming.route.parameters, incoming.values, strict=True))
+        workspace = values.get("workspace")
+        name = incoming.path.removeprefix("/api/v1")
+        if workspace is not None:
+            name = values.get("name") or name.removeprefix(f"/workspaces/{workspace}/")
         caller = incoming.caller
         if not caller.request_id:
             caller = Caller(caller.identity, address=incoming.address, request_id=incoming.id)
-        name = incoming.path
         self._service.record(caller, action, outcome, name, workspace=workspace, message=message, owing=owed)
 
     def _record_refusal(self, incoming: Incoming, error: StrongroomError, owed: list[Owed]) -> None:
@@ -192,14 +212,6 @@ class Pipeline:
 
 def _refused(incoming: Incoming, error: StrongroomError, owed: list[Owed]) -> Worked:
     return Worked(incoming, failed(error, incoming.route.vault, incoming.id), code_of(error), owed)
-
-
-def token_of(headers: Any) -> str:
-    """The token that a request was sent with, empty where it has none."""
-    bearer = headers.get("authorization", "")
-    if bearer[:7].lower() == "bearer ":
-        return str(bearer[7:].strip())
-    return str(headers.get("x-vault-token", ""))
 
 
 def failed(error: StrongroomError, is_vault: bool, request_id: str) -> Outgoing:

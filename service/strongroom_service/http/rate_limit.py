@@ -17,7 +17,6 @@ from strongroom_service.errors import TooManyRequests
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.route import Route
-from strongroom_service.service import Service
 
 BUCKETS_MAX = 20_000
 """How many are kept; the one that was not used for longest goes first, and is full again when it comes back."""
@@ -66,16 +65,20 @@ class RateLimit:
 
 
 class AddressLimit:
-    """A gate: how often an address may ask without a token, and log in. Of IPv6 a network of 64 bits is one address,
-    since who has one has all of it."""
+    """A gate: how often an address may log in, and ask without a token or with one that does not count. Of IPv6 a
+    network of 64 bits is one address, since who has one has all of it."""
 
     def __init__(self, limit: RateLimit) -> None:
         self._limit = limit
 
-    def __call__(self, _service: Service, incoming: Incoming) -> None:
-        has_token = "authorization" in incoming.headers or "x-vault-token" in incoming.headers
+    def admit(self, incoming: Incoming) -> None:
         signs_in = incoming.route.is_open and (not incoming.route.vault or "/login" in incoming.path)
-        if incoming.address and (signs_in or not has_token):
+        if incoming.address and (signs_in or not incoming.token):
+            self._limit.check(network_of(incoming.address), "This address")
+
+    def turned_away(self, incoming: Incoming) -> None:
+        """One with a token that does not count takes as much as one without; one without was admitted before."""
+        if incoming.address and incoming.token and not incoming.route.is_open:
             self._limit.check(network_of(incoming.address), "This address")
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from strongroom_service.errors import UnknownThing
 from strongroom_service.http.call import Answer
-from strongroom_service.http.pipeline import token_of
+from strongroom_service.http.exchange import token_of
 from strongroom_service.identity.grant import Grant, Issued, policy_names
 from strongroom_service.identity.token_record import DEFAULT, KIND, TokenRecord
 from strongroom_service.vault_api import fields, token_roles

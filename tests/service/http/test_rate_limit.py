@@ -124,3 +124,15 @@ def test_logins_are_limited_by_address(strict: TestClient, token_for: TokenFor) 
     assert refused.json()["error"]["code"] == "too_many_requests"
     assert int(refused.headers["Retry-After"]) > 1
     assert strict.get("/api/v1/thing", headers=other).status_code == 200, "with a token of its own as ever"
+
+
+def test_who_tries_tokens_is_told_to_wait_and_does_not_fill_the_audit(service: Service, token_for: TokenFor) -> None:
+    route = Route(method="GET", path="/api/v1/thing", handler=lambda call: Answer({"ok": True}), records="")
+    gates = (rate_limit.AddressLimit(RateLimit(0.001, 3)),)
+    with TestClient(Application(service, routes=[route], gates=gates)) as client:
+        answers = [client.get("/api/v1/thing", headers=bearer("tried")) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [401] * 3 + [429] * 3
+        assert answers[-1].headers["retry-after"]
+        assert client.get("/api/v1/thing", headers=bearer(token_for("x"))).status_code == 200
+    refused = [entry for entry in service.workspaces.own.audit() if entry.outcome == "Unauthenticated"]
+    assert len(refused) == 3
