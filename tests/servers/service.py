@@ -26,8 +26,10 @@ from strongroom_service.service import Service
 
 service = Service.open()
 print(service.tokens.make_root().token.text, flush=True)
-config = uvicorn.Config(create_application(service), http="h11", lifespan="on", log_level="warning", port=0)
+application, port = create_application(service), int(sys.argv[1])
+config = uvicorn.Config(application, http="h11", lifespan="on", log_level="warning", port=port)
 socket = config.bind_socket()
+socket.listen(100)  # who comes before the loop runs waits
 print(socket.getsockname()[1], flush=True)
 uvicorn.Server(config).run([socket])
 service.close()
@@ -125,17 +127,18 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def serve(environment: dict[str, str] | None = None) -> Served:
-    """Start a server over the registry of the environment; end it with :meth:`Served.stop`."""
+def serve(environment: dict[str, str] | None = None, *, port: int = 0) -> Served:
+    """Start a server over the registry of the environment, on a free port by default; end it with
+    :meth:`Served.stop`."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE],
+        [sys.executable, "-c", _SERVE, str(port)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **(environment or {})},
     )
     assert process.stdout
-    token, port = process.stdout.readline().strip(), process.stdout.readline().strip()
-    return Served(f"http://127.0.0.1:{port}", token, process)
+    token, bound = process.stdout.readline().strip(), process.stdout.readline().strip()
+    return Served(f"http://127.0.0.1:{bound}", token, process)
 
 
 @pytest.fixture

@@ -11,7 +11,15 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 from pydantic import BaseModel, ValidationError
-from urllib3.exceptions import HTTPError, MaxRetryError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from strongroom_registry.errors import (
     InvalidConfiguration,
@@ -137,7 +145,7 @@ class Connection:
         sent = None if body is None else body.model_dump_json(by_alias=True).encode()
         every = {"Accept": "text/event-stream", **(headers or {})}
         try:
-            response = self._sent(method, path, None, sent, every, self.token(), _retries(False), seconds)
+            response = self._sent(method, path, None, sent, every, self.token(), seconds)
             if response.status != 200:
                 reply = self._check(self._reply(response, ANSWER_MAX))
                 raise _misspoke(reply.server, "told of nothing")
@@ -168,19 +176,26 @@ class Connection:
         retries = _retries(again)
         while True:
             try:
-                response = self._sent(method, path, query, body, headers, token, retries, seconds)
-                retries = response.retries or retries
+                response = self._sent(method, path, query, body, headers, token, seconds)
                 reply = self._reply(response, limit)
-                break
+                if reply.status not in _AGAIN or not (again or reply.status == 429):
+                    return self._check(reply)
+                retries = retries.increment(method, path, response=response)
+            except MaxRetryError:
+                return self._check(reply)
             except (HTTPError, OSError) as exc:
-                if isinstance(exc, MaxRetryError | SSLError) or not again:
-                    self._failed(exc)
-                try:
-                    retries = retries.increment(method, path, error=_read_error(exc))
-                except (HTTPError, OSError) as last:
-                    self._failed(last)
-                retries.sleep()
-        return self._check(reply)
+                retries, response = self._counted(retries, method, path, exc, again), None
+            retries.sleep(response)
+
+    def _counted(self, retries: urllib3.Retry, method: str, path: str, exc: Exception, again: bool) -> urllib3.Retry:
+        """One request fewer that is left, where another one may and could do."""
+        arrived = not isinstance(exc, NewConnectionError | ConnectTimeoutError)
+        if isinstance(exc, SSLError) or (arrived and not again):
+            self._failed(exc)
+        try:
+            return retries.increment(method, path, error=_as_read_error(exc))
+        except (HTTPError, OSError):
+            self._failed(exc)
 
     def _sent(
         self,
@@ -190,7 +205,6 @@ class Connection:
         body: bytes | None,
         headers: dict[str, str],
         token: str,
-        retries: urllib3.Retry,
         seconds: float | None,
     ) -> urllib3.BaseHTTPResponse:
         every = {
@@ -207,7 +221,7 @@ class Connection:
             f"{self.address.path}/api/v1{path}{_query(query)}",
             body=body,
             headers=every,
-            retries=retries,
+            retries=False,  # counted here, where a body that is cut counts too
             redirect=False,
             timeout=urllib3.Timeout(connect=self._connect_seconds, read=seconds or self._read_seconds),
             preload_content=False,
@@ -254,14 +268,13 @@ class Connection:
     def _failed(self, exc: Exception) -> NoReturn:
         if isinstance(exc, StrongroomError):
             raise exc
-        reason = exc.reason if isinstance(exc, MaxRetryError) and exc.reason is not None else exc
-        if isinstance(reason, SSLError | ssl.SSLError):
+        if isinstance(exc, SSLError | ssl.SSLError):
             raise ServerUntrusted(
-                f"{self.address} cannot prove who it is: {_why_untrusted(reason)}.",
+                f"{self.address} cannot prove who it is: {_why_untrusted(exc)}.",
                 "Set STRONGROOM_CA to the certificates that it is signed by, or find out who answers there.",
             ) from None
         raise ServerUnreachable(
-            f"{self.address} cannot be reached ({type(reason).__name__}).",
+            f"{self.address} cannot be reached ({type(exc).__name__}).",
             "See whether the server runs and STRONGROOM_REGISTRY names its address, and try again.",
         ) from None
 
@@ -291,22 +304,22 @@ def _retries(again: bool) -> urllib3.Retry:
     return urllib3.Retry(
         total=_TRIES,
         connect=_TRIES,
-        read=_TRIES if again else False,
-        other=_TRIES if again else False,
-        status=_TRIES - 1 if again else 0,
-        redirect=False,
-        status_forcelist=_AGAIN if again else (),
+        read=_TRIES if again else 0,
+        other=_TRIES if again else 0,
+        status=_TRIES - 1,
+        redirect=0,
+        status_forcelist=_AGAIN,
         allowed_methods=None,
         backoff_factor=_PAUSE_SECONDS,
         backoff_jitter=_PAUSE_SECONDS / 2,
         backoff_max=_LONGEST_PAUSE_SECONDS,
         retry_after_max=_LONGEST_PAUSE_SECONDS,
-        raise_on_status=False,
     )
 
 
-def _read_error(exc: Exception) -> Exception:
-    return exc if isinstance(exc, HTTPError) else urllib3.exceptions.ProtocolError(type(exc).__name__)
+def _as_read_error(exc: Exception) -> Exception:
+    known = isinstance(exc, NewConnectionError | ConnectTimeoutError | ReadTimeoutError | ProtocolError)
+    return exc if known else ProtocolError(type(exc).__name__)
 
 
 def _tls(ca: Path | None) -> ssl.SSLContext:
