@@ -43,7 +43,10 @@ def auth_engines() -> dict[str, Engine]:
     """What answers beneath mounts of auth methods."""
     from strongroom_service.vault_api.acl.policies import POLICIES
     from strongroom_service.vault_api.approle import AppRoleAuth
+    from strongroom_service.vault_api.signed_login import SignedLogin
     from strongroom_service.vault_api.token import TokenAuth
     from strongroom_service.vault_api.userpass import UserpassAuth
 
-    return {"token": TokenAuth(POLICIES), "approle": AppRoleAuth(), "userpass": UserpassAuth()}
+    signed = SignedLogin()
+    own: dict[str, Engine] = {"token": TokenAuth(POLICIES), "approle": AppRoleAuth(), "userpass": UserpassAuth()}
+    return {**own, "jwt": signed, "kubernetes": signed}
