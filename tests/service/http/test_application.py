@@ -150,7 +150,7 @@ def test_what_no_policy_allows_is_refused_and_in_the_audit_once(
 
 def test_what_was_read_is_in_the_audit(client: TestClient, service: Service) -> None:
     client.get("/api/v1/who/bob")
-    assert entries(service)[0] == ("root", "view", "done", "/api/v1/who/bob")
+    assert entries(service)[0] == ("root", "view", "done", "/who/bob")
 
 
 @pytest.mark.parametrize(
