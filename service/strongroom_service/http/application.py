@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from strongroom_registry.errors import StrongroomError
 
 from strongroom_service.errors import MethodNotAllowed, UnknownThing
+from strongroom_service.housekeeping import Housekeeping
 from strongroom_service.http.addresses import ClientAddresses
 from strongroom_service.http.body import ClientGone, read
 from strongroom_service.http.errors import code_of
@@ -43,6 +44,7 @@ class Application:
     :param gates, stages: see :class:`~strongroom_service.http.pipeline.Pipeline`; by default those of
         :mod:`~strongroom_service.http.standard`.
     :param observers: told of each request that was answered.
+    :param housekeeping: what was started for the service, and stops with the application.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class Application:
         gates: Sequence[Gate] | None = None,
         stages: Sequence[Stage] | None = None,
         observers: Sequence[Observer] = (),
+        housekeeping: Housekeeping | None = None,
     ) -> None:
         self.service = service
+        self._housekeeping = housekeeping
         self.observers = list(observers)
         self._settings = service.settings
         self._pipeline = Pipeline(
@@ -76,7 +80,9 @@ class Application:
             await send({"type": "websocket.close", "code": 1000})
 
     def close(self) -> None:
-        """Let the requests that are being worked on end."""
+        """Let the requests that are being worked on end, and the housekeeping."""
+        if self._housekeeping is not None:
+            self._housekeeping.stop()
         self._quick.close()
         self._slow.close()
 

@@ -20,6 +20,7 @@ from strongroom_registry.settings import RegistrySettings
 from strongroom_registry.stores import shown
 
 from strongroom_service.errors import CannotServe, UnusableCertificate
+from strongroom_service.housekeeping import Housekeeping
 from strongroom_service.http.application import Application
 from strongroom_service.http.tables import all_routes
 from strongroom_service.seal.sealed_application import SealedApplication
@@ -159,7 +160,12 @@ class _Server:
         def build(service: Service) -> Application:
             probes[:] = [Readiness(service, number)]
             operations = Operations(probes[0], siblings, is_open=settings.metrics_open)
-            return Application(service, routes=[*all_routes(), *operations.routes()], observers=observers)
+            return Application(
+                service,
+                routes=[*all_routes(), *operations.routes()],
+                observers=observers,
+                housekeeping=Housekeeping(service).start(),
+            )
 
         app = application(build)
 
