@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from strongroom_service.errors import InvalidRequest
+from strongroom_service.seal.root_generation import RootGeneration
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,9 @@ class Seal(Protocol):
     def restart_verification(self) -> RekeyStatus:
         """Begin anew to hand in new shares, under another nonce."""
 
-    def opens(self, shares: Sequence[bytes]) -> bool:
-        """Whether these shares are those of the key."""
+    @property
+    def root(self) -> RootGeneration:
+        """What makes a new root token for those who hold shares; raises InvalidRequest where there are none."""
 
 
 class ProviderSeal:
@@ -125,8 +126,9 @@ class ProviderSeal:
     def restart_verification(self) -> RekeyStatus:
         raise _no_shares("has no shares")
 
-    def opens(self, shares: Sequence[bytes]) -> bool:
-        return False
+    @property
+    def root(self) -> RootGeneration:
+        raise _no_shares("has no shares", "Make a root token where the key lies: strongroom server new-root-token")
 
 
 def _no_shares(what: str, remedy: str = "") -> InvalidRequest:

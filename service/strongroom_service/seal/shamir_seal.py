@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from threading import RLock
 
 from strongroom_registry import Registry
@@ -22,7 +23,9 @@ from strongroom_registry.keys.local import LocalKey
 from strongroom_registry.settings import RegistrySettings
 from strongroom_registry.stores import open_store
 
-from strongroom_service.errors import CannotServe, InvalidRequest
+from strongroom_service.errors import CannotServe, InvalidRequest, Sealed
+from strongroom_service.identity.caller import Caller
+from strongroom_service.seal.root_generation import RootGeneration
 from strongroom_service.seal.seal import Rekeyed, RekeyStatus, SealStatus
 from strongroom_service.seal.shamir_key import HELD, SCHEME, Generation
 from strongroom_service.seal.share import KEY, combine, split
@@ -77,6 +80,7 @@ class ShamirSeal:
         self._nonce = ""
         self._rekey: _Rekey | None = None
         self._generations = self._stored()
+        self.root = RootGeneration(lambda: self._current().threshold, self.opens, self._new_root_token)
 
     def status(self) -> SealStatus:
         """How it stands."""
@@ -150,6 +154,7 @@ class ShamirSeal:
         with self._lock:
             self._service = None
             self._rekey = None
+            self.root.cancel()
             HELD.forget()
             self._closed()
 
@@ -249,7 +254,7 @@ class ShamirSeal:
             self._given, self._nonce = {}, ""
         service.seal = self
         self._service = service
-        if generation == max(self._generations):
+        if generation == max(self._generations) and self._opens_all(generation):
             with suppress(StoreProblem):  # the next time, then
                 self._remove_former(generation)
         self._opened(service)
@@ -259,9 +264,10 @@ class ShamirSeal:
         key = secrets.token_bytes(KEY)
         made = split(key, going.shares, going.threshold)
         generation = Generation(max(self._generations).number + 1, going.threshold, going.shares)
-        HELD.hold(generation, key, current=not going.verify)
-        for registry in self._registries():
-            registry.add_key(generation.uri)
+        HELD.hold(generation, key, current=False)
+        self._wrap_all(generation)
+        if not going.verify:
+            HELD.hold(generation, key)
         going.made, going.key = generation, key
         self._generations = self._stored()
         return made
@@ -271,23 +277,30 @@ class ShamirSeal:
         former = [generation for generation in self._generations if generation < kept]
         if not former:
             return
+        self._wrap_all(kept)
         HELD.hold(kept, HELD.key(kept.uri) or b"")
         for registry in self._registries():
             for generation in former:
-                try:
-                    _remove(registry, generation)
-                except KeyInUse:  # made while the new key was not known yet
-                    registry.add_key(kept.uri)
-                    _remove(registry, generation)
+                with suppress(UnknownKey):
+                    registry.remove_key(generation.uri)
         for generation in former:
             HELD.drop(generation)
         self._generations = self._stored()
 
+    def _wrap_all(self, generation: Generation) -> None:
+        """Have all workspaces wrapped with a key that is held, those as well that are made meanwhile."""
+        while True:
+            lacking = [registry for registry in self._registries() if not _is_wrapped(registry, generation)]
+            if not lacking:
+                return
+            for registry in lacking:
+                registry.add_key(generation.uri)
+
     def _withdraw(self, made: Generation) -> None:
         """Remove what the key of new shares wrapped."""
         for registry in self._registries():
-            with suppress(KeyInUse):  # made meanwhile, and opened by nothing else
-                _remove(registry, made)
+            with suppress(UnknownKey, KeyInUse):  # made meanwhile
+                registry.remove_key(made.uri)
         HELD.drop(made)
         self._generations = self._stored()
 
@@ -298,6 +311,25 @@ class ShamirSeal:
             with suppress(UnknownWorkspace):  # removed meanwhile
                 found.append(self._service.registry(name))
         return found
+
+    def _new_root_token(self) -> str:
+        if self._service is None:
+            raise Sealed("Vault is sealed")
+        self._service.record(Caller("shares of the key"), "new-root-token")
+        return self._service.tokens.make_root(name="generate-root").token.text
+
+    def _opens_all(self, generation: Generation) -> bool:
+        """Whether no workspace needs the shares of an earlier key: one may have been made while new shares waited to be
+        verified, and the server ended before they were."""
+        lacking = [
+            wraps for wraps in _wraps(self._registry.url) if all(wrap.provider != generation.uri for wrap in wraps)
+        ]
+        if lacking:
+            _log.error(
+                "%d workspaces open with the former shares alone. Unseal the server with these, and make new shares.",
+                len(lacking),
+            )
+        return not lacking
 
     def _current(self) -> Generation:
         return Generation.parse(HELD.current()) or max(self._generations)
@@ -315,30 +347,30 @@ class ShamirSeal:
         :raises CannotServe: the registry has a key of another kind.
         """
         found: dict[Generation, set[str]] = {}
-        wraps = _wraps(self._registry.url)
-        for wrap in wraps:
+        workspaces = _wraps(self._registry.url)
+        for wrap in chain.from_iterable(workspaces):
             generation = Generation.parse(wrap.provider)
             if generation is not None:
                 found.setdefault(generation, set()).add(wrap.fingerprint)
-        if wraps and not found:
+        if workspaces and not found:
             raise CannotServe(
                 "The key of this registry was not split into shares.", "Start the server without the seal shamir."
             )
         return {generation: frozenset(fingerprints) for generation, fingerprints in found.items()}
 
 
-def _remove(registry: Registry, generation: Generation) -> None:
-    with suppress(UnknownKey):
-        registry.remove_key(generation.uri)
+def _is_wrapped(registry: Registry, generation: Generation) -> bool:
+    wraps = registry.keys()
+    return any(wrap.provider == generation.uri for wrap in wraps)
 
 
-def _wraps(url: str) -> list[WrappedKey]:
-    """What wrapped the keys of all workspaces; nothing where there is no registry."""
+def _wraps(url: str) -> list[list[WrappedKey]]:
+    """What wrapped the keys of each workspace; nothing where there is no registry."""
     store = open_store(url)
     try:
         if store.store_id is None:
             return []
         with store.reading() as view:
-            return [wrap for row in view.workspaces() for wrap in view.keys(row.id)]
+            return [list(view.keys(row.id)) for row in view.workspaces()]
     finally:
         store.close()

@@ -41,12 +41,14 @@ class Target:
 
     :param answer: gives the answer, once the request was let pass.
     :param exists: tells ``create`` from ``update``, where that makes a difference.
+    :param is_recorded: whether what it reads is to be in the audit of the service; a mount has an audit of its own.
     """
 
     answer: Callable[[VaultCall], Answer]
     exists: Callable[[Service], bool | None]
     is_open: bool = False
     is_sudo: bool = False
+    is_recorded: bool = False
 
 
 def enter(request: Call) -> Answer:
@@ -61,7 +63,11 @@ def enter(request: Call) -> Answer:
         call = _let_pass(call, target)
     if target is None:
         raise absent(f"no handler for route {call.path!r:.200}")
-    return target.answer(call)
+    answer = target.answer(call)
+    if target.is_recorded and call.operation in (Operation.READ, Operation.LIST):
+        action = "list" if call.operation is Operation.LIST else "view"
+        call.service.record(call.caller, action, name=call.path)
+    return answer
 
 
 def allows(call: VaultCall, path: str, capability: Capability) -> bool:
@@ -95,7 +101,8 @@ def _target(call: VaultCall) -> Target | None:
     if root == "sys":
         return _sys_target(call.operation, rest)
     if root == "auth":
-        return _mounted(call, AUTH, auth_engines(), rest)
+        found = _mounted(call, AUTH, auth_engines(), rest)
+        return None if found is None else replace(found, is_recorded=True)
     return _mounted(call, SECRETS, secret_engines(), call.path)
 
 
@@ -111,7 +118,13 @@ def _sys_target(operation: Operation, path: str) -> Target | None:
             raise invalid("unsupported operation")
         return handler(call, values)
 
-    return Target(answer, lambda service: None, is_open=route.is_open, is_sudo=operation in route.sudo)
+    return Target(
+        answer,
+        lambda service: None,
+        is_open=route.is_open,
+        is_sudo=operation in route.sudo,
+        is_recorded=not route.is_open,
+    )
 
 
 def _mounted(call: VaultCall, mounts: MountTable, engines: Mapping[str, Engine], path: str) -> Target | None:

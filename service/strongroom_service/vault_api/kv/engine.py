@@ -16,7 +16,10 @@ class KvEngine(EngineDefaults):
 
     def __init__(self, mounts: MountTable) -> None:
         self._stores = Stores()
-        self._versions = {1: KvVersion1(self._stores), 2: KvVersion2(self._stores, mounts)}
+        self._versions: dict[int, KvVersion1 | KvVersion2] = {
+            1: KvVersion1(self._stores),
+            2: KvVersion2(self._stores, mounts),
+        }
 
     def handle(self, call: VaultCall, mount: Mount, rest: str) -> Answer:
         return self._versions[mount.version].handle(call, mount, rest)

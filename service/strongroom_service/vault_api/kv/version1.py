@@ -22,7 +22,9 @@ class KvVersion1:
         """One request; see :class:`~strongroom_service.vault_api.mount.Engine`."""
         secrets = self._stores.of(call.service, mount, max_versions=1)
         if call.operation is Operation.LIST:
-            return listed(call, beneath(secrets.paths(rest), rest))
+            names = beneath(secrets.paths(rest), rest)
+            call.service.record(call.caller, "list", name=rest, workspace=mount.workspace)
+            return listed(call, names)
         path = secret_path(rest)
         if call.operation is Operation.READ:
             found = secrets.read(path)

@@ -138,7 +138,9 @@ class KvVersion2:
         return done()
 
     def list_secrets(self, call: VaultCall, mount: Mount, path: str) -> Answer:
-        return listed(call, beneath(self._secrets(call, mount).paths(path), path))
+        names = beneath(self._secrets(call, mount).paths(path), path)
+        call.service.record(call.caller, "list", name=path, workspace=mount.workspace)
+        return listed(call, names)
 
     def read_metadata(self, call: VaultCall, mount: Mount, path: str) -> Answer:
         secrets = self._secrets(call, mount)
@@ -151,6 +153,7 @@ class KvVersion2:
         if metadata is not None and (created is None or metadata.created < created):
             created = metadata.created
         updated = versions[-1].created_time if versions else created
+        call.service.record(call.caller, "view", name=path, workspace=mount.workspace)
         return answered(
             call,
             {
@@ -257,6 +260,8 @@ def _versions(body: Mapping[str, Any]) -> list[int]:
     if not isinstance(value, list) or not value or len(value) > MAX_VERSIONS:
         raise invalid("no version number provided: versions is a list of numbers")
     numbers = [fields.integer({"versions": one}, "versions", most=2**31) for one in value]
+    if None in numbers:
+        raise invalid("versions is a list of numbers")
     return [number for number in numbers if number is not None]
 
 

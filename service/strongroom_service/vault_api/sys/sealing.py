@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from strongroom_service.http.call import Answer
+from strongroom_service.identity.token import LENGTH
+from strongroom_service.seal.root_generation import RootGenerationStatus
 from strongroom_service.seal.seal import RekeyStatus, SealStatus
 from strongroom_service.seal.share import read_share, shown_shares
 from strongroom_service.vault_api import fields
@@ -108,6 +110,41 @@ def _backup(call: VaultCall, values: Mapping[str, str]) -> Answer:
     raise invalid("no backed-up keys found")
 
 
+def _root_status(call: VaultCall, values: Mapping[str, str]) -> Answer:
+    return Answer(_told_of_root(call.service.seal.root.status()))
+
+
+def _start_root(call: VaultCall, values: Mapping[str, str]) -> Answer:
+    if call.body.get("pgp_key"):
+        raise invalid("the token is not encrypted with PGP here: leave pgp_key out")
+    return Answer(_told_of_root(call.service.seal.root.start(fields.text(call.body, "otp", "", longest=256))))
+
+
+def _cancel_root(call: VaultCall, values: Mapping[str, str]) -> Answer:
+    call.service.seal.root.cancel()
+    return done()
+
+
+def _update_root(call: VaultCall, values: Mapping[str, str]) -> Answer:
+    share, nonce = read_share(fields.text(call.body, "key", longest=256)), fields.text(call.body, "nonce", longest=64)
+    return Answer(_told_of_root(call.service.seal.root.update(share, nonce)))
+
+
+def _told_of_root(status: RootGenerationStatus) -> dict[str, Any]:
+    return {
+        "started": status.started,
+        "nonce": status.nonce,
+        "progress": status.progress,
+        "required": status.required,
+        "complete": bool(status.encoded),
+        "encoded_token": status.encoded,
+        "encoded_root_token": status.encoded,
+        "pgp_fingerprint": "",
+        "otp_length": LENGTH,
+        "otp": status.otp,
+    }
+
+
 def _told(status: RekeyStatus) -> dict[str, Any]:
     return {
         "started": status.started,
@@ -152,5 +189,11 @@ ROUTES = (
         },
         sudo=sudo(Operation.UPDATE, Operation.DELETE),
     ),
+    SysRoute(
+        "generate-root/attempt",
+        {Operation.READ: _root_status, Operation.UPDATE: _start_root, Operation.DELETE: _cancel_root},
+        is_open=True,
+    ),
+    SysRoute("generate-root/update", {Operation.UPDATE: _update_root}, is_open=True),
     SysRoute("rekey/backup", {Operation.READ: _backup}, sudo=sudo(Operation.READ)),
 )
