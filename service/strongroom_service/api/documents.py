@@ -308,7 +308,15 @@ ROUTES: tuple[Route, ...] = (
         tags=_TAGS,
         errors=(404,),
     ),
-    _one("GET", "", view, "See what a document is now, without secrets.", answer=wire.HeadTold, errors=(304, 404)),
+    _one(
+        "GET",
+        "",
+        view,
+        "See what a document is now, without secrets.",
+        answer=wire.HeadTold,
+        is_quick=True,
+        errors=(304, 404),
+    ),
     _one(
         "GET",
         "/payload",
@@ -319,6 +327,7 @@ ROUTES: tuple[Route, ...] = (
         query=Chosen,
         answer=wire.DocumentTold,
         records="",
+        is_quick=True,
         errors=(304, *_NOT_THERE, 409),
     ),
     _one(
