@@ -12,10 +12,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
-from threading import Lock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+
+from strongroom.stores import Engines, Way, obstore_is_installed, sayable
 
 from strongroom_aws.unlogged import unlogged
 
@@ -24,31 +23,11 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _GOOD_FOR = timedelta(minutes=6)  # it asks again five minutes before the end; boto3 renews ten minutes before it
-_FAILURES = 3
-_UNSAYABLE = re.compile(r"[\x00-\x1f\x7f\\]|^/|/$|//|(^|/)\.\.?(/|$)")
-"""Keys that it refuses, or takes for others."""
 _OWN_VARIABLES = (
     "AWS_ALLOW_", "AWS_CONDITIONAL_", "AWS_COPY_", "AWS_DEFAULT_HEADERS", "AWS_PROXY_", "AWS_REQUEST_PAYER",
     "AWS_S3_EXPRESS", "AWS_SERVER_SIDE_", "AWS_SKIP_", "AWS_SSE_", "AWS_UNSIGNED_", "AWS_USER_AGENT",
 )  # fmt: skip
 """What variables of the environment begin with that it heeds and boto3 does not."""
-
-
-@dataclass(slots=True)
-class _Way:
-    """Up or down: given up for good if it fails from the beginning, as to a bucket in another region, or with an
-    encryption whose ETags prove nothing."""
-
-    failures: int = 0
-    proved: bool = False
-
-    @property
-    def open(self) -> bool:
-        return self.proved or self.failures < _FAILURES
-
-    def went(self, well: bool) -> None:
-        self.proved = self.proved or well
-        self.failures += not well
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +38,12 @@ class Engine:
     """
 
     store: Any = field(repr=False)
-    _up: _Way = field(default_factory=_Way, repr=False)
-    _down: _Way = field(default_factory=_Way, repr=False)
+    _up: Way = field(default_factory=Way, repr=False)
+    _down: Way = field(default_factory=Way, repr=False)
 
     def put(self, key: str, content: bytes, extra: Mapping[str, Any]) -> bool:
         """Whether an object was written. The signature is of its content too, so what arrives damaged is refused."""
-        if extra or not self._up.open or _UNSAYABLE.search(key):
+        if extra or not self._up.open or not sayable(key):
             return False
         import obstore
 
@@ -78,7 +57,7 @@ class Engine:
 
     def get(self, key: str, extra: Mapping[str, Any], most: int) -> bytes | None:
         """The content of an object of at most so many bytes, if its ETag proves that it came whole."""
-        if extra or not self._down.open or _UNSAYABLE.search(key):
+        if extra or not self._down.open or not sayable(key):
             return None
         import obstore
 
@@ -94,34 +73,20 @@ class Engine:
         return content if proved else None
 
 
-_engines: WeakKeyDictionary[Any, dict[str, Engine | None]] = WeakKeyDictionary()
-_lock = Lock()
-_process: list[int] = []
+_engines: Engines[Engine] = Engines()
 
 
 def engine(client: S3Client, bucket: str) -> Engine | None:
     """The engine that asks as ``client`` does; there is one as long as the client is there.
 
-    None where obstore is not installed, in a forked process, in which its threads are not, and where the client has
-    been told something that obstore cannot be told.
+    None where obstore is not installed, in a forked process, and where the client has been told something that obstore
+    cannot be told.
     """
-    if _process and _process[0] != os.getpid():
-        return None
-    with _lock:
-        _process[:] = [os.getpid()]
-        known = _engines.setdefault(client, {})
-        if bucket not in known:
-            known[bucket] = _made(client, bucket)
-        return known[bucket]
-
-
-def installed() -> bool:
-    """Whether obstore is there."""
-    return find_spec("obstore") is not None
+    return _engines.get(client, bucket, lambda: _made(client, bucket))
 
 
 def _made(client: Any, bucket: str) -> Engine | None:
-    if not installed():
+    if not obstore_is_installed():
         return None
     place = _place(client, bucket)
     credentials = client._request_signer._credentials

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal, Unpack
 
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator
-from strongroom import Block, async_twin, base_name, folder_prefix, join_key, relative_key
+from strongroom import Block, async_twin, base_name, folder_prefix, join_key, relative_key, require_extra
 from strongroom.stores import (
     StoreVerbs,
     each,
@@ -56,6 +56,11 @@ class GcsBucket(BucketListing, BucketChanges, BucketPowers, StoreVerbs, Block, s
     )
     bucket_folder: str = Field("", description="A folder in the bucket that all paths are relative to.")
     max_concurrency: int = Field(8, ge=1, le=64, description="How many objects of a folder are transferred at a time.")
+    engine: Literal["auto", "google", "obstore"] = Field(
+        "auto",
+        description="What fetches the small objects of folders: obstore where it is installed, else Google's client; "
+        "or Google's client alone; or obstore, which must be installed then.",
+    )
 
     _newer: Any = PrivateAttr(default=None)
 
@@ -396,7 +401,10 @@ class GcsBucket(BucketListing, BucketChanges, BucketPowers, StoreVerbs, Block, s
         self, name: str, options: Any, tell: transfers.Moved | None = None, generation: int | None = None
     ) -> transfers.Download:
         check_options(options, DownloadOptions)
-        return transfers.Download(self._storage.client.bucket(self.bucket), name, options, generation, tell)
+        if self.engine == "obstore":
+            require_extra("obstore", extra="obstore")
+        here, fast = self._storage.client.bucket(self.bucket), self.engine != "google"
+        return transfers.Download(here, name, options, generation, tell, fast)
 
 
 def _place(file: Any) -> int | None:

@@ -27,6 +27,10 @@ from strongroom_blocks.stores.files import local_path as local_path
 from strongroom_blocks.stores.ignored import not_ignored as not_ignored
 from strongroom_blocks.stores.listing import chosen as chosen
 from strongroom_blocks.stores.listing import literal_prefix as literal_prefix
+from strongroom_blocks.stores.second_engine import Engines as Engines
+from strongroom_blocks.stores.second_engine import Way as Way
+from strongroom_blocks.stores.second_engine import obstore_is_installed as obstore_is_installed
+from strongroom_blocks.stores.second_engine import sayable as sayable
 from strongroom_blocks.stores.syncing import SyncReport as SyncReport
 from strongroom_blocks.stores.verbs import StoreVerbs as StoreVerbs
 
