@@ -20,6 +20,8 @@ from strongroom_service.identity.token import NotAToken, Token
 from strongroom_service.identity.token_record import DEFAULT, KIND, End, Rights, Standing, TokenRecord
 from strongroom_service.state.records import Records, RecordSession
 
+_SEEN_MAX = 2048
+"""How many tokens are not taken apart anew each time they are sent."""
 KEPT_AFTER = timedelta(days=30)
 """How long an ended token stays on record that would never have expired."""
 
@@ -49,6 +51,8 @@ class Tokens:
         self._ttl = min(ttl, max_ttl)
         self._max_ttl = max_ttl
         self._standing = standing
+        self._seen: dict[str, Token] = {}
+        self._fitted: dict[str, tuple[bytes, str]] = {}
         self.on_end: list[Callable[[RecordSession, str], None]] = []
         """Called with the accessor of each token that ends before its time, in the transaction that ends it."""
 
@@ -59,10 +63,7 @@ class Tokens:
         :raises Unauthenticated: always the same outside; ``why`` says for the audit what was wrong, and with which
             token.
         """
-        try:
-            token = Token.parse(text)
-        except NotAToken as exc:
-            raise _refused(str(exc)) from None
+        token = self._parsed(text)
         record = self._records.get(KIND, token.id, TokenRecord)
         standing = self._believe(token, record, address, self._records.now())
         assert record is not None  # noqa: S101  # _believe() refuses None
@@ -219,10 +220,29 @@ class Tokens:
             raise _refused(f"{record.origin} is gone or disabled", token, record)
         return standing
 
+    def _parsed(self, text: str) -> Token:
+        token = self._seen.get(text)
+        if token is not None:
+            return token
+        try:
+            token = Token.parse(text)
+        except NotAToken as exc:
+            raise _refused(str(exc)) from None
+        if len(self._seen) >= _SEEN_MAX:
+            self._seen = {}
+        self._seen[text] = token
+        return token
+
     def _fits(self, token: Token, record: TokenRecord) -> bool:
         """Compared without a hint of how much of it is right; with former keys too, since keys are rotated."""
+        secret, digest = self._fitted.get(token.id, (b"", ""))
+        if hmac.compare_digest(secret, token.secret) and hmac.compare_digest(digest, record.digest):
+            return True
         name = _name_of(token)
         if hmac.compare_digest(self._records.name(name), record.digest):
+            if len(self._fitted) >= _SEEN_MAX:
+                self._fitted = {}
+            self._fitted[token.id] = token.secret, record.digest
             return True
         return any(hmac.compare_digest(former, record.digest) for former in self._records.former_names(name))
 
