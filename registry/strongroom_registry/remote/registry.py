@@ -255,7 +255,10 @@ class RemoteRegistry(Registry):
         seconds = None if older_than is None else older_than.total_seconds()
         named: Literal["workspace", "data"] = "data" if Level(level) is Level.DATA else "workspace"
         order = wire.RotationOrder.model_construct(level=named, older_than_seconds=seconds)
-        return rotated(self._connection, f"{self._path}/keys/rotation", order, progress)
+        try:
+            return rotated(self._connection, f"{self._path}/keys/rotation", order, progress)
+        finally:
+            self._sealers = {}  # new values come under the new key
 
     def sealer(self, purpose: str) -> Sealer:
         sealer = self._sealers.get(purpose)
