@@ -21,6 +21,7 @@ from strongroom_service.identity.logins import Logins
 from strongroom_service.identity.standings import Standings
 from strongroom_service.identity.tokens import Tokens
 from strongroom_service.leases.leases import Leases
+from strongroom_service.listings import Listings
 from strongroom_service.policies.decision import Decision
 from strongroom_service.policies.policies import Policies
 from strongroom_service.policies.resource import Resource
@@ -113,6 +114,11 @@ class Service:
     def approvals(self) -> Approvals:
         """The changes that wait for a second person."""
         return Approvals(self.records, self.protections, self.policies)
+
+    @cached_property
+    def listings(self) -> Listings:
+        """What workspaces hold, as it was last verified."""
+        return Listings()
 
     def registry(self, workspace: str) -> Registry:
         """A workspace of the registry; ask :meth:`require` first. Raises UnknownWorkspace."""

@@ -19,6 +19,8 @@ from strongroom_service.policies.resource import Resource, Selected, block
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.policies.versions import selected
 
+_ABOUT_TO_BE = 0
+"""The number of a version that is only about to be made: no rule names it."""
 _STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 Limit = Annotated[int, Field(ge=1, le=wire.PAGE_MAX, description="How many, at most.")]
 After = Annotated[str, Field(max_length=200, description="The `next` of the page before.")]
@@ -69,9 +71,9 @@ def list_documents(call: Call) -> Answer:
     workspace, asked = call.params["workspace"], call.query
     registry = call.service.registry(workspace)
     heads = (
-        registry.search(asked.search)
+        tuple(registry.search(asked.search))
         if asked.search
-        else registry.list(asked.glob, type=asked.type, deleted=asked.deleted)
+        else call.service.listings.of(registry, asked.glob, type=asked.type, deleted=asked.deleted)
     )
     verb = Verb.VIEW if asked.search else Verb.LIST  # who may not see a text is not to find it
     known = set(_allowed(call, verb, [head.name for head in heads]))
@@ -127,7 +129,7 @@ def save(call: Call) -> Answer:
     registry, name = _asked(call, Verb.WRITE)
     draft: wire.Draft = call.body
     for label in draft.labels:
-        call.require(Verb.LABEL, _labelled(call, registry, name, label, None))
+        call.require(Verb.LABEL, _labelled(call, name, label, lambda: _ABOUT_TO_BE))
     version = registry.put(
         name,
         type=draft.type,
@@ -147,15 +149,19 @@ def save(call: Call) -> Answer:
 
 
 def put_label(call: Call) -> Answer:
-    registry, name, label = _registry(call), check_name(call.params["name"]), check_label(call.params["label"])
-    call.require(Verb.LABEL, _labelled(call, registry, name, label, call.body.version))
-    return _changed(call, registry.label(name, label, call.body.version))
+    name, label = check_name(call.params["name"]), check_label(call.params["label"])
+    reference = Reference(name, version=call.body.version)
+    number = lambda: selected(_registry(call).head(name), reference).version  # noqa: E731
+    call.require(Verb.LABEL, _labelled(call, name, label, number))
+    return _changed(call, _registry(call).label(name, label, call.body.version))
 
 
 def take_label(call: Call) -> Answer:
-    registry, name, label = _registry(call), check_name(call.params["name"]), check_label(call.params["label"])
-    call.require(Verb.LABEL, _labelled(call, registry, name, label, None))
-    return _changed(call, registry.unlabel(name, label))
+    name, label = check_name(call.params["name"]), check_label(call.params["label"])
+    reference = Reference(name, label=label)
+    number = lambda: selected(_registry(call).head(name), reference).version  # noqa: E731
+    call.require(Verb.LABEL, _labelled(call, name, label, number))
+    return _changed(call, _registry(call).unlabel(name, label))
 
 
 def promote(call: Call) -> Answer:
@@ -178,13 +184,13 @@ def undelete(call: Call) -> Answer:
 
 
 def destroy(call: Call) -> Answer:
-    registry, name, version = _registry(call), check_name(call.params["name"]), call.body.version
+    name, version = check_name(call.params["name"]), call.body.version
     chosen: Callable[[], Selected] | None = None
     if version is not None:
         reference = Reference(name, version=version)
-        chosen = lambda: selected(registry.head(name), reference)  # noqa: E731
+        chosen = lambda: selected(_registry(call).head(name), reference)  # noqa: E731
     call.require(Verb.DESTROY, block(call.params["workspace"], name, chosen))
-    return _changed(call, registry.destroy(name, version))
+    return _changed(call, _registry(call).destroy(name, version))
 
 
 def _registry(call: Call) -> Registry:
@@ -220,13 +226,9 @@ def _revealed(call: Call, workspace: str, reference: Reference) -> Document:
     return document
 
 
-def _labelled(call: Call, registry: Registry, name: str, label: str, version: int | None) -> Resource:
-    """The version that a label is put on or taken from; 0 stands for one that is only about to be."""
-
-    def chosen() -> Selected:
-        return Selected(version if version is not None else registry.head(name).current, frozenset({label}))
-
-    return block(call.params["workspace"], name, chosen)
+def _labelled(call: Call, name: str, label: str, number: Callable[[], int]) -> Resource:
+    """The version that a label is put on or taken from, which is known by this label alone."""
+    return block(call.params["workspace"], name, lambda: Selected(number(), frozenset({label})))
 
 
 def _require_of_users(call: Call, registry: Registry, name: str) -> None:

@@ -9,11 +9,13 @@ import time
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Event, Thread
 
 from strongroom_service.http.exchange import Exchange
 
-_KEPT = 10_000
+_KEPT = 20_000
+_EVERY = 0.1
+"""Seconds. To wake the thread for each request would cost the request more than its line does."""
 
 
 class AccessLog:
@@ -29,8 +31,7 @@ class AccessLog:
         self._identity: tuple[int, int] | None = None
         self._descriptor = sys.stdout.fileno() if place is None else self._opened(place)
         self._waiting: deque[tuple[float, Exchange]] = deque()
-        self._change = Condition()
-        self._closed = False
+        self._closing = Event()
         self.dropped = 0
         self._thread = Thread(target=self._write_all, name="strongroom-access-log", daemon=True)
         self._thread.start()
@@ -41,30 +42,23 @@ class AccessLog:
             self.dropped += 1
             return
         self._waiting.append((time.time(), exchange))
-        if len(self._waiting) == 1:
-            with self._change:
-                self._change.notify()
 
     def close(self) -> None:
         """Write what is waiting, and let go of the file."""
-        with self._change:
-            self._closed = True
-            self._change.notify()
+        self._closing.set()
         self._thread.join(10)
         if self._place is not None:
             os.close(self._descriptor)
 
     def _write_all(self) -> None:
-        while True:
-            with self._change:
-                while not self._waiting and not self._closed:
-                    self._change.wait(1)
-                if not self._waiting:
-                    return
+        is_over = False
+        while not is_over:
+            is_over = self._closing.wait(_EVERY)  # and what came until then is still written
             lines = []
             while self._waiting:
                 lines.append(line(*self._waiting.popleft()))
-            self._write("".join(lines).encode())
+            if lines:
+                self._write("".join(lines).encode())
 
     def _write(self, data: bytes) -> None:
         try:

@@ -1,0 +1,46 @@
+"""Listings that were verified once, and hold as long as nothing in their workspace changes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+
+from strongroom_registry import Registry
+from strongroom_registry.document import Head
+
+_LISTINGS, _HEADS = 64, 20_000
+"""So many are kept, with at most so many documents between them."""
+
+_Key = tuple[str, str, str | None, bool]
+
+
+class Listings:
+    """What :meth:`~strongroom_registry.Registry.list` said, by what it was asked. A listing reads and verifies every
+    document; whether it still holds is one look at the workspace's root. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[_Key, tuple[bytes, tuple[Head, ...]]] = OrderedDict()
+        self._lock = Lock()
+
+    def of(
+        self, registry: Registry, glob: str = "*", *, type: str | None = None, deleted: bool = False
+    ) -> tuple[Head, ...]:
+        """As :meth:`~strongroom_registry.Registry.list`, and raises what that does."""
+        key = (registry.workspace, glob, type, deleted)
+        revision = registry.revision()
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None and known[0] == revision:
+                self._kept.move_to_end(key)
+                return known[1]
+        found = tuple(registry.list(glob, type=type, deleted=deleted))  # newer than the revision, if anything
+        with self._lock:
+            self._kept.pop(key, None)
+            if len(found) <= _HEADS:
+                self._kept[key] = revision, found
+                self._shrink()
+        return found
+
+    def _shrink(self) -> None:
+        while len(self._kept) > _LISTINGS or sum(len(heads) for _, heads in self._kept.values()) > _HEADS:
+            self._kept.popitem(last=False)
