@@ -58,6 +58,9 @@ ENTRIES = {
     "approval": Entry(
         "strongroom_service.cli.approval", "approval", TEAM, "See what waits for a second person; approve or refuse it."
     ),
+    "wrap": Entry("strongroom_service.cli.wrap", "wrap", TEAM, "Hand a value over by a token that opens it once."),
+    "unwrap": Entry("strongroom_service.cli.wrap", "unwrap", TEAM, "Open what somebody wrapped."),
+    "lease": Entry("strongroom_service.cli.lease", "lease", TEAM, "Have short-lived credentials made on demand."),
     "server": Entry("strongroom_service.cli.server", "server", TEAM, "Serve the registry to a team, over HTTP."),
 }
 ALIASES = {

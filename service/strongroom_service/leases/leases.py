@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from strongroom import Block
@@ -230,9 +230,8 @@ class Leases:
             engine.naming(options), workspace=workspace, role=role_name, identity=caller.identity, lease=key
         )
         with self._service.records.changing() as session:
-            token = session.get(TOKEN, caller.accessor, TokenRecord)
             now = session.now()
-            if token is None or not token.is_live(now):
+            if not _has_token(session, caller, now):
                 raise Conflict(
                     "The token that asks is over with this request, and a lease ends with its token.",
                     "Ask with a token that can be used more often.",
@@ -340,6 +339,14 @@ class Leases:
 
     def _record(self, caller: Caller, action: str, outcome: str, id: str) -> None:
         self._service.record(caller, action, outcome, f"leases/{id}", workspace=_places(id)[0])
+
+
+def _has_token(session: RecordSession, caller: Caller, now: datetime) -> bool:
+    """Whether the caller's token still counts; who opens the registry himself has none and needs none."""
+    if not caller.accessor:
+        return caller.is_root
+    token = session.get(TOKEN, caller.accessor, TokenRecord)
+    return token is not None and token.is_live(now)
 
 
 def _before(moment: float) -> Callable[[], bool]:

@@ -52,7 +52,7 @@ class PostgreSQLOptions(BaseModel):
             try:
                 places = {part[1:] for part in Formatter().parse(statement) if part[1] is not None}
             except ValueError:
-                places = {()}
+                places = {("", "", None)}
             if places - {("name", "", None)}:
                 raise ValueError("may hold {name} and no other braces; write a brace as two of them")
         return value
