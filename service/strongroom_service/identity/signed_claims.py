@@ -7,13 +7,14 @@ with a public key for its secret is ever tried. Addresses of keys that a token i
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
+from joserfc.jwk import ECKey, JWKRegistry, RSAKey
 
 from strongroom_service.identity.claims import refused
 
@@ -24,11 +25,10 @@ RSA_BITS_MIN = 2048
 _TYPES = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
     **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
-    "EdDSA": "OKP",
 }
 _HEADERS = jws.JWSRegistry(algorithms=list(_TYPES), strict_check_header=False)
 
-PublicKey = RSAKey | ECKey | OKPKey
+PublicKey = RSAKey | ECKey
 
 
 class UnknownKey(Exception):
@@ -96,16 +96,19 @@ def _moment(claims: Mapping[str, Any], name: str) -> float | None:
 
 
 def _public_key(data: Any) -> PublicKey | None:
-    if not isinstance(data, dict) or data.get("use", "sig") != "sig" or data.get("kty") not in ("RSA", "EC", "OKP"):
+    if not isinstance(data, dict) or data.get("use", "sig") != "sig" or data.get("kty") not in ("RSA", "EC"):
         return None
     try:
-        key = JWKRegistry.import_key({name: value for name, value in data.items() if name != "key_ops"})
-        if not isinstance(key, RSAKey | ECKey | OKPKey):
+        if data["kty"] == "RSA" and _bits(data["n"]) < RSA_BITS_MIN:
             return None
-        size = key.public_key.key_size if isinstance(key, RSAKey) else RSA_BITS_MIN
+        key = JWKRegistry.import_key({name: value for name, value in data.items() if name != "key_ops"})
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return key if size >= RSA_BITS_MIN else None
+    return key if isinstance(key, RSAKey | ECKey) else None
+
+
+def _bits(number: str) -> int:
+    return int.from_bytes(urlsafe_b64decode(f"{number}==")).bit_length()
 
 
 def _chosen(algorithm: Any, kid: Any, keys: Sequence[PublicKey]) -> PublicKey:
