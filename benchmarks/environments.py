@@ -18,7 +18,7 @@ REQUIREMENTS = {
     "prefect": ["prefect==3.8.8", "fastapi==0.139.0"],
     "prefect_dbt": ["prefect==3.8.8", "fastapi==0.139.0", "prefect-dbt>=0.7.23", "dbt-core<1.12", "dbt-duckdb"],
     "dbos": ["dbos>=2"],
-    "s3": ["awscli", "boto3", "obstore", "prefect-aws", "prefect==3.8.8", "fastapi==0.139.0"],
+    "s3": ["awscli", "awscrt", "boto3", "obstore", "prefect-aws", "prefect==3.8.8", "fastapi==0.139.0"],
 }
 _QUIET = {"PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 

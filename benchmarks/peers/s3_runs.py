@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 
@@ -95,6 +95,48 @@ def obstores() -> dict[str, float]:
     }
 
 
+def crts() -> dict[str, float]:
+    """AWS' own engine in C, asked directly. Its large uploads are left out: it does not understand how the server
+    answers to the begin of an upload in parts."""
+    from awscrt import auth, http, io, s3
+
+    here = URL.partition("://")[2]
+    login = auth.AwsCredentialsProvider.new_static(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    client = s3.S3Client(
+        bootstrap=io.ClientBootstrap.get_or_create_static_default(),
+        region="us-east-1",
+        signing_config=s3.create_default_s3_signing_config(region="us-east-1", credential_provider=login),
+        tls_mode=s3.S3RequestTlsMode.DISABLED,
+    )
+    files = sorted(SMALL.iterdir())
+
+    def put(key: str, file: Path) -> Future[None]:
+        headers = http.HttpHeaders([("host", here), ("content-length", str(file.stat().st_size))])
+        request = http.HttpRequest("PUT", f"/{BUCKET}/{key}", headers)
+        kind = s3.S3RequestType.PUT_OBJECT
+        return client.make_request(request=request, type=kind, send_filepath=str(file)).finished_future
+
+    def get(key: str, file: Path) -> Future[None]:
+        request = http.HttpRequest("GET", f"/{BUCKET}/{key}", http.HttpHeaders([("host", here)]))
+        kind = s3.S3RequestType.GET_OBJECT
+        return client.make_request(request=request, type=kind, recv_filepath=str(file)).finished_future
+
+    def up(name: str) -> None:
+        for one in [put(f"c{name}/{file.name}", file) for file in files]:
+            one.result()
+
+    def down(name: str) -> None:
+        (TARGET / f"c{name}").mkdir(parents=True)
+        for one in [get(f"down/{file.name}", TARGET / f"c{name}" / file.name) for file in files]:
+            one.result()
+
+    return {
+        "awscrt small up": timed(up),
+        "awscrt small down": timed(down),
+        "awscrt large down": timed(lambda name: get("large", TARGET / f"crt-{name}").result()),
+    }
+
+
 def prefects() -> dict[str, float]:
     from prefect_aws import AwsClientParameters, AwsCredentials, S3Bucket
 
@@ -141,5 +183,5 @@ def sync() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    parts = {"transfers": (boto3_threads, obstores, prefects, commands), "sync": (sync,)}
+    parts = {"transfers": (boto3_threads, obstores, crts, prefects, commands), "sync": (sync,)}
     print(json.dumps({name: took for part in parts[sys.argv[4]] for name, took in part().items()}))
