@@ -82,6 +82,11 @@ ROWS = {
         "faults.described_api",
         stores=False,
     ),
+    14: About(
+        "kill -9 of one of two servers at random moments, while clients write to both and read from both",
+        "0 acknowledged lost, 0 loads missing in the audit, 0 unreadable",
+        "faults.killed_servers",
+    ),
 }
 
 

@@ -74,6 +74,7 @@ class Connection:
 
     :param ca: a file of certificates that the server's is signed by; the system's, if there is none.
     :param connect_seconds, read_seconds: how long a connection, and each part of an answer, is waited for.
+    :param tries: how often a request is sent again.
     :raises InvalidConfiguration: ``ca`` is no such file.
     """
 
@@ -85,7 +86,9 @@ class Connection:
         ca: Path | None = None,
         connect_seconds: float = CONNECT_SECONDS,
         read_seconds: float = READ_SECONDS,
+        tries: int | None = None,
     ) -> None:
+        self._tries = _TRIES if tries is None else tries
         self.address = address
         self._bearer = bearer
         self._tls = _tls(ca) if address.scheme == "https" else None
@@ -173,7 +176,7 @@ class Connection:
         limit: int,
         seconds: float | None,
     ) -> Reply:
-        retries = _retries(again)
+        retries = _retries(self._tries, again)
         while True:
             try:
                 response = self._sent(method, path, query, body, headers, token, seconds)
@@ -299,14 +302,14 @@ def _query(query: Query | None) -> str:
     return f"?{text}" if text else ""
 
 
-def _retries(again: bool) -> urllib3.Retry:
+def _retries(tries: int, again: bool) -> urllib3.Retry:
     """A request that never arrived can be sent again, whatever it is."""
     return urllib3.Retry(
-        total=_TRIES,
-        connect=_TRIES,
-        read=_TRIES if again else 0,
-        other=_TRIES if again else 0,
-        status=_TRIES - 1,
+        total=tries,
+        connect=tries,
+        read=tries if again else 0,
+        other=tries if again else 0,
+        status=max(0, tries - 1),
         redirect=0,
         status_forcelist=_AGAIN,
         allowed_methods=None,
