@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
-from strongroom_registry.acting import Owed, acting, settle
+from strongroom_registry.acting import Owed, acting
 from strongroom_registry.audit import DONE
 from strongroom_registry.errors import AuditUnavailable, IntegrityError, RegistryRefusal, StoreProblem, StrongroomError
 
@@ -20,6 +20,7 @@ from strongroom_service.http.errors import code_of, headers_of, misunderstood, s
 from strongroom_service.http.exchange import Incoming, Outgoing
 from strongroom_service.http.queries import parsed_query
 from strongroom_service.http.route import Route
+from strongroom_service.http.settling import Settling
 from strongroom_service.identity.caller import ANONYMOUS, Caller
 from strongroom_service.service import Service, note_of
 
@@ -72,6 +73,7 @@ class Pipeline:
         self._service = service
         self._gates = gates
         self._stages = stages
+        self._settling = Settling()
 
     def work(self, incoming: Incoming) -> Worked:
         """Do what is asked. The answer may be sent when :meth:`settle` has written what is owed."""
@@ -103,7 +105,7 @@ class Pipeline:
         """Write what requests owe to the audit, in one transaction. Where that cannot be done, those that owe something
         are answered so."""
         try:
-            settle(owed for worked in batch for owed in worked.owed)
+            self._settling.settle(owed for worked in batch for owed in worked.owed)
         except Exception as error:
             _log.error("the audit cannot be written", exc_info=_without_values(error))
             for worked in batch:
