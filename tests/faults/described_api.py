@@ -2,13 +2,17 @@
 
 Schemathesis makes requests of every operation that ``/api/v1/openapi.json`` describes, with values that fit the schemas
 and with values that do not, each with a token that everything is allowed to, and without one; and chains of operations
-in which one takes what another answered. An answer holds that is no server error, has a status and a content type that
-the description names for the operation, and a body that fits its schema.
+in which one takes what another answered. Most are about things that are there. An answer holds that is no server error,
+has a status and a content type that the description names for the operation, and a body that fits its schema; and that
+holds none of the secrets that were planted in all documents, unless it is the one that reveals.
 """
 
 from __future__ import annotations
 
+import base64
 import os
+import secrets
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -38,6 +42,17 @@ CHECKS = [
     response_schema_conformance,
     response_headers_conformance,
 ]
+REVEALING = {"GET /api/v1/workspaces/{workspace}/documents/{name}/payload"}
+KNOWN = {
+    "workspace": ["default"],
+    "name": [f"planted-{number}" for number in range(10)],
+    "label": ["stable"],
+    "version": ["1", "2"],
+}
+PLANTED = [secrets.token_hex(20) for _ in range(20)]
+PLANTED_TEXTS = [
+    form for text in PLANTED for form in (text.encode(), base64.b64encode(text.encode()), text.encode().hex().encode())
+]
 _OPTIONS: dict[str, Any] = {
     "database": None,
     "deadline": None,
@@ -49,40 +64,58 @@ _OPTIONS: dict[str, Any] = {
 
 def run(work: Work) -> Iterator[Figure]:
     """One operation after another, then chains of them."""
-    with served(work) as (application, token):
-        schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", application)
+    with served(work) as (application, root):
+        schema = described(application)
         operations = [found.ok() for found in schema.get_all_operations()]
         count = work.count(round(CASES * (1 - CHAINED)) // len(operations), 3)
-        yield single(work, operations, token, count)
-        yield chained(work, schema, token, work.count(round(CASES * CHAINED) // STEPS, 3))
+        yield single(work, operations, root, count)
+        yield chained(work, schema, root, work.count(round(CASES * CHAINED) // STEPS, 3))
 
 
-def single(work: Work, operations: list[Any], token: str, count: int) -> Figure:
+class Root:
+    """A token that everything is allowed to; another one, when a request has revoked it."""
+
+    def __init__(self, service: Any) -> None:
+        self._service = service
+        self._text = ""
+
+    def headers(self) -> dict[str, str]:
+        """The headers of a request."""
+        from strongroom_service.errors import Unauthenticated
+
+        try:
+            self._service.tokens.authenticate(self._text, "")
+        except Unauthenticated:
+            self._text = self._service.tokens.make_root().token.text
+        return {"Authorization": f"Bearer {self._text}"}
+
+
+def single(work: Work, operations: list[Any], root: Root, count: int) -> Figure:
     """Requests of each operation by itself."""
     figure = Figure(ROW, f"requests of {len(operations)} operations")
     for number, operation in enumerate(operations):
-        _requested(figure, operation, token, count, work.seed + number)
+        _requested(figure, operation, root, count, work.seed + number)
     return figure
 
 
-def _requested(figure: Figure, operation: Any, token: str, count: int, start: int) -> None:
+def _requested(figure: Figure, operation: Any, root: Root, count: int, start: int) -> None:
     @settings(max_examples=count, **_OPTIONS)
     @seed(start)
     @given(case=operation.as_strategy())
     def ask(case: Any) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if figure.tried % 20 else {}
+        headers = root.headers() if figure.tried % 20 else {}
         _judge(figure, case, case.call(headers=headers))
 
     ask()
 
 
-def chained(work: Work, schema: Any, token: str, count: int) -> Figure:
+def chained(work: Work, schema: Any, root: Root, count: int) -> Figure:
     """Chains of requests, in which one takes what another answered."""
     figure = Figure(ROW, f"steps of chains of at most {STEPS}")
 
     class Chain(schema.as_state_machine()):  # type: ignore[misc]
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
-            return {"headers": {"Authorization": f"Bearer {token}"}}
+            return {"headers": root.headers()}
 
         def validate_response(self, response: Any, case: Any, **_: Any) -> None:
             _judge(figure, case, response)
@@ -92,30 +125,69 @@ def chained(work: Work, schema: Any, token: str, count: int) -> Figure:
 
 
 def _judge(figure: Figure, case: Any, response: Any) -> None:
+    label, status = case.operation.label, str(response.status_code)
     try:
         case.validate_response(response, checks=CHECKS)
     except FailureGroup as problems:
-        label = f"{case.operation.label}: {response.status_code}"
-        figure.add(str(response.status_code), f"{label}: {problems.exceptions[0]}"[:600])
-    else:
-        figure.add(str(response.status_code))
+        figure.add(status, f"{label}: {status}: {problems.exceptions[0]}"[:600])
+        return
+    sent = response.content + repr(response.headers).encode()
+    if label not in REVEALING and any(text in sent for text in PLANTED_TEXTS):
+        figure.add(status, f"{label}: {status}: a planted secret stands in the answer")
+        return
+    figure.add(status)
+
+
+def described(application: Any) -> Any:
+    """The description, whose values for names are most often those of things that are there."""
+    schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", application)
+
+    @schema.hook
+    def map_path_parameters(_context: Any, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
+        for name, known in KNOWN.items():
+            if path_parameters and name in path_parameters:
+                digest = zlib.crc32(repr(path_parameters[name]).encode())
+                if digest % 8:
+                    path_parameters[name] = known[digest % len(known)]
+        return path_parameters
+
+    return schema
 
 
 @contextmanager
-def served(work: Work) -> Iterator[tuple[Any, str]]:
+def served(work: Work) -> Iterator[tuple[Any, Root]]:
     """The application over a registry of its own, and a token that everything is allowed to."""
     from strongroom_service.http.application import create_application
     from strongroom_service.service import Service
 
-    home = {"STRONGROOM_HOME": str(work.folder / "home"), "XDG_CONFIG_HOME": str(work.folder / "config")}
+    home = {
+        "STRONGROOM_HOME": str(work.folder / "home"),
+        "XDG_CONFIG_HOME": str(work.folder / "config"),
+        "STRONGROOM_SERVER_IDENTITY_RATE": "0",
+        "STRONGROOM_SERVER_ADDRESS_RATE": "0",
+    }
     before = {name: os.environ.get(name) for name in home}
     os.environ.update(home)
     try:
         with ExitStack() as stack:
             service = stack.enter_context(Service.open())
+            _plant(service)
             application = create_application(service)
             stack.callback(application.close)
-            yield application, service.tokens.make_root().token.text
+            yield application, Root(service)
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _plant(service: Any) -> None:
+    registry = service.registry("default")
+    for number, secret in enumerate(PLANTED):
+        registry.put(
+            KNOWN["name"][number % 10],
+            type="secret",
+            schema="1",
+            payload=secret.encode(),
+            overwrite=True,
+            labels=["stable"],
+        )

@@ -21,9 +21,9 @@ def test_an_answer_that_is_none_of_those_is_noticed(work_in_memory: Work, monkey
         raise ZeroDivisionError
 
     monkeypatch.setattr(Service, "require", away)
-    with described_api.served(work_in_memory) as (application, token):
-        schema = described_api.schemathesis.openapi.from_asgi("/api/v1/openapi.json", application)
+    with described_api.served(work_in_memory) as (application, root):
+        schema = described_api.described(application)
         operations = [found.ok() for found in schema.get_all_operations()]
-        figure = described_api.single(work_in_memory, operations, token, 3)
+        figure = described_api.single(work_in_memory, operations, root, 3)
     assert figure.failed
     assert "500" in figure.failures[0]
