@@ -12,12 +12,12 @@ from strongroom_service.identity.people import Line, Metadata, Names
 Bound = Annotated[str, StringConstraints(max_length=50)]
 Bounds = Annotated[tuple[Bound, ...], Field(max_length=50)]
 """Networks as CIDR texts; none for anywhere."""
-Span = Annotated[timedelta, Field(ge=timedelta(), le=timedelta(days=3650))]
+Span = Annotated[timedelta, Field(ge=timedelta(), le=timedelta(days=3650), description="Seconds.")]
 """A duration; zero for what the service gives, or no end."""
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 """A use count; zero for any number."""
 
-_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, ser_json_timedelta="float")
 
 
 class AppRole(BaseModel):

@@ -12,7 +12,7 @@ from strongroom_service.identity.people import Line, Names
 
 KIND = "provider"
 
-_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, ser_json_timedelta="float")
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Url = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://[!-~]+$")]
