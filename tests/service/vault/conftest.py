@@ -30,10 +30,10 @@ class Vault:
     def list(self, path: str) -> Response:
         return self.ask("LIST", path)
 
-    def put(self, path: str, **body: Any) -> Response:
+    def put(self, path: str, /, **body: Any) -> Response:
         return self.ask("PUT", path, json=body)
 
-    def patch(self, path: str, **body: Any) -> Response:
+    def patch(self, path: str, /, **body: Any) -> Response:
         return self.ask("PATCH", path, json=body, headers={"Content-Type": "application/merge-patch+json"})
 
     def delete(self, path: str) -> Response:

@@ -27,7 +27,7 @@ class PathPattern:
     def parse(text: str) -> PathPattern | None:
         """Read a pattern, with or without a slash before; None where it is none."""
         text = text.removeprefix("/")
-        if not text or len(text) > PATTERN_MAX or "*" in text[:-1]:
+        if not text or len(text) > PATTERN_MAX or "*" in text[:-1] or f"/{text}".endswith("/+*"):
             return None
         return PathPattern(text)
 

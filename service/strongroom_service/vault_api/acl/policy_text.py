@@ -104,12 +104,14 @@ def _paths(found: Any) -> list[tuple[str, Any]]:
 
 
 def _bodies(found: Any) -> list[Any]:
+    if found == []:
+        raise invalid('a rule has a path and a body: path "…" { … }')
     return found if isinstance(found, list) else [found]
 
 
 def _rule(path: Any, body: Any) -> tuple[str, Rule]:
     if not isinstance(path, str) or PathPattern.parse(path) is None:
-        raise invalid("the path of a rule is a text with * at its end alone, and not empty")
+        raise invalid("the path of a rule is a text with * at its end alone, not behind +, and not empty")
     if not isinstance(body, Mapping):
         raise invalid(f"the rule of {path!r:.200} is an object")
     if not body.keys() <= _KNOWN:
