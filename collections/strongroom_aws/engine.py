@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -88,8 +89,9 @@ def engine(client: S3Client, bucket: str) -> Engine | None:
 def _made(client: Any, bucket: str) -> Engine | None:
     if not obstore_is_installed():
         return None
-    place = _place(client, bucket)
-    credentials = client._request_signer._credentials
+    place = credentials = None
+    with suppress(AttributeError):  # not all of it is promised by boto3: where it is another one by now, there is none
+        place, credentials = _place(client, bucket), client._request_signer._credentials
     if place is None or credentials is None:
         return None
     from obstore.store import S3Store

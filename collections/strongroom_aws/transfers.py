@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-from strongroom.stores import among_many, complete_file, moving
+from strongroom.stores import among_many, complete_file, leave_if_failed, moving
 
 from strongroom_aws import checksums
 from strongroom_aws.again import again
@@ -125,6 +125,7 @@ def write(client: S3Client, bucket: str, key: str, content: bytes, manner: Manne
     if len(content) <= PART:
         other = manner.engine(client, bucket)
         if other is None or not other.put(key, content, manner.extra):
+            leave_if_failed()
             client.put_object(Bucket=bucket, Key=key, Body=content, **manner.extra)
         manner.told(len(content))
     else:
@@ -197,6 +198,7 @@ def _small(client: S3Client, bucket: str, key: str, file: IO[bytes], manner: Man
         file.write(content)
         manner.told(len(content))
         return len(content)
+    leave_if_failed()
     answer = client.get_object(Bucket=bucket, Key=key, **manner.extra)
     with closing(answer["Body"]) as body:  # the body as a context manager is one that does not check its length
         if answer["ContentLength"] <= PART:

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,17 @@ from servers.blocks import bucket_at, credentials_for
 from servers.breaking import Plan, breaking_server
 from servers.s3 import S3Server
 from strongroom import MissingExtra
+from strongroom.stores import leave_if_failed
 from strongroom.testing import strongroom_test_harness
+from strongroom.timeouts import plant
 from strongroom_aws import AwsClientParameters, AwsCredentials, S3Bucket, S3WriteOptions, engine
-from strongroom_aws.errors import CredentialsRejected, ServiceBusy, ServiceProblem, TransferInterrupted
+from strongroom_aws.errors import (
+    CredentialsRejected,
+    EndpointUnreachable,
+    ServiceBusy,
+    ServiceProblem,
+    TransferInterrupted,
+)
 
 FILES = {f"{number:02}/file {number} ü+%&=~'!.txt": os.urandom(1000 + number) for number in range(12)}
 
@@ -221,6 +230,78 @@ def test_a_server_that_stays_away_leaves_no_file(tmp_path: Path, monkeypatch: py
     with breaking_server(plan) as url, pytest.raises(TransferInterrupted, match="object 'a' in bucket 'bucket'"):
         down(bucket_at(url), ["a"], tmp_path / "to", monkeypatch)
     assert contents(tmp_path) == {}
+
+
+def test_a_server_that_does_not_answer_is_given_up(folder: Path, counted: Counted) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        config = {"read_timeout": 0.2, "connect_timeout": 0.2, "retries": {"total_max_attempts": 1}}
+        parameters = AwsClientParameters(endpoint_url=url, config=config)  # type: ignore[arg-type]
+        bucket = bucket_at(url)
+        credentials = bucket.credentials.model_copy(update={"aws_client_parameters": parameters})
+        bucket = bucket.model_copy(update={"credentials": credentials})
+        assert engine.engine(bucket._client, bucket.bucket_name) is not None
+        with pytest.raises(EndpointUnreachable, match="ReadTimeoutError"):
+            bucket.upload_from_folder(folder)
+
+
+def test_a_role_that_is_assumed_is_told_to_it(moto: S3Server, folder: Path, counted: Counted) -> None:
+    credentials = credentials_for(moto, assume_role_arn="arn:aws:iam::123456789012:role/loader")
+    bucket = S3Bucket(bucket_name=moto.bucket(), credentials=credentials)
+    bucket.upload_from_folder(folder)
+    assert counted.up == len(FILES)
+    assert len(bucket.list_objects()) == len(FILES)
+
+
+def test_there_is_none_where_it_is_not_installed_or_the_sdk_is_another_one(
+    moto: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = credentials_for(moto).get_s3_client()
+    monkeypatch.setattr(engine, "obstore_is_installed", lambda: False)
+    assert engine.engine(client, "one") is None
+    monkeypatch.undo()
+    monkeypatch.setattr(client, "_request_signer", object())
+    assert engine.engine(client, "two") is None
+    monkeypatch.undo()
+    assert engine.engine(client, "three") is not None
+
+
+def test_an_interrupt_leaves_no_file_and_begins_nothing_new(
+    rclone: S3Server, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = S3Bucket(bucket_name=rclone.bucket(), credentials=credentials_for(rclone))
+    bucket.upload_from_folder(folder)
+    begun, asked, outcome = threading.Event(), [], []
+
+    def until_it_is_over(_self: Any, key: str, *_: Any) -> bytes | None:
+        asked.append(key)
+        begun.set()
+        for _ in range(3000):
+            try:
+                leave_if_failed()
+            except Exception:
+                return None
+            threading.Event().wait(0.01)
+        raise AssertionError("nobody was told of the interrupt")
+
+    def run() -> None:
+        try:
+            bucket.download_folder_to_path("", tmp_path / "back")
+        except BaseException as problem:
+            outcome.append(problem)
+
+    by_boto3: list[Any] = []
+    monkeypatch.setattr(engine.Engine, "get", until_it_is_over)
+    monkeypatch.setattr(bucket._client, "get_object", lambda **asked_for: by_boto3.append(asked_for), raising=False)
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert begun.wait(30)
+    plant(thread.ident, KeyboardInterrupt)  # type: ignore[arg-type]
+    thread.join(30)
+    assert [type(problem) for problem in outcome] == [KeyboardInterrupt]
+    assert contents(tmp_path / "back") == {}
+    assert len(asked) <= 2
+    assert by_boto3 == []
 
 
 def test_nobody_there_is_told_by_address(tmp_path: Path, folder: Path, nobody_there: str) -> None:
