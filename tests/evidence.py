@@ -82,6 +82,12 @@ ROWS = {
         "faults.described_api",
         stores=False,
     ),
+    20: About(
+        "texts that are almost what a parser takes: tokens, paths, policies, durations, sealed values",
+        "taken, or refused by the error that is documented",
+        "faults.parsers",
+        stores=False,
+    ),
     14: About(
         "kill -9 of one of two servers at random moments, while clients write to both and read from both",
         "0 acknowledged lost, 0 loads missing in the audit, 0 unreadable",
