@@ -8,67 +8,88 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from absent import absent
 
 VERSION = "2.4.0"
-FILES: Mapping[str, str] = MappingProxyType(
-    {
-        "KV version 2": "api/secrets_engines/test_kv_v2.py",
-        "KV version 1": "api/secrets_engines/test_kv_v1.py",
-        "transit": "api/secrets_engines/test_transit.py",
-        "AppRole": "api/auth_methods/test_approle.py",
-        "AppRole, old names": "v1/test_approle.py",
-        "tokens": "api/auth_methods/test_token.py",
-        "wrapping": "api/system_backend/test_wrapping.py",
-        "ACL policies": "api/system_backend/test_policies.py",
-        "policies": "api/system_backend/test_policy.py",
-        "mounts": "api/system_backend/test_mount.py",
-        "auth methods": "api/system_backend/test_auth.py",
-        "seal": "api/system_backend/test_seal.py",
-        "init": "api/system_backend/test_init.py",
-        "audit": "api/system_backend/test_audit.py",
-        "health": "api/system_backend/test_health.py",
-        "client": "v1/test_integration.py",
-        "system backend": "v1/test_system_backend.py",
-    }
-)
-"""What is run, by what it is about: all of hvac's tests of what is served here."""
 
 _HERE = Path(__file__).parent
 _PARTS = _HERE / "hvac_environment"
 _BUILD = _HERE.parents[1] / "build" / "hvac"
 _MEMORY = Path("/dev/shm")
+_PAGE = _HERE.parents[1] / "docs" / "reference" / "vault-api.md"
+_FILE_ROW = re.compile(r"\| `([a-z0-9_/]+\.py)` \| ([0-9]+) \| [0-9]+ \|")
+_TEST_ROW = re.compile(r"\| `([a-z0-9_/]+\.py::\w+)` \| (.+) \|")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of one test.
 
-    :param about: what its file is about.
+    :param file: where it stands, beneath hvac's ``tests/integration_tests``.
     :param outcome: ``passed``, ``failed`` or ``skipped``.
-    :param why: the last line of what failed, or the reason why it was skipped.
+    :param why: the first line of what failed, or the reason why it was skipped.
     """
 
-    about: str
+    file: str
     name: str
     outcome: str
     why: str = ""
 
+    @property
+    def id(self) -> str:
+        """What the page calls it."""
+        return f"{self.file}::{self.name}"
 
-def run(about: Sequence[str] = tuple(FILES), *, processes: int = 0, log: Path | None = None) -> list[Result]:
-    """Run the files about some things; what became of each test.
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the page about Vault's API says of hvac's tests.
+
+    :param files: how many tests each file holds.
+    :param not_passed: those that do not pass, and why.
+    """
+
+    files: Mapping[str, int]
+    not_passed: Mapping[str, str]
+
+    def broken(self, files: Sequence[str], results: Sequence[Result]) -> list[str]:
+        """What is not as the page says, of a run of some files."""
+        counted = Counter(result.file for result in results)
+        found = [
+            f"{file}: {counted[file]} tests of {self.files[file]}"
+            for file in files
+            if counted[file] != self.files[file]
+        ]
+        for result in results:
+            if result.outcome == "passed" and result.id in self.not_passed:
+                found.append(f"{result.id} passes")
+            elif result.outcome != "passed" and result.id not in self.not_passed:
+                found.append(f"{result.id} {result.outcome}: {result.why}")
+        return found
+
+
+def promise() -> Promise:
+    """What the page says."""
+    page = _PAGE.read_text()
+    files = {found[1]: int(found[2]) for found in _FILE_ROW.finditer(page)}
+    return Promise(files, {found[1]: found[2] for found in _TEST_ROW.finditer(page)})
+
+
+def run(files: Sequence[str], *, processes: int = 0, log: Path | None = None) -> list[Result]:
+    """Run some files; what became of each test.
 
     :param processes: how many at a time; 0 for this one alone.
     :param log: where their output goes.
@@ -82,7 +103,7 @@ def run(about: Sequence[str] = tuple(FILES), *, processes: int = 0, log: Path | 
         _write_program(folder / "bin")
         command = [str(python), "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "--junitxml", "results.xml"]
         command += ["-q", "--tb=short", *(["-n", str(processes), "--dist=loadscope"] if processes else [])]
-        command += [f"tests/integration_tests/{FILES[one]}" for one in about]
+        command += [f"tests/integration_tests/{file}" for file in files]
         done = subprocess.run(
             command,
             cwd=root,
@@ -97,7 +118,7 @@ def run(about: Sequence[str] = tuple(FILES), *, processes: int = 0, log: Path | 
             log.write_text(done.stdout)
         results = root / "results.xml"
         assert results.exists(), f"hvac's tests did not run:\n{done.stdout[-4000:]}"
-        return list(_read(results, about))
+        return list(_read(results, files))
 
 
 def environment() -> Path:
@@ -180,9 +201,9 @@ def _variables(folder: Path) -> dict[str, str]:
     }
 
 
-def _read(results: Path, about: Sequence[str]) -> Iterator[Result]:
+def _read(results: Path, files: Sequence[str]) -> Iterator[Result]:
     """What became of each test, as pytest wrote it down."""
-    modules = {f"tests.integration_tests.{FILES[one].removesuffix('.py').replace('/', '.')}": one for one in about}
+    modules = {f"tests.integration_tests.{file.removesuffix('.py').replace('/', '.')}": file for file in files}
     for case in ElementTree.parse(results).iter("testcase"):  # we wrote it ourselves
         module = case.get("classname", "").rpartition(".")[0]
         outcome, why = "passed", ""

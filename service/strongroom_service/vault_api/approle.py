@@ -65,7 +65,7 @@ class AppRoleAuth(EngineDefaults):
         if parts[0] != "role" or (len(parts) == 1 and call.operation is not Operation.LIST):
             raise absent("no handler for route")
         name = parts[1].lower() if len(parts) > 1 else ""
-        handlers = _ROLE_PATHS.get("/".join(parts[2:])) if name else {_LIST: _list}
+        handlers = PATHS.get("/".join(parts[2:])) if name else {_LIST: _list}
         if handlers is None:
             raise absent("no handler for route")
         for operations, handler in handlers.items():
@@ -307,7 +307,7 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-_ROLE_PATHS: Mapping[str, Mapping[frozenset[Operation], Handler]] = MappingProxyType(
+PATHS: Mapping[str, Mapping[frozenset[Operation], Handler]] = MappingProxyType(
     {
         "": {_READ: _read, WRITES: _write, _DELETE: _remove},
         "role-id": {_READ: _role_id, WRITES: _set_role_id},

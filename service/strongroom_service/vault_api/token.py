@@ -47,7 +47,7 @@ class TokenAuth(EngineDefaults):
             return token_roles.handle(call, more)
         if first == "create" and more and call.operation in WRITES:
             return self._create_with(call, more)
-        handlers = _PATHS.get(rest)
+        handlers = PATHS.get(rest)
         if handlers is None:
             raise absent("no handler for route")
         handler = handlers.get(Operation.UPDATE if call.operation in WRITES else call.operation)
@@ -178,7 +178,7 @@ class TokenAuth(EngineDefaults):
         return "sudo" in self._policies.acl(call.service, call.caller).capabilities(call.path)
 
 
-_PATHS: Mapping[str, Mapping[Operation, Handler]] = MappingProxyType(
+PATHS: Mapping[str, Mapping[Operation, Handler]] = MappingProxyType(
     {
         "create": {Operation.UPDATE: TokenAuth.create},
         "create-orphan": {Operation.UPDATE: TokenAuth.create_orphan},

@@ -71,7 +71,7 @@ class UserpassAuth(EngineDefaults):
         if rest == "users" and call.operation is Operation.LIST:
             return listed(call, call.service.directory.names(mount.accessor))
         name, _, part = name.partition("/")
-        handlers = _USER_PATHS.get(part) if first == "users" and name else None
+        handlers = PATHS.get(part) if first == "users" and name else None
         if handlers is None:
             raise absent("no handler for route")
         for operations, handler in handlers.items():
@@ -234,7 +234,7 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-_USER_PATHS: Mapping[str, Mapping[frozenset[Operation], Handler]] = MappingProxyType(
+PATHS: Mapping[str, Mapping[frozenset[Operation], Handler]] = MappingProxyType(
     {
         "": {frozenset({Operation.READ}): _read, WRITES: _write, frozenset({Operation.DELETE}): _remove},
         "password": {WRITES: _set_password},

@@ -26,7 +26,7 @@ _READ, _LIST, _DELETE = (frozenset({one}) for one in (Operation.READ, Operation.
 
 
 class Path(NamedTuple):
-    """What a path means: ``*`` stands for a segment, ``<name>`` for that which names the key."""
+    """What a path means: ``<…>`` stands for any segment, ``<name>`` for that which names the key."""
 
     shape: tuple[str, ...]
     handlers: Mapping[frozenset[Operation], Handler]
@@ -45,26 +45,26 @@ PATHS = (
     _path("keys/<name>/import", (WRITES, keys_.bring)),
     _path("keys/<name>/import_version", (WRITES, keys_.bring_version)),
     _path("wrapping_key", (_READ, keys_.wrapping_key)),
-    _path("export/*/<name>", (_READ, keys_.export)),
-    _path("export/*/<name>/*", (_READ, keys_.export)),
+    _path("export/<part>/<name>", (_READ, keys_.export)),
+    _path("export/<part>/<name>/<version>", (_READ, keys_.export)),
     _path("backup/<name>", (_READ, keys_.back_up)),
     _path("restore", (WRITES, keys_.restore)),
     _path("restore/<name>", (WRITES, keys_.restore)),
     _path("encrypt/<name>", (WRITES, data.encrypt)),
     _path("decrypt/<name>", (WRITES, data.decrypt)),
     _path("rewrap/<name>", (WRITES, data.rewrap)),
-    _path("datakey/*/<name>", (WRITES, data.data_key)),
+    _path("datakey/<form>/<name>", (WRITES, data.data_key)),
     _path("sign/<name>", (WRITES, data.sign)),
-    _path("sign/<name>/*", (WRITES, data.sign)),
+    _path("sign/<name>/<algorithm>", (WRITES, data.sign)),
     _path("verify/<name>", (WRITES, data.verify)),
-    _path("verify/<name>/*", (WRITES, data.verify)),
+    _path("verify/<name>/<algorithm>", (WRITES, data.verify)),
     _path("hmac/<name>", (WRITES, data.hmac)),
-    _path("hmac/<name>/*", (WRITES, data.hmac)),
+    _path("hmac/<name>/<algorithm>", (WRITES, data.hmac)),
     _path("hash", (WRITES, data.hash_)),
-    _path("hash/*", (WRITES, data.hash_)),
+    _path("hash/<algorithm>", (WRITES, data.hash_)),
     _path("random", (WRITES, data.random)),
-    _path("random/*", (WRITES, data.random)),
-    _path("random/*/*", (WRITES, data.random)),
+    _path("random/<bytes>", (WRITES, data.random)),
+    _path("random/<source>/<bytes>", (WRITES, data.random)),
 )
 
 
@@ -114,7 +114,8 @@ def _meaning(rest: str) -> tuple[Path, str, tuple[str, ...]]:
         if len(path.shape) != len(segments):
             continue
         pairs = list(zip(path.shape, segments, strict=True))
-        if all(segment if shape in ("*", "<name>") else shape == segment for shape, segment in pairs):
-            name = next((segment for shape, segment in pairs if shape == "<name>"), "")
-            return path, name, tuple(segment for shape, segment in pairs if shape == "*")
+        if all(segment if shape[0] == "<" else shape == segment for shape, segment in pairs):
+            taken = {shape: segment for shape, segment in pairs if shape[0] == "<"}
+            name = taken.pop("<name>", "")
+            return path, name, tuple(taken.values())
     raise absent("no handler for route")
