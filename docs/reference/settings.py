@@ -27,7 +27,8 @@ REGISTRY = {
     "STRONGROOM_HOME": ("`~/.strongroom`", "Where data lie: `registry.db`, `runs.db`, `storage/`. The key does not."),
     "STRONGROOM_REGISTRY": (
         "`registry.db` in the home",
-        "The URL of the registry: `sqlite:///path`, [`postgresql://…`](../how-to/postgresql.md) or `memory:`.",
+        "The URL of the registry: `sqlite:///path`, [`postgresql://…`](../how-to/postgresql.md), `memory:` or a "
+        "server's [`https://…`](../how-to/share-a-registry.md).",
     ),
     "STRONGROOM_KEY": ("a file in `~/.config/strongroom/keys/`", "Where the key is, see [keys](../how-to/keys.md)."),
     "STRONGROOM_PASSPHRASE": ("asked on a terminal", "The passphrase of a `passphrase:` key."),
@@ -56,10 +57,27 @@ REGISTRY = {
 }
 
 
+SERVER = (
+    "\n## A registry that a server keeps\n",
+    "See [share a registry](../how-to/share-a-registry.md). There, key, anchor and actor are the server's affair.\n",
+)
+
+
 def table(rows: dict[str, tuple[str, str]]) -> Iterator[str]:
     """The rows as Markdown."""
     yield from ("| variable | if not set | what it says |", "|---|---|---|")
     yield from (f"| `{name}` | {default} | {text} |" for name, (default, text) in rows.items())
+
+
+def remote() -> dict[str, tuple[str, str]]:
+    """The settings of a server's client, as their class describes them."""
+    from strongroom_registry.remote.settings import RemoteSettings
+
+    def default(field: FieldInfo) -> str:
+        return "" if field.default is None else f"`{str(field.default).lower()}`"
+
+    fields = RemoteSettings.model_fields.items()
+    return {f"STRONGROOM_{name.upper()}": (default(field), field.description or "") for name, field in fields}
 
 
 def runtime() -> dict[str, tuple[str, str]]:
@@ -75,7 +93,15 @@ def runtime() -> dict[str, tuple[str, str]]:
 
 def page() -> str:
     """The page."""
-    parts = [HEAD, "## Registry and blocks\n", *table(REGISTRY), "\n## Runs\n", *table(runtime())]
+    parts = [
+        HEAD,
+        "## Registry and blocks\n",
+        *table(REGISTRY),
+        *SERVER,
+        *table(remote()),
+        "\n## Runs\n",
+        *table(runtime()),
+    ]
     return "\n".join(parts) + "\n"
 
 

@@ -13,6 +13,7 @@ import pytest
 from documentation import account
 from documentation import page as runner
 from documentation.clouds import google_of_the_pages, google_storage_of_the_pages, vault_of_the_pages
+from servers.service import serve
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,6 +68,19 @@ def database(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
+def shared_registry(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For the page about registries of a server: one, as root."""
+    if "STRONGROOM_REGISTRY=https://strongroom.example.com" not in page.read_text():
+        yield
+        return
+    server = serve({"STRONGROOM_HOME": str(tmp_path / "server")})
+    monkeypatch.setenv("STRONGROOM_REGISTRY", server.url)
+    monkeypatch.setenv("STRONGROOM_TOKEN", server.token)
+    yield
+    server.stop()
+
+
+@pytest.fixture
 def snowflake_database(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a page about Snowflake: an empty database in a fake one."""
     if "SNOWFLAKE_HOST" in page.read_text():
@@ -102,7 +116,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-@pytest.mark.usefixtures("lake", "aws", "database", "snowflake_database", "clouds", "desk")
+@pytest.mark.usefixtures("lake", "aws", "database", "shared_registry", "snowflake_database", "clouds", "desk")
 def test_every_fence_runs(page: Path, tmp_path: Path) -> None:
     folder = tmp_path / "page"
     folder.mkdir()
