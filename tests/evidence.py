@@ -99,6 +99,12 @@ ROWS = {
         "faults.hvac_tests",
         stores=False,
     ),
+    15: About(
+        "callers × verbs × things × states × workspaces, beside a model of the language of policies",
+        "0 decisions that are others",
+        "properties.authorisation",
+        stores=False,
+    ),
 }
 
 
