@@ -269,6 +269,21 @@ class EmbeddedRegistry(Registry):
         self._access.store.scrub()
         return self.head(name)
 
+    def prune(self, name: str, below: int) -> int:
+        check_name(name)
+        if not self._access.glance(name, lambda moment: _left_below(_known_at(moment, name), below)):
+            return 0
+        with self._access.refusals("destroy", name), self._access.changing(name=name) as change:
+            head = known(change.head(name), name)
+            left = _left_below(head, below)
+            for number in left:
+                change.blank_version(head, number)
+                change.audit(Subject("destroy", DONE, name, head.document, number))
+                head = replace(head, destroyed=with_destroyed(head.destroyed, number, number))
+            change.put_head(head)
+        self._warm = {key: warm for key, warm in self._warm.items() if warm.name != name}
+        return len(left)
+
     def verify(self) -> VerifyReport:
         with self._access.viewing() as (authority, view, state):
             return verify_documents(authority, view, state)
@@ -469,6 +484,19 @@ def _opener(authority: Authority, head: HeadRecord, record: VersionRecord, row: 
         return opener(key, authority.binding(record), Sealed(row.wrap or b"", row.body))
     except IntegrityError as exc:
         raise named(exc, f"{head.name}@{record.number}") from None
+
+
+def _known_at(moment: Moment, name: str) -> HeadRecord:
+    return known(moment.authority.head(moment.view, moment.state, name), name)
+
+
+def _left_below(head: HeadRecord, below: int) -> list[int]:
+    """The versions below a number that are neither destroyed nor current."""
+    left, at, end = list[int](), 1, min(below, head.current)
+    for first, last in head.destroyed:
+        left += range(at, min(first, end))
+        at = last + 1
+    return [*left, *range(at, end)]
 
 
 def _described(moment: Moment, name: str) -> Head:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from strongroom_registry.audit import DONE, AuditEntry, AuditReport
-from strongroom_registry.document import Document, Head, Reference, Version
+from strongroom_registry.document import Document, Head, Reference, Version, VersionState
 
 if TYPE_CHECKING:
     from strongroom_registry.anchor import Anchor
@@ -194,6 +194,22 @@ class Registry(ABC):
         :raises UnknownDocument, UnknownVersion: there is none.
         :raises StoreUnavailable: it is destroyed, and a reader kept the files from being cleaned; repeat it.
         """
+
+    def prune(self, name: str, below: int) -> int:
+        """Destroy the versions of a document that have a lower number, but never the current one; how many were left.
+
+        For whoever keeps no more than some versions, at every write: an embedded registry does it in one step, and
+        leaves it to the next :meth:`destroy` to clean the store's files of what was sealed with the data keys that are
+        gone.
+
+        :raises UnknownDocument: there is none of this name.
+        """
+        below = min(below, self.head(name).current)
+        versions = [version for version in self.history(name) if version.number < below]
+        left = [version.number for version in versions if version.state is not VersionState.DESTROYED]
+        for number in reversed(left):
+            self.destroy(name, number)
+        return len(left)
 
     @abstractmethod
     def verify(self) -> VerifyReport:

@@ -271,6 +271,26 @@ class DocumentContract:
         with pytest.raises(VersionDestroyed):
             registry.get("lake@1")
 
+    def test_what_is_pruned_is_destroyed_and_the_rest_stays(self, registry: Registry, save: Save) -> None:
+        for number in (1, 2, 3, 4):
+            save("lake", str(number).encode(), overwrite=True)
+        registry.destroy("lake", 2)
+        assert registry.prune("lake", 4) == 2
+        assert [str(version.state) for version in registry.history("lake")] == ["live", *["destroyed"] * 3]
+        assert registry.prune("lake", 4) == 0
+        assert registry.get("lake").payload == b"4"
+        destroyed = [entry.version for entry in registry.audit(name="lake") if entry.action == "destroy"]
+        assert sorted(destroyed, key=str) == [1, 2, 3]
+        assert registry.verify().ok
+
+    def test_the_current_version_is_never_pruned(self, registry: Registry, save: Save) -> None:
+        save("lake", b"1")
+        save("lake", b"2", overwrite=True)
+        assert registry.prune("lake", 99) == 1
+        assert registry.get("lake").payload == b"2"
+        with pytest.raises(UnknownDocument):
+            registry.prune("river", 1)
+
     def test_destroying_what_never_was_is_refused(self, registry: Registry, save: Save) -> None:
         save("lake")
         with pytest.raises(UnknownVersion):

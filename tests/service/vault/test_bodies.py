@@ -34,10 +34,33 @@ _PATHS = (
     "sys/leases/renew",
     "sys/wrapping/unwrap",
 )
-_NAMES = (
-    "data options cas versions custom_metadata max_versions cas_required delete_version_after policy type config "
-    "description path paths input format bytes lease_id increment from to token version local default_lease_ttl"
-).split()
+_NAMES = [
+    "data",
+    "options",
+    "cas",
+    "versions",
+    "custom_metadata",
+    "max_versions",
+    "cas_required",
+    "delete_version_after",
+    "policy",
+    "type",
+    "config",
+    "description",
+    "path",
+    "paths",
+    "input",
+    "format",
+    "bytes",
+    "lease_id",
+    "increment",
+    "from",
+    "to",
+    "token",
+    "version",
+    "local",
+    "default_lease_ttl",
+]
 
 
 def _values(canary: str) -> st.SearchStrategy[Any]:

@@ -25,7 +25,7 @@ from datetime import datetime
 from typing import Any
 
 from strongroom_registry import Registry
-from strongroom_registry.document import DocumentState, Head, Reference, Version, VersionState
+from strongroom_registry.document import DocumentState, Head, Reference, Version
 from strongroom_registry.errors import (
     DocumentDeleted,
     StaleExpectation,
@@ -84,16 +84,12 @@ class SecretStore:
     :param registry: that of the mount's workspace.
     :param settings: what is set for the whole mount.
     :param now: the clock.
-    :param swept: by document, the version below which this process knows all to be destroyed; kept between requests.
     """
 
-    def __init__(
-        self, registry: Registry, settings: Mapping[str, Any], now: Callable[[], datetime], swept: dict[str, int]
-    ) -> None:
+    def __init__(self, registry: Registry, settings: Mapping[str, Any], now: Callable[[], datetime]) -> None:
         self._registry = registry
         self._settings = settings
         self._now = now
-        self._swept = swept
 
     def look(self, path: str) -> Secret:
         """What stands at a path. Opens nothing."""
@@ -137,7 +133,7 @@ class SecretStore:
         if cas is None and secret.rules.cas_required:
             raise CasRequired
         version = self._put(secret, data, cas)
-        self.prune(path, version.number, secret.rules)
+        self._prune(secret, version.number)
         return VersionStatus.of(version, None, self._now()), self.custom(secret)
 
     def patch(
@@ -159,7 +155,7 @@ class SecretStore:
                 return None
             with suppress(StaleExpectation):
                 version = self._put(secret, change(former.data), former.status.number)
-                self.prune(path, version.number, secret.rules)
+                self._prune(secret, version.number)
                 return VersionStatus.of(version, None, self._now()), self.custom(secret)
             if cas is not None:
                 break
@@ -228,7 +224,6 @@ class SecretStore:
             head = self._head(name)
             if head is not None and head.state is not DocumentState.DESTROYED:
                 self._registry.destroy(name)
-            self._swept.pop(name, None)
 
     def set_metadata(
         self, path: str, change: Callable[[Metadata], Metadata], custom: Callable[[dict[str, str]], dict[str, str]]
@@ -244,7 +239,7 @@ class SecretStore:
         self._change_metadata(path, changed, custom)
         secret = self.look(path)
         if secret.head is not None:
-            self.prune(path, secret.current, secret.rules, look_back=True)
+            self._prune(secret, secret.current)
 
     def paths(self, prefix: str) -> set[str]:
         """The paths beneath one, of secrets that have versions or metadata."""
@@ -262,27 +257,13 @@ class SecretStore:
         alone = {path for path, found in metadata.items() if path not in data and self._is_of_now(path, found)}
         return set(data) | alone
 
-    def prune(self, path: str, current: int, rules: Rules, *, look_back: bool = False) -> None:
-        """Destroy the versions that the rules do not keep.
-
-        Readers find them gone already. Where the files cannot be cleaned now, because somebody reads them, the next
-        write does it.
-
-        :param look_back: whether the rules may have become stricter, so that more than one can be left over.
-        """
-        name, oldest = names.data_name(path), rules.oldest_kept(current)
-        if oldest <= 1:
-            return
-        if look_back or name not in self._swept:
-            left = [version.number for version in self._registry.history(name) if _is_left(version, oldest)]
-        else:
-            left = list(range(self._swept[name], oldest))
-        try:
-            for number in sorted(left):
-                self._registry.destroy(name, number)
-        except (StoreUnavailable, UnknownDocument, UnknownVersion):
-            return
-        self._swept[name] = max(oldest, self._swept.get(name, 0))
+    def _prune(self, secret: Secret, current: int) -> None:
+        """Destroy the versions that the rules do not keep. Readers find them gone already, so that what breaks off is
+        left to the next write."""
+        oldest = secret.rules.oldest_kept(current)
+        if oldest > 1:
+            with suppress(StoreUnavailable, UnknownDocument):
+                self._registry.prune(names.data_name(secret.path), oldest)
 
     def _is_of_now(self, path: str, metadata: Metadata) -> bool:
         return metadata.era == _era(self._head(names.data_name(path)))
@@ -385,10 +366,6 @@ def _era(head: Head | None) -> int:
     if head is None:
         return 1
     return head.generation if head.state is DocumentState.LIVE else head.generation + 1
-
-
-def _is_left(version: Version, oldest: int) -> bool:
-    return version.number < oldest and version.state is not VersionState.DESTROYED
 
 
 def _dump_path(path: str) -> bytes:

@@ -8,19 +8,16 @@ from strongroom_service.vault_api.call import WRITES, Operation, VaultCall
 from strongroom_service.vault_api.durations import parse_duration
 from strongroom_service.vault_api.envelope import absent, answered, done, invalid, listed
 from strongroom_service.vault_api.kv.listing import beneath
-from strongroom_service.vault_api.kv.stores import Stores, secret_path
+from strongroom_service.vault_api.kv.opened import secret_path, secrets_of
 from strongroom_service.vault_api.mount import DEFAULT_LEASE_SECONDS, Mount
 
 
 class KvVersion1:
     """Answers beneath mounts of KV version 1. A value that is written over is destroyed."""
 
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
-
     def handle(self, call: VaultCall, mount: Mount, rest: str) -> Answer:
         """One request; see :class:`~strongroom_service.vault_api.mount.Engine`."""
-        secrets = self._stores.of(call.service, mount, max_versions=1)
+        secrets = secrets_of(call.service, mount, max_versions=1)
         if call.operation is Operation.LIST:
             names = beneath(secrets.paths(rest), rest)
             call.service.record(call.caller, "list", name=rest, workspace=mount.workspace)
@@ -43,7 +40,7 @@ class KvVersion1:
 
     def exists(self, service: Service, mount: Mount, rest: str) -> bool | None:
         """Whether a value stands there."""
-        return self._stores.of(service, mount, max_versions=1).look(secret_path(rest)).head is not None
+        return secrets_of(service, mount, max_versions=1).look(secret_path(rest)).head is not None
 
 
 def _lease(data: dict[str, object], mount: Mount) -> int:

@@ -18,8 +18,8 @@ from strongroom_service.vault_api.kv import custom_metadata
 from strongroom_service.vault_api.kv.listing import beneath
 from strongroom_service.vault_api.kv.merge_patch import merged, shape
 from strongroom_service.vault_api.kv.metadata import Metadata, VersionStatus
+from strongroom_service.vault_api.kv.opened import secret_path, secrets_of
 from strongroom_service.vault_api.kv.secret_store import CasRequired, Read, SecretStore
-from strongroom_service.vault_api.kv.stores import Stores, secret_path
 from strongroom_service.vault_api.mount import Mount, MountTable
 
 MAX_VERSIONS = 100_000
@@ -36,8 +36,7 @@ class KvVersion2:
     :param mounts: where the settings of a mount are kept.
     """
 
-    def __init__(self, stores: Stores, mounts: MountTable) -> None:
-        self._stores = stores
+    def __init__(self, mounts: MountTable) -> None:
         self._mounts = mounts
 
     def handle(self, call: VaultCall, mount: Mount, rest: str) -> Answer:
@@ -58,11 +57,11 @@ class KvVersion2:
         word, _, path = rest.partition("/")
         if word not in ("data", "metadata") or not path:
             return None
-        secret = self._stores.of(service, mount).look(path)
+        secret = secrets_of(service, mount).look(path)
         return secret.is_there if word == "metadata" else secret.head is not None
 
     def _secrets(self, call: VaultCall, mount: Mount) -> SecretStore:
-        return self._stores.of(call.service, mount)
+        return secrets_of(call.service, mount)
 
     def read_config(self, call: VaultCall, mount: Mount, path: str) -> Answer:
         _no_more(path)

@@ -22,7 +22,7 @@ def store_of(service: Service) -> Callable[..., SecretStore]:
     service.workspaces.add("vault.kv-1")
 
     def opened(**settings: Any) -> SecretStore:
-        return SecretStore(service.registry("vault.kv-1"), settings, service.now, {})
+        return SecretStore(service.registry("vault.kv-1"), settings, service.now)
 
     return opened
 
@@ -155,7 +155,7 @@ def test_what_could_not_be_pruned_is_hidden_and_pruned_later(
     store = store_of(max_versions=1)
     store.write("a", {"n": 1}, None)
     with monkeypatch.context() as broken:
-        broken.setattr(type(registry), "destroy", _unavailable)
+        broken.setattr(type(registry), "prune", _unavailable)
         store.write("a", {"n": 2}, None)
         store.write("a", {"n": 3}, None)
     assert _numbers(store, "a") == [3]
@@ -277,5 +277,5 @@ def test_of_many_writers_with_the_same_expectation_one_wins(store: SecretStore) 
     assert max(won) == store.look("a").current == len(won) + 1
 
 
-def _unavailable(self: Registry, name: str, version: int | None = None) -> Any:
+def _unavailable(self: Registry, name: str, below: int) -> Any:
     raise StoreUnavailable("The files cannot be cleaned now.")
