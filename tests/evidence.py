@@ -105,6 +105,12 @@ ROWS = {
         "properties.authorisation",
         stores=False,
     ),
+    19: About(
+        "kill -9 of processes that make, renew and revoke short-lived credentials",
+        "0 credentials that outlive their leases, 0 leases left over",
+        "faults.killed_leases",
+        stores=False,
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Row 15: credentials that are leased by processes that are killed.
+"""Row 19: credentials that are leased by processes that are killed.
 
 A process makes, renews and revokes leases of PostgreSQL roles on a real server, and is killed: before and after each
 statement and each record in turn, and at random moments while four threads are at it. Then the service is opened again,
@@ -23,14 +23,14 @@ from faults.figure import Figure, Work
 from faults.places import PostgresLogin
 
 DRIVER = Path(__file__).with_name("leases_to_kill.py")
-ROW = 15
+ROW = 19
 
 
 def run(work: Work) -> Iterator[Figure]:
     with own_server() as server:
         address = server.address
         login = PostgresLogin(address.host, address.port, address.user, address.password)
-        step = 1 if work.scale >= 1 else 9
+        step = min(9, max(1, round(1 / work.scale)))
         for store in ("SQLite", "PostgreSQL"):
             yield _figure(work, login, "killed at each step of a lease", store, "points", step)
         rounds = work.count(400, least=4)

@@ -1,4 +1,4 @@
-"""Row 15 in its short form."""
+"""Row 19 in its short form."""
 
 from __future__ import annotations
 
