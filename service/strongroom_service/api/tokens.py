@@ -110,7 +110,8 @@ def _grant(call: Call, asked: TokenAsked) -> Grant:
     identity = origin = ""
     if asked.account is not None:
         identity, origin = f"account:{asked.account}", f"account.{asked.account}"
-        given = _of_account(call, asked.account) if names is None else names
+        of_account = _of_account(call, asked.account)
+        given = of_account if names is None else names
     call.service.policies.check_grant(call.caller, given)
     return Grant(
         policies=names,
