@@ -53,6 +53,8 @@ class Segment:
             raise MalformedPattern(
                 "a template is {{identity.name}}, {{identity.kind}} or {{identity.metadata.KEY}}, without blanks"
             )
+        if any("**" in part for part in segment.parts[::2]):
+            raise MalformedPattern("'**' stands alone in the last segment")
         segment.widest()
         return segment
 
