@@ -26,11 +26,14 @@ def run(work: Work) -> Iterator[Figure]:
         figure = Figure(ROW, f"`{file}`")
         for result in results:
             if result.file == file:
-                named = result.id in promise.not_passed
-                problem = (
-                    None if named == (result.outcome != "passed") else f"{result.name} {result.outcome}: {result.why}"
-                )
-                figure.add("not passed, as named" if named else result.outcome, problem)
+                figure.add(*_judged(result, named=result.id in promise.not_passed))
         for _ in range(figure.tried, promise.files[file]):
             figure.add("missing", "fewer tests were run than the page says")
         yield figure
+
+
+def _judged(result: hvac_suite.Result, *, named: bool) -> tuple[str, str | None]:
+    """What came out, and what is wrong with that."""
+    if named == (result.outcome != "passed"):
+        return ("not passed, as named" if named else "passed"), None
+    return result.outcome, f"{result.name} {result.outcome}: {result.why}"
