@@ -29,6 +29,7 @@ class Revisions:
         self._followers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
         self._latest = ""
         self._problem: StrongroomError | None = None
+        self._ends = False
         self._changed = Event()
         self._thread: Thread | None = None
 
@@ -40,6 +41,15 @@ class Revisions:
             if found is None:
                 found = cls._all[registry] = cls(registry)
             return found
+
+    @classmethod
+    def end_all(cls) -> None:
+        """Let go of all who follow, since the process ends: they ask another one."""
+        with cls._all_lock:
+            everywhere = list(cls._all.values())
+        for revisions in everywhere:
+            revisions._ends = True
+            revisions._tell()
 
     async def after(self, known: str, heartbeat: float) -> AsyncIterator[str | None]:
         """Each revision that is another than the one before, the first another than ``known``; None where there was
@@ -58,6 +68,8 @@ class Revisions:
                     continue
                 await asyncio.sleep(_CLOSES_TOGETHER_SECONDS)
                 told.clear()
+                if self._ends:
+                    return
                 if self._problem is not None:
                     raise self._problem
                 if self._latest not in ("", known):

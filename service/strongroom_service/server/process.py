@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from strongroom_service.errors import UnusableCertificate
+from strongroom_service.revisions import Revisions
 from strongroom_service.server.certificates import Certificates
 from strongroom_service.server.limits import Limits
 from strongroom_service.server.protocol import GuardedProtocol
@@ -86,8 +87,9 @@ class ServingProcess(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, and let requests end."""
+        """Take no more connections, and let requests end; streams of changes have no end of their own."""
         self._on_stop()
+        Revisions.end_all()
         await super().shutdown(sockets)
 
     def reload(self) -> None:

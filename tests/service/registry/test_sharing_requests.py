@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from servers.service import Served
+from servers.started import started
 from strongroom_registry import Registry, open_registry
 from strongroom_registry.errors import UnknownDocument
 from strongroom_registry.remote.cache import DocumentCache
@@ -222,3 +225,16 @@ def test_a_watch_goes_on_when_the_server_comes_back(
     put(other, b"2")
     assert told.wait(20)
     stop()
+
+
+def test_a_server_that_ends_does_not_wait_for_those_who_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with started(tmp_path) as server:
+        monkeypatch.setenv("STRONGROOM_TOKEN", server.token)
+        with open_registry(server.url) as registry:
+            told = threading.Event()
+            stop = registry.watch(told.set)
+            put(registry, b"water")
+            assert told.wait(20)
+            server.signal(signal.SIGTERM)
+            assert server.end() == 0
+            stop()
