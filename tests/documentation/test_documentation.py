@@ -63,6 +63,8 @@ def database(request: pytest.FixtureRequest, page: Path, monkeypatch: pytest.Mon
     }
     if "STRONGROOM_REGISTRY=postgresql" in text:
         variables["STRONGROOM_REGISTRY"] = "postgresql://"
+    if "CREATEROLE" in text:
+        database.administer(f"alter role {database.user} createrole")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
