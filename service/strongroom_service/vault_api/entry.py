@@ -84,6 +84,8 @@ def _understood(request: Call) -> VaultCall:
         operation = Operation.LIST
     if not isinstance(request.body, dict):
         raise invalid("the body is an object")
+    if request.headers.get("x-vault-namespace", "").strip("/") not in ("", "root"):
+        raise invalid("there are no namespaces here; leave the header X-Vault-Namespace out")
     return VaultCall(
         service=request.service,
         caller=request.caller,
