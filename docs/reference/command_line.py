@@ -111,6 +111,17 @@ JSON_SHAPES = {
     "anchor show": "`place` `kept` `registry` (the last two: `change` `audit_entry` `epoch` `anchor`; null for none)",
     "anchor check": "`ok` `kept` `registry`",
     "anchor write": "`place` `kept`",
+    "wrap": "`token` `accessor` `ttl_seconds` `creation_time` `creation_path` `wrapped_accessor`; of `unwrap --rewrap` "
+    "and `unwrap --lookup` the same, of the latter without the token",
+    "unwrap": "`value` `creation_path` `creation_time`",
+    "lease ls": "a list of `id` `workspace` `role` `state` (`creating`, `active`, `ending`, `lapsing`, `quarantined`) "
+    "`name` `identity` `created` `until` `latest` `attempts` `problem` `reason`",
+    "lease get": "the lease as in `lease ls`, and `credential`, whose fields depend on the engine",
+    "lease renew": "the lease as in `lease ls`",
+    "lease revoke": "`id` `gone` `lease` (as in `lease ls`, null where it is gone)",
+    "lease revoke-all": "`ending`: how many",
+    "lease roles": "a list of `name` `engine` `default_ttl` `max_ttl` (seconds)",
+    "lease role, define": "`name` `version` `role`",
     "init": "`created` `registry` `key` `workspace` `store_id`",
 }
 
