@@ -29,7 +29,7 @@ from faults.places import opened
 
 ROW = 14
 KILLS = 100
-LIVES = 25
+LIVES = 10
 """How many kills a store goes through before a new one is made."""
 WRITERS = 3
 """Of each server; one more reads what is there."""

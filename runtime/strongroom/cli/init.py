@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import facts, print_json
 from strongroom.cli.teaching import command, json_option
 
@@ -35,10 +36,15 @@ def init(key_uri: str | None, as_json: bool) -> None:
     to ~/.config/strongroom/keys, apart from the data.
     """
     from strongroom_registry.keys import default_key_path
+    from strongroom_registry.remote.address import is_remote
     from strongroom_registry.settings import RegistrySettings
     from strongroom_registry.stores import shown
 
     settings = RegistrySettings()
+    if is_remote(settings.url):
+        raise CommandError(
+            "A server keeps the registry of the settings, and made it.", "Sign in: strongroom login", Exit.USAGE
+        )
     key = key_uri or settings.key
     registry, made = _open_or_make(key)
     with registry:
