@@ -91,6 +91,17 @@ def runtime() -> dict[str, tuple[str, str]]:
     return {f"{PREFIX}{name.upper()}": (default(field), field.description or "") for name, field in fields.items()}
 
 
+def server() -> dict[str, tuple[str, str]]:
+    """The settings of a server, as their class describes them."""
+    from strongroom_service.settings import ServerSettings
+
+    def default(field: FieldInfo) -> str:
+        return "" if field.default in (None, "", ()) else f"`{str(field.default).lower()}`"
+
+    fields = ServerSettings.model_fields.items()
+    return {f"STRONGROOM_SERVER_{name.upper()}": (default(field), field.description or "") for name, field in fields}
+
+
 def page() -> str:
     """The page."""
     parts = [
@@ -99,6 +110,9 @@ def page() -> str:
         *table(REGISTRY),
         *SERVER,
         *table(remote()),
+        "\n## The server\n",
+        "What `strongroom server start` goes by, see [run the service](../how-to/run-the-service.md).\n",
+        *table(server()),
         "\n## Runs\n",
         *table(runtime()),
     ]
