@@ -100,7 +100,8 @@ def asks_of_block(workspace: str, name: str) -> Iterator[Ask]:
     yield ask("POST", "/promote", "write", None, {"version": max(1, state.current)})
     for label, number in (("stable", 2), ("release-1", 1), ("stable", 9)):
         version = None if state.word == "absent" else Version(number, frozenset({label}))
-        yield ask("PUT", f"/labels/{label}", "label", version, {"version": number})
+        undo = "unlabel" if (name, number) == ("dev-db", 1) else ""
+        yield ask("PUT", f"/labels/{label}", "label", version, {"version": number}, undo=undo)
     taken = None if state.labelled("stable") is None else state.labelled("stable").number  # type: ignore[union-attr]
     version = None if taken is None else Version(taken, frozenset({"stable"}))
     yield ask("DELETE", "/labels/stable", "label", version, undo="label" if taken else "")
@@ -183,6 +184,8 @@ class House:
         registry = self.service.registry(workspace)
         if ask.undo == "label":
             registry.label(name, "stable", 2)
+        elif ask.undo == "unlabel":
+            registry.unlabel(name, "release-1")
         elif ask.undo == "undelete":
             registry.undelete(name)
         else:

@@ -11,7 +11,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9._-]{0,94}[
 Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """A short text for people."""
 Names = Annotated[tuple[Name, ...], Field(max_length=100)]
-Metadata = Annotated[dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")], Line], Field(max_length=32)]
+Fact = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f*?+/\\{}\[\]@:]*$")]
+"""A short text without what has a meaning of its own in the paths of policies."""
+Metadata = Annotated[dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")], Fact], Field(max_length=32)]
 """What policies may say of somebody: ``{{identity.metadata.team}}``."""
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -1,7 +1,8 @@
 """Templates: parts of a path that are the caller's own, such as ``team-{{identity.metadata.team}}``.
 
 What identities are called and described by comes from people and from other systems, so a value that could mean more
-than itself in a path is never put there: not where it is given to an identity (:func:`check_fact`), and not here.
+than itself in a path is never put there. It is refused where it is given to somebody
+(:data:`~strongroom_service.identity.people.Fact`), and counts as absent here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from strongroom_service.errors import InvalidRequest
 from strongroom_service.policies.glob import Glob, MalformedPattern
 
 _TEMPLATE = re.compile(r"\{\{identity\.(name|kind|metadata\.[a-z0-9](?:[a-z0-9_-]{0,62}))\}\}")
@@ -20,20 +20,6 @@ _VALUE = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?")
 def is_usable(value: str) -> bool:
     """Whether a value can stand in a path: 1 to 128 of ``a-z 0-9 - _ .``, a letter or a digit at both ends."""
     return _VALUE.fullmatch(value) is not None
-
-
-def check_fact(name: str, value: str) -> str:
-    """Return what is to be known of an identity if it can stand in a path of a policy.
-
-    :param name: which one, for the message: ``metadata.team``.
-    :raises InvalidRequest: it holds a character that means something in a path, or is none of a name.
-    """
-    if not is_usable(value):
-        raise InvalidRequest(
-            f"{name} cannot be that: policies may put it into a path.",
-            "Use 1 to 128 of a-z, 0-9, '-', '_', '.', with a letter or a digit at both ends.",
-        )
-    return value
 
 
 @dataclass(frozen=True, slots=True)
