@@ -106,8 +106,8 @@ class MountTable:
         for mount in self.built_in:
             if mount.path == path:
                 return mount
-        mount = service.directory.get(self.kind, _record(path), Mount)
-        return None if mount is None or mount.removing else mount
+        recorded = service.directory.get(self.kind, _record(path), Mount)
+        return None if recorded is None or recorded.removing else recorded
 
     def removing(self, service: Service) -> list[Mount]:
         """Those whose removal began and did not end."""
