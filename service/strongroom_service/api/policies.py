@@ -148,7 +148,7 @@ ROUTES: tuple[Route, ...] = (
         body=Policy,
         answer=PolicyTold,
         tags=_TAGS,
-        errors=(412,),
+        errors=(409, 412),
     ),
     Route(
         method="DELETE",

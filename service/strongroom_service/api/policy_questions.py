@@ -139,6 +139,7 @@ def test_policies(call: Call) -> Answer:
 def explain_decision(call: Call) -> Answer:
     rights, address = _asked_of(call)
     told = _explained(call, rights, call.body.verb, call.body.path, address)
+    of_vault = call.service.policies.names_of_vault() if told.missing else frozenset()
     rules = [
         RuleTold(
             policy=rule.name.policy,
@@ -154,7 +155,7 @@ def explain_decision(call: Call) -> Answer:
             **_check(told, call.body.path),
             rules=rules,
             policies=list(told.policies),
-            missing=list(told.missing),
+            missing=[name for name in told.missing if name not in of_vault],
             remedy=told.remedy,
         )
     )

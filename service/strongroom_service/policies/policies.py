@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from strongroom_service.errors import Forbidden
+from strongroom_service.errors import Conflict, Forbidden
 from strongroom_service.identity.caller import Caller
 from strongroom_service.policies import resource as resources
 from strongroom_service.policies.decision import Decision
@@ -17,6 +17,7 @@ from strongroom_service.policies.verbs import Verb
 from strongroom_service.state.directory import Directory, Found
 
 KIND = "policy"
+KIND_OF_VAULT = "vault-policy"
 _RIGHTS_KEPT = 2048
 _ANY_POLICY = PathPattern.parse(":service/policies/*").widest()
 
@@ -40,14 +41,21 @@ class Policies:
         """All of them, by name, with the reserved ones."""
         return sorted({*BUILT_IN, *self._directory.names(KIND)})
 
+    def names_of_vault(self) -> frozenset[str]:
+        """The names of the policies in Vault's language, which say something of ``/v1`` alone."""
+        return frozenset(self._directory.names(KIND_OF_VAULT))
+
     def write(self, name: str, policy: Policy, *, expect: int | None = None) -> int:
         """Make a policy, or a new version of it; the number of that.
 
         :param expect: only if this is the number of the version that is there; 0: only where there is none.
         :raises InvalidRequest: the name is none, or reserved.
+        :raises Conflict: a policy in Vault's language has it.
         :raises StaleExpectation: another version is there.
         """
-        return self._directory.put(KIND, check_policy_name(name), policy, expect=expect)
+        if check_policy_name(name) in self.names_of_vault():
+            raise Conflict(f"There is a policy {name} in Vault's language.", "Use another name, or remove that.")
+        return self._directory.put(KIND, name, policy, expect=expect)
 
     def remove(self, name: str) -> bool:
         """Remove a policy; whether there was one. Tokens that name it go on without it.

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from strongroom_registry.document import is_name
 
 from strongroom_service.identity.caller import ROOT, Caller
+from strongroom_service.policies.policies import KIND_OF_VAULT as KIND
 from strongroom_service.service import Service
 from strongroom_service.vault_api.acl.acl import Acl
 from strongroom_service.vault_api.acl.policy_text import parse_policy
 from strongroom_service.vault_api.envelope import invalid
 
-KIND = "vault-policy"
 DEFAULT = "default"
 _KEPT = 1024
 
