@@ -54,6 +54,10 @@ ENTRIES = {
     "backup": Entry("strongroom.cli.backup", "backup", REGISTRY, "Back up the whole registry, and prove backups."),
     "restore": Entry("strongroom.cli.restore", "restore", REGISTRY, "Make an empty place what a backup holds."),
     "anchor": Entry("strongroom.cli.anchor", "anchor", REGISTRY, "Find a registry that was put back to an older copy."),
+    "login": Entry("strongroom_service.cli.login", "login", TEAM, "Be known to the server that keeps the registry."),
+    "logout": Entry("strongroom_service.cli.login", "logout", TEAM, "Be known to it no more."),
+    "identity": Entry("strongroom_service.cli.identity", "identity", TEAM, "Say who is known, and how they log in."),
+    "token": Entry("strongroom_service.cli.token", "token", TEAM, "Make, see, renew and revoke tokens."),
     "policy": Entry("strongroom_service.cli.policy", "policy", TEAM, "Say who may do what, and ask why."),
     "approval": Entry(
         "strongroom_service.cli.approval", "approval", TEAM, "See what waits for a second person; approve or refuse it."
@@ -83,6 +87,8 @@ ALIASES = {
     "policies": "policy",
     "approvals": "approval",
     "key": "keys",
+    "identities": "identity",
+    "tokens": "token",
 }
 
 
