@@ -81,9 +81,9 @@ vault sys/auth/approle '{{"type": "approle"}}'
   `role` of a login names one.
 - Tokens have Strongroom's form (`srt_…`); nobody chooses their text.
 - Transit never takes a nonce. Convergent encryption makes it of all that is sealed, associated data too. SHA-1 is left
-  out. A context for a key that is not derived, and associated data for an RSA key, are refused, since they would not
-  count. `exportable` and `allow_plaintext_backup` cannot be taken back, and trying is an error. What is trimmed is
-  destroyed in the registry's history too. A backup is Strongroom's own, not Vault's.
+  out. Associated data for an RSA key are refused, since they would not count; of a context for a key that is not
+  derived a warning says so. `exportable` and `allow_plaintext_backup` cannot be taken back, and trying is an error.
+  What is trimmed is destroyed in the registry's history too. A backup is Strongroom's own, not Vault's.
 - Two refusals have the status 500, which Vault's clients go by: a backup of a key that does not allow it, and a
   restore to a name that is taken.
 - Passwords of `userpass` have 8 characters or more, and guessing is stopped after five attempts.

@@ -21,6 +21,7 @@ from strongroom_service.vault_api.transit.request import (
     TransitRequest,
     bits,
     chosen,
+    items,
     needed_bits,
     number,
     one_of,
@@ -63,7 +64,7 @@ def encrypt(request: TransitRequest) -> Answer:
         return {"ciphertext": text, "key_version": version}
 
     known = ("plaintext", "context", "associated_data", "key_version", "nonce", *made_for)
-    return worked(request, one, known, strict=True)
+    return worked(request, one, known, *_idle(request, key), strict=True)
 
 
 def decrypt(request: TransitRequest) -> Answer:
@@ -81,7 +82,8 @@ def decrypt(request: TransitRequest) -> Answer:
         )
         return {"plaintext": encoded(plaintext)}
 
-    return worked(request, one, ("ciphertext", "context", "associated_data", "nonce"), strict=True)
+    known = ("ciphertext", "context", "associated_data", "nonce")
+    return worked(request, one, known, *_idle(request, key), strict=True)
 
 
 def rewrap(request: TransitRequest) -> Answer:
@@ -99,7 +101,8 @@ def rewrap(request: TransitRequest) -> Answer:
         )
         return {"ciphertext": text, "key_version": version}
 
-    return worked(request, one, ("ciphertext", "context", "associated_data", "key_version", "nonce"), strict=True)
+    known = ("ciphertext", "context", "associated_data", "key_version", "nonce")
+    return worked(request, one, known, *_idle(request, key), strict=True)
 
 
 def data_key(request: TransitRequest) -> Answer:
@@ -123,7 +126,8 @@ def data_key(request: TransitRequest) -> Answer:
     request.record("datakey")
     data = {"ciphertext": text, "key_version": version}
     shown = {"plaintext": encoded(made)} if form == "plaintext" else {}
-    return request.answer(data | shown, ("context", "associated_data", "bits", "key_version", "nonce"))
+    known = ("context", "associated_data", "bits", "key_version", "nonce")
+    return request.answer(data | shown, known, *_idle(request, key))
 
 
 def sign(request: TransitRequest) -> Answer:
@@ -142,7 +146,7 @@ def sign(request: TransitRequest) -> Answer:
         public = {"public_key": made.public} if made.public else {}
         return {"signature": made.text, "key_version": made.version} | public
 
-    return worked(request, one, (*_MANNER, "key_version"), strict=False)
+    return worked(request, one, (*_MANNER, "key_version"), *_idle(request, key), strict=False)
 
 
 def verify(request: TransitRequest) -> Answer:
@@ -159,7 +163,7 @@ def verify(request: TransitRequest) -> Answer:
             return {"valid": digests.is_hmac(key, data, manner.algorithm, mac)}
         return {"valid": signing.verify(key, data, signature, manner, context=bits(item, "context") or b"")}
 
-    return worked(request, one, (*_MANNER, "signature", "hmac"), strict=False)
+    return worked(request, one, (*_MANNER, "signature", "hmac"), *_idle(request, key), strict=False)
 
 
 def hmac(request: TransitRequest) -> Answer:
@@ -192,6 +196,12 @@ def random(request: TransitRequest) -> Answer:
         raise invalid("bytes is 1 or more")
     form = one_of(Form, request.body, "format", Form.BASE64)
     return request.answer({"random_bytes": form.written(secrets.token_bytes(wanted))}, ("bytes", "format", "source"))
+
+
+def _idle(request: TransitRequest, key: TransitKey) -> tuple[str, ...]:
+    """Clients that serve any key send a context to all of them; they are told where it does not count."""
+    sent = not key.derived and any(item.get("context") for item in items(request.body))
+    return ("the key is not derived: context does not count",) if sent else ()
 
 
 def _version(item: Body, body: Body) -> int:
@@ -232,7 +242,7 @@ def _key_to_encrypt(request: TransitRequest) -> TransitKey:
     kind = one_of(Kind, body, "type", Kind.AES256)
     if not POWERS[kind].seals:
         raise invalid("a key that encrypting makes is of type aes256-gcm96, aes128-gcm96 or chacha20-poly1305")
-    derived = any(item.get("context") for item in body.get("batch_input") or [body] if isinstance(item, dict))
+    derived = any(item.get("context") for item in items(body))
     convergent = switch(body, "convergent_encryption")
     now = request.call.service.now()
     try:

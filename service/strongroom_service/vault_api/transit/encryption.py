@@ -54,7 +54,7 @@ def decrypt(key: TransitKey, ciphertext: str, *, context: bytes = b"", associate
 
 
 def check(key: TransitKey, context: bytes, associated_data: bytes = b"") -> None:
-    """Refuse a context or associated data that would not count, and the lack of a context that must be there."""
+    """Refuse associated data that would not count, and the lack of a context that must be there."""
     if not key.powers.encrypts:
         raise InvalidRequest(f"Keys of type {key.kind} do not encrypt.", "Use a key of type aes256-gcm96.")
     check_context(key, context)
@@ -63,11 +63,9 @@ def check(key: TransitKey, context: bytes, associated_data: bytes = b"") -> None
 
 
 def check_context(key: TransitKey, context: bytes) -> None:
-    """Refuse a context that would not count, and the lack of one that must be there."""
+    """Refuse the lack of a context that must be there. One that need not be there does not count."""
     if key.derived and not context:
         raise InvalidRequest("The key is derived: context is missing.", "Send the context as base64.")
-    if context and not key.derived:
-        raise InvalidRequest("The key is not derived: a context would not count.", "Leave context out.")
 
 
 def _derived(key: TransitKey, version: KeyVersion, context: bytes) -> tuple[bytes, bytes]:

@@ -109,20 +109,27 @@ def refuse_nonce(body: Body) -> None:
 One = Callable[[Body], dict[str, Any]]
 
 
-def worked(request: TransitRequest, one: One, known: Iterable[str], *, strict: bool) -> Answer:
+def worked(request: TransitRequest, one: One, known: Iterable[str], *warnings: str, strict: bool) -> Answer:
     """The answer to a request for one thing, or for a batch of them, each of which fails by itself.
 
     :param one: works on the fields of one.
+    :param warnings: sentences for the one who asked.
     :param strict: answer 400, or ``partial_failure_response_code``, where one of a batch fails.
     """
     body = request.body
     known = {*known, "batch_input", "reference", *(("partial_failure_response_code",) if strict else ())}
     if body.get("batch_input") is None:
-        return request.answer(one(body), known)
+        return request.answer(one(body), known, *warnings)
     results = [_result(one, item) for item in _batch(body, known)]
     failed = sum("error" in result for result in results)
     status = _failure(body, all_failed=failed == len(results)) if failed and strict else 200
-    return request.answer({"batch_results": results}, known, status=status)
+    return request.answer({"batch_results": results}, known, *warnings, status=status)
+
+
+def items(body: Body) -> list[Body]:
+    """The fields of each of a batch, or those of the one thing that is asked for."""
+    batch = body.get("batch_input")
+    return [item for item in batch if isinstance(item, dict)] if isinstance(batch, list) else [body]
 
 
 def _batch(body: Body, known: Iterable[str]) -> list[Body]:

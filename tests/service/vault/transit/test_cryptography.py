@@ -60,7 +60,8 @@ def test_encryption_works_there_and_back_or_is_refused(
     assert used == (version or 2)
     assert text.startswith(f"vault:v{used}:")
     assert encryption.decrypt(key, text, context=context, associated_data=bound) == plaintext
-    for other in ({"context": context + b"x"}, {"associated_data": bound + b"x"}):
+    others = [{"associated_data": bound + b"x"}, *([{"context": context + b"x"}] if derived else [])]
+    for other in others:
         with pytest.raises(InvalidRequest):
             encryption.decrypt(key, text, **{"context": context, "associated_data": bound, **other})
 

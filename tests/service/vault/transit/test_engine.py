@@ -84,6 +84,18 @@ def test_a_field_that_does_not_count_is_named_in_a_warning(transit: Any) -> None
     assert answer["warnings"] == ["1 unknown fields were ignored: assosiated_data"]
 
 
+def test_a_context_that_does_not_count_is_named_in_a_warning(transit: Any) -> None:
+    transit("keys/k")
+    transit("keys/derived", derived=True)
+    told = ["the key is not derived: context does not count"]
+    for body in (
+        {"plaintext": b64("x"), "context": b64("c")},
+        {"batch_input": [{"plaintext": "", "context": b64("c")}]},
+    ):
+        assert transit.answer("encrypt/k", **body).value["warnings"] == told
+        assert transit.answer("encrypt/derived", **body).value["warnings"] is None
+
+
 def test_encryption_makes_the_key_for_who_may_create_it(transit: Any) -> None:
     engine, service, mount = transit.engine, transit.service, transit.mount
     assert engine.exists(service, mount, "encrypt/new") is False
