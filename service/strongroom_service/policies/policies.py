@@ -21,15 +21,13 @@ KIND_OF_VAULT = "vault-policy"
 _RIGHTS_KEPT = 2048
 _ANY_POLICY = PathPattern.parse(":service/policies/*").widest()
 
-_Versions = tuple[int | None, ...]
-
 
 class Policies:
     """The policies of a service. Safe to use from several threads; as new as the directory that they are kept in."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._rights: dict[tuple[tuple[str, ...], frozenset[tuple[str, str]]], tuple[_Versions, Rights]] = {}
+        self._rights: dict[tuple[tuple[str, ...], frozenset[tuple[str, str]]], tuple[bytes, Rights]] = {}
 
     def found(self, name: str) -> Found[Policy] | None:
         """A policy and the number of its version, 0 of a reserved one; None where there is none."""
@@ -66,16 +64,16 @@ class Policies:
 
     def rights(self, caller: Caller) -> Rights:
         """What the caller's policies come to."""
-        found = [(name, self.found(name)) for name in caller.policies]
-        versions = tuple(None if one is None else one.version for _, one in found)
+        revision = self._directory.revision()
         key = (caller.policies, frozenset(caller.facts.items()))
         known = self._rights.get(key)
-        if known is not None and known[0] == versions:
+        if known is not None and known[0] == revision:
             return known[1]
+        found = [(name, self.found(name)) for name in caller.policies]
         rights = Rights.of([(name, None if one is None else one.value) for name, one in found], caller.facts)
         if len(self._rights) >= _RIGHTS_KEPT:
             self._rights.clear()
-        self._rights[key] = (versions, rights)
+        self._rights[key] = (revision, rights)
         return rights
 
     def decide(self, caller: Caller, verb: Verb, resource: Resource) -> Decision:

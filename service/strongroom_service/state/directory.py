@@ -61,7 +61,7 @@ class Directory:
         """A record with the number of its version, None where there is none."""
         if not is_name(f"{kind}.{name}"):
             return None
-        revision = self._revision()
+        revision = self.revision()
         if self._seen[0] != revision or len(self._seen[1]) >= _KEPT:
             self._seen = (revision, {})
         known = self._seen[1]
@@ -118,7 +118,8 @@ class Directory:
         finally:
             self._moment.is_one = False
 
-    def _revision(self) -> bytes:
+    def revision(self) -> bytes:
+        """What is another one after each change of any record."""
         moment = self._moment
         if not moment.is_one:
             return self._registry.revision()
