@@ -21,7 +21,8 @@ EXIT_CODES = {
     "was found, and something could not be searched",
     Exit.NOT_FOUND: "there is no such block, version, label, type, flow or run; or it is deleted or destroyed",
     Exit.REFUSED: "the registry says no: the name is taken, the version is not the expected one, the type "
-    "differs; of `import` and `apply`: a conflict; of `block migrate`: a block does not fit its class",
+    "differs; of `import` and `apply`: a conflict; of `block migrate`: a block does not fit its class; of "
+    "`policy test`: something is not allowed; of what is protected: it waits for a second person",
     Exit.KEY: "the key is absent, unreadable, exposed or the wrong one; also of `keys check`: a wrap does not open",
     Exit.INTEGRITY: "somebody or something changed the data; also of what found that, such as `verify` and "
     "`backup verify`",
