@@ -280,6 +280,10 @@ class RegistryContract(DocumentContract):
         for opener, context in ((sealer, b"other key"), (registry.sealer("parameters"), b"key")):
             with pytest.raises(SealBroken):
                 opener.open(sealed[0], context)
+        for place in (20, 30, 65, 85):  # the key, the session, the nonce, the value
+            changed = sealed[0][:place] + bytes([sealed[0][place] ^ 1]) + sealed[0][place + 1 :]
+            with pytest.raises(SealBroken):
+                sealer.open(changed, b"key")
 
     def test_names_are_the_same_each_time_and_others_for_other_purposes(self, registry: Registry) -> None:
         names = [registry.sealer(purpose).name(data) for purpose in ("results", "scan") for data in (b"a", b"b")]

@@ -6,6 +6,7 @@ StrongroomError
 │   ├── Unauthenticated                  401  no token, or none that counts
 │   ├── Forbidden                        403  a policy says no, or none says yes
 │   ├── UnknownThing (LookupError)       404  there is none of this name
+│   │   └── UnknownSession                    a session of sealing that nobody began here
 │   ├── MethodNotAllowed                 405  the path takes other methods
 │   ├── Conflict (ValueError)            409  it is there already, or stands in the way
 │   │   ├── WrapOpened                        a wrapping token that was used before
@@ -72,6 +73,10 @@ class UnknownThing(ServiceRefusal, LookupError):
     """There is none of this name, or whoever asks is not to learn of it."""
 
     status = 404
+
+
+class UnknownSession(UnknownThing):
+    """No session of sealing of this workspace begins so: it is damaged, or was begun under a key that is not there."""
 
 
 class MethodNotAllowed(ServiceRefusal):

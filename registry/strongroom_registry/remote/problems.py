@@ -11,6 +11,7 @@ from strongroom_registry.errors import (
     AccessDenied,
     ApprovalPending,
     RegistryRefusal,
+    SealBroken,
     ServerMisspoke,
     ServerUnreachable,
     StrongroomError,
@@ -25,6 +26,7 @@ _CLASSES: dict[str, type[StrongroomError]] = {
     if isinstance(kind, type) and issubclass(kind, StrongroomError)
 }
 _CLASSES["request_in_progress"] = ServerUnreachable  # whether it will be done is not known yet
+_CLASSES["unknown_session"] = SealBroken
 _BY_STATUS: dict[int, type[StrongroomError]] = {
     401: TokenRefused,
     403: AccessDenied,

@@ -21,6 +21,7 @@ from strongroom_registry.audit import DONE, AuditEntry, AuditReport
 from strongroom_registry.document import Document, DocumentState, Head, Reference, Version, check_name
 from strongroom_registry.errors import (
     AtTheServerOnly,
+    IntegrityError,
     RegistryRefusal,
     ServerUnreachable,
     UnknownDocument,
@@ -33,6 +34,7 @@ from strongroom_registry.remote import reports, wire
 from strongroom_registry.remote.cache import DocumentCache
 from strongroom_registry.remote.connection import DOCUMENT_MAX, Connection, Query, Reply, at
 from strongroom_registry.remote.flights import Flights
+from strongroom_registry.remote.problems import raised
 from strongroom_registry.remote.rotating import rotated
 from strongroom_registry.remote.sealing import RemoteSealing
 from strongroom_registry.remote.snapshot import Snapshot
@@ -211,7 +213,9 @@ class RemoteRegistry(Registry):
 
     def check_anchor(self, anchor: Anchor) -> None:
         body = wire.AnchorLine.model_construct(anchor=anchor.line)
-        self._connection.ask("POST", f"{self._path}/anchor/check", body=body)
+        checked = self._connection.ask("POST", f"{self._path}/anchor/check", body=body).read(wire.AnchorChecked)
+        if checked.problem is not None:
+            raise raised(checked.problem, IntegrityError)
 
     def write_anchor(self, places: AnchorStore, *, reset: bool = False) -> Anchor:
         """As any registry, with places that this client reaches. What is kept there is checked by the server."""

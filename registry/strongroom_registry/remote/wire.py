@@ -353,6 +353,12 @@ class AnchorTold(Told):
     anchor: str
 
 
+class AnchorChecked(Told):
+    """What holding a workspace against an anchor showed; no problem where it comes of what that says."""
+
+    problem: Fault | None
+
+
 class WrapTold(Told):
     """One wrap of a workspace's key."""
 

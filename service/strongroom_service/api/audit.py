@@ -6,8 +6,9 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict, Field
 from strongroom_registry.anchor import Anchor
-from strongroom_registry.document import check_name
+from strongroom_registry.errors import AnchorTampered, AuditChainBroken, StoreRolledBack
 from strongroom_registry.remote import reports, wire
+from strongroom_registry.remote.problems import fault_of
 
 from strongroom_service.api.documents import After, Limit
 from strongroom_service.errors import InvalidRequest
@@ -58,9 +59,12 @@ def anchor(call: Call) -> Answer:
 
 def check_anchor(call: Call) -> Answer:
     call.require(Verb.VIEW, part(call.params["workspace"], "anchor"))
-    registry = call.service.registry(check_name(call.params["workspace"]))
-    registry.check_anchor(Anchor.parse(call.body.anchor))
-    return Answer()
+    registry = call.service.registry(call.params["workspace"])
+    try:
+        registry.check_anchor(Anchor.parse(call.body.anchor))
+    except (AnchorTampered, StoreRolledBack, AuditChainBroken) as exc:
+        return Answer(wire.AnchorChecked(problem=fault_of(exc)))
+    return Answer(wire.AnchorChecked(problem=None))
 
 
 _ONE = "/api/v1/workspaces/{workspace}"
@@ -113,11 +117,11 @@ ROUTES: tuple[Route, ...] = (
         path=f"{_ONE}/anchor/check",
         handler=check_anchor,
         summary="Hold the workspace against an anchor of it.",
-        description="Asks for `view` of `WORKSPACE/:anchor`. Answers with the error that the anchor shows.",
+        description="Asks for `view` of `WORKSPACE/:anchor`. What the anchor shows is a part of the answer, no error.",
         body=wire.AnchorLine,
-        status=204,
+        answer=wire.AnchorChecked,
         records="check-anchor",
         tags=_TAGS,
-        errors=(404, 500),
+        errors=(404,),
     ),
 )

@@ -11,6 +11,7 @@ from strongroom_registry import Registry
 from strongroom_registry.document import Document, Head, Reference, check_label, check_name
 from strongroom_registry.remote import wire
 
+from strongroom_service.api.reach import require_reach
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import expected_version
@@ -68,7 +69,8 @@ class Deletion(BaseModel):
 
 
 def list_documents(call: Call) -> Answer:
-    workspace, asked = call.params["workspace"], call.query
+    workspace, asked = check_name(call.params["workspace"]), call.query
+    require_reach(call, workspace)
     registry = call.service.registry(workspace)
     heads = (
         tuple(registry.search(asked.search))
@@ -85,7 +87,8 @@ def list_documents(call: Call) -> Answer:
 
 
 def list_names(call: Call) -> Answer:
-    names = _allowed(call, Verb.LIST, call.service.registry(call.params["workspace"]).names())
+    require_reach(call, check_name(call.params["workspace"]))
+    names = _allowed(call, Verb.LIST, _registry(call).names())
     page = [name for name in names if name > call.query.after]
     shown = page[: call.query.limit]
     return Answer(wire.Names(names=shown, next=shown[-1] if len(page) > len(shown) else None))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from strongroom_registry.errors import IntegrityError
 from strongroom_registry.remote import wire
 from strongroom_registry.sealing_keys import SealingKeys
 
+from strongroom_service.errors import UnknownSession
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import Resource, part
@@ -22,7 +24,10 @@ def begin(call: Call) -> Answer:
 
 def open_session(call: Call) -> Answer:
     call.require(Verb.REVEAL, _purpose(call))
-    return Answer(wire.KeyTold(key=_keys(call).key(call.params["purpose"].encode(), call.body.start)))
+    try:
+        return Answer(wire.KeyTold(key=_keys(call).key(call.params["purpose"].encode(), call.body.start)))
+    except IntegrityError as exc:  # of what was sent, not of what is kept
+        raise UnknownSession(exc.problem, exc.remedy) from None
 
 
 def name(call: Call) -> Answer:
@@ -64,7 +69,7 @@ ROUTES: tuple[Route, ...] = (
         answer=wire.KeyTold,
         records="unseal",
         tags=_TAGS,
-        errors=(404, 500),
+        errors=(404,),
     ),
     Route(
         method="POST",

@@ -8,6 +8,7 @@ from strongroom_registry.errors import IntegrityError
 from strongroom_registry.remote import wire
 
 from strongroom_service.api.documents import Page
+from strongroom_service.api.reach import require_reach
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import service
@@ -33,8 +34,7 @@ def list_workspaces(call: Call) -> Answer:
 def whereabouts(call: Call) -> Answer:
     """Whoever has a right to anything in a workspace may open it; to all others it is as if it were not there."""
     name = check_name(call.params["workspace"])
-    if not _reaches(call, name):
-        call.require(Verb.VIEW, service("workspaces", name))
+    require_reach(call, name)
     registry = call.service.registry(name)
     anchor = registry.anchor()
     revision = registry.revision().hex()
@@ -66,18 +66,6 @@ def _told(call: Call, name: str) -> wire.WorkspaceTold:
         about = registry.store_id  # the workspace's own id stands in what cannot be believed
         return wire.WorkspaceTold(name=name, id=about, seq=None, quarantine=exc.problem)
     return wire.WorkspaceTold(name=name, id=anchor.workspace_id, seq=anchor.seq)
-
-
-def _reaches(call: Call, workspace: str) -> bool:
-    caller = call.caller
-    if caller.is_root:
-        return True
-    return any(
-        not rule.denies
-        and rule.applies_from(caller.address)
-        and any(not scope.segments or scope.segments[0].matches(workspace) for scope in rule.scopes)
-        for rule in call.service.policies.rights(caller).rules
-    )
 
 
 _ALL = "/api/v1/workspaces"

@@ -180,6 +180,14 @@ class TestRights:
         unknown = client.get("/api/v1/workspaces/nowhere", headers=other)
         there = client.get("/api/v1/workspaces/blue", headers=other)
         assert unknown.json()["error"]["message"].replace("nowhere", "blue") == there.json()["error"]["message"]
+        for path in ("documents", "names", "documents/x", "documents/x/payload", "audit", "events", "keys"):
+            answers = [client.get(f"/api/v1/workspaces/{name}/{path}", headers=other) for name in ("blue", "nowhere")]
+            assert [answer.status_code for answer in answers] == [403, 403], path
+        for path, body in (("labels/x", {}), ("destroy", {"version": 1}), ("promote", {"version": 1})):
+            for name in ("blue", "nowhere"):
+                method = "PUT" if path == "labels/x" else "POST"
+                place = f"/api/v1/workspaces/{name}/documents/x/{path}"
+                assert client.request(method, place, json=body, headers=other).status_code == 403
         assert client.get("/api/v1/workspaces", headers=one).json()["workspaces"] == []
         lister = allowed(":service/workspaces/b*", "list")
         assert [w["name"] for w in client.get("/api/v1/workspaces", headers=lister).json()["workspaces"]] == ["blue"]
