@@ -47,9 +47,14 @@ def wrapping(call: Call, route: Route, proceed: Callable[[], Answer]) -> Answer:
     :raises InvalidRequest: the header is no duration, or one that the service does not allow; or the answer is of a
         kind that is not wrapped.
     """
-    asked = call.headers.get(VAULT_HEADER if route.vault else HEADER, "")
+    own, other = (VAULT_HEADER, HEADER) if route.vault else (HEADER, VAULT_HEADER)
+    if other in call.headers:  # who asks for a wrap is not to be given what should have been in it
+        raise InvalidRequest(f"Here a wrap is asked for by another header than {other}.", f"Send {own}.")
+    asked = call.headers.get(own, "")
     if not asked or asked == "0":
         return proceed()
+    if call.method == "HEAD":
+        raise InvalidRequest("An answer without a body cannot be wrapped.", "Ask with GET.")
     ttl = parse_duration(asked)
     if ttl is None:
         raise InvalidRequest("The TTL of a wrap is no duration.", 'Write seconds, such as 300, or "5m".')

@@ -37,6 +37,7 @@ SWEEP_AGAIN = timedelta(hours=1)
 """An unfinished lease is taken back twice: its maker may have stood still, and gone on when nobody expected it."""
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
+_LOOKED_AT_FIRST = 50
 _LOOKED_AT = 10_000
 _ITSELF = Caller("leases")
 
@@ -74,15 +75,22 @@ class Ending:
 
     def _claim_next(self) -> tuple[str, Lease] | None:
         """Claim the lease that is due for longest. One that cannot be read is passed over, and hides no other."""
-        with self._service.records.changing() as session:
-            for id in session.ids(KIND, expired=True, limit=_LOOKED_AT):
-                try:
-                    lease = session.get(KIND, id, Lease)
-                except (IntegrityError, ValueError):  # changed by somebody, or of another version
-                    continue
-                if lease is not None and (claimed := self._claim(session, id, lease)) is not None:
-                    return id, claimed
+        for limit in (_LOOKED_AT_FIRST, _LOOKED_AT):
+            with self._service.records.changing() as session:
+                ids = session.ids(KIND, expired=True, limit=limit)
+                for id in ids:
+                    if (claimed := self._claim_readable(session, id)) is not None:
+                        return id, claimed
+            if len(ids) < limit:
+                break
         return None
+
+    def _claim_readable(self, session: RecordSession, id: str) -> Lease | None:
+        try:
+            lease = session.get(KIND, id, Lease)
+        except (IntegrityError, ValueError):  # changed by somebody, or of another version
+            return None
+        return None if lease is None else self._claim(session, id, lease)
 
     def _claim(self, session: RecordSession, id: str, lease: Lease) -> Lease | None:
         """The lease with this one's claim on it; None where there is nothing to do."""

@@ -120,18 +120,17 @@ class Leases:
         allowed: dict[str, bool] = {}
         found: list[Listed] = []
         with self._service.records.reading() as session:
-            ids = session.ids(KIND, prefix, after=after, limit=PAGE_MAX)
-            for id in ids:
-                listed = _listed(session, id)
-                name = id.split("/")[1]
-                if name not in allowed:
-                    allowed[name] = self._may_list(caller, workspace, name)
-                own = listed.lease is not None and _is_own(caller, listed.lease)
-                if (own or allowed[name]) and not (stuck and listed.lease is not None and not listed.lease.is_stuck):
-                    found.append(listed)
-                if len(found) == limit:
-                    return found, "" if id == ids[-1] and len(ids) < PAGE_MAX else id
-        return found, ids[-1] if len(ids) == PAGE_MAX else ""
+            while len(found) <= limit and (ids := session.ids(KIND, prefix, after=after, limit=PAGE_MAX)):
+                after = ids[-1]
+                for id in ids:
+                    listed, name = _listed(session, id), id.split("/")[1]
+                    if name not in allowed:
+                        allowed[name] = self._may_list(caller, workspace, name)
+                    own = listed.lease is not None and _is_own(caller, listed.lease)
+                    fits = not stuck or listed.lease is None or listed.lease.is_stuck
+                    if fits and (own or allowed[name]):
+                        found.append(listed)
+        return found[:limit], found[limit - 1].id if len(found) > limit else ""
 
     def renew(self, caller: Caller, id: str, increment: timedelta | None = None) -> Lease:
         """Have a credential work longer, from now on; never shorter than it would have, and never beyond the role's

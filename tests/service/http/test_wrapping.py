@@ -92,3 +92,19 @@ def test_the_audit_says_who_tried_again(service: Service, client: TestClient) ->
     assert [entry.action for entry in service.workspaces.own.audit() if entry.outcome == "WrapOpened"] == [
         "wrap_replayed"
     ]
+
+
+def test_who_asks_in_the_wrong_words_is_not_given_the_secret(client: TestClient) -> None:
+    assert client.get("/api/v1/policies", headers={"X-Vault-Wrap-TTL": "60"}).status_code == 400
+    assert client.get("/v1/sys/policy", headers={"Strongroom-Wrap-TTL": "60"}).status_code == 400
+    assert client.head("/api/v1/policies", headers=WRAP).status_code == 400
+
+
+def test_vaults_answers_are_wrapped_in_its_shape(client: TestClient) -> None:
+    answer = client.get("/v1/auth/token/lookup-self", headers={"X-Vault-Wrap-TTL": "2m"}).json()
+    info = answer.pop("wrap_info")
+    assert answer["data"] is None
+    assert (info["ttl"], info["creation_path"]) == (120, "auth/token/lookup-self")
+    opened = unwrap(client, info["token"]).json()["value"]
+    assert opened["data"]["path"]
+    assert opened["wrap_info"] is None

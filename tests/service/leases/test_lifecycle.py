@@ -15,7 +15,7 @@ from strongroom import JSON
 from strongroom_registry.current import using
 from strongroom_service.errors import Conflict, EngineFailed, Forbidden, InvalidRequest, UnknownThing
 from strongroom_service.identity.caller import Caller
-from strongroom_service.leases import Durations, Grant, Issued, LeaseRole, LeaseState, Naming, Reaper, engines
+from strongroom_service.leases import Durations, Grant, Issued, LeaseRole, LeaseState, Naming, Reaper, ending, engines
 from strongroom_service.leases import leases as leases_module
 from strongroom_service.leases.ending import LONGEST_PAUSE, SWEEP_AGAIN, pause
 from strongroom_service.leases.lease import KIND, Lease
@@ -394,6 +394,32 @@ def test_a_changed_row_hides_and_hinders_no_other(service: Service, clock: Clock
     service.tokens.revoke(root.accessor)
     service.leases.forget(Caller("root", is_root=True), bad)
     assert service.leases.page(Caller("root", is_root=True), "default")[0] == []
+
+
+def test_many_changed_rows_do_not_starve_the_others(
+    service: Service, clock: Clock, root: Caller, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "_LOOKED_AT_FIRST", 2)
+    made = [service.leases.create(root, "default", "reader") for _ in range(5)]
+    with service.records._ledger.changing() as session:
+        for one in made[:4]:
+            session.execute("UPDATE service_records SET expires = 0 WHERE id = ?", one.id)
+    clock.advance(hours=1)
+    assert service.leases.ending.end_due() == 1
+    assert made[4].credential["user"] not in memory.users
+
+
+def test_a_cursor_tells_nothing_of_leases_that_one_may_not_see(
+    service: Service, root: Caller, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases_module, "PAGE_MAX", 2)
+    allow(service, "leasing", "reveal")
+    own = caller_of(service, "leasing")
+    for caller in (root, root, own, root, root):
+        service.leases.create(caller, "default", "reader")
+    found, after = service.leases.page(own, "default", limit=1)
+    assert (len(found), after) == (1, "")
+    assert service.leases.page(caller_of(service, "default"), "default", limit=1) == ([], "")
 
 
 def test_a_role_that_changed_or_went_does_not_hinder_the_end(
