@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field
 from strongroom_registry.errors import StaleExpectation
 
 from strongroom_service.http.call import Answer
 from strongroom_service.service import Service
+from strongroom_service.state.directory import Directory
 from strongroom_service.vault_api.call import VaultCall
 from strongroom_service.vault_api.envelope import invalid
 
@@ -85,16 +86,17 @@ class EngineDefaults:
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class MountTable:
-    """The mounts of one kind: of secrets, or of auth methods.
+    """The mounts of one kind: of secrets, or of auth methods. Safe to use from several threads.
 
     :param kind: the kind of record in the directory.
     :param built_in: mounts that are always there and cannot be removed.
     """
 
-    kind: str
-    built_in: tuple[Mount, ...] = ()
+    def __init__(self, kind: str, built_in: tuple[Mount, ...] = ()) -> None:
+        self.kind = kind
+        self.built_in = built_in
+        self._seen: WeakKeyDictionary[Directory, tuple[bytes, tuple[Mount, ...]]] = WeakKeyDictionary()
 
     def all(self, service: Service) -> dict[str, Mount]:
         """The mounts by their paths."""
@@ -158,8 +160,13 @@ class MountTable:
         """Have the mount answer no more."""
         service.directory.remove(self.kind, _record(mount.path))
 
-    def _recorded(self, service: Service) -> Iterable[Mount]:
-        return service.directory.all(self.kind, Mount).values()
+    def _recorded(self, service: Service) -> tuple[Mount, ...]:
+        """All on record, as new as the registry."""
+        directory = service.directory
+        revision, seen = directory.revision(), self._seen.get(directory)
+        if seen is None or seen[0] != revision:
+            seen = self._seen[directory] = (revision, tuple(directory.all(self.kind, Mount).values()))
+        return seen[1]
 
     def is_built_in(self, mount: Mount) -> bool:
         """Whether it cannot be removed."""

@@ -107,8 +107,11 @@ class SecretStore:
     def read(self, path: str, number: int | None = None) -> Read | None:
         """A version, by default the current one; None where there is none.
 
-        What is deleted or destroyed is not opened, and nothing but a version that is opened is a load in the audit.
+        What somebody deleted or destroyed is not opened, and a version that is opened is a load in the audit.
         """
+        quick = None if number else self._current_at_once(path)
+        if quick is not None:
+            return quick
         secret = self.look(path)
         number = number or secret.current
         if secret.head is None or not secret.rules.oldest_kept(secret.current) <= number:
@@ -284,6 +287,19 @@ class SecretStore:
             expect=cas,
             expires_at=self._now() + after if after else None,
         )
+
+    def _current_at_once(self, path: str) -> Read | None:
+        """The current version of a secret that nothing is set for, which most are; None where more has to be looked
+        at."""
+        head = self._head(names.metadata_name(path))
+        if head is not None and head.state is DocumentState.LIVE:
+            return None
+        try:
+            document = self._registry.get(names.data_name(path))
+        except (UnknownDocument, DocumentDeleted, VersionDestroyed):
+            return None
+        status = VersionStatus.of(document.version, None, self._now())
+        return None if status.deleted else Read(status, {}, json.loads(document.payload))
 
     def _opened(self, secret: Secret, number: int) -> Read | None:
         """The version with its data, unless it is destroyed, of a former era or deleted by its own date."""

@@ -279,3 +279,34 @@ def test_of_many_writers_with_the_same_expectation_one_wins(store: SecretStore) 
 
 def _unavailable(self: Registry, name: str, below: int) -> Any:
     raise StoreUnavailable("The files cannot be cleaned now.")
+
+
+def test_it_is_the_same_in_every_kind_of_registry(each_service: Service, clock: Clock) -> None:
+    each_service.workspaces.add("vault.kv-2")
+    store = SecretStore(each_service.registry("vault.kv-2"), {"max_versions": 2}, each_service.now)
+    barrier, won, lock = threading.Barrier(16), list[int](), threading.Lock()
+
+    def write() -> None:
+        for expected in (0, 1, 2, 3):
+            barrier.wait()
+            try:
+                number = store.write("team/db", {"after": expected}, expected)[0].number
+            except StaleExpectation:
+                continue
+            with lock:
+                won.append(number)
+
+    threads = [threading.Thread(target=write) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [1, 2, 3, 4]
+    assert _numbers(store, "team/db") == [3, 4]
+    store.delete("team/db")
+    clock.advance(seconds=1)
+    store.undelete("team/db", [4])
+    assert _data(store, "team/db") == {"after": 3}
+    store.delete_all("team/db")
+    assert store.paths("") == set()
+    assert store.write("team/db", {}, 0)[0].number == 5
