@@ -47,7 +47,7 @@ def run(quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, rclone_server(_made(Path(folder, "server"))) as server:
         home = Path(folder)
         return [
-            *_one_large(server, home, large, rounds),
+            *_one_large(server, home, large, 2 * rounds + 1),
             *_many_small(server, home, files, rounds),
             *_others(server, home, files, large, rounds),
             _nothing_to_do(home, 10_000, rounds),

@@ -219,7 +219,8 @@ def _identity(login: Login, service: str) -> tuple[object, ...]:
 
 def _surroundings(login: Login) -> list[object]:
     """What the SDK reads besides the login: its environment variables, and its files where keys may come from them."""
-    seen: list[object] = [*sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))]
+    names = sorted(name for name in os.environ if name.startswith("AWS_"))  # asked for each of many small objects
+    seen: list[object] = [(name, os.environ.get(name)) for name in names]
     if not login.access_key_id:
         names = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
         for variable, usual in names.items():

@@ -35,11 +35,10 @@ def complete_file(target: Path) -> Iterator[BinaryIO]:
 def _opened(partial: Path) -> BinaryIO:
     """A folder may be pruned by another thread between its making and its use, so both are tried again."""
     for _ in range(16):
-        partial.parent.mkdir(parents=True, exist_ok=True)
         try:
             return partial.open("x+b")
         except FileNotFoundError:
-            continue
+            partial.parent.mkdir(parents=True, exist_ok=True)
     return partial.open("x+b")
 
 
