@@ -80,10 +80,15 @@ def test_the_arrows_point_down() -> None:
 def test_the_rooms_that_the_house_page_names_are_there() -> None:
     page = (ROOT / "docs" / "explanation" / "house.md").read_text()
     rooms = page[page.index("## The rooms on each floor") : page.index("## What each floor does not know")]
-    places = {"1": "registry/strongroom_registry", "2": "blocks/strongroom_blocks", "3": "runtime/strongroom"}
+    places = {
+        "1": "registry/strongroom_registry",
+        "2": "blocks/strongroom_blocks",
+        "3": "runtime/strongroom",
+        "5": "service/strongroom_service",
+    }
     floor, named = "", 0
     for row in rooms.splitlines():
-        if cell := re.match(r"\| ([1-3]?) ?\|", row):
+        if cell := re.match(r"\| ([1-5]?) ?\|", row):
             floor = cell[1] or floor
             for name in re.findall(r"`([a-z_/.]+)`", row):
                 named += 1
