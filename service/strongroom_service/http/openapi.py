@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from strongroom_service.approvals.asking import AskedForApproval
 from strongroom_service.http.errors import ErrorAnswer
+from strongroom_service.http.pipeline import READS
 from strongroom_service.http.route import Route
 
 _TEMPLATE = "#/components/schemas/{model}"
@@ -64,7 +66,10 @@ def openapi(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _schemas(routes: Iterable[Route]) -> tuple[dict[tuple[type[BaseModel], str], dict[str, Any]], dict[str, Any]]:
-    wanted: dict[tuple[type[BaseModel], str], None] = {(ErrorAnswer, "serialization"): None}
+    wanted: dict[tuple[type[BaseModel], str], None] = {
+        (ErrorAnswer, "serialization"): None,
+        (AskedForApproval, "serialization"): None,
+    }
     for route in routes:
         if route.body:
             wanted[route.body, "validation"] = None
@@ -106,6 +111,9 @@ def _responses(route: Route, schemas: dict[tuple[type[BaseModel], str], dict[str
     elif route.content:
         answer["content"] = {route.content: {"schema": {"type": "string", "contentMediaType": route.content}}}
     responses: dict[str, Any] = {str(route.status): answer}
+    if route.method not in READS and not route.is_open and route.status != 202:
+        waits = {"application/json": {"schema": schemas[AskedForApproval, "serialization"]}}
+        responses["202"] = {"description": "It is protected, and waits for a second person.", "content": waits}
     error = {"application/json": {"schema": schemas[ErrorAnswer, "serialization"]}}
     always = _ALWAYS_OPEN if route.is_open else _ALWAYS
     for status in sorted({*always, *route.errors}):

@@ -142,18 +142,18 @@ class Pipeline:
         except Unauthenticated:
             for gate in self._gates:
                 gate.turned_away(incoming)
-            raise
+            if not incoming.route.is_open:
+                raise
+            return self._stranger(incoming)
 
     def _caller(self, incoming: Incoming) -> Caller:
-        text = incoming.token
-        if text:
-            try:
-                return self._service.tokens.authenticate(text, incoming.address, request_id=incoming.id)
-            except Unauthenticated:
-                if not incoming.route.is_open:
-                    raise
-        elif not incoming.route.is_open:
-            raise Unauthenticated("The request has no token.", "Send it as `Authorization: Bearer …`.", why="no token")
+        if incoming.token:
+            return self._service.tokens.authenticate(incoming.token, incoming.address, request_id=incoming.id)
+        if incoming.route.is_open:
+            return self._stranger(incoming)
+        raise Unauthenticated("The request has no token.", "Send it as `Authorization: Bearer …`.", why="no token")
+
+    def _stranger(self, incoming: Incoming) -> Caller:
         return Caller(ANONYMOUS.identity, address=incoming.address, request_id=incoming.id)
 
     def _call(self, incoming: Incoming) -> Call:

@@ -72,14 +72,17 @@ class AddressLimit:
         self._limit = limit
 
     def admit(self, incoming: Incoming) -> None:
-        signs_in = incoming.route.is_open and (not incoming.route.vault or "/login" in incoming.path)
-        if incoming.address and (signs_in or not incoming.token):
+        if self._counts(incoming):
             self._limit.check(network_of(incoming.address), "This address")
 
     def turned_away(self, incoming: Incoming) -> None:
-        """One with a token that does not count takes as much as one without; one without was admitted before."""
-        if incoming.address and incoming.token and not incoming.route.is_open:
+        """One with a token that does not count takes as much as one without, which was counted before."""
+        if incoming.address and not self._counts(incoming):
             self._limit.check(network_of(incoming.address), "This address")
+
+    def _counts(self, incoming: Incoming) -> bool:
+        signs_in = incoming.route.is_open and (not incoming.route.vault or "/login" in incoming.path)
+        return bool(incoming.address) and (signs_in or not incoming.token)
 
 
 class IdentityLimit:

@@ -21,6 +21,6 @@ def standard_stages(settings: ServerSettings) -> tuple[Stage, ...]:
     return (
         IdentityLimit(RateLimit(settings.identity_rate, settings.identity_burst)),
         idempotent,
-        wrapping,
         asks_for_approval,
+        wrapping,
     )
