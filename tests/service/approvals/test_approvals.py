@@ -311,3 +311,22 @@ def test_a_registry_over_http_says_that_the_change_waits(served: Served, monkeyp
         with pytest.raises(ApprovalPending, match="until somebody else approves it"):
             registry.put("prod-db", type="t", schema="1", payload=b"x")
         assert not registry.exists("prod-db")
+
+
+def test_what_waits_is_told_in_clear_though_the_answer_was_to_be_wrapped(office: Office) -> None:
+    office.protect()
+    alice = office.as_("alice")
+    asked = {"If-None-Match": "*", "Idempotency-Key": "k1", "Strongroom-Wrap-TTL": "60"}
+    first, again = (office.save(alice, headers=asked) for _ in range(2))
+    assert first.status_code == again.status_code == 202
+    assert first.json()["approval"] == again.json()["approval"]
+    assert office.approve(office.as_("bob", "owners"), first.json()["approval"]).json()["state"] == "done"
+
+
+def test_the_description_of_the_interface_says_that_changes_may_wait(office: Office) -> None:
+    described = office.client.get("/api/v1/openapi.json").json()
+    of_documents = described["paths"]["/api/v1/workspaces/{workspace}/documents/{name}"]
+    assert of_documents["put"]["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith(
+        "AskedForApproval"
+    )
+    assert "202" not in of_documents["get"]["responses"]
