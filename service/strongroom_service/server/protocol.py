@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from strongroom_service.server.joining import JoiningTransport
 from strongroom_service.server.limits import Limits
 from strongroom_service.server.refusals import Refusal
 
@@ -61,6 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, JoiningTransport(transport, self.loop))
         self._deadline = self.loop.time() + self._limits.head_seconds
         if len(self.connections) > self._limits.connections:
             self._answer(Refusal.CONNECTIONS)
