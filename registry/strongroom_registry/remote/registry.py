@@ -5,8 +5,9 @@ from __future__ import annotations
 import builtins
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal, NoReturn, TypeVar
@@ -48,6 +49,8 @@ T = TypeVar("T")
 
 LONG_SECONDS = 3600.0
 """How long a server may take to go through everything."""
+AWAY_SECONDS = 5.0
+"""How long a server that was away is not asked for what a snapshot has."""
 _ABOUT = ""
 
 _log = logging.getLogger("strongroom")
@@ -72,6 +75,7 @@ class RemoteRegistry(Registry):
         self._cache = DocumentCache()
         self._flights: Flights[Document] = Flights()
         self._watches: list[Watch] = []
+        self._away: tuple[float, ServerUnreachable] | None = None
         self._sealers: dict[str, Sealer] = {}  # each has a session, which the server is asked for once
         self._about = self._asked_about()
         _registries.add(self)
@@ -301,17 +305,26 @@ class RemoteRegistry(Registry):
         return f"RemoteRegistry({str(self._connection.address)!r}, workspace={self.workspace!r})"
 
     def _asked_about(self) -> wire.Whereabouts:
-        with self._served_offline(_ABOUT, wire.Whereabouts) as offline:
+        try:
             about = self._told(wire.Whereabouts, "")
-            if self._snapshot is not None:
-                self._snapshot.keep(_ABOUT, about)
-            return about
-        return offline()
+        except ServerUnreachable as exc:
+            return self._offline(_ABOUT, wire.Whereabouts, exc)
+        if self._snapshot is not None:
+            self._snapshot.keep(_ABOUT, about)
+        return about
 
     def _loaded(self, reference: Reference, asked: str) -> Document:
-        with self._served_offline(asked, wire.DocumentTold) as offline:
-            return self._revealed(reference, asked)
-        return offline().document()
+        away = self._away
+        if away is not None and time.monotonic() - away[0] < AWAY_SECONDS:
+            with suppress(ServerUnreachable):  # else it is asked
+                return self._offline(asked, wire.DocumentTold, away[1]).document()
+        try:
+            document = self._revealed(reference, asked)
+        except ServerUnreachable as exc:
+            self._away = (time.monotonic(), exc)
+            return self._offline(asked, wire.DocumentTold, exc).document()
+        self._away = None
+        return document
 
     def _revealed(self, reference: Reference, asked: str) -> Document:
         kept, era = self._cache.get(asked), self._cache.era
@@ -339,20 +352,15 @@ class RemoteRegistry(Registry):
         if self._snapshot is not None:
             self._snapshot.drop(asked)
 
-    @contextmanager
-    def _served_offline(self, asked: str, model: type[M]) -> Iterator[Callable[[], M]]:
-        """Where the server is away in the block, go on after it with what the snapshot has; else raise."""
-        found: builtins.list[M] = []
-        try:
-            yield found.pop
-        except ServerUnreachable as exc:
-            kept = None if self._snapshot is None else self._snapshot.get(asked, model)
-            if kept is None:
-                raise
-            value, age = kept
-            what = f"{self._workspace}/{asked}" if asked else f"the workspace {self._workspace}"
-            _log.warning("%s What is used of %s was loaded %.0f seconds ago.", exc.problem, what, age)
-            found.append(value)
+    def _offline(self, asked: str, model: type[M], exc: ServerUnreachable) -> M:
+        """What the snapshot has, now that the server is away; raises that it is, where there is nothing."""
+        kept = None if self._snapshot is None else self._snapshot.get(asked, model)
+        if kept is None:
+            raise exc from None
+        value, age = kept
+        what = f"{self._workspace}/{asked}" if asked else f"the workspace {self._workspace}"
+        _log.warning("%s What is used of %s was loaded %.0f seconds ago.", exc.problem, what, age)
+        return value
 
     def _told(self, model: type[M], path: str, *, query: Query | None = None, seconds: float | None = None) -> M:
         return self._connection.ask("GET", f"{self._path}{path}", query=query, seconds=seconds).read(model)

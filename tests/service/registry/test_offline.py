@@ -89,6 +89,24 @@ def test_what_was_loaded_is_served_while_the_server_is_away(
             registry.put("lake", type="lake", schema="s", payload=b"")
 
 
+def test_a_server_that_was_away_is_not_asked_each_time_and_is_asked_again(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scripted(Said(body=told()), AWAY) as server:
+        registry = opened(server.url)
+        registry.get("lake")
+        registry.get("lake")
+        asked = len(server.paths())
+        assert [registry.get("lake").payload for _ in range(5)] == [b"payload"] * 5
+        assert len(server.paths()) == asked
+        with pytest.raises(ServerUnreachable):
+            registry.get("river")
+        assert len(server.paths()) > asked
+        monkeypatch.setattr("strongroom_registry.remote.registry.AWAY_SECONDS", 0.0)
+        server.answers = [Said(body=told("bmV3ZXI="))]
+        assert registry.get("lake").payload == b"newer"
+
+
 def test_a_new_process_opens_the_registry_of_a_server_that_is_away(opened: Opened, clock: Clock) -> None:
     with scripted(Said(body=told())) as server:
         url = server.url
