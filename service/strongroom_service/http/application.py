@@ -119,7 +119,9 @@ class Application:
             )
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         cap = self._settings.max_body_bytes if route.is_large else self._settings.max_json_bytes
-        body = await read(receive, headers.get("content-length"), cap, self._settings.request_seconds)
+        declared = headers.get("content-length")
+        has_body = declared is not None or "transfer-encoding" in headers
+        body = await read(receive, declared, cap, self._settings.request_seconds) if has_body else b""
         return Incoming(
             id=request_id,
             method=method,
