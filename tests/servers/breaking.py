@@ -23,6 +23,7 @@ class Plan:
     :param etag: what the object has as long as it is the first one.
     :param damaged: how many answers hold another content of the same length.
     :param checksum: what the last upload came with, of SHA-256.
+    :param ranges: whether it knows what a range is.
     :param etags: after how many answers the object is another one; ``None`` for never. Conditions are heeded.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     etag: str = '"one"'
     damaged: int = 0
     checksum: str | None = None
+    ranges: bool = True
     seen: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -78,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         content, status = self.plan.content, 200
         asked = self.headers.get("Range", "")
-        if asked:
+        if asked and self.plan.ranges:
             first, _, last = asked.removeprefix("bytes=").partition("-")
             end = min(int(last or len(content) - 1), len(content) - 1)
             content, status = content[int(first) : end + 1], 206

@@ -53,6 +53,21 @@ def test_a_download_goes_on_when_the_server_comes_back(tmp_path: Path, size: int
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["a"]
 
 
+def test_what_is_fetched_again_is_not_counted_twice(tmp_path: Path) -> None:
+    plan, told = Plan(os.urandom(LARGE), failures=3), []
+    with breaking_server(plan) as url:
+        bucket_at(url).download_object_to_path("a", tmp_path / "a", Callback=told.append)
+    assert sum(told) == LARGE
+    assert min(told) < 0
+
+
+def test_a_server_that_knows_no_ranges_is_not_believed(tmp_path: Path) -> None:
+    plan = Plan(os.urandom(LARGE), failures=0, ranges=False)
+    with breaking_server(plan) as url, pytest.raises(TransferInterrupted, match="object 'a' in bucket 'bucket'"):
+        bucket_at(url).download_object_to_path("a", tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_upload_to_a_server_that_hangs_up_fails_by_name(tmp_path: Path) -> None:
     source = tmp_path / "source.bin"
     source.write_bytes(b"x" * SMALL)
