@@ -183,6 +183,7 @@ def hash_(request: TransitRequest) -> Answer:
     algorithm = _algorithm(request, "algorithm")
     form = one_of(Form, request.body, "format", Form.HEX)
     digest = algorithm.digest(needed_bits(request.body, "input"))
+    request.record("hash")
     return request.answer({"sum": form.written(digest)}, ("input", "algorithm", "format"))
 
 
@@ -195,6 +196,7 @@ def random(request: TransitRequest) -> Answer:
     if not wanted:
         raise invalid("bytes is 1 or more")
     form = one_of(Form, request.body, "format", Form.BASE64)
+    request.record("random")
     return request.answer({"random_bytes": form.written(secrets.token_bytes(wanted))}, ("bytes", "format", "source"))
 
 

@@ -44,6 +44,7 @@ _CONFIG = (
 
 def list_keys(request: TransitRequest) -> Answer:
     """LIST ``keys``."""
+    request.record("list")
     return listed(request.call, request.keys.names())
 
 
@@ -70,6 +71,7 @@ def read(request: TransitRequest) -> Answer:
     key = request.keys.find(request.name)
     if key is None:
         raise absent()
+    request.record("view")
     said = {**request.call.query, **request.body}
     return request.answer(described(key, bits(said, "context") or b""), ("context",))
 
@@ -142,6 +144,7 @@ def restore(request: TransitRequest) -> Answer:
 
 def wrapping_key(request: TransitRequest) -> Answer:
     """GET ``wrapping_key``: what keys from outside are wrapped with."""
+    request.record("view")
     return request.answer({"public_key": importing.public_of(request.keys.wrapping_key())}, ())
 
 

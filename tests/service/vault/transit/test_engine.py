@@ -369,12 +369,20 @@ def test_keys_made_at_the_same_time_are_one(transit: Any) -> None:
     assert [transit("decrypt/k", ciphertext=text)["plaintext"] for text in texts] == [b64(str(n)) for n in range(16)]
 
 
-def test_the_audit_says_who_used_a_key(transit: Any, canary: Plant) -> None:
-    transit("keys/k")
+def test_the_audit_says_who_used_a_key_and_how(transit: Any, canary: Plant) -> None:
+    transit("keys/k", type="rsa-2048")
     text = transit("encrypt/k", plaintext=b64(canary("plaintext")))["ciphertext"]
+    signature = transit("sign/k", input=b64("data"))["signature"]
     transit("decrypt/k", ciphertext=text)
+    transit("rewrap/k", ciphertext=text)
+    transit("verify/k", input=b64("data"), signature=signature)
+    transit("hmac/k", input=b64("data"))
+    transit("datakey/wrapped/k")
+    transit.read("keys/k")
     entries = [entry for entry in transit.service.registry(transit.mount.workspace).audit() if entry.name == "k"]
-    assert [(entry.action, entry.actor) for entry in entries] == [("decrypt", "root"), ("encrypt", "root")]
+    used = ["encrypt", "sign", "decrypt", "rewrap", "verify", "hmac", "datakey", "view"]
+    assert [entry.action for entry in entries] == used[::-1]
+    assert {entry.actor for entry in entries} == {"root"}
 
 
 def test_errors_never_quote_what_was_sent(transit: Any, canary: Plant) -> None:
