@@ -8,8 +8,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from strongroom_registry.document import Reference
 from strongroom_registry.errors import InvalidReference
 
+from strongroom_service.errors import UnknownThing
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
+from strongroom_service.identity.standings import Standings
+from strongroom_service.identity.token_record import Standing
 from strongroom_service.policies.explanation import Explanation, explain
 from strongroom_service.policies.policy import Policy
 from strongroom_service.policies.resource import Resource, service
@@ -46,7 +49,12 @@ class Subject(BaseModel):
 
     model_config = _STRICT
 
-    policies: tuple[PolicyName, ...] = Field((), max_length=100, description="The policies that they have.")
+    identity: str | None = Field(
+        None,
+        pattern=r"^(user|account):[a-z0-9._-]{1,96}$",
+        description='Somebody whom the service knows: "user:alice".',
+    )
+    policies: tuple[PolicyName, ...] = Field((), max_length=100, description="The policies that they have (too).")
     draft: Policy | None = Field(None, description="A policy that is not written yet, which they have too.")
     facts: dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=256)]] = Field(
         default_factory=dict, max_length=64, description='What is known of them: {"name": "alice"}.'
@@ -179,11 +187,20 @@ def _asked_of(call: Call) -> tuple[Rights | None, str]:
     if subject is None:
         return None if call.caller.is_root else call.service.policies.rights(call.caller), call.caller.address
     call.require(Verb.ADMINISTER, service("policies"))
-    found = [(name, call.service.policies.found(name)) for name in subject.policies]
+    standing = _standing(call, subject.identity) if subject.identity else Standing((), {})
+    names = dict.fromkeys((*standing.policies, *subject.policies))
+    found = [(name, call.service.policies.found(name)) for name in names]
     held = [(name, None if one is None else one.value) for name, one in found]
     if subject.draft is not None:
         held.append(("draft", subject.draft))
-    return Rights.of(held, subject.facts), subject.address
+    return Rights.of(held, {**standing.facts, **subject.facts}), subject.address
+
+
+def _standing(call: Call, identity: str) -> Standing:
+    standing = Standings(call.service.directory, call.service.policies.denies).of(identity.replace(":", ".", 1))
+    if standing is None:
+        raise UnknownThing(f"There is no {identity}, or it is disabled.", "Look for it among the identities.")
+    return standing
 
 
 def _explained(call: Call, rights: Rights | None, verb: Verb, path: str, address: str) -> Explanation:

@@ -133,6 +133,7 @@ def rm(name: str, as_json: bool) -> None:
         click.echo(f"The policy {name} is removed.")
 
 
+_for_option = click.option("--for", "identity", metavar="IDENTITY", help="Ask for somebody: user:alice, account:etl.")
 _policy_option = click.option("--policy", "names", multiple=True, help="Ask for somebody with this policy; repeatable.")
 _file_option = click.option(
     "--file", type=click.Path(path_type=Path, allow_dash=True), help="Ask for somebody with the policy in this file."
@@ -157,20 +158,21 @@ _from_option = click.option("--from", "address", default="", metavar="ADDRESS", 
 )
 @click.argument("verb")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_for_option
 @_policy_option
 @_file_option
 @_fact_option
 @_from_option
 @json_option
 def test(
-    verb: str, paths: tuple[str, ...], names: tuple[str, ...], file: Path | None, known: tuple[str, ...], address: str,
-    as_json: bool,
+    verb: str, paths: tuple[str, ...], identity: str | None, names: tuple[str, ...], file: Path | None,
+    known: tuple[str, ...], address: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Ask whether something is allowed: to you, or to somebody with other policies. Exits with 4 unless all is."""
     from strongroom_service.api.policy_questions import Question, Test, TestTold
 
     checks = tuple(_validated(Question, {"verb": verb, "path": path}) for path in paths)
-    asked = Test(checks=checks, subject=_subject(names, file, known, address))
+    asked = Test(checks=checks, subject=_subject(identity, names, file, known, address))
     with asked_service() as client:
         results = client.send("POST", "/policies/:test", asked, TestTold).results
     rows = [result.model_dump(mode="json") for result in results]
@@ -189,24 +191,27 @@ def test(
     "explain",
     examples="""
         strongroom policy explain reveal analytics/prod-db
+        strongroom policy explain reveal analytics/prod-db --for user:alice
         strongroom policy explain reveal analytics/prod-db --policy readers --from 10.1.2.3
     """,
 )
 @click.argument("verb")
 @click.argument("path")
+@_for_option
 @_policy_option
 @_file_option
 @_fact_option
 @_from_option
 @json_option
 def explain(
-    verb: str, path: str, names: tuple[str, ...], file: Path | None, known: tuple[str, ...], address: str, as_json: bool
-) -> None:
+    verb: str, path: str, identity: str | None, names: tuple[str, ...], file: Path | None, known: tuple[str, ...],
+    address: str, as_json: bool,
+) -> None:  # fmt: skip
     """Say why something is allowed or not: which rule decides, what each other one has to say, what would have to
     change."""
     from strongroom_service.api.policy_questions import Explain, ExplanationTold
 
-    subject = _subject(names, file, known, address)
+    subject = _subject(identity, names, file, known, address)
     asked = _validated(Explain, {"verb": verb, "path": path}).model_copy(update={"subject": subject})
     with asked_service() as client:
         told = client.send("POST", "/policies/:explain", asked, ExplanationTold)
@@ -235,14 +240,16 @@ def explain(
         listing(rows, columns, as_json=False, empty="")
 
 
-def _subject(names: tuple[str, ...], file: Path | None, known: tuple[str, ...], address: str) -> Subject | None:
+def _subject(
+    identity: str | None, names: tuple[str, ...], file: Path | None, known: tuple[str, ...], address: str
+) -> Subject | None:
     from strongroom_service.api.policy_questions import Subject
 
-    if not (names or file or known or address):
+    if not (identity or names or file or known or address):
         return None
     pairs = dict(fact.partition("=")[::2] for fact in known)
     draft = _read_policy(file) if file is not None else None
-    asked = _validated(Subject, {"policies": names, "facts": pairs, "address": address})
+    asked = _validated(Subject, {"identity": identity, "policies": names, "facts": pairs, "address": address})
     return asked.model_copy(update={"draft": draft})
 
 

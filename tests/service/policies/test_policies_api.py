@@ -169,3 +169,15 @@ def test_questions_about_versions_are_about_the_labels_of_now(client: TestClient
 )
 def test_what_is_no_path_is_no_question(client: TestClient, path: str) -> None:
     assert client.post("/api/v1/policies/:explain", json={"verb": "view", "path": path}).status_code == 400
+
+
+def test_what_somebody_may_do_whom_the_service_knows(client: TestClient) -> None:
+    client.put("/api/v1/policies/team", json=allow("team-{{identity.metadata.team}}/*", "view"))
+    made = client.put("/api/v1/identities/accounts/etl", json={"policies": ["team"], "metadata": {"team": "data"}})
+    assert made.status_code == 200
+    question = {"verb": "view", "path": "team-data/db", "subject": {"identity": "account:etl"}}
+    assert client.post("/api/v1/policies/:explain", json=question).json()["allowed"] is True
+    other = {**question, "path": "team-web/db"}
+    assert client.post("/api/v1/policies/:explain", json=other).json()["allowed"] is False
+    unknown = {**question, "subject": {"identity": "user:etl"}}
+    assert client.post("/api/v1/policies/:explain", json=unknown).status_code == 404
