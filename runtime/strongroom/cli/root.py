@@ -66,6 +66,7 @@ ENTRIES = {
     "unwrap": Entry("strongroom_service.cli.wrap", "unwrap", TEAM, "Open what somebody wrapped."),
     "lease": Entry("strongroom_service.cli.lease", "lease", TEAM, "Have short-lived credentials made on demand."),
     "server": Entry("strongroom_service.cli.server", "server", TEAM, "Serve the registry to a team, over HTTP."),
+    "seal": Entry("strongroom_service.cli.seal", "seal", TEAM, "Open a server whose key comes from shares."),
 }
 ALIASES = {
     "blocks": "block",
