@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from strongroom_service.policies.glob import Glob, MalformedPattern
 from strongroom_service.policies.resource import SERVICE, Selected
@@ -129,9 +130,9 @@ class PathPattern:
         asked = [name for segment in self.segments for name in segment.facts]
         return [name for name in asked if not is_usable(facts.get(name, ""))]
 
-    def widest(self) -> Scope:
-        """What it means at most, for whomever."""
-        return Scope(tuple(segment.widest() for segment in self.segments), self.beneath, self.selector)
+    def widest(self, facts: Mapping[str, str] = MappingProxyType({})) -> Scope:
+        """What it means at most, for a caller of whom these facts are known, or for whomever."""
+        return Scope(tuple(segment.widest(facts) for segment in self.segments), self.beneath, self.selector)
 
 
 _ANY = Glob(("", ""))

@@ -44,7 +44,7 @@ class HeldRule:
     def of(name: RuleName, rule: Rule, facts: Mapping[str, str]) -> HeldRule:
         """A rule for a caller of whom ``facts`` are known."""
         denies = rule.effect is Effect.DENY
-        scopes = [pattern.of(facts) or (pattern.widest() if denies else None) for pattern in rule.patterns]
+        scopes = [pattern.of(facts) or (pattern.widest(facts) if denies else None) for pattern in rule.patterns]
         known = tuple(scope for scope in scopes if scope is not None)
         lacks = dict.fromkeys(fact for pattern in rule.patterns for fact in pattern.lacks(facts))
         return HeldRule(name, denies, rule.all_verbs, known, rule.when.addresses if rule.when else (), tuple(lacks))

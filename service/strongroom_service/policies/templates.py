@@ -41,7 +41,7 @@ class Segment:
             )
         if any("**" in part for part in segment.parts[::2]):
             raise MalformedPattern("'**' stands alone in the last segment")
-        segment.widest()
+        segment.widest({})
         return segment
 
     @property
@@ -54,9 +54,10 @@ class Segment:
         values = [facts.get(name, "") for name in self.facts]
         return self._filled(values) if all(map(is_usable, values)) else None
 
-    def widest(self) -> Glob:
-        """The glob that it is at most: with a star for each fact."""
-        return self._filled(["*"] * len(self.facts))
+    def widest(self, facts: Mapping[str, str]) -> Glob:
+        """The glob that it is at most: with a star for each fact that is absent, or cannot stand in a path."""
+        values = [facts.get(name, "") for name in self.facts]
+        return self._filled([value if is_usable(value) else "*" for value in values])
 
     def _filled(self, values: list[str]) -> Glob:
         parts = list(self.parts)

@@ -140,6 +140,13 @@ def test_a_fact_with_a_meaning_of_its_own_gives_nothing_and_takes_everything(val
     assert allowed(rights(EVERYTHING, {"effect": "deny", **rule}, metadata_team=value), "view", "other/db")
 
 
+def test_only_the_fact_that_is_absent_is_anything_in_a_deny() -> None:
+    rule = {"effect": "deny", "paths": ["team-{{identity.metadata.team}}/{{identity.name}}-db"], "verbs": ["view"]}
+    held = rights(EVERYTHING, rule, name="alice")
+    assert not allowed(held, "view", "team-web/alice-db")
+    assert allowed(held, "view", "team-web/bob-db")
+
+
 @pytest.mark.parametrize(
     ("address", "within"),
     [("10.1.2.3", True), ("::ffff:10.1.2.3", True), ("2001:db8::7", True), ("10.2.0.1", False), ("2001:db9::", False)],
