@@ -112,6 +112,26 @@ JSON_SHAPES = {
     "anchor show": "`place` `kept` `registry` (the last two: `change` `audit_entry` `epoch` `anchor`; null for none)",
     "anchor check": "`ok` `kept` `registry`",
     "anchor write": "`place` `kept`",
+    "login": "the token as in `token show`, and `server` `file`",
+    "logout": "`server` `ended` (how many tokens)",
+    "token create": "`token`, told this once, and `about`: as in `token show`",
+    "token ls": "a list of what `token show` has",
+    "token show, renew": "`accessor` `identity` `name` `policies` `rights` (`given`, `inherited`, `narrowed`) `path` "
+    "`parent` `metadata` `created` `renewed` `expires` `renewable_until` `ttl_seconds` `period_seconds` `renewable` "
+    "`uses` `networks`",
+    "token revoke": "`ended`: how many tokens",
+    "identity user, account, group, approle, provider ls": "a list of `name`",
+    "identity user, account, group, approle, provider rm": "`removed`: the name",
+    "identity user show, set": "`name` `version` `has_password` `user`",
+    "identity user password": "`name` `has_password`",
+    "identity account show, set": "`name` `version` `account`",
+    "identity group show, set": "`name` `version` `group`",
+    "identity approle show, set": "`name` `version` `role_id` `approle`",
+    "identity approle secret-id": "`secret_id`, told this once, `role_id`, and `about`: as in `… secret-ids`",
+    "identity approle secret-ids": "a list of `accessor` `created` `expires` `uses` `networks` `token_networks` "
+    "`metadata`",
+    "identity approle rm-secret-id": "`removed`: the accessor",
+    "identity provider show, write": "`name` `version` `has_secret` `provider`",
     "wrap": "`token` `accessor` `ttl_seconds` `creation_time` `creation_path` `wrapped_accessor`; of `unwrap --rewrap` "
     "and `unwrap --lookup` the same, of the latter without the token",
     "unwrap": "`value` `creation_path` `creation_time`",

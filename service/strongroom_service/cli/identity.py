@@ -21,10 +21,11 @@ from strongroom_service.cli import identity_approle, identity_people, identity_p
     """,
 )
 def identity() -> None:
-    """Say who is known: people, accounts of machines, groups, roles, and who vouches for others.
+    """Say who is known, and how they log in.
 
-    What somebody may do is said by policies, which identities name. Whoever is disabled or removed is locked out at
-    once, with all tokens.
+    There are people, accounts of machines, groups, roles that machines log in as, and those who vouch for others. What
+    somebody may do is said by policies, which identities name. Whoever is disabled or removed is locked out at once,
+    with all tokens.
     """
 
 

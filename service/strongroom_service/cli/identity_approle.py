@@ -19,7 +19,7 @@ from strongroom_service.cli.session import asked_service
     "approle",
     aliases=ALIASES,
     examples="""
-        strongroom identity approle set etl --policy readers --secret-id-ttl 24h --secret-id-uses 1
+        strongroom identity approle set etl --policy readers --secret-id-ttl 24h
         strongroom identity approle show etl          # with its role id
         strongroom identity approle secret-id etl     # a new secret id, printed once
     """,
@@ -44,7 +44,8 @@ def show(name: str, as_json: bool) -> None:
 @approle.command(
     "set",
     examples="""
-        strongroom identity approle set etl --policy readers --token-ttl 1h --network 10.0.0.0/8
+        strongroom identity approle set etl --policy readers --token-ttl 1h
+        strongroom identity approle set etl --network 10.0.0.0/8
         strongroom identity approle set etl --disable
     """,
 )
@@ -76,7 +77,7 @@ def set_(name: str, as_json: bool, **options: Any) -> None:
     "secret-id",
     examples="""
         strongroom identity approle secret-id etl --ttl 10m --uses 1
-        strongroom identity approle secret-id etl --json | strongroom wrap --ttl 5m     # to hand it over
+        strongroom identity approle secret-id etl --json | strongroom wrap
     """,
 )
 @click.argument("name")

@@ -20,7 +20,7 @@ ALIASES = {"list": "ls", "remove": "rm", "delete": "rm", "add": "set", "create":
     "user",
     aliases=ALIASES,
     examples="""
-        strongroom identity user set alice --policy readers --group analysts --metadata team=data
+        strongroom identity user set alice --group analysts --metadata team=data
         strongroom identity user password alice       # asks for it
         strongroom identity user set alice --disable
     """,

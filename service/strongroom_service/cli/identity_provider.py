@@ -19,7 +19,7 @@ from strongroom_service.cli.session import asked_service
     aliases={"list": "ls", "remove": "rm", "delete": "rm", "put": "write", "read": "show"},
     examples="""
         strongroom identity provider write okta okta.yaml
-        strongroom identity provider show okta > okta.yaml     # to change it, and write it back
+        strongroom identity provider show okta > okta.yaml   # to change it
     """,
 )
 def provider() -> None:
@@ -61,7 +61,7 @@ def show(name: str, as_json: bool) -> None:
     """,
 )
 @click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--secret", is_flag=True, help="Read its secret from the terminal or standard input; else it stays.")
 @click.option("--new", is_flag=True, help="Only if there is no provider of this name.")
 @json_option

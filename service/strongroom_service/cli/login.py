@@ -29,12 +29,14 @@ _NOBODY = "nobody"
 @command(
     "login",
     examples="""
-        strongroom login                                     # with a name and a password
-        strongroom login --provider okta                     # in the browser
-        strongroom login --method token < token.txt          # with a token that somebody made
-        strongroom login --method approle --role-id 6f0a5b22 # the secret id: $STRONGROOM_SECRET_ID, or asked for
-        strongroom login --provider prod-cluster             # in a pod, by its service account
-        strongroom login --provider aws                      # by the role of this machine
+        strongroom login                                  # a name and a password
+        strongroom login --provider okta                  # in the browser
+        strongroom login --method token < token.txt       # that somebody made
+
+        # the secret id is asked for, or in $STRONGROOM_SECRET_ID
+        strongroom login --method approle --role-id 6f0a5b22
+        strongroom login --provider prod-cluster          # in a pod
+        strongroom login --provider aws                   # by the role of a machine
     """,
 )
 @click.option("--method", type=click.Choice(METHODS), help="How; by default the provider's, or with a password.")
@@ -49,10 +51,10 @@ def login(
     method: str | None, provider: str | None, name: str | None, role_id: str | None, token_file: Path | None,
     no_browser: bool, show: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Log in to the server that STRONGROOM_REGISTRY names, and keep the token for later commands.
+    """Be known to the server that keeps the registry.
 
-    The token lies in a file of your own below ~/.config/strongroom/tokens, one for each server. STRONGROOM_TOKEN goes
-    before it.
+    STRONGROOM_REGISTRY names the server. The token that it gives is kept for later commands: it lies in a file of your
+    own below ~/.config/strongroom/tokens, one for each server. STRONGROOM_TOKEN goes before it.
     """
     address = _server()
     if method == "token":
@@ -70,7 +72,10 @@ def login(
 @command("logout", examples="strongroom logout")
 @json_option
 def logout(as_json: bool) -> None:
-    """Revoke the token that is kept for the server, with all that were made with it, and forget it."""
+    """Be known to it no more.
+
+    The token that is kept for the server is revoked, with all that were made with it, and forgotten.
+    """
     from strongroom_registry.errors import TokenRefused
     from strongroom_registry.remote.token import forget_token, kept_token
 

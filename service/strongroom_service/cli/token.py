@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     "token",
     aliases={"list": "ls", "inspect": "show", "new": "create", "rm": "revoke", "delete": "revoke"},
     examples="""
-        strongroom token show                                  # your own
+        strongroom token show                               # your own
         strongroom token create --policy readers --ttl 8h
-        strongroom token create --account ci --ttl 90d         # for a service account
-        strongroom token revoke 3kTq0Zb81xYd                   # and all that were made with it
+        strongroom token create --account ci --ttl 90d      # for a service account
+        strongroom token revoke 3kTq0Zb81xYd                # with all made with it
     """,
 )
 def token() -> None:
@@ -40,7 +40,7 @@ def token() -> None:
         strongroom token create --policy readers --name grafana --ttl 30d
         strongroom token create --account ci --network 10.0.0.0/8
         strongroom token create --policy readers --uses 1 --ttl 10m
-        strongroom token create --policy root       # a new administrator, with the registry's key alone
+        strongroom token create --policy root   # with the registry's key alone
     """,
 )
 @click.option("--policy", "policies", multiple=True, help="What it may do; repeatable. By default what you may.")
@@ -89,7 +89,7 @@ def create(
     _tell(made.about, err=True)
 
 
-@token.command("ls", examples="strongroom token ls --json | jq -r '.[] | select(.expires == null) | .accessor'")
+@token.command("ls", examples="strongroom token ls --json | jq -r '.[].accessor'")
 @json_option
 def ls(as_json: bool) -> None:
     """List the tokens that are good now."""

@@ -76,7 +76,7 @@ def test_every_example_parses(line):
     lexer = shlex.shlex(command_line, posix=True, punctuation_chars="|&;<>")
     lexer.commenters, lexer.whitespace_split = "#", True
     words = list(lexer)
-    ends = [i for i, word in enumerate(words) if word in ("|", "||", "&&", ";", ">")]
+    ends = [i for i, word in enumerate(words) if word in ("|", "||", "&&", ";", ">", "<")]
     words = words[1 : ends[0] if ends else None]
     command: click.Command = main
     context = click.Context(main, info_name="strongroom")
