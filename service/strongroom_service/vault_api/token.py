@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
+from typing import TypeVar
 
 from strongroom_service.errors import UnknownThing
 from strongroom_service.http.call import Answer
@@ -25,6 +27,7 @@ _CREATED = frozenset(
     | {"display_name", "num_uses", "period", "type", "entity_alias", "role_name"}
 )
 
+T = TypeVar("T", int, timedelta)
 Handler = Callable[["TokenAuth", VaultCall], Answer]
 
 
@@ -65,7 +68,7 @@ class TokenAuth(EngineDefaults):
 
     def lookup(self, call: VaultCall) -> Answer:
         """POST ``lookup``: the token whose text is in the body."""
-        text = fields.text(call.body, "token", "") or call.query.get("token", "") or token_of(call.headers)
+        text = fields.text(call.body, "token", "") or token_of(call.headers)
         accessor, record = _known(call, text)
         return answered(call, shown(call.service, accessor, record, text))
 
@@ -152,18 +155,21 @@ class TokenAuth(EngineDefaults):
             if not set(names) <= own:
                 raise invalid("child policies must be subset of parent")
         default = role.no_default_policy or fields.boolean(call.body, "no_default_policy", False)
+        orphan = bool(fields.boolean(call.body, "no_parent", False))
+        if ((orphan and not role.orphan) or (grant.period and not role.period)) and not self._may_more(call):
+            raise denied()
         suffix = f"/{role.path_suffix}" if role.path_suffix else ""
         grant = replace(
             grant,
             policies=None if names is None else _with_default(names, without=bool(default)),
-            period=role.period or None,
-            max_ttl=role.explicit_max_ttl or grant.max_ttl,
-            uses=role.uses or grant.uses,
+            period=role.period or grant.period,
+            max_ttl=_least(role.explicit_max_ttl, grant.max_ttl),
+            uses=_least(role.uses, grant.uses),
             renewable=role.renewable and grant.renewable,
             bounds=role.bounds,
             path=f"auth/token/create/{name}{suffix}",
         )
-        make = call.service.tokens.create_orphan if role.orphan else call.service.tokens.create
+        make = call.service.tokens.create_orphan if role.orphan or orphan else call.service.tokens.create
         return _issued(call, make(call.caller, grant, beyond=True))
 
     def _created(self, call: VaultCall, grant: Grant, *, orphan: bool) -> Answer:
@@ -225,6 +231,11 @@ def _grant(call: VaultCall) -> Grant:
         renewable=bool(fields.boolean(body, "renewable", True)),
         uses=fields.integer(body, "num_uses") or None,
     )
+
+
+def _least(*limits: T | None) -> T | None:
+    """The narrowest of the limits that are set."""
+    return min((limit for limit in limits if limit), default=None)
 
 
 def _with_default(names: tuple[str, ...], *, without: bool) -> tuple[str, ...]:

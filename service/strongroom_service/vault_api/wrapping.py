@@ -69,7 +69,7 @@ ROUTES = (
 
 def _token(call: VaultCall) -> str:
     """The wrapping token: in the body, or in the place of the caller's own."""
-    text = fields.text(call.body, "token", "", longest=512) or call.query.get("token", "") or token_of(call.headers)
+    text = fields.text(call.body, "token", "", longest=512) or token_of(call.headers)
     if not text:
         raise invalid("missing token")
     return text

@@ -118,6 +118,18 @@ def test_a_role_allows_by_globs_and_what_it_disallows_it_never_gives(ask: Ask) -
     assert ask("auth/token/create/teams", policies=["root"]).status == 400
 
 
+def test_a_role_gives_no_more_than_it_says(ask: Ask, policy: Policy) -> None:
+    policy("maker", 'path "auth/token/create/short" { capabilities = ["update"] }')
+    role = {"allowed_policies": ["a"], "token_explicit_max_ttl": "1h", "token_num_uses": 5}
+    assert ask("auth/token/roles/short", **role).status == 204
+    token = ask(CREATE, policies=["maker"]).auth["client_token"]
+    for wish in ({"period": "1h"}, {"no_parent": True}):
+        assert ask("auth/token/create/short", by=token, **wish).status == 403
+    less = ask("auth/token/create/short", by=token, explicit_max_ttl="10m", num_uses=3).auth
+    more = ask("auth/token/create/short", by=token, explicit_max_ttl="5h", ttl="5h", num_uses=9).auth
+    assert [(auth["lease_duration"], auth["num_uses"]) for auth in (less, more)] == [(600, 3), (3600, 5)]
+
+
 def test_a_role_that_names_no_policies_gives_those_of_its_user(ask: Ask, policy: Policy) -> None:
     policy("maker", 'path "auth/token/create/any" { capabilities = ["update"] }')
     assert ask("auth/token/roles/any", token_num_uses=7).status == 204
