@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from threading import Event, Lock, Thread
 from typing import ClassVar
 from weakref import WeakKeyDictionary
@@ -51,7 +51,7 @@ class Revisions:
             revisions._ends = True
             revisions._tell()
 
-    async def after(self, known: str, heartbeat: float) -> AsyncIterator[str | None]:
+    async def after(self, known: str, heartbeat: float) -> AsyncGenerator[str | None, None]:
         """Each revision that is another than the one before, the first another than ``known``; None where there was
         none for ``heartbeat`` seconds.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from pydantic import BaseModel, ConfigDict, Field
 from strongroom_registry import Registry
@@ -17,6 +19,9 @@ from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import part
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.revisions import Revisions
+
+FOLLOWED_SECONDS = 900.0
+"""After so long a client asks again, and is asked again whether it may."""
 
 _log = logging.getLogger("strongroom.service")
 
@@ -37,12 +42,16 @@ def follow(call: Call) -> Answer:
     return Answer(events=_told(registry, known, registry.revision().hex()))
 
 
-async def _told(registry: Registry, known: str, now: str) -> AsyncIterator[str]:
+async def _told(registry: Registry, known: str, now: str) -> AsyncGenerator[str, None]:
     yield _event("at" if known in ("", now) else "change", now)
     revisions = Revisions.of(registry)
+    until = asyncio.get_running_loop().time() + FOLLOWED_SECONDS
     try:
-        async for revision in revisions.after(now, HEARTBEAT_SECONDS):
-            yield HEARTBEAT if revision is None else _event("change", revision)
+        async with aclosing(revisions.after(now, HEARTBEAT_SECONDS)) as found:
+            async for revision in found:
+                yield HEARTBEAT if revision is None else _event("change", revision)
+                if asyncio.get_running_loop().time() >= until:
+                    return
     except StrongroomError as exc:  # the client asks again, and is told why
         _log.warning("the changes of a workspace cannot be followed: %s", exc.problem)
 
@@ -60,7 +69,7 @@ ROUTES: tuple[Route, ...] = (
         description="Asks for `view` of `WORKSPACE/:events`. The first event is `at`, with the revision of the "
         "workspace; or `change`, if that is not the one in `Last-Event-ID` or `revision`. Another `change` follows "
         "when documents have changed: one for as many as came together. A comment each ten seconds says that the "
-        "server is there.",
+        "server is there. After a quarter of an hour the stream ends, to be asked for again.",
         query=Since,
         records="",
         content="text/event-stream",

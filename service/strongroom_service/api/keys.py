@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextvars import copy_context
 from datetime import timedelta
 from threading import Thread
 
 from strongroom_registry import Registry
+from strongroom_registry.acting import acting
 from strongroom_registry.errors import StrongroomError
 from strongroom_registry.remote import reports, wire
 from strongroom_registry.remote.problems import fault_of
@@ -19,8 +19,10 @@ from strongroom_registry.rotation import Progress
 from strongroom_service.api.event_stream import HEARTBEAT, event
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
+from strongroom_service.identity.caller import Caller
 from strongroom_service.policies.resource import part
 from strongroom_service.policies.verbs import Verb
+from strongroom_service.service import note_of
 
 _log = logging.getLogger("strongroom.service")
 
@@ -38,22 +40,22 @@ def check_keys(call: Call) -> Answer:
 
 def rotate(call: Call) -> Answer:
     call.require(Verb.ROTATE, part(call.params["workspace"], "keys"))
-    return Answer(events=_Rotation(call.service.registry(call.params["workspace"]), call.body).events())
+    rotation = _Rotation(call.service.registry(call.params["workspace"]), call.body, call.caller)
+    return Answer(events=rotation.events())
 
 
 class _Rotation:
     """A rotation in a thread of its own, which goes on when nobody listens any more."""
 
-    def __init__(self, registry: Registry, order: wire.RotationOrder) -> None:
+    def __init__(self, registry: Registry, order: wire.RotationOrder, caller: Caller) -> None:
         self._registry = registry
         self._order = order
+        self._caller = caller
         self._told: asyncio.Queue[str | None] = asyncio.Queue()
-        self._context = copy_context()  # on whose behalf
 
     async def events(self) -> AsyncIterator[str]:
         loop = asyncio.get_running_loop()
-        thread = Thread(target=self._context.run, args=(self._run, loop), name="strongroom-rotation", daemon=True)
-        thread.start()
+        Thread(target=self._run, args=(loop,), name="strongroom-rotation", daemon=True).start()
         while True:
             try:
                 text = await asyncio.wait_for(self._told.get(), HEARTBEAT_SECONDS)
@@ -75,7 +77,8 @@ class _Rotation:
         seconds = self._order.older_than_seconds
         older_than = None if seconds is None else timedelta(seconds=seconds)
         try:
-            report = self._registry.rotate(self._order.level, older_than=older_than, progress=progress)
+            with acting(self._caller.actor, note_of(self._caller)):
+                report = self._registry.rotate(self._order.level, older_than=older_than, progress=progress)
             tell(event("report", reports.rotation_told(report).model_dump_json()))
         except StrongroomError as exc:
             tell(event("error", fault_of(exc).model_dump_json()))

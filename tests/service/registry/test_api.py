@@ -343,3 +343,27 @@ class TestBodies:
         assert events[-1][0] == "event: report"
         report = json.loads(events[-1][1].removeprefix("data: "))
         assert (report["level"], report["epoch"], report["versions"], report["resealed"]) == ("data", 2, 2, 2)
+
+
+class TestChanges:
+    """Streams that end at once: as if a quarter of an hour had gone by."""
+
+    def follow(self, client: TestClient, **headers: str) -> list[dict[str, str]]:
+        text = client.get(f"{ONE}/events", headers=headers).text
+        blocks = [block for block in text.strip().split("\n\n") if not block.startswith(":")]
+        return [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks]
+
+    def test_who_follows_is_told_where_the_workspace_is_and_whether_it_changed(
+        self, client: TestClient, lake: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("strongroom_service.api.events.FOLLOWED_SECONDS", 0.0)
+        monkeypatch.setattr("strongroom_service.api.events.HEARTBEAT_SECONDS", 0.01)
+        revision = client.get(ONE).json()["revision"]
+        (first,) = self.follow(client)
+        assert (first["event"], first["id"], json.loads(first["data"])) == ("at", revision, {"revision": revision})
+        client.get(f"{DOCS}/lake/payload")
+        assert [event["event"] for event in self.follow(client, **{"Last-Event-ID": revision})] == ["at"]
+        client.put(f"{DOCS}/lake/labels/x", json={})
+        (changed,) = self.follow(client, **{"Last-Event-ID": revision})
+        assert (changed["event"], changed["id"]) == ("change", client.get(ONE).json()["revision"])
+        assert client.get(f"{ONE}/events?revision={revision}").text.startswith(f"id: {changed['id']}\nevent: change")
