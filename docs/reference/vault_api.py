@@ -74,18 +74,18 @@ vault sys/auth/approle '{{"type": "approle"}}'
 
 - One address is one registry: there are no namespaces, no identities with aliases, no cubbyholes, no plugins, no batch
   tokens. Engines are `kv` and `transit`, methods to log in are `token`, `approle`, `userpass`, `jwt` and `kubernetes`.
-- A LIST is refused where a policy denies its path, with a slash at the end or without. Names of policies are folded to
-  lower case, and a rule that is not understood is refused when the policy is written. Of several paths that fit, the
-  most specific counts, as in Vault, and of rules of one path one that denies.
-- Each mount is a workspace of the registry, and each secret of it a document: backups, rotations and `strongroom verify`
-  have them too, and who read what stands in its audit. Removing a mount removes the workspace.
-- The numbers of a secret's versions go on when it is written again after `metadata` was deleted, so that a `cas` that was
-  made for the former one cannot win. A `cas` that is no number is refused. Versions beyond `max_versions` are gone at
-  once for readers; their data keys are destroyed with the write, or with the next one.
+- A LIST is refused where a policy denies its path, with a slash at the end or without. Names of policies are folded
+  to lower case, and a rule that is not understood is refused when the policy is written. Of several paths that fit,
+  the most specific counts, as in Vault, and of rules of one path one that denies.
+- Each mount is a workspace of the registry, and each secret of it a document: backups, rotations and `strongroom
+  verify` have them too, and who read what stands in its audit. Removing a mount removes the workspace.
+- The numbers of a secret's versions go on when it is written again after `metadata` was deleted, so that a `cas` that
+  was made for the former one cannot win. A `cas` that is no number is refused. Versions beyond `max_versions` are
+  gone at once for readers; their data keys are destroyed with the write, or with the next one.
 - A thief of the database reads the paths of secrets and when they were written, but neither values nor
   `custom_metadata`.
-- Audit devices are names: nothing that is sent over HTTP leads the audit to another place. `sys/rotate` gives new keys to
-  the workspaces of all mounts and of the service; those of blocks have [their own](../how-to/rotate-keys.md).
+- Audit devices are names: nothing that is sent over HTTP leads the audit to another place. `sys/rotate` gives new
+  keys to the workspaces of all mounts and of the service; those of blocks have [their own](../how-to/rotate-keys.md).
 - A server has no shares to be unsealed with, unless [it is told so](../how-to/seal-the-server.md).
 - Blocks are read at `blocks/data/WORKSPACE/NAME`, as KV version 2. Strongroom's own policies are asked besides; they
   are not written here, since they have types.
