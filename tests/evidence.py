@@ -93,6 +93,11 @@ ROWS = {
         "0 acknowledged lost, 0 loads missing in the audit, 0 unreadable",
         "faults.killed_servers",
     ),
+    16: About(
+        "64 at once, in four processes, at tokens, secret ids, wraps and passwords that count how often they are used",
+        "0 uses too many, 0 too few, 0 children that outlive a revoked token",
+        "faults.token_races",
+    ),
     17: About(
         "the integration tests of hvac, the client of Vault, unmodified",
         "all pass but those that are named with their reason",

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from strongroom_service.errors import ServiceRefusal, TooManyRequests
+from strongroom_service.identity.caller import ANONYMOUS
 from strongroom_service.identity.grant import Grant
 from strongroom_service.service import Service
 
@@ -22,9 +23,11 @@ def tries(service: Service, what: str, text: str) -> Callable[[int], object]:
     if what == "secret-id":
         role_id, secret_id = text.split(" ")
         return lambda _: service.logins.app_roles.login(role_id, secret_id, "127.0.0.1")
+    if what == "wrap":
+        return lambda _: service.wraps.unwrap(text, ANONYMOUS)
     if what == "guess":
         return lambda number: service.logins.passwords.login("alice", f"guess number {number}", "127.0.0.1")
-    if what == "family":  # children are made while their parent is revoked
+    if what == "family":  # children and grandchildren are made while their parent is revoked
         parent = service.tokens.authenticate(text, "127.0.0.1")
 
         def relate(number: int) -> object:
