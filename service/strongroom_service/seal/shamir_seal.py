@@ -118,6 +118,7 @@ class ShamirSeal:
             finally:
                 HELD.forget()
             self._generations = self._stored()
+            _log.info("The registry is made; its key was split into %d shares, of which %d open it.", shares, threshold)
             return Initialised(made, token)
 
     def unseal(self, share: bytes) -> SealStatus:
@@ -139,6 +140,7 @@ class ShamirSeal:
                         self._open(generation, key)
                         return self.status()
             if len(self._given) >= max(generation.threshold for generation in self._generations):
+                _log.warning("Shares were handed in that do not give the key of the registry.")
                 self.reset()
                 raise InvalidRequest("The shares do not give the key of the registry; none of them is kept.")
             return self.status()
@@ -156,6 +158,7 @@ class ShamirSeal:
             self._rekey = None
             self.root.cancel()
             HELD.forget()
+            _log.info("The server is sealed.")
             self._closed()
 
     def rekey_status(self) -> RekeyStatus:
@@ -254,6 +257,7 @@ class ShamirSeal:
             self._given, self._nonce = {}, ""
         service.seal = self
         self._service = service
+        _log.info("The server is unsealed.")
         if generation == max(self._generations) and self._opens_all(generation):
             with suppress(StoreProblem):  # the next time, then
                 self._remove_former(generation)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from servers.service import TokenFor
 from strongroom_service.service import Service
+from strongroom_service.vault_api.call import Operation
 from strongroom_service.vault_api.sys.tables import sys_routes
 
 if TYPE_CHECKING:
@@ -113,6 +116,39 @@ def test_only_what_needs_no_token_is_open() -> None:
         "wrapping/unwrap",
         "wrapping/lookup",
     }
+
+
+_METHODS = {
+    Operation.READ: "GET",
+    Operation.LIST: "LIST",
+    Operation.UPDATE: "PUT",
+    Operation.DELETE: "DELETE",
+    Operation.PATCH: "PATCH",
+}
+_ASKED = [
+    (route, operation, re.sub(r"\{[a-z_]+(:path)?\}", "x", route.path))
+    for route in sys_routes()
+    for operation in route.operations
+    if not route.is_open
+]
+
+
+def test_every_route_of_the_system_is_closed_to_those_without_a_right(vault: Vault, token_for: TokenFor) -> None:
+    nobody = vault.of(token_for("none"))
+    answers = [(path, nobody.ask(_METHODS[operation], f"sys/{path}")) for _, operation, path in _ASKED]
+    assert [path for path, answer in answers if not _is_denied(answer)] == []
+    assert len(answers) > 50
+
+
+def test_sudo_is_asked_for_where_the_table_says_and_nowhere_else(vault: Vault, token_for: TokenFor) -> None:
+    everything = ["create", "read", "update", "patch", "delete", "list"]
+    vault.policy("plain", json.dumps({"path": {"*": {"capabilities": everything}}}))
+    plain = vault.of(token_for("plain"))
+    for route, operation, path in _ASKED:
+        if path == "internal/ui/mounts/x":  # where there is no mount, nobody is told
+            continue
+        answer = plain.ask(_METHODS[operation], f"sys/{path}")
+        assert _is_denied(answer) is (operation in route.sudo), (path, operation, answer.text)
 
 
 def test_every_refusal_is_in_the_audit(secret: Vault, service: Service, token_for: TokenFor) -> None:

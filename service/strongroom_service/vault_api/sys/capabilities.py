@@ -49,6 +49,6 @@ def _answered(call: VaultCall, acl: Acl | None) -> Answer:
 
 ROUTES = (
     SysRoute("capabilities-self", {Operation.UPDATE: _of_self}),
-    SysRoute("capabilities", {Operation.UPDATE: _of_token}, sudo=sudo(Operation.UPDATE)),
+    SysRoute("capabilities", {Operation.UPDATE: _of_token}),
     SysRoute("capabilities-accessor", {Operation.UPDATE: _of_accessor}, sudo=sudo(Operation.UPDATE)),
 )

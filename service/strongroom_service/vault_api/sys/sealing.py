@@ -47,6 +47,7 @@ def _init(call: VaultCall, values: Mapping[str, str]) -> Answer:
 
 
 def _seal(call: VaultCall, values: Mapping[str, str]) -> Answer:
+    call.service.record(call.caller, "seal")
     call.service.seal.seal()
     return done()
 
