@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from faults.figure import Figure, Work
+from faults.killed_servers import client_of, served_over
 from faults.places import key_file, opened
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from servers.service import Served
 from strongroom_registry import Document, Registry, new_workspace, open_registry
 from strongroom_registry.errors import (
     DocumentDeleted,
@@ -37,6 +39,7 @@ from strongroom_registry.errors import (
 )
 
 STEPS = 10_000
+STEPS_SERVED = 2_000
 STEPS_OF_ONE = 50
 
 
@@ -385,6 +388,19 @@ class StoredMachine(RegistryMachine):
         self.registry = self.open()
 
 
+class ServedMachine(RegistryMachine):
+    """A workspace of its own behind a server that all machines of a run share."""
+
+    place: ClassVar[Any]
+    server: ClassVar[Served]
+    numbers = count()
+
+    def open(self) -> Registry:
+        workspace = f"served-{next(self.numbers)}"
+        new_workspace(workspace, self.place.url, key=self.place.key)
+        return client_of(self.server, self.server.token, workspace)
+
+
 def run(work: Work) -> Iterator[Figure]:
     if "SQLite" in work.places.names:
         yield steps(work, "memory", RegistryMachine)
@@ -392,13 +408,16 @@ def run(work: Work) -> Iterator[Figure]:
         with work.places.make(store, work.folder / store) as place:
             opened(place).close()
             yield steps(work, store, type("Machine", (StoredMachine,), {"place": place, "folder": work.folder}))
+        with work.places.make(store, work.folder / f"{store}-served") as place, served_over(place) as server:
+            machine = type("Machine", (ServedMachine,), {"place": place, "server": server})
+            yield steps(work, f"{store}, behind a server", machine, STEPS_SERVED)
 
 
-def steps(work: Work, store: str, machine: type[RegistryMachine]) -> Figure:
+def steps(work: Work, store: str, machine: type[RegistryMachine], whole: int = STEPS) -> Figure:
     """So many steps of machines that are made one after the other."""
     figure = Figure(11, "steps of a state machine beside a plain model", store)
     machine = type("Machine", (machine,), {"steps": 0})
-    wanted = work.count(STEPS, least=100)
+    wanted = work.count(whole, least=100)
     for turn in range(wanted):
         examples = max(1, (wanted - machine.steps) // STEPS_OF_ONE)
         try:

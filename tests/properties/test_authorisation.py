@@ -22,7 +22,7 @@ def test_a_wrong_decision_is_noticed(work_in_memory: Work, monkeypatch: pytest.M
     with authorisation.world(work_in_memory) as house:
         if mistake == "a listing shows all":
             monkeypatch.setattr(Policies, "filter", lambda self, caller, verb, workspace, names: list(names))
-            assert authorisation.listed(work_in_memory, house).failed
+            assert authorisation.listed(replace(work_in_memory, scale=0.05), house).failed
             return
         decide = Rights.decide
 
