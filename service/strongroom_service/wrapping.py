@@ -111,12 +111,12 @@ class Wraps:
         :param value: anything that JSON can say.
         :param ttl: how long it can be opened.
         :param creation_path: which request it answers; whoever opens it can see that it is what he expects.
-        :raises InvalidRequest: longer than the service allows, or not at all.
+        :raises InvalidRequest: longer than the service allows, or not at all; or no value of JSON.
         :raises RequestTooLarge: the value is.
         """
         self.check_ttl(ttl)
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        if len(text.encode("utf-8", "surrogatepass")) > VALUE_MAX:
+        text = _text(value)
+        if len(text.encode()) > VALUE_MAX:
             raise RequestTooLarge("The value is too large to be wrapped.", f"At most {VALUE_MAX} bytes are possible.")
         with self._service.records.changing() as session:
             record = WrapRecord(
@@ -237,6 +237,15 @@ class Wraps:
         told += f"tried again by {caller.identity} from {caller.address or 'this machine'}"
         self._service.record(caller, "wrap_replayed", type(refusal).__name__, f"wraps/{token.id}", message=told)
         refusal.is_recorded = True
+
+
+def _text(value: Any) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()
+    except ValueError:  # a number without end, or half a character
+        raise InvalidRequest("The value is none that JSON can say.", "Correct its numbers and texts.") from None
+    return text
 
 
 def _info(accessor: str, record: WrapRecord, token: str = "") -> WrapInfo:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servers.service import Clock
 from strongroom_registry.errors import IntegrityError, StoreUnavailable
@@ -174,3 +174,23 @@ def test_no_text_is_more_than_unknown(text: str) -> None:
     with pytest.raises(UnknownThing) as refused:
         _parsed(text)
     assert not text or len(text) < 4 or text not in str(refused.value)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=_JSON)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_value_comes_out_as_it_went_in(service: Service, value: object) -> None:
+    opened = service.wraps.unwrap(service.wraps.wrap(value, HOUR, "/x", MAKER).token, READER).value
+    assert repr(opened) == repr(value)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), "\ud800", {"\udfff": 1}])
+def test_what_json_cannot_say_is_refused(service: Service, value: object) -> None:
+    with pytest.raises(InvalidRequest):
+        service.wraps.wrap(value, HOUR, "/x", MAKER)
