@@ -48,7 +48,7 @@ def killed(work: Work, store: str) -> Figure:
     kills = work.count(KILLS, least=2)
     written = loaded = 0
     for life in range(-(-kills // LIVES)):
-        with work.places.make(store, work.folder / f"{store}-{life}") as place, _served(place) as survivor:
+        with work.places.make(store, work.folder / f"{store}-{life}") as place, served_over(place) as survivor:
             told = _Told(dice)
             for number in range(min(LIVES, kills - life * LIVES)):
                 problem = _one_kill(place, survivor, told, number)
@@ -73,8 +73,8 @@ class _Told:
 
 def _one_kill(place: Any, survivor: Served, told: _Told, number: int) -> str | None:
     """Kill a server under load; what is wrong then."""
-    with _served(place) as victim, ExitStack() as stack:
-        clients = [stack.enter_context(closing(_client(server, survivor.token))) for server in (victim, survivor)]
+    with served_over(place) as victim, ExitStack() as stack:
+        clients = [stack.enter_context(closing(client_of(server, survivor.token))) for server in (victim, survivor)]
         over = threading.Event()
         told.under_way = 0
         threads = [
@@ -157,13 +157,15 @@ def _wrong(place: Any, told: _Told) -> str | None:
         return f"{type(exc).__name__}: {exc}"
 
 
-def _client(server: Served, token: str) -> RemoteRegistry:
+def client_of(server: Served, token: str, workspace: str = "default") -> RemoteRegistry:
+    """The registry of a server, of which nothing is asked twice."""
     address = Address.parse(server.url)
-    return RemoteRegistry(Connection(address, Bearer(address, token), tries=0), "default")
+    return RemoteRegistry(Connection(address, Bearer(address, token), tries=0), workspace)
 
 
 @contextmanager
-def _served(place: Any) -> Iterator[Served]:
+def served_over(place: Any) -> Iterator[Served]:
+    """A server over the registry at a place, which answers as fast as it can."""
     settings = {"STRONGROOM_REGISTRY": place.url, "STRONGROOM_KEY": place.key, "PGSSLMODE": "disable"}
     limits = {f"STRONGROOM_SERVER_{what}": "100000" for what in ("IDENTITY_RATE", "IDENTITY_BURST")}
     addresses = {f"STRONGROOM_SERVER_{what}": "100000" for what in ("ADDRESS_RATE", "ADDRESS_BURST")}

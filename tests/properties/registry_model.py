@@ -417,7 +417,7 @@ def steps(work: Work, store: str, machine: type[RegistryMachine], whole: int = S
     """So many steps of machines that are made one after the other."""
     figure = Figure(11, "steps of a state machine beside a plain model", store)
     machine = type("Machine", (machine,), {"steps": 0})
-    wanted = work.count(whole, least=100)
+    wanted = work.count(whole, least=STEPS_OF_ONE if whole < STEPS else 100)
     for turn in range(wanted):
         examples = max(1, (wanted - machine.steps) // STEPS_OF_ONE)
         try:
