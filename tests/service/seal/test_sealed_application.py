@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from canaries import Plant
+from servers.postgres import PostgresDatabase
 from starlette.testclient import TestClient
 from strongroom_registry import open_registry
 from strongroom_registry.errors import KeyUnavailable
@@ -104,6 +105,21 @@ def test_from_nothing_to_a_server_that_answers(server: Server) -> None:
     assert server.get("sys/health").status_code == 200
     assert server.get("auth/token/lookup-self").json()["data"]["policies"] == ["root"]
     assert server.put("sys/init", secret_shares=1, secret_threshold=1).status_code == 400
+
+
+def test_a_registry_in_postgresql_is_made_opened_and_given_new_shares(
+    postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRONGROOM_REGISTRY", postgres.url)
+    with _started() as client:
+        server = Server(client)
+        server.init()
+        server.unseal()
+        made = server.rekey(server.keys[:3])
+        server.put("sys/seal")
+        assert server.unseal(made["keys"]).json()["sealed"] is False
+        assert server.get("auth/token/lookup-self").status_code == 200
+    HELD.forget()
 
 
 def test_a_share_that_is_handed_in_twice_counts_once(server: Server) -> None:
