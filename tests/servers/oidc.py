@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import secrets
+import ssl
 import threading
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -149,8 +151,11 @@ def browse(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def open_id_provider(**state: Any) -> Iterator[OpenIdProvider]:
-    """A provider that runs, on a port of its own."""
+def open_id_provider(*, certificate: Path | None = None, **state: Any) -> Iterator[OpenIdProvider]:
+    """A provider that runs, on a port of its own.
+
+    :param certificate: a file with key and certificate, to speak TLS.
+    """
     provider = OpenIdProvider(**state)
     provider.rotate()
 
@@ -179,7 +184,11 @@ def open_id_provider(**state: Any) -> Iterator[OpenIdProvider]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    provider.address = f"http://127.0.0.1:{server.server_address[1]}"
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    provider.address = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -11,6 +11,7 @@ from functools import cached_property
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from pydantic import BaseModel, ConfigDict, Field
+from strongroom_registry.acting import on_own_behalf
 
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.state.directory import Directory
@@ -68,7 +69,8 @@ class Passwords:
         if record is None or not fits:
             return False
         if not record.phc.startswith(_COST):
-            self._directory.put(KIND, user, PasswordRecord(phc=hashed(password), changed=now))
+            with on_own_behalf():
+                self._directory.put(KIND, user, PasswordRecord(phc=hashed(password), changed=now))
         return True
 
     @cached_property

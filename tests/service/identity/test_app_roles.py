@@ -151,6 +151,20 @@ def test_a_secret_id_of_another_role_is_not_reached_through_this_one(roles: AppR
     assert login(roles, made.text, role="other")
 
 
+def test_the_roles_of_another_place_are_others(service: Service, roles: AppRoles) -> None:
+    """Each place to log in at has its own roles, though names, role ids and secrets are the same."""
+    elsewhere = AppRoles(service.directory, service.records, service.tokens, kind="approle-other")
+    elsewhere.put("etl", AppRole(token_policies=("writer",)))
+    for place in (roles, elsewhere):
+        place.set_role_id("etl", "the same")
+    secret = roles.make_secret_id("etl")
+    assert why(elsewhere, "the same", secret.text) == "approle-other:etl: unknown secret id"
+    with pytest.raises(UnknownThing):
+        elsewhere.remove_secret_id("etl", secret.accessor)
+    elsewhere.remove("etl")
+    assert login(roles, secret.text).policies == ("default", "reader")
+
+
 def test_a_removed_role_takes_its_secrets_and_tokens_along(service: Service, roles: AppRoles) -> None:
     made, role_id = roles.make_secret_id("etl"), roles.found("etl").value.role_id
     issued = roles.login(role_id, made.text, HERE)

@@ -6,13 +6,16 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
+from servers.certificates import certificate_in
 from servers.oidc import OpenIdProvider, new_key, open_id_provider
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable, Unauthenticated
 from strongroom_service.identity.key_source import FRESH, PAUSE, KeySource, verified_offline
@@ -243,6 +246,28 @@ def test_keys_in_the_settings_are_enough() -> None:
     assert verified_offline(signed({"sub": "a"}), jwks) == {"sub": "a"}
     with pytest.raises(Unauthenticated):
         verified_offline(signed({"sub": "a"}, key=new_key()), jwks)
+
+
+def test_whom_the_service_asks_has_to_prove_who_he_is(tmp_path: Path) -> None:
+    certificate = certificate_in(tmp_path)
+    with open_id_provider(certificate=certificate) as provider:
+        assert provider.address.startswith("https://")
+        url = f"{provider.address}/.well-known/openid-configuration"
+        assert fetched_json(url, ca=(tmp_path / "ca.pem").read_text())["issuer"] == provider.address
+        for ca in ("", "no certificate"):
+            with pytest.raises(ProviderUnavailable, match="cannot be reached"):
+                fetched_json(url, ca=ca)
+
+
+def test_a_redirect_is_not_followed_and_too_much_is_not_read(provider: OpenIdProvider) -> None:
+    back = urlencode({"redirect_uri": f"{provider.address}/jwks", "state": "s", "code_challenge": "c"})
+    asked = f"response_type=code&client_id={provider.client_id}&scope=openid&code_challenge_method=S256&{back}"
+    with pytest.raises(ProviderUnavailable, match="does not answer as expected"):
+        fetched_json(f"{provider.address}/authorize?{asked}")
+    assert "/jwks" not in provider.seen
+    provider.document = {"padding": "x" * (1024 * 1024)}
+    with pytest.raises(ProviderUnavailable, match="sends too much"):
+        fetched_json(f"{provider.address}/.well-known/openid-configuration")
 
 
 @pytest.mark.parametrize(
