@@ -83,7 +83,7 @@ def write_policy(call: Call) -> Answer:
     name, policies = call.params["name"], call.service.policies
     expect = expected_version(call.headers)
     call.require(Verb.ADMINISTER, _at(name))
-    policies.check_writable(call.caller, call.body)
+    policies.check_writable(call.caller, name, call.body)
     policies.write(name, call.body, expect=expect)
     return _told(call, name)
 
@@ -92,6 +92,7 @@ def remove_policy(call: Call) -> Answer:
     name = call.params["name"]
     check_no_precondition(call.headers)
     call.require(Verb.ADMINISTER, _at(name))
+    call.service.policies.check_writable(call.caller, name, None)
     if not call.service.policies.remove(name):
         raise _unknown(name)
     return Answer()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+from datetime import datetime
 
-from strongroom_registry.audit import DONE
+from strongroom_registry import Registry
+from strongroom_registry.audit import DONE, AuditEntry
 
 from strongroom_service.approvals.protections import Approved, carrying_out
 from strongroom_service.approvals.waiting import Outcome, Waiting
@@ -83,12 +85,10 @@ class CarryingOut:
     def _is_done(self, id: str, waiting: Waiting) -> bool:
         workspace = waiting.thing.workspace
         registry = self._service.registry(workspace) if workspace else self._service.workspaces.own
-        for entry in registry.audit():
-            if entry.at < waiting.created:
-                return False
-            if _mark(id) in entry.message and entry.outcome == DONE and entry.action not in ("ask", "approve"):
-                return True
-        return False
+        return any(
+            _mark(id) in entry.message and entry.outcome == DONE and entry.action not in ("ask", "approve")
+            for entry in _since(registry, waiting.created)
+        )
 
 
 class _AsRequester(Pipeline):
@@ -98,6 +98,16 @@ class _AsRequester(Pipeline):
 
     def _caller(self, incoming: Incoming) -> Caller:
         return self._requester
+
+
+def _since(registry: Registry, moment: datetime) -> list[AuditEntry]:
+    """The entries of the audit since a moment, without reading all those before."""
+    limit = 500
+    while True:
+        entries = list(registry.audit(limit=limit))
+        if len(entries) < limit or entries[-1].at < moment:
+            return [entry for entry in entries if entry.at >= moment]
+        limit *= 4
 
 
 def _mark(id: str) -> str:

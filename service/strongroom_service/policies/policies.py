@@ -99,24 +99,32 @@ class Policies:
         """All that the caller may do with it."""
         return [verb for verb in Verb if self.decide(caller, verb, resource).allowed]
 
-    def check_writable(self, caller: Caller, policy: Policy) -> None:
-        """Whoever may write this policy, but not any policy, gives no more by it than what is allowed to himself.
+    def check_writable(self, caller: Caller, name: str, policy: Policy | None) -> None:
+        """Whoever may write this policy, but not any policy, gives no more by it than what is allowed to himself, and
+        takes away nothing that it denies him.
 
         That he may write a policy of that name at all is asked before, as ``administer`` on it.
 
-        :raises Forbidden: a rule allows more than the caller may.
+        :param policy: what is to be written; None where the policy is to be removed.
+        :raises Forbidden: a rule allows more than the caller may, or one that denies him something would go.
         """
         if caller.is_root:
             return
         rights = self.rights(caller)
         if rights.cover(Verb.ADMINISTER, _ANY_POLICY, (caller.address,) if is_address(caller.address) else ()):
             return
-        for number, rule in enumerate(policy.rules, 1):
+        rules = policy.rules if policy is not None else ()
+        for number, rule in enumerate(rules, 1):
             if rule.effect is Effect.ALLOW and not _is_covered(rule, rights):
                 raise Forbidden(
                     f"Rule {number} of this policy allows more than you may yourself.",
                     "Narrow it to what you may, or have it written by somebody who administers :service/policies/*.",
                 )
+        if name in caller.policies and not self._denials(name) <= set(rules):
+            raise Forbidden(
+                f"The policy {name:.96} denies you something, which you cannot take away.",
+                "Leave these rules as they are, or have it done by somebody who administers :service/policies/*.",
+            )
 
     def check_grant(self, caller: Caller, names: Collection[str]) -> None:
         """Whoever makes a token or an identity gives it policies of his own alone, and ``default``, and those of his
@@ -144,9 +152,12 @@ class Policies:
             )
 
     def denies(self, name: str) -> bool:
-        """Whether a policy denies anything; one that is not there denies nothing."""
+        """Whether a policy denies something."""
+        return bool(self._denials(name))
+
+    def _denials(self, name: str) -> set[Rule]:
         found = self.found(name)
-        return found is not None and any(rule.effect is Effect.DENY for rule in found.value.rules)
+        return set() if found is None else {rule for rule in found.value.rules if rule.effect is Effect.DENY}
 
 
 def _is_covered(rule: Rule, rights: Rights) -> bool:

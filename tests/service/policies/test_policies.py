@@ -135,36 +135,56 @@ def test_who_writes_some_policies_gives_no_more_than_he_has(
 ) -> None:
     policies.write("writer", policy(*WRITER))
     if may:
-        policies.check_writable(caller("writer"), policy(rule))
+        policies.check_writable(caller("writer"), "team-x", policy(rule))
     else:
         with pytest.raises(Forbidden):
-            policies.check_writable(caller("writer"), policy(rule))
+            policies.check_writable(caller("writer"), "team-x", policy(rule))
 
 
 def test_who_is_denied_something_cannot_give_it(policies: Policies) -> None:
     policies.write("writer", policy(*WRITER, ("deny", ["a/secret-*"], ["reveal"])))
     for path in ("a/*", "a/secret-db", "a/s*", "a/*-db"):
         with pytest.raises(Forbidden):
-            policies.check_writable(caller("writer"), policy(("allow", [path], ["reveal"])))
-    policies.check_writable(caller("writer"), policy(("allow", ["a/*"], ["view"]), ("allow", ["a/db-*"], ["reveal"])))
+            policies.check_writable(caller("writer"), "team-x", policy(("allow", [path], ["reveal"])))
+    policies.check_writable(
+        caller("writer"), "team-x", policy(("allow", ["a/*"], ["view"]), ("allow", ["a/db-*"], ["reveal"]))
+    )
 
 
 def test_what_holds_from_some_networks_is_given_for_these_alone(policies: Policies) -> None:
     inside = {"when": {"addresses": ["10.0.0.0/8"]}}
     policies.write("writer", policy(("allow", ["a/*"], ["view"]), **inside))
     rule = ("allow", ["a/db"], ["view"])
-    policies.check_writable(caller("writer"), policy(rule, when={"addresses": ["10.3.0.0/16"]}))
+    policies.check_writable(caller("writer"), "team-x", policy(rule, when={"addresses": ["10.3.0.0/16"]}))
     for more in ({}, {"when": {"addresses": ["11.0.0.0/16"]}}):
         with pytest.raises(Forbidden):
-            policies.check_writable(caller("writer"), policy(rule, **more))
+            policies.check_writable(caller("writer"), "team-x", policy(rule, **more))
 
 
 def test_who_administers_all_policies_may_write_any(policies: Policies) -> None:
     policies.write("admin", policy(("allow", [":service/policies/**"], ["administer"])))
-    policies.check_writable(caller("admin"), policy(("allow", ["**"], ["*"])))
+    policies.check_writable(caller("admin"), "team-x", policy(("allow", ["**"], ["*"])))
     policies.write("but", policy(("deny", [":service/policies/root-*"], ["administer"])))
     with pytest.raises(Forbidden):
-        policies.check_writable(caller("admin", "but"), policy(("allow", ["**"], ["*"])))
+        policies.check_writable(caller("admin", "but"), "team-x", policy(("allow", ["**"], ["*"])))
+
+
+def test_nobody_takes_away_what_a_policy_denies_him(policies: Policies) -> None:
+    deny = ("deny", ["a/secret-*"], ["reveal"])
+    policies.write("writer", policy(*WRITER))
+    policies.write("team-limits", policy(deny, ("deny", ["b/*"], ["*"])))
+    mine, other = caller("writer", "team-limits"), caller("writer")
+    for changed in (
+        None,
+        policy(),
+        policy(deny),
+        policy(("deny", ["a/secret-db"], ["reveal"]), ("deny", ["b/*"], ["*"])),
+    ):
+        policies.check_writable(other, "team-limits", changed)
+        with pytest.raises(Forbidden):
+            policies.check_writable(mine, "team-limits", changed)
+    stays = policy(("allow", ["a/db"], ["view"]), ("deny", ["b/*"], ["*"]), deny)
+    policies.check_writable(mine, "team-limits", stays)
 
 
 def test_policies_that_are_given_away_are_ones_own_and_denials_come_along(policies: Policies) -> None:
