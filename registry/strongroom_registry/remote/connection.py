@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    InvalidHeader,
     MaxRetryError,
     NewConnectionError,
     ProtocolError,
@@ -44,7 +46,7 @@ READ_SECONDS = 30.0
 _TRIES = 3
 _PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5
-_CONNECTIONS = 16
+_CONNECTIONS = 256
 _AGAIN = frozenset({429, 502, 503, 504})
 
 Query = Mapping[str, str | int | bool | None]
@@ -188,7 +190,7 @@ class Connection:
                 return self._check(reply)
             except (HTTPError, OSError) as exc:
                 retries, response = self._counted(retries, method, path, exc, again), None
-            retries.sleep(response)
+            time.sleep(_pause(retries, response))
 
     def _counted(self, retries: urllib3.Retry, method: str, path: str, exc: Exception, again: bool) -> urllib3.Retry:
         """One request fewer that is left, where another one may and could do."""
@@ -316,8 +318,16 @@ def _retries(tries: int, again: bool) -> urllib3.Retry:
         backoff_factor=_PAUSE_SECONDS,
         backoff_jitter=_PAUSE_SECONDS / 2,
         backoff_max=_LONGEST_PAUSE_SECONDS,
-        retry_after_max=_LONGEST_PAUSE_SECONDS,
     )
+
+
+def _pause(retries: urllib3.Retry, response: urllib3.BaseHTTPResponse | None) -> float:
+    """How long to wait before asking again, in seconds: as the server says, but not as long as it likes."""
+    try:
+        asked = None if response is None else retries.get_retry_after(response)
+    except InvalidHeader:
+        asked = None
+    return min(retries.get_backoff_time() if asked is None else asked, _LONGEST_PAUSE_SECONDS)
 
 
 def _as_read_error(exc: Exception) -> Exception:

@@ -97,6 +97,17 @@ class TestAnswers:
         ):
             registry.get("lake")
 
+    @pytest.mark.parametrize("retry_after", ["99999999", "x", "-1", "Fri, 31 Dec 2999 23:59:59 GMT"])
+    def test_a_server_does_not_say_how_long_a_client_sleeps(self, retry_after: str) -> None:
+        busy = Said(503, b"", {"Retry-After": retry_after})
+        with scripted(busy, Said(body=told())) as server, open_registry(server.url) as registry:
+            assert registry.get("lake").payload == b"payload"
+
+    def test_a_server_may_stand_below_a_path(self) -> None:
+        with scripted(Said(body=told())) as server, open_registry(f"{server.url}/team/a/") as registry:
+            registry.get("lake")
+            assert server.paths() == ["/team/a/api/v1/workspaces/default/documents/lake/payload"]
+
     def test_errors_come_back_as_what_they_are(self) -> None:
         for answer, error in (
             (fault(404, "unknown_document"), UnknownDocument),
