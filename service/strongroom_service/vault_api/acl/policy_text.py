@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from strongroom_service.errors import InvalidRequest
@@ -17,6 +18,7 @@ from strongroom_service.vault_api.envelope import invalid
 TEXT_MAX = 64 * 1024
 """The longest text of a policy, in characters."""
 _DEPTH_MAX = 8
+_PARSING = Lock()
 _RULES_MAX = 2000
 _KNOWN = frozenset(
     {
@@ -73,7 +75,8 @@ def _hcl(text: str) -> dict[str, Any]:
         with_comments=False, explicit_blocks=False, preserve_heredocs=False, strip_string_quotes=True
     )
     try:
-        tree: dict[str, Any] = hcl2.loads(text, serialization_options=options)
+        with _PARSING:  # one parser for all threads, which keeps where it is
+            tree: dict[str, Any] = hcl2.loads(text, serialization_options=options)
     except LarkError as error:
         line = getattr(error, "line", None)
         raise invalid(f"the policy is no HCL{f': line {line}' if isinstance(line, int) and line > 0 else ''}") from None
