@@ -1,7 +1,7 @@
 """The application: routes, bodies, threads and answers, between a server and the pipeline.
 
-A request is matched and read on the event loop, and worked on in a thread of a pool, since all that the registry does
-waits for a disk or a database.
+A request is matched and read on the event loop, and worked on in a thread of a pool, since what the registry does waits
+for a disk or a database; but for quick ones where all they read lies in a file.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from strongroom_service.http.body import ClientGone, read
 from strongroom_service.http.errors import code_of
 from strongroom_service.http.exchange import Exchange, Incoming, Observer, Outgoing
 from strongroom_service.http.lane import Lane
+from strongroom_service.http.loop_lane import LoopLane
 from strongroom_service.http.paths import segments_of
 from strongroom_service.http.pipeline import Gate, Pipeline, Stage, failed
 from strongroom_service.http.route import Route, RouteTree
@@ -31,6 +32,8 @@ from strongroom_service.service import Service
 
 VAULT_PREFIX = b"/v1/"
 _BATCH = 32
+_LANES = 4
+_WRAPS = {"strongroom-wrap-ttl", "x-vault-wrap-ttl"}
 _FIXED = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -68,7 +71,11 @@ class Application:
         )
         self._tree = RouteTree(all_routes() if routes is None else routes)
         self._addresses = ClientAddresses(self._settings.trusted_proxies)
-        self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_lanes_of(service), batch=_BATCH)
+        self._quick: Lane | LoopLane
+        if _is_a_file(service.workspaces.url) and _is_a_file(self._settings.records_url(service.workspaces.url)):
+            self._quick = LoopLane(self._pipeline, service.directory)
+        else:
+            self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_LANES, batch=_BATCH)
         self._slow = Lane(self._pipeline, name="strongroom-request", threads=self._settings.threads, batch=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,8 +101,8 @@ class Application:
         try:
             incoming = await self._incoming(scope, receive, request_id)
             received = len(incoming.body)
-            lane = self._quick if incoming.route.is_quick else self._slow
-            worked = await lane.answer(incoming)
+            is_quick = incoming.route.is_quick and not _WRAPS & incoming.headers.keys()
+            worked = await (self._quick if is_quick else self._slow).answer(incoming)
             outgoing, code = worked.outgoing, worked.error
         except StrongroomError as error:
             is_vault = _raw_path(scope).startswith(VAULT_PREFIX)
@@ -181,9 +188,8 @@ def create_application(service: Service, *, observers: Sequence[Observer] = ()) 
     return Application(service, observers=observers)
 
 
-def _lanes_of(service: Service) -> int:
-    """A file is read by one thread at a time as fast as by several; a server far away is not."""
-    return 1 if service.workspaces.url.startswith(("sqlite:", "memory:")) else 4
+def _is_a_file(url: str) -> bool:
+    return url.startswith(("sqlite:", "memory:"))
 
 
 async def _send(receive: Receive, send: Send, method: str, outgoing: Outgoing, request_id: str) -> None:

@@ -78,7 +78,7 @@ class Directory:
         :raises StaleExpectation: another version is there.
         """
         document = _checked(kind, name)
-        self._leave_moment()
+        self.end_moment()
         payload = value.model_dump_json().encode()
         type_ = f"service-{kind}"
         taken = expect is None
@@ -91,7 +91,7 @@ class Directory:
         """Remove a record; whether there was one."""
         if not is_name(f"{kind}.{name}"):
             return False
-        self._leave_moment()
+        self.end_moment()
         try:
             self._registry.delete(f"{kind}.{name}")
         except (UnknownDocument, DocumentDeleted):
@@ -112,11 +112,19 @@ class Directory:
     def one_moment(self) -> Iterator[None]:
         """Have all that is read in the block be as it was when the first of it was read, at the cost of one look; until
         something is written in it."""
-        self._moment.is_one, self._moment.revision = True, b""
+        self.begin_moment()
         try:
             yield
         finally:
-            self._moment.is_one = False
+            self.end_moment()
+
+    def begin_moment(self) -> None:
+        """:meth:`one_moment`, until :meth:`end_moment` in the same thread."""
+        self._moment.is_one, self._moment.revision = True, b""
+
+    def end_moment(self) -> None:
+        """Have each look be at its own moment again."""
+        self._moment.is_one = False
 
     def revision(self) -> bytes:
         """What is another one after each change of any record."""
@@ -125,9 +133,6 @@ class Directory:
             return self._registry.revision()
         moment.revision = moment.revision or self._registry.revision()
         return moment.revision
-
-    def _leave_moment(self) -> None:
-        self._moment.is_one = False
 
     def _loaded(self, kind: str, name: str, model: type[M]) -> Found[BaseModel] | None:
         try:

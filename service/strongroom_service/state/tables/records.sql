@@ -7,5 +7,5 @@ CREATE TABLE IF NOT EXISTS service_records (
     sealed BLOB NOT NULL,
     PRIMARY KEY (kind, id)
 );
-CREATE INDEX IF NOT EXISTS service_records_by_parent ON service_records (kind, parent);
+CREATE INDEX IF NOT EXISTS service_records_by_parent ON service_records (kind, parent, id);
 CREATE INDEX IF NOT EXISTS service_records_by_expiry ON service_records (kind, expires);
