@@ -11,6 +11,8 @@ from strongroom_service.identity.people import Account, Group, User
 from strongroom_service.identity.token_record import DEFAULT, Standing
 from strongroom_service.state.directory import Directory
 
+_KEPT = 8192
+
 
 class Revocable(BaseModel):
     """All that a standing needs to know of a role or a provider: that it is there, and in use."""
@@ -31,9 +33,19 @@ class Standings:
     def __init__(self, directory: Directory, denies: Callable[[str], bool]) -> None:
         self._directory = directory
         self._denies = denies
+        self._seen: tuple[bytes, dict[str, Standing | None]] = (b"", {})
 
     def of(self, origin: str) -> Standing | None:
         """The standing of ``kind.name``; None where it is gone or disabled."""
+        revision = self._directory.revision()
+        if self._seen[0] != revision or len(self._seen[1]) >= _KEPT:
+            self._seen = (revision, {})
+        known = self._seen[1]
+        if origin not in known:
+            known[origin] = self._looked_up(origin)
+        return known[origin]
+
+    def _looked_up(self, origin: str) -> Standing | None:
         kind, _, name = origin.partition(".")
         if kind == "user":
             return self.of_person(kind, name, self._directory.get(kind, name, User))
