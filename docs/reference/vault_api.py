@@ -20,7 +20,8 @@ silently. Strongroom's own API, beneath `/api/v1`, can do more with blocks.
 
 ## Have programs use it
 
-Where a program asks for the address of Vault, give that of the server. Examples, not run here since they need one:
+Where a program asks for the address of Vault, give that of the server;
+[a page by example](../how-to/vault-clients.md) begins with the mounts. Not run here:
 
 ```python no-run
 import hvac
