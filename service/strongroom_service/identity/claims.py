@@ -12,6 +12,8 @@ from strongroom_service.identity.provider import AwsProvider, JwtProvider, Kuber
 from strongroom_service.identity.token_record import DEFAULT
 
 NAME_MAX = 120
+IDENTITY_MAX = 180
+"""So that the audit has room for the accessor of a token behind it."""
 
 AnyProvider = OidcProvider | JwtProvider | KubernetesProvider | AwsProvider
 Claims = Mapping[str, Any]
@@ -32,6 +34,9 @@ def grant_of(
     who = _name(provider, claims)
     if who is None:
         raise refused(f"provider {name}: the claim that names people is missing, unverified or no name")
+    identity = f"{provider.type}:{name}/{who}"
+    if len(identity) > IDENTITY_MAX:
+        raise refused(f"provider {name}: the claim that names people is too long")
     rules = [rule for rule in provider.rules if fits(rule, claims)]
     if not rules:
         raise refused(f"provider {name}: no rule is for {who}")
@@ -45,7 +50,7 @@ def grant_of(
             facts[f"metadata.{key}"] = values[0]
     return Grant(
         policies=tuple(policy for policy in policies if policy != ROOT),
-        identity=f"{provider.type}:{name}/{who}",
+        identity=identity,
         origin=f"provider.{name}",
         facts=facts,
         name=who,

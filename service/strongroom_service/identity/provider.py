@@ -104,7 +104,7 @@ class AwsProvider(_Provider):
     region: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "us-east-1"
     server: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,200}$")]
     ca: Pem = ""
-    name_claim: Claim = "arn"
+    name_claim: Claim = "principal"
 
 
 Provider = Annotated[OidcProvider | JwtProvider | KubernetesProvider | AwsProvider, Field(discriminator="type")]

@@ -99,6 +99,14 @@ def test_who_has_no_name_or_no_rule_is_not_let_in(claim: str, claims: dict[str, 
     assert why in refused.value.why
 
 
+def test_the_audit_has_room_for_whom_a_token_is_of() -> None:
+    rule = Rule(claims={"sub": ("*",)})
+    assert grant_of("x" * 54, provider(rule), {"sub": "y" * 120}, lambda _: ()).identity.startswith("oidc:xxx")
+    with pytest.raises(Unauthenticated) as refused:
+        grant_of("x" * 55, provider(rule), {"sub": "y" * 120}, lambda _: ())
+    assert "too long" in refused.value.why
+
+
 def test_providers_cannot_be_mistaken_for_users() -> None:
     named = JwtProvider(
         issuer="https://id.example.com", audiences=("a",), rules=(Rule(claims={"sub": ("*",)}),), name_claim="sub"
