@@ -151,6 +151,16 @@ class Policies:
                 f"Give {lost[0]:.96} as well.",
             )
 
+    def check_grant_beside(self, caller: Caller, names: Collection[str]) -> None:
+        """:meth:`check_grant` where policies in Vault's language are given too: whatever these let the caller do with
+        tokens and roles, it is not to give rights in Strongroom's.
+
+        :raises Forbidden: the caller may not give one of Strongroom's that is among them.
+        """
+        own = [name for name in names if name != DEFAULT and self.found(name) is not None]
+        if own:
+            self.check_grant(caller, own)
+
     def denies(self, name: str) -> bool:
         """Whether a policy denies something."""
         return bool(self._denials(name))

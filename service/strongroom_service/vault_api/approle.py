@@ -123,8 +123,10 @@ def _write(request: RoleRequest) -> Answer:
     if unknown:
         raise invalid(f"roles here have no {', '.join(unknown)[:200]}")
     for _ in range(_TRIES):
+        changed = _changed(request)
+        request.call.service.policies.check_grant_beside(request.call.caller, changed.token_policies)
         try:
-            request.roles.put(request.name, _changed(request))
+            request.roles.put(request.name, changed)
         except StaleExpectation:
             continue
         break
@@ -221,6 +223,8 @@ def _keep_secret_id(request: RoleRequest) -> Answer:
 
 def _made(request: RoleRequest, text: str | None) -> Answer:
     body = request.body
+    role = request.roles.found(request.name).value.role
+    request.call.service.policies.check_grant_beside(request.call.caller, role.token_policies)
     made: SecretId = request.roles.make_secret_id(
         request.name,
         text=text,

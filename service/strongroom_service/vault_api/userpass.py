@@ -138,6 +138,7 @@ def _write(call: VaultCall, mount: Mount, name: str) -> Answer:
     had = service.directory.get(mount.accessor, name, UserpassUser)
     password = _password(body, needed=had is None)
     user = _changed(body, had or UserpassUser())
+    service.policies.check_grant_beside(call.caller, user.policies)
     if password:
         _keep_password(call, mount, name, password)
     service.directory.put(mount.accessor, name, user)
@@ -187,7 +188,7 @@ def _remove(call: VaultCall, mount: Mount, name: str) -> Answer:
 
 
 def _set_password(call: VaultCall, mount: Mount, name: str) -> Answer:
-    _known(call, mount, name)
+    call.service.policies.check_grant_beside(call.caller, _known(call, mount, name).policies)
     _keep_password(call, mount, name, _password(call.body, needed=True))
     return done()
 
@@ -195,7 +196,9 @@ def _set_password(call: VaultCall, mount: Mount, name: str) -> Answer:
 def _set_policies(call: VaultCall, mount: Mount, name: str) -> Answer:
     user = _known(call, mount, name)
     body = {key: call.body[key] for key in ("token_policies", "policies") if key in call.body}
-    call.service.directory.put(mount.accessor, name, _changed(body, user))
+    changed = _changed(body, user)
+    call.service.policies.check_grant_beside(call.caller, changed.policies)
+    call.service.directory.put(mount.accessor, name, changed)
     return done()
 
 

@@ -114,3 +114,55 @@ def test_a_name_is_that_of_one_policy_alone(client: TestClient) -> None:
     assert (taken.status_code, taken.json()["error"]["code"]) == (409, "conflict")
     asked = {"verb": "view", "path": "default/db", "subject": {"policies": ["ops", "gone"]}}
     assert client.post("/api/v1/policies/:explain", json=asked).json()["missing"] == ["gone"]
+
+
+VAULT_ADMIN = """
+path "auth/*" { capabilities = ["create", "update", "read", "sudo"] }
+path "sys/*" { capabilities = ["create", "update", "sudo"] }
+"""
+
+
+@pytest.fixture
+def vault_admin(client: TestClient, token_for: TokenFor) -> dict[str, str]:
+    """Somebody who may do everything with tokens and roles beneath ``/v1``, and who is denied a block."""
+    for kind in ("approle", "userpass"):
+        client.post(f"/v1/sys/auth/{kind}", json={"type": kind})
+    assert client.put("/v1/sys/policies/acl/vault-admin", json={"policy": VAULT_ADMIN}).status_code == 204
+    write(client, "all", ("allow", "**", ["*"]))
+    write(client, "staff", ("allow", "default/*", ["reveal"]))
+    write(client, "contractor", ("deny", "default/secret-*", ["*"]))
+    client.post("/v1/auth/token/roles/free", json={"allowed_policies_glob": ["*"]})
+    client.post("/v1/auth/approle/role/boss", json={"token_policies": ["all"]})
+    client.post("/v1/auth/userpass/users/boss", json={"password": "boss-" * 5, "policies": ["all"]})
+    return {"X-Vault-Token": token_for("vault-admin", "staff", "contractor")}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("token/create", {"policies": ["all"]}),
+        ("token/create", {"policies": ["staff"]}),
+        ("token/create-orphan", {"policies": ["all"]}),
+        ("token/create/free", {"policies": ["all"]}),
+        ("token/create/free", {"policies": ["staff"]}),
+        ("token/roles/mine", {"allowed_policies": ["all"]}),
+        ("approle/role/mine", {"token_policies": ["all"]}),
+        ("approle/role/boss/secret-id", {}),
+        ("userpass/users/mine", {"password": "mine-" * 5, "policies": ["all"]}),
+        ("userpass/users/boss/password", {"password": "mine-" * 5}),
+        ("userpass/users/boss/policies", {"policies": ["staff"]}),
+    ],
+)
+def test_rights_in_vaults_language_give_none_in_strongrooms(
+    client: TestClient, vault_admin: dict[str, str], path: str, body: dict[str, Any]
+) -> None:
+    refused = client.post(f"/v1/auth/{path}", json=body, headers={"Authorization": ""} | vault_admin)
+    assert refused.status_code in (400, 403), refused.text
+    assert "You may not give" in refused.text or "goes with what you give" in refused.text, refused.text
+
+
+def test_what_ones_own_policies_allow_is_given_in_vaults_way(client: TestClient, vault_admin: dict[str, str]) -> None:
+    own = {"policies": ["staff", "contractor", "vault-admin"]}
+    for path, body in (("token/create", own), ("approle/role/mine", {"token_policies": ["vault-admin"]})):
+        made = client.post(f"/v1/auth/{path}", json=body, headers={"Authorization": ""} | vault_admin)
+        assert made.status_code in (200, 204), made.text
