@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -29,6 +30,7 @@ _HERE = Path(__file__).parent
 _PARTS = _HERE / "hvac_environment"
 _BUILD = _HERE.parents[1] / "build" / "hvac"
 _MEMORY = Path("/dev/shm")
+_LONGEST_SECONDS = 1800
 _PAGE = _HERE.parents[1] / "docs" / "reference" / "vault-api.md"
 _FILE_ROW = re.compile(r"\| `([a-z0-9_/]+\.py)` \| ([0-9]+) \| [0-9]+ \|")
 _TEST_ROW = re.compile(r"\| `([a-z0-9_/]+\.py::\w+)` \| (.+) \|")
@@ -104,21 +106,31 @@ def run(files: Sequence[str], *, processes: int = 0, log: Path | None = None) ->
         command = [str(python), "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "--junitxml", "results.xml"]
         command += ["-q", "--tb=short", *(["-n", str(processes), "--dist=loadscope"] if processes else [])]
         command += [f"tests/integration_tests/{file}" for file in files]
-        done = subprocess.run(
-            command,
-            cwd=root,
-            env=_variables(folder),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=1800,
-        )
+        output = _output(command, root, _variables(folder))
         if log is not None:
-            log.write_text(done.stdout)
+            log.write_text(output)
         results = root / "results.xml"
-        assert results.exists(), f"hvac's tests did not run:\n{done.stdout[-4000:]}"
+        assert results.exists(), f"hvac's tests did not run:\n{output[-4000:]}"
         return list(_read(results, files))
+
+
+def _output(command: list[str], folder: Path, variables: Mapping[str, str]) -> str:
+    """What a command prints. If it is broken off, the servers that it started end with it."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.communicate(timeout=_LONGEST_SECONDS)[0]
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def environment() -> Path:
