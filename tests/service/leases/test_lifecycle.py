@@ -233,6 +233,27 @@ def test_renewal_against_the_end(service: Service, clock: Clock, root: Caller, m
     assert service.leases.page(root, "default")[0] == []
 
 
+def test_a_renewal_does_not_bring_back_what_was_revoked_meanwhile(
+    service: Service, clock: Clock, root: Caller, memory: Memory
+) -> None:
+    made = service.leases.create(root, "default", "reader")
+
+    def revoke_in_vain(what: str) -> None:
+        if what == "renew":
+            memory.before = lambda _: None
+            memory.problem = EngineFailed("The database is away.", "")
+            service.leases.revoke(root, made.id)
+            memory.problem = None
+
+    memory.before = revoke_in_vain
+    with pytest.raises(Conflict, match="ended meanwhile"):
+        service.leases.renew(root, made.id)
+    assert the_lease(service).state is LeaseState.ENDING
+    clock.advance(minutes=1)
+    assert service.leases.ending.end_due() == 1
+    assert not memory.users
+
+
 def test_a_renewal_that_died_leaves_the_lease_as_it_was(
     service: Service, clock: Clock, root: Caller, memory: Memory
 ) -> None:
