@@ -153,7 +153,7 @@ class Leases:
             self._record(caller, "lease-renew", type(error).__name__, id)
             raise
         lease = self._settle(id, claimed.claim, {"until": claimed.until, "ttl": claimed.ttl})
-        self._record(caller, "lease-renew", DONE, id)
+        self._record(caller, "lease-renew", DONE if lease is not None else "Conflict", id)
         if lease is None:
             raise _over(id)
         return lease
