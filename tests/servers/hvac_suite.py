@@ -90,10 +90,9 @@ def promise() -> Promise:
     return Promise(files, {found[1]: found[2] for found in _TEST_ROW.finditer(page)})
 
 
-def run(files: Sequence[str], *, processes: int = 0, log: Path | None = None) -> list[Result]:
+def run(files: Sequence[str], *, log: Path | None = None) -> list[Result]:
     """Run some files; what became of each test.
 
-    :param processes: how many at a time; 0 for this one alone.
     :param log: where their output goes.
     """
     python, sdist = environment(), fetched()
@@ -104,8 +103,7 @@ def run(files: Sequence[str], *, processes: int = 0, log: Path | None = None) ->
         (folder / "servers").mkdir()
         _write_program(folder / "bin")
         command = [str(python), "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "--junitxml", "results.xml"]
-        command += ["-q", "--tb=short", *(["-n", str(processes), "--dist=loadscope"] if processes else [])]
-        command += [f"tests/integration_tests/{file}" for file in files]
+        command += ["-q", "--tb=short", *(f"tests/integration_tests/{file}" for file in files)]
         output = _output(command, root, _variables(folder))
         if log is not None:
             log.write_text(output)
