@@ -69,6 +69,19 @@ class Reply:
             raise _misspoke(self.server, "answered something else than was asked for") from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A request, but for who sends it. ``path`` has the query."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None = field(repr=False)
+    again: bool
+    limit: int
+    seconds: float
+
+
 class Connection:
     """A server, and a token to be known by. Safe to use from several threads; after a fork, call :meth:`after_fork`.
 
@@ -125,14 +138,16 @@ class Connection:
         :raises ServerMisspoke: it gave an answer that is none.
         :raises StrongroomError: what it says went wrong.
         """
-        sent = None if body is None else body.model_dump_json(by_alias=True, exclude_unset=False).encode()
+        question = _Question(
+            method, f"{path}{_query(query)}", headers or {}, _sent(body), again, limit, seconds or self._read_seconds
+        )
         token = self.token()
         try:
-            return self._asked(method, path, query, sent, dict(headers or {}), token, again, limit, seconds)
+            return self._asked(question, token)
         except TokenRefused:
             if not self._bearer.renew(token):
                 raise
-        return self._asked(method, path, query, sent, dict(headers or {}), self.token(), again, limit, seconds)
+        return self._asked(question, self.token())
 
     def stream(
         self,
@@ -147,10 +162,10 @@ class Connection:
 
         :param seconds: how long each part is waited for.
         """
-        sent = None if body is None else body.model_dump_json(by_alias=True).encode()
         every = {"Accept": "text/event-stream", **(headers or {})}
+        question = _Question(method, path, every, _sent(body), False, ANSWER_MAX, seconds)
         try:
-            response = self._sent(method, path, None, sent, every, self.token(), seconds)
+            response = self._response(question, self.token())
             if response.status != 200:
                 reply = self._check(self._reply(response, ANSWER_MAX))
                 raise _misspoke(reply.server, "told of nothing")
@@ -166,69 +181,49 @@ class Connection:
         """The parent's connections are the parent's."""
         self._pool = self._new_pool()
 
-    def _asked(
-        self,
-        method: str,
-        path: str,
-        query: Query | None,
-        body: bytes | None,
-        headers: dict[str, str],
-        token: str,
-        again: bool,
-        limit: int,
-        seconds: float | None,
-    ) -> Reply:
-        retries = _retries(self._tries, again)
+    def _asked(self, question: _Question, token: str) -> Reply:
+        retries = _retries(self._tries, question.again)
         while True:
             try:
-                response = self._sent(method, path, query, body, headers, token, seconds)
-                reply = self._reply(response, limit)
-                if reply.status not in _AGAIN or not (again or reply.status == 429):
+                response = self._response(question, token)
+                reply = self._reply(response, question.limit)
+                if reply.status not in _AGAIN or not (question.again or reply.status == 429):
                     return self._check(reply)
-                retries = retries.increment(method, path, response=response)
+                retries = retries.increment(question.method, question.path, response=response)
             except MaxRetryError:
                 return self._check(reply)
             except (HTTPError, OSError) as exc:
-                retries, response = self._counted(retries, method, path, exc, again), None
+                retries, response = self._counted(retries, question, exc), None
             time.sleep(_pause(retries, response))
 
-    def _counted(self, retries: urllib3.Retry, method: str, path: str, exc: Exception, again: bool) -> urllib3.Retry:
+    def _counted(self, retries: urllib3.Retry, question: _Question, exc: Exception) -> urllib3.Retry:
         """One request fewer that is left, where another one may and could do."""
         arrived = not isinstance(exc, NewConnectionError | ConnectTimeoutError)
-        if isinstance(exc, SSLError) or (arrived and not again):
+        if isinstance(exc, SSLError) or (arrived and not question.again):
             self._failed(exc)
         try:
-            return retries.increment(method, path, error=_as_read_error(exc))
+            return retries.increment(question.method, question.path, error=_as_read_error(exc))
         except (HTTPError, OSError):
             self._failed(exc)
 
-    def _sent(
-        self,
-        method: str,
-        path: str,
-        query: Query | None,
-        body: bytes | None,
-        headers: dict[str, str],
-        token: str,
-        seconds: float | None,
-    ) -> urllib3.BaseHTTPResponse:
+    def _response(self, question: _Question, token: str) -> urllib3.BaseHTTPResponse:
         every = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": "strongroom",
             "Authorization": f"Bearer {token}",
-            **headers,
+            **question.headers,
         }
-        if body is not None:
+        if question.body is not None:
             every["Content-Type"] = "application/json"
         return self._pool.urlopen(
-            method,
-            f"{self.address.path}/api/v1{path}{_query(query)}",
-            body=body,
+            question.method,
+            f"{self.address.path}/api/v1{question.path}",
+            body=question.body,
             headers=every,
             retries=False,  # counted here, where a body that is cut counts too
             redirect=False,
-            timeout=urllib3.Timeout(connect=self._connect_seconds, read=seconds or self._read_seconds),
+            timeout=urllib3.Timeout(connect=self._connect_seconds, read=question.seconds),
             preload_content=False,
             decode_content=False,
         )
@@ -245,7 +240,7 @@ class Connection:
                 raise _misspoke(str(self.address), "answered in a form that was not asked for")
             parts: list[bytes] = []
             size = 0
-            too_large = declared.isdecimal() and int(declared) > limit
+            too_large = declared.isdecimal() and (len(declared) > 15 or int(declared) > limit)
             while not too_large and (part := response.read(1024 * 1024)):
                 parts.append(part)
                 size += len(part)
@@ -296,6 +291,10 @@ class Connection:
 def at(*segments: str) -> str:
     """A path of segments, each quoted."""
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
+def _sent(body: BaseModel | None) -> bytes | None:
+    return None if body is None else body.model_dump_json(by_alias=True).encode()
 
 
 def _query(query: Query | None) -> str:

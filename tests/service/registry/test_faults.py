@@ -122,7 +122,7 @@ class TestAnswers:
 
     def test_an_answer_that_is_too_large_is_not_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("strongroom_registry.remote.registry.DOCUMENT_MAX", 1000)
-        for answer in (Said(body=b"x", size=10**12), Said(body=b"x" * 1001)):
+        for answer in (Said(body=b"x", size=10**12), Said(body=b"x", size=10**4000), Said(body=b"x" * 1001)):
             with scripted(answer) as server, open_registry(server.url) as registry:
                 with pytest.raises(ServerMisspoke, match="1000 bytes"):
                     registry.get("lake")
