@@ -104,6 +104,11 @@ ROWS = {
         "faults.hvac_tests",
         stores=False,
     ),
+    18: About(
+        "secrets and policies of Vault's API beside plain models of both",
+        "0 divergences, 0 decisions that are others",
+        "properties.vault_api",
+    ),
     15: About(
         "callers × verbs × things × states × workspaces, beside a model of the language of policies",
         "0 decisions that are others",
@@ -114,6 +119,12 @@ ROWS = {
         "kill -9 of processes that make, renew and revoke short-lived credentials",
         "0 credentials that outlive their leases, 0 leases left over",
         "faults.killed_leases",
+        stores=False,
+    ),
+    21: About(
+        "clients that mean no good: slow, oversized, nested too deep, malformed, smuggled, broken off",
+        "0 server errors, 0 honest requests refused, 0 secrets in answers, logs and metrics",
+        "faults.hostile_clients",
         stores=False,
     ),
 }
