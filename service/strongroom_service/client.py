@@ -48,12 +48,10 @@ class Client:
     ``ApprovalPending``, or that the server is away), and ``UnknownThing``.
 
     :param asked: what answers.
-    :param is_remote: whether that is a server.
     """
 
-    def __init__(self, asked: Asked, *, is_remote: bool) -> None:
+    def __init__(self, asked: Asked) -> None:
         self._asked = asked
-        self.is_remote = is_remote
 
     def get(self, path: str, model: type[M], **query: str | int | bool | None) -> M:
         """Read something.
@@ -97,14 +95,12 @@ def opened_client(*, token: str | None = None) -> Iterator[Client]:
     settings = RegistrySettings()
     if is_remote(settings.url):
         asked: Asked = _connection(settings.url, token)
-        client = Client(asked, is_remote=True)
     else:
         from strongroom_service.in_process import InProcess
 
         asked = InProcess.open(settings)
-        client = Client(asked, is_remote=False)
     try:
-        yield client
+        yield Client(asked)
     finally:
         asked.close()
 

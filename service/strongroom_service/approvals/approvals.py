@@ -86,12 +86,13 @@ class Approvals:
         :meth:`finish`.
 
         :raises UnknownThing: there is none that the caller may see.
-        :raises Forbidden: it is the caller's own, or not the caller's to approve.
+        :raises Forbidden: it is the caller's own.
         :raises Conflict: it does not wait any more.
         """
         with self._records.changing() as session:
             found, now = self._open(session, caller, id), session.now()
-            self._check_other(caller, found)
+            if _is_his(found, caller):
+                raise Forbidden("Nobody approves his own change, with whichever token.", "Ask somebody else.")
             if found.state is State.APPROVED:
                 return self._claim_again(session, id, found, now), True
             if any(one.identity == caller.identity for one in found.approvals):
@@ -109,10 +110,7 @@ class Approvals:
             found = self._open(session, caller, id)
             if found.state is not State.PENDING:
                 raise _over(id, found)
-            is_own = _is_his(found, caller)
-            if not is_own:
-                self._check_other(caller, found)
-            state = State.WITHDRAWN if is_own else State.REFUSED
+            state = State.WITHDRAWN if _is_his(found, caller) else State.REFUSED
             ended = {"state": state, "ended_by": caller.actor, "reason": reason, "body": ""}
             changed = found.model_copy(update=ended)
             _put(session, id, changed)
@@ -159,6 +157,7 @@ class Approvals:
         return max(waiting.needed, demand.approvals if demand is not None else 1)
 
     def _open(self, session: RecordSession, caller: Caller, id: str) -> Waiting:
+        """A change that waits still, and is the caller's own or his to approve."""
         found = session.get(KIND, id, Waiting)
         if found is None or not (_is_his(found, caller) or self.may_approve(caller, found)):
             raise _unknown(id)
@@ -166,12 +165,6 @@ class Approvals:
         if found.state not in OPEN:
             raise _over(id, found)
         return found
-
-    def _check_other(self, caller: Caller, waiting: Waiting) -> None:
-        if _is_his(waiting, caller):
-            raise Forbidden("Nobody approves his own change, with whichever token.", "Ask somebody else.")
-        if not self.may_approve(caller, waiting):
-            raise Forbidden("This change is not yours to approve.", "Ask who administers what is to be changed.")
 
     def _claim_again(self, session: RecordSession, id: str, found: Waiting, now: datetime) -> Waiting:
         if found.claimed is not None and now < found.claimed + CARRYING:

@@ -95,10 +95,6 @@ class Policies:
             return of_root(verb, resource)
         return explain(self.rights(caller), verb, resource, caller.address)
 
-    def verbs(self, caller: Caller, resource: Resource) -> list[Verb]:
-        """All that the caller may do with it."""
-        return [verb for verb in Verb if self.decide(caller, verb, resource).allowed]
-
     def check_writable(self, caller: Caller, name: str, policy: Policy | None) -> None:
         """Whoever may write this policy, but not any policy, gives no more by it than what is allowed to himself, and
         takes away nothing that it denies him.
