@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("strongroom.service")
 
 INTERVAL_SECONDS = 60.0
+_STOP_SECONDS = 10.0
 
 
 class Housekeeping:
@@ -46,10 +47,10 @@ class Housekeeping:
         return self
 
     def stop(self) -> None:
-        """End after what is being done now."""
+        """End after what is being done now, if that does not take long."""
         self._stop.set()
         self._reaper.stop()
-        self._thread.join()
+        self._thread.join(_STOP_SECONDS)
 
     def tidy(self) -> int:
         """Remove what is over; how much. What cannot be removed now stays, and is said once."""

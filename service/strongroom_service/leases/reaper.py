@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +17,7 @@ _log = logging.getLogger("strongroom.service")
 THREADS = 2
 """One system that does not answer does not keep the leases of all others waiting."""
 INTERVAL_SECONDS = 5.0
-_STOP_SECONDS = 30.0
+_STOP_SECONDS = 10.0
 
 
 class Reaper:
@@ -38,11 +39,12 @@ class Reaper:
             thread.start()
 
     def stop(self) -> None:
-        """End after what is being done now; what is left is due when somebody looks again."""
+        """End after what is being done now, if that does not take long; what is left is due when somebody looks again."""
         self._stop.set()
         self._ending.wake()
+        until = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
-            thread.join(_STOP_SECONDS)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _run(self) -> None:
         while not self._stop.is_set():
