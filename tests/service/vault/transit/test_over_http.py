@@ -38,8 +38,8 @@ def test_whoever_may_use_a_key_may_not_make_one(mounted: Any) -> None:
     ("method", "path"),
     [
         ("PUT", "decrypt/k"), ("PUT", "rewrap/k"), ("PUT", "keys/k/rotate"), ("PUT", "keys/k/config"),
-        ("GET", "keys/k"), ("LIST", "keys"), ("DELETE", "keys/k"), ("GET", "export/encryption-key/k"), ("GET", "backup/k"),
-        ("PUT", "restore"), ("PUT", "random/8"), ("PUT", "sign/k"), ("PUT", "datakey/plaintext/k"),
+        ("GET", "keys/k"), ("LIST", "keys"), ("DELETE", "keys/k"), ("GET", "export/encryption-key/k"),
+        ("GET", "backup/k"), ("PUT", "restore"), ("PUT", "random/8"), ("PUT", "sign/k"), ("PUT", "datakey/plaintext/k"),
     ],
 )  # fmt: skip
 def test_what_no_rule_allows_is_refused_before_anything_is_said(mounted: Any, method: str, path: str) -> None:
