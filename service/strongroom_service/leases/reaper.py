@@ -39,7 +39,7 @@ class Reaper:
             thread.start()
 
     def stop(self) -> None:
-        """End after what is being done now, if that does not take long; what is left is due when somebody looks again."""
+        """End after what is being done now, if that does not take long. What is left is due when somebody looks."""
         self._stop.set()
         self._ending.wake()
         until = time.monotonic() + _STOP_SECONDS
