@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 import urllib3
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -36,6 +36,7 @@ from strongroom_registry.remote.problems import error_of, pending_of
 from strongroom_registry.remote.token import Bearer
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 ANSWER_MAX = 32 * 1024 * 1024
 """The largest answer that is read, in bytes, where no other limit is given."""
@@ -141,13 +142,7 @@ class Connection:
         question = _Question(
             method, f"{path}{_query(query)}", headers or {}, _sent(body), again, limit, seconds or self._read_seconds
         )
-        token = self.token()
-        try:
-            return self._asked(question, token)
-        except TokenRefused:
-            if not self._bearer.renew(token):
-                raise
-        return self._asked(question, self.token())
+        return self._known(lambda token: self._asked(question, token))
 
     def stream(
         self,
@@ -164,14 +159,7 @@ class Connection:
         """
         every = {"Accept": "text/event-stream", **(headers or {})}
         question = _Question(method, path, every, _sent(body), False, ANSWER_MAX, seconds)
-        try:
-            response = self._response(question, self.token())
-            if response.status != 200:
-                reply = self._check(self._reply(response, ANSWER_MAX))
-                raise _misspoke(reply.server, "told of nothing")
-        except (HTTPError, OSError) as exc:
-            self._failed(exc)
-        return response
+        return self._known(lambda token: self._streamed(question, token))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -181,7 +169,27 @@ class Connection:
         """The parent's connections are the parent's."""
         self._pool = self._new_pool()
 
-    def _asked(self, question: _Question, token: str) -> Reply:
+    def _known(self, ask: Callable[[SecretStr], T]) -> T:
+        """Ask as whom the server knows; again, where another token is kept than the one that it does not take."""
+        token = SecretStr(self.token())  # no frame that raises shows it
+        try:
+            return ask(token)
+        except TokenRefused:
+            if not self._bearer.renew(token.get_secret_value()):
+                raise
+        return ask(SecretStr(self.token()))
+
+    def _streamed(self, question: _Question, token: SecretStr) -> urllib3.BaseHTTPResponse:
+        try:
+            response = self._response(question, token)
+            if response.status != 200:
+                reply = self._check(self._reply(response, question.limit))
+                raise _misspoke(reply.server, "told of nothing")
+        except (HTTPError, OSError) as exc:
+            self._failed(exc)
+        return response
+
+    def _asked(self, question: _Question, token: SecretStr) -> Reply:
         retries = _retries(self._tries, question.again)
         while True:
             try:
@@ -206,12 +214,12 @@ class Connection:
         except (HTTPError, OSError):
             self._failed(exc)
 
-    def _response(self, question: _Question, token: str) -> urllib3.BaseHTTPResponse:
+    def _response(self, question: _Question, token: SecretStr) -> urllib3.BaseHTTPResponse:
         every = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": "strongroom",
-            "Authorization": f"Bearer {token}",
+            "Authorization": f"Bearer {token.get_secret_value()}",
             **question.headers,
         }
         if question.body is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from strongroom_registry.errors import (
     ServerMisspoke,
     ServerUnreachable,
     ServerUntrusted,
+    StrongroomError,
     TokenRefused,
     UnknownDocument,
 )
@@ -210,6 +212,30 @@ class TestTokens:
         assert [headers["authorization"] for _, path, headers in server.seen][-3:] == [
             f"Bearer {first}", f"Bearer {first}", f"Bearer {second}"
         ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "answer", [fault(401, "unauthenticated"), Said(503, b""), Said(body=b"{", size=99), Said(302), Said(body=b"?")]
+    )
+    def test_no_error_shows_the_token_even_with_the_variables_of_every_frame(self, token: str, answer: Said) -> None:
+        with scripted(answer) as server, open_registry(server.url) as registry:
+            calls = [lambda: registry.get("lake"), lambda: registry.delete("lake"), lambda: registry.watch(print)]
+            for call in calls if answer.status != 200 else calls[:2]:
+                with pytest.raises(StrongroomError) as caught:
+                    call()
+                lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+                assert not [line for line in lines if token in line and "test_faults" not in line]
+
+    def test_a_watch_goes_on_with_a_token_that_was_renewed(
+        self, monkeypatch: pytest.MonkeyPatch, canary: Callable[[str], str]
+    ) -> None:
+        monkeypatch.delenv("STRONGROOM_TOKEN")
+        with scripted(fault(401, "unauthenticated"), Said(body=b"event: at\ndata: {}\n\n")) as server:
+            address = Address.parse(server.url)
+            keep_token(address, canary("first"))
+            with open_registry(server.url) as registry:
+                place = keep_token(address, canary("second"))
+                registry.watch(lambda: None)()
+            place.unlink()
 
     def test_a_token_that_expired_is_named_as_such(self) -> None:
         with scripted(fault(401, "unauthenticated")) as server, open_registry(server.url) as registry:
