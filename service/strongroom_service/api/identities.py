@@ -103,6 +103,7 @@ class Kind:
     policies: Callable[[Call, Any], Iterable[str]]
     put: Callable[[Call, str, Any, int | None], object]
     remove: Callable[[Call, str], bool]
+    consequence: str = "The tokens that came by it end."
 
     def names(self, call: Call) -> Answer:
         page = call.query
@@ -232,13 +233,19 @@ def _is_for_the_same(one: ProviderRecord, other: ProviderRecord) -> bool:
 def _remove_user(call: Call, name: str) -> bool:
     was_there = call.service.directory.remove("user", name)
     call.service.logins.passwords.remove_password(name)
-    call.service.tokens.revoke_identity(f"user:{name}")
+    call.service.tokens.revoke_origin(f"user.{name}")
     return was_there
 
 
 def _remove_account(call: Call, name: str) -> bool:
     was_there = call.service.directory.remove("account", name)
-    call.service.tokens.revoke_identity(f"account:{name}")
+    call.service.tokens.revoke_origin(f"account.{name}")
+    return was_there
+
+
+def _remove_provider(call: Call, name: str) -> bool:
+    was_there = call.service.directory.remove(PROVIDER, name)
+    call.service.tokens.revoke_origin(f"{PROVIDER}.{name}")
     return was_there
 
 
@@ -287,6 +294,7 @@ KINDS: dict[str, tuple[Kind, type[BaseModel]]] = {
             lambda _, group: group.policies,
             _put_plainly("group"),
             lambda call, name: call.service.directory.remove("group", name),
+            "Whoever names it goes on without it.",
         ),
         GroupTold,
     ),
@@ -312,7 +320,7 @@ KINDS: dict[str, tuple[Kind, type[BaseModel]]] = {
             _provider,
             _of_provider,
             _put_provider,
-            lambda call, name: call.service.directory.remove(PROVIDER, name),
+            _remove_provider,
         ),
         ProviderTold,
     ),
@@ -357,7 +365,7 @@ def _routes(kind: Kind, told: type[BaseModel]) -> list[Route]:
             method="DELETE",
             path=one,
             handler=kind.delete,
-            summary=f"Remove a {kind.title}, and with it the tokens that came by it.",
+            summary=f"Remove a {kind.title}. {kind.consequence}",
             status=204,
             tags=_TAGS,
             errors=(404,),

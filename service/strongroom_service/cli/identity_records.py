@@ -47,7 +47,7 @@ def add_listing(group: TeachingGroup, plural: str) -> None:
             click.echo(f"The {word} {name} is removed.")
 
     ls.help = f"List the {plural}."
-    rm.help = f"Remove one of the {plural}, and with it the tokens that came by it."
+    rm.help = f"Remove one of the {plural}; the tokens that came by it end."
 
 
 def show(plural: str, name: str, told: type[BaseModel], as_json: bool) -> None:

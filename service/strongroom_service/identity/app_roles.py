@@ -119,7 +119,7 @@ class AppRoles:
         with self._records.changing() as session:
             for accessor, _ in session.children(SECRET_ID, there.serial, SecretIdRecord):
                 _forget(session, accessor)
-        self._tokens.revoke_identity(self.identity(name))
+        self._tokens.revoke_origin(f"{self._kind}.{name}")
         return True
 
     def identity(self, name: str) -> str:

@@ -37,10 +37,12 @@ class Passwords:
     """The passwords of a service's users. Safe to use from several threads.
 
     :param directory: of the service.
+    :param kind: what it calls them; each place to log in at has its own.
     """
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, *, kind: str = KIND) -> None:
         self._directory = directory
+        self._kind = kind
 
     def set(self, user: str, password: str, now: datetime) -> None:
         """Give a user a password, in the place of the one before.
@@ -51,26 +53,26 @@ class Passwords:
             raise InvalidRequest(
                 f"A password has {SHORTEST} to {LONGEST} characters.", "Three or four unusual words make a good one."
             )
-        self._directory.put(KIND, user, PasswordRecord(phc=hashed(password), changed=now))
+        self._directory.put(self._kind, user, PasswordRecord(phc=hashed(password), changed=now))
 
     def remove(self, user: str) -> bool:
         """Take a user's password away; whether there was one."""
-        return self._directory.remove(KIND, user)
+        return self._directory.remove(self._kind, user)
 
     def has(self, user: str) -> bool:
         """Whether a user has a password."""
-        return self._directory.get(KIND, user, PasswordRecord) is not None
+        return self._directory.get(self._kind, user, PasswordRecord) is not None
 
     def fits(self, user: str, password: str, now: datetime) -> bool:
         """Whether it is the user's password. Where there is none, a password that nobody knows is compared with, so
         that the answer takes as much work. A hash of another cost than today's is renewed on the way."""
-        record = self._directory.get(KIND, user, PasswordRecord)
+        record = self._directory.get(self._kind, user, PasswordRecord)
         fits = _is_made_of(record.phc if record else self._nobodys, password[: LONGEST + 1])
         if record is None or not fits:
             return False
         if not record.phc.startswith(_COST):
             with on_own_behalf():
-                self._directory.put(KIND, user, PasswordRecord(phc=hashed(password), changed=now))
+                self._directory.put(self._kind, user, PasswordRecord(phc=hashed(password), changed=now))
         return True
 
     @cached_property

@@ -186,9 +186,16 @@ class Tokens:
 
     def revoke_identity(self, identity: str) -> int:
         """End all tokens of an identity, and those that were made with them; how many ended."""
+        return self._revoke_all(lambda record: record.identity == identity)
+
+    def revoke_origin(self, origin: str) -> int:
+        """End all tokens that came by a record of the directory, so that a later one of its name revives none."""
+        return self._revoke_all(lambda record: record.origin == origin)
+
+    def _revoke_all(self, is_meant: Callable[[TokenRecord], bool]) -> int:
         with self._records.changing() as session:
             now = session.now()
-            found = [row for row in _all(session) if row[1].identity == identity and row[1].is_live(now)]
+            found = [row for row in _all(session) if is_meant(row[1]) and row[1].is_live(now)]
             return sum(
                 self._end(session, accessor, record, now)
                 for accessor, record in found

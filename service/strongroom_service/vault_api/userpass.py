@@ -19,7 +19,6 @@ from strongroom_service.identity.address_bounds import bounds_of
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.grant import Grant, policy_names
 from strongroom_service.identity.lockout import Lockout
-from strongroom_service.identity.passwords import KIND as PASSWORD
 from strongroom_service.identity.passwords import LONGEST, PasswordRecord, Passwords, hashed
 from strongroom_service.identity.sign_in_name import canonical_name
 from strongroom_service.identity.token_record import DEFAULT
@@ -31,6 +30,7 @@ from strongroom_service.vault_api.mount import EngineDefaults, Mount
 from strongroom_service.vault_api.token_view import auth_of
 
 SHORTEST = 8
+PASSWORD = "userpass-password"  # noqa: S105  # what the directory calls them, apart from those of users of the service
 _FIELDS = frozenset(
     {"username", "password", "policies", "token_policies", "ttl", "token_ttl", "max_ttl", "token_max_ttl"}
     | {"token_explicit_max_ttl", "token_period", "token_num_uses", "bound_cidrs", "token_bound_cidrs"}
@@ -99,13 +99,18 @@ class UserpassAuth(EngineDefaults):
 def _login(call: VaultCall, mount: Mount, name: str) -> Answer:
     service, password = call.service, fields.text(call.body, "password", longest=LONGEST)
     key, lockout, path = f"{mount.accessor}.{name}", Lockout(service.records), f"auth/{mount.path}/login"
-    lockout.attempt(key, call.caller.address)
+    guessed = f"USERPASS {key}"  # which nobody types elsewhere: names have neither capitals nor space there
+    lockout.attempt(guessed, call.caller.address)
     user = service.directory.get(mount.accessor, name, UserpassUser)
-    if not Passwords(service.directory).fits(key, password, service.now()) or user is None or user.disabled:
+    if (
+        not Passwords(service.directory, kind=PASSWORD).fits(key, password, service.now())
+        or user is None
+        or user.disabled
+    ):
         who = f"{mount.accessor}:{name}: wrong password" if user else "no user has this name"
         service.record(call.caller, "login", "Unauthenticated", path, message=who)
         raise _recorded(invalid("invalid username or password"))
-    lockout.succeeded(key, call.caller.address)
+    lockout.succeeded(guessed, call.caller.address)
     longest = [one for one in (user.max_ttl, user.explicit_max_ttl) if one]
     issued = service.tokens.issue(
         Grant(

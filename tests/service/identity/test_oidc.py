@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from servers.oidc import OpenIdProvider, browse, new_key, open_id_provider
+from starlette.testclient import TestClient
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable, Unauthenticated
 from strongroom_service.identity.grant import Issued
 from strongroom_service.identity.oidc import KIND, SignInRecord, Started
@@ -283,3 +284,14 @@ def test_tokens_end_with_their_provider(service: Service, known: object) -> None
     with pytest.raises(Unauthenticated) as refused:
         service.tokens.authenticate(issued.token.text, "127.0.0.1")
     assert "provider.id is gone" in refused.value.why
+
+
+def test_a_later_provider_of_the_same_name_revives_no_token(
+    service: Service, client: TestClient, known: Callable[..., None]
+) -> None:
+    issued = sign_in(service)
+    assert client.delete("/api/v1/identities/providers/id").status_code == 204
+    known()
+    with pytest.raises(Unauthenticated) as refused:
+        service.tokens.authenticate(issued.token.text, "127.0.0.1")
+    assert refused.value.why.endswith("revoked")
