@@ -12,7 +12,7 @@ HEAVY = {
     "boto3", "botocore", "dbt", "duckdb", "pandas", "pyarrow", "numpy", "snowflake", "google", "hvac", "sqlalchemy",
     "fastapi", "starlette", "flask", "aiohttp", "httpx", "requests", "jinja2", "dask", "distributed", "psycopg",
     "airflow", "grpc", "strongroom_service", "strongroom_airflow", "strongroom_aws", "strongroom_dbt", "strongroom_gcp",
-    "strongroom_snowflake", "strongroom_sqlalchemy", "strongroom_vault",
+    "strongroom_snowflake", "strongroom_sqlalchemy", "strongroom_vault", "urllib3",
 }  # fmt: skip
 
 
@@ -51,6 +51,14 @@ def test_the_import_of_the_package_alone_loads_next_to_nothing() -> None:
 def test_the_help_of_the_command_line_loads_neither_pydantic_nor_cryptography() -> None:
     names = loaded("import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()):\n  import strongroom.cli")
     assert not {name.partition(".")[0] for name in names} & (HEAVY | {"pydantic", "cryptography", "rich", "sqlite3"})
+
+
+def test_a_registry_of_this_machine_loads_nothing_that_speaks_to_servers() -> None:
+    names = loaded("from strongroom_registry import open_registry\nopen_registry('memory:').close()")
+    assert not {name for name in names if name.startswith("strongroom_registry.remote.")} - {
+        "strongroom_registry.remote.address"
+    }
+    assert not {name.partition(".")[0] for name in names} & HEAVY
 
 
 @pytest.mark.parametrize(
