@@ -22,7 +22,7 @@ LIMITS = Limits(
     pipelined=10,
     head_seconds=1.0,
     body_seconds=1.0,
-    idle_seconds=2.0,
+    idle_seconds=5.0,
     write_seconds=1.0,
 )
 END = b"GET /end HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
