@@ -75,8 +75,9 @@ class Keys:
         return True
 
     def replace(self, key: TransitKey) -> None:
-        """Keep a key in the place of whatever has its name."""
+        """Keep a key in the place of whatever has its name, which is gone for good."""
         self._directory.put(_KIND, record_name(key.name), key)
+        self._forget_past(key.name)
 
     def change(self, name: str, changed: Callable[[TransitKey], TransitKey]) -> TransitKey:
         """Keep what becomes of a key; ``changed`` is asked again where another one was faster.
@@ -96,7 +97,7 @@ class Keys:
 
     def rotate(self, name: str) -> TransitKey:
         """Give a key a new version."""
-        had = self.get(name)
+        had = self._as_it_is(name)
         fresh = new_version(had.kind, had.size, self._now())
         return self.change(name, lambda key: _same(had, key).rotated(fresh))
 
@@ -111,8 +112,7 @@ class Keys:
 
         :raises InvalidRequest: there is none, or it may not be removed.
         """
-        key = self.get(name)
-        if not key.deletion_allowed:
+        if not self._as_it_is(name).deletion_allowed:
             raise invalid("deletion is not allowed for this key; set deletion_allowed in its config first")
         self._registry.destroy(f"{_KIND}.{record_name(name)}")
 
@@ -127,6 +127,12 @@ class Keys:
                 self._directory.put(_WRAPPING, "current", made, expect=0)
             except (NameTaken, StaleExpectation):
                 continue
+
+    def _as_it_is(self, name: str) -> TransitKey:
+        key = self._directory.get(_KIND, record_name(name), TransitKey)
+        if key is None:
+            raise _unknown()
+        return key
 
     def _rotated_by_itself(self, name: str, had: TransitKey) -> TransitKey:
         now = self._now()

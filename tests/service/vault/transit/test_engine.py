@@ -322,6 +322,14 @@ def test_keys_are_brought(transit: Any) -> None:
         transit("sign/theirs", input=b64("data"))
 
 
+def test_what_a_backup_replaces_is_gone_from_the_past_too(transit: Any) -> None:
+    transit("keys/k", exportable=True, allow_plaintext_backup=True)
+    backup = transit.read("backup/k")["backup"]
+    transit("restore", backup=backup, force=True)
+    registry = transit.service.registry(transit.mount.workspace)
+    assert [version.state for version in registry.history("key.k-k")].count(VersionState.LIVE) == 1
+
+
 def test_what_is_trimmed_is_gone_from_the_past_too(transit: Any) -> None:
     transit("keys/k")
     for _ in range(3):
@@ -341,6 +349,8 @@ def test_a_key_rotates_by_itself_when_it_is_used_after_its_period(transit: Any, 
     clock.advance(minutes=1)
     assert transit("encrypt/k", plaintext=b64("x"))["key_version"] == 2
     assert transit.read("keys/k")["latest_version"] == 2
+    clock.advance(hours=1)
+    assert transit("keys/k/rotate")["latest_version"] == 3
     with pytest.raises(InvalidRequest, match="every hour at most"):
         transit("keys/k/config", auto_rotate_period="30m")
 
