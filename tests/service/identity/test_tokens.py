@@ -42,6 +42,20 @@ def test_whoever_bears_a_token_is_known_by_it(tokens: Tokens) -> None:
     assert not found.is_root
 
 
+def test_a_token_without_a_use_count_costs_one_look_at_the_database(
+    tokens: Tokens, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issued = tokens.issue(Grant(identity="a"))
+    looks: list[str] = []
+    real = records._ledger.glance
+    monkeypatch.setattr(records._ledger, "glance", lambda sql, *more: looks.append(sql) or real(sql, *more))
+    monkeypatch.setattr(records._ledger, "changing", None)
+    monkeypatch.setattr(records._ledger, "reading", None)
+    for number in range(1, 4):
+        assert caller(tokens, issued).identity == "a"
+        assert len(looks) == number
+
+
 def test_the_record_has_no_secret(tokens: Tokens, records: Records) -> None:
     issued = tokens.make_root()
     record = records.get("token", issued.accessor, TokenRecord)
