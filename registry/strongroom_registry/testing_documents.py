@@ -291,6 +291,20 @@ class DocumentContract:
         with pytest.raises(UnknownDocument):
             registry.prune("river", 1)
 
+    def test_what_is_no_longer_kept_is_destroyed_and_the_current_version_is_not(
+        self, registry: Registry, save: Save
+    ) -> None:
+        for number in range(5):
+            save("lake", b"%d" % number, overwrite=True)
+        assert registry.prune("lake", 3) == 2
+        assert registry.prune("lake", 3) == 0
+        states = [str(version.state) for version in registry.history("lake")]
+        assert states == ["live", "live", "live", "destroyed", "destroyed"]
+        assert registry.prune("lake", 99) == 2
+        assert registry.get("lake").payload == b"4"
+        with pytest.raises(UnknownDocument):
+            registry.prune("river", 1)
+
     def test_destroying_what_never_was_is_refused(self, registry: Registry, save: Save) -> None:
         save("lake")
         with pytest.raises(UnknownVersion):

@@ -102,6 +102,7 @@ BY_NAME: dict[str, Callable[[Registry, str], object]] = {
     "delete": lambda registry, name: registry.delete(name, cascade=True),
     "undelete": lambda registry, name: registry.undelete(name),
     "destroy": lambda registry, name: registry.destroy(name, 1),
+    "prune": lambda registry, name: registry.prune(name, 1),
     "used_by": lambda registry, name: registry.used_by(name),
     "search": lambda registry, name: registry.search(name),
     "audit": lambda registry, name: registry.audit(name=name),
@@ -112,6 +113,7 @@ BY_NAME: dict[str, Callable[[Registry, str], object]] = {
 WITHOUT_NAME = {
     "names", "verify", "verify_audit", "anchor", "check_anchor", "write_anchor", "keys", "add_key", "remove_key",
     "recovery_kit", "check_keys", "rotate", "sealer", "watch", "close", "store_id", "workspace",
+    "record", "revision",
 }  # fmt: skip
 
 
