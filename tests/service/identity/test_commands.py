@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from servers.kubernetes_api import kubernetes_api
 from servers.oidc import open_id_provider
+from servers.s3 import S3Server
 from servers.service import Served, serve
 from strongroom.cli import main
 
@@ -211,3 +213,33 @@ def test_somebody_signs_in_with_a_browser(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["identity"] == "oidc:id/alice"
     assert told(run("token", "show", "--json"))["policies"] == ["default", "readers"]
+
+
+def test_a_machine_of_aws_and_a_pod_log_in(
+    run: Run, server: Served, moto: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rule = {"claims": {"account": ["123456789012"]}, "policies": ["readers"]}
+    aws = {"type": "aws", "sts": f"{moto.endpoint_url}/", "server": "strongroom.example.com", "rules": [rule]}
+    (tmp_path / "aws.yaml").write_text(json.dumps({"settings": aws}))
+    assert run("identity", "provider", "write", "aws", "aws.yaml").exit_code == 0
+    monkeypatch.delenv("STRONGROOM_TOKEN")
+    for directory in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(directory, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert "no credentials of AWS" in run("login", "--provider", "aws").stderr
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto.secret_key)
+    assert told(run("login", "--provider", "aws", "--json"))["identity"].startswith("aws:aws/arn:aws:")
+    with kubernetes_api() as cluster:
+        cluster.reviewers.add("reviewer")
+        cluster.accounts["pod"] = ("system:serviceaccount:prod:etl", "uid", ["us"])
+        rule = {"claims": {"namespace": ["prod"]}, "policies": ["readers"]}
+        pods = {"type": "kubernetes", "api": cluster.address, "audiences": ["us"], "rules": [rule]}
+        (tmp_path / "pods.yaml").write_text(json.dumps({"settings": pods}))
+        monkeypatch.setenv("STRONGROOM_TOKEN", server.token)
+        assert run("identity", "provider", "write", "pods", "pods.yaml", "--secret", input="reviewer\n").exit_code == 0
+        monkeypatch.delenv("STRONGROOM_TOKEN")
+        (tmp_path / "token").write_text("pod\n")
+        done = told(run("login", "--provider", "pods", "--token-file", "token", "--json"))
+    assert done["identity"] == "kubernetes:pods/prod/etl"
+    assert "takes --token-file" in run("login", "--provider", "pods", "--method", "jwt").stderr
