@@ -103,13 +103,13 @@ class Pipeline:
 
     def settle(self, batch: Sequence[Worked]) -> None:
         """Write what requests owe to the audit, in one transaction. Where that cannot be done, those that owe something
-        are answered so."""
+        are answered so, whatever the status of their answers: one of 400 can hold what some of a batch came to."""
         try:
             self._settling.settle(owed for worked in batch for owed in worked.owed)
         except Exception as error:
             _log.error("the audit cannot be written", exc_info=_without_values(error))
             for worked in batch:
-                if worked.owed and worked.outgoing.status < 400:
+                if worked.owed and not worked.error:
                     problem, remedy = "The audit cannot be written, so nothing is answered.", "Try again later."
                     refused = _refused(worked.incoming, AuditUnavailable(problem, remedy), [])
                     worked.outgoing, worked.error = refused.outgoing, refused.error

@@ -32,6 +32,15 @@ _OPERATIONS = {
     "PATCH": Operation.PATCH,
     "DELETE": Operation.DELETE,
 }
+_ACTIONS = {
+    Operation.READ: "view",
+    Operation.LIST: "list",
+    Operation.CREATE: "write",
+    Operation.UPDATE: "write",
+    Operation.PATCH: "write",
+    Operation.DELETE: "delete",
+}
+"""What the audit calls them."""
 _WRAP_HEADERS = ("x-vault-wrap-ttl", "strongroom-wrap-ttl")
 
 
@@ -41,7 +50,8 @@ class Target:
 
     :param answer: gives the answer, once the request was let pass.
     :param exists: tells ``create`` from ``update``, where that makes a difference.
-    :param is_recorded: whether what it reads is to be in the audit of the service; a mount has an audit of its own.
+    :param is_recorded: whether what is asked is to be in the audit of the service, whatever it does; a mount of secrets
+        has an audit of its own.
     """
 
     answer: Callable[[VaultCall], Answer]
@@ -64,9 +74,8 @@ def enter(request: Call) -> Answer:
     if target is None:
         raise absent(f"no handler for route {call.path!r:.200}")
     answer = target.answer(call)
-    if target.is_recorded and call.operation in (Operation.READ, Operation.LIST):
-        action = "list" if call.operation is Operation.LIST else "view"
-        call.service.record(call.caller, action, name=call.path)
+    if target.is_recorded and not target.is_open:  # what is open writes down itself who was let in
+        call.service.record(call.caller, _ACTIONS[call.operation], name=call.path, message=_made(answer))
     return answer
 
 
@@ -75,6 +84,15 @@ def allows(call: VaultCall, path: str, capability: Capability) -> bool:
     if call.caller.is_root:
         return True
     return POLICIES.acl(call.service, call.caller).allows(path, Wanted(capability, {}))
+
+
+def _made(answer: Answer) -> str:
+    """The public name of a credential that an answer holds, for the audit."""
+    value = answer.value if isinstance(answer.value, Mapping) else {}
+    auth, data = value.get("auth") or {}, value.get("data") or {}
+    if accessor := auth.get("accessor"):
+        return f"token {accessor}"
+    return f"secret id {data['secret_id_accessor']}" if data.get("secret_id_accessor") else ""
 
 
 def _understood(request: Call) -> VaultCall:
