@@ -217,6 +217,8 @@ class SecretStore:
         :raises StoreUnavailable: they are destroyed, and a reader kept the files from being cleaned; repeat it.
         """
         secret = self.look(path)
+        if secret.head is not None and secret.metadata is None and not names.is_plain(path):
+            self._change_versions(path, lambda _, metadata: metadata)  # else its path would go with its last version
         for status in self._shown(secret, numbers):
             if secret.head is not None and not status.destroyed:
                 self._registry.destroy(secret.head.name, status.number)

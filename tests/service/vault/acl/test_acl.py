@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from properties import vault_policy_model
 from strongroom_service.vault_api.acl.acl import Acl, Wanted
 from strongroom_service.vault_api.acl.capability import Capability as C  # noqa: N817
 from strongroom_service.vault_api.acl.policy_text import parse_policy
@@ -149,27 +149,6 @@ _TEXTS = st.builds(lambda path, end: path + end, _PATTERNS, _ENDS).filter(lambda
 _CAPABILITIES = st.sets(st.sampled_from(["read", "update", "list", "deny"]), min_size=1, max_size=2)
 
 
-def _model(rules: list[tuple[str, set[str]]], path: str) -> set[str]:
-    """What a path may, by the words of Vault's documentation alone."""
-
-    def fits(text: str) -> bool:
-        segments = text.removesuffix("*").split("/")
-        expression = "/".join("[^/]+" if segment == "+" else re.escape(segment) for segment in segments)
-        return re.fullmatch(expression + (".*" if text.endswith("*") else ""), path) is not None
-
-    def rank(text: str) -> tuple[Any, ...]:
-        is_wild = text.endswith("*") or "+" in text.split("/")
-        first = next((at for at, one in enumerate(text) if one in "+*"), len(text))
-        return (not is_wild, first, not text.endswith("*"), -text.split("/").count("+"), len(text), text)
-
-    found = [text for text, _ in rules if fits(text)]
-    if not found:
-        return set()
-    best = max(found, key=rank)
-    merged = set().union(*(capabilities for text, capabilities in rules if text == best))
-    return set() if "deny" in merged else merged
-
-
 @given(st.lists(st.tuples(_TEXTS, _CAPABILITIES), max_size=6), st.integers(1, 3))
 def test_the_rules_come_to_what_the_model_says(rules: list[tuple[str, set[str]]], policies: int) -> None:
     texts = [""] * policies
@@ -177,17 +156,7 @@ def test_the_rules_come_to_what_the_model_says(rules: list[tuple[str, set[str]]]
         listed = ", ".join(f'"{one}"' for one in sorted(capabilities))
         texts[at % policies] += f'path "{path}" {{ capabilities = [{listed}] }}\n'
     held = acl(*texts)
+    plain = [(path, frozenset(capabilities)) for path, capabilities in rules]
     for path in _PATHS:
-        allowed = _model(rules, path)
-        assert may(held, C.READ, path) is ("read" in allowed)
-        assert may(held, C.UPDATE, path) is ("update" in allowed)
-        both = (path, f"{path}/")
-        is_denied = any(_denies(rules, one) for one in both)
-        assert may(held, C.LIST, path) is (not is_denied and any("list" in _model(rules, one) for one in both))
-
-
-def _denies(rules: list[tuple[str, set[str]]], path: str) -> bool:
-    """Whether the rule that counts is there, and allows nothing."""
-    everything = [(text, capabilities | {"there"}) for text, capabilities in rules]
-    fitting = [(text, capabilities - {"deny"}) for text, capabilities in everything]
-    return bool(_model(fitting, path)) and not _model(everything, path)
+        for capability in (C.READ, C.UPDATE, C.LIST):
+            assert may(held, capability, path) is vault_policy_model.may(plain, capability, path)

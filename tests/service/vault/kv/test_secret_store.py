@@ -110,6 +110,15 @@ def test_a_destroyed_version_stays_destroyed(store: SecretStore) -> None:
     assert (found.data, found.status.destroyed) == (None, True)
 
 
+def test_a_secret_of_an_unusual_path_is_listed_after_all_its_versions_are_destroyed(store: SecretStore) -> None:
+    for path in ("Team A/ключ", "plain"):
+        store.write(path, {}, None)
+        store.destroy(path, [1])
+    assert store.paths("") == {"Team A/ключ", "plain"}
+    store.delete_all("Team A/ключ")
+    assert store.paths("") == {"plain"}
+
+
 def test_versions_end_by_themselves(store_of: Callable[..., SecretStore], clock: Clock) -> None:
     store = store_of(delete_version_after=30 * 10**6)
     status, _ = store.write("a", {"n": 1}, None)
