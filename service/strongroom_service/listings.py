@@ -7,6 +7,7 @@ from threading import Lock
 
 from strongroom_registry import Registry
 from strongroom_registry.document import Head
+from strongroom_registry.remote.wire import HeadTold
 
 _LISTINGS, _HEADS = 64, 20_000
 """So many are kept, with at most so many documents between them."""
@@ -20,6 +21,7 @@ class Listings:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[_Key, tuple[bytes, tuple[Head, ...]]] = OrderedDict()
+        self._told: dict[tuple[int, bool], tuple[Head, bytes]] = {}
         self._lock = Lock()
 
     def of(
@@ -40,6 +42,21 @@ class Listings:
                 self._kept[key] = revision, found
                 self._shrink()
         return found
+
+    def told(self, head: Head, *, outline: bool = False) -> bytes:
+        """What is told of a document in a listing, as JSON; made once for a head that was kept.
+
+        :param outline: only what whoever may list it and not view it is to know.
+        """
+        known = self._told.get((id(head), outline))
+        if known is not None and known[0] is head:
+            return known[1]
+        shape = HeadTold.outline(head) if outline else HeadTold.of(head)
+        text = shape.model_dump_json(by_alias=True).encode()
+        if len(self._told) >= _HEADS:
+            self._told = {}
+        self._told[id(head), outline] = head, text
+        return text
 
     def _shrink(self) -> None:
         while len(self._kept) > _LISTINGS or sum(len(heads) for _, heads in self._kept.values()) > _HEADS:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from strongroom_registry import Registry
-from strongroom_registry.document import Document, Head, Reference, check_label, check_name
+from strongroom_registry.document import Document, Head, Reference, Version, check_label, check_name
 from strongroom_registry.remote import wire
 
 from strongroom_service.api.reach import require_reach
@@ -82,8 +84,9 @@ def list_documents(call: Call) -> Answer:
     page = [head for head in heads if head.name in known and head.name > asked.after]
     shown = page[: asked.limit]
     seen = set(_allowed(call, Verb.VIEW, [head.name for head in shown]))
-    told = [wire.HeadTold.of(head) if head.name in seen else wire.HeadTold.outline(head) for head in shown]
-    return Answer(wire.Heads.model_construct(documents=told, next=shown[-1].name if len(page) > asked.limit else None))
+    told = b",".join(call.service.listings.told(head, outline=head.name not in seen) for head in shown)
+    more = json.dumps(shown[-1].name if len(page) > asked.limit else None).encode()
+    return Answer(content=b'{"documents":[%s],"next":%s}' % (told, more))
 
 
 def list_names(call: Call) -> Answer:
@@ -108,8 +111,9 @@ def reveal(call: Call) -> Answer:
     type_ = None if chosen.type is None else check_name(chosen.type)
     reference = Reference(name, type_, chosen.version, label)
     document = _revealed(call, workspace, reference)
-    told = wire.DocumentTold.of(document)
-    return _tagged(call, told, document.version.number, told.version)
+    version, digest = _told(document.version)
+    told = wire.DocumentTold.model_construct(id=document.id, version=version, payload=document.payload)
+    return _tagged(call, told, document.version.number, digest)
 
 
 def history(call: Call) -> Answer:
@@ -258,10 +262,20 @@ def _changed(call: Call, head: Head) -> Answer:
     return Answer(wire.HeadTold.of(head) if may_view else wire.HeadTold.outline(head))
 
 
-def _tagged(call: Call, told: BaseModel, number: int, of: BaseModel | None = None) -> Answer:
+@lru_cache(maxsize=4096)
+def _told(version: Version) -> tuple[wire.VersionTold, str]:
+    """What is told of a version, and a digest of that."""
+    told = wire.VersionTold.of(version)
+    return told, _digest(told)
+
+
+def _digest(told: BaseModel) -> str:
+    return sha256(told.model_dump_json().encode()).hexdigest()[:32]
+
+
+def _tagged(call: Call, told: BaseModel, number: int, digest: str = "") -> Answer:
     """An answer under an ``ETag``: the number of its version, and what else of it can change. A payload cannot."""
-    digest = sha256((of or told).model_dump_json().encode()).hexdigest()[:32]
-    tag = f'"{number}-{digest}"'
+    tag = f'"{number}-{digest or _digest(told)}"'
     if tag in [text.strip() for text in call.headers.get("if-none-match", "").split(",")]:
         return Answer(status=304, headers={"ETag": tag})
     return Answer(told, headers={"ETag": tag})
