@@ -51,7 +51,7 @@ def load(request: Request, *, connections: int, seconds: float) -> Load:
         script.write(_script(request))
         script.flush()
         command = [program, f"-t{min(connections, 2)}", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-        command += ["--latency", "-s", script.name, request.url]
+        command += ["--latency", "--timeout", "60s", "-s", script.name, request.url]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return _understood(text)
 
