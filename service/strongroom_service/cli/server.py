@@ -82,11 +82,12 @@ def status(url: str | None, cacert: Path | None, as_json: bool) -> None:
     from strongroom_service.server.asking import ask, local_address
     from strongroom_service.settings import ServerSettings
 
-    found = ask(url, cacert) if url else ask(url := local_address(ServerSettings()), is_trusted=True)
+    address = url or local_address(ServerSettings())
+    found = ask(address, cacert, is_trusted=url is None)
     if as_json:
-        print_json({"url": url, **found})
+        print_json({"url": address, **found})
     else:
-        facts([("Server", url), ("Ready", "yes" if found["ready"] else "no"), *found["checks"].items()])
+        facts([("Server", address), ("Ready", "yes" if found["ready"] else "no"), *found["checks"].items()])
     if not found["ready"]:
         raise SystemExit(Exit.STORE)
 
