@@ -209,21 +209,22 @@ async def _send(receive: Receive, send: Send, method: str, outgoing: Outgoing, r
 
 async def _stream(receive: Receive, send: Send, events: AsyncIterator[str]) -> None:
     """Send events until there are no more, or nobody listens any more."""
-    gone = asyncio.ensure_future(_disconnected(receive))
+    gone: asyncio.Future[Any] = asyncio.ensure_future(_disconnected(receive))
+    coming: asyncio.Future[Any] = gone
     try:
         while True:
             coming = asyncio.ensure_future(anext(events, None))
             await asyncio.wait({coming, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not coming.done():
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
                 return
             event = coming.result()
             if event is None:
                 break
             await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
     finally:
-        gone.cancel()
+        for waiting in (gone, coming):
+            waiting.cancel()
+        await asyncio.gather(gone, coming, return_exceptions=True)
         close = getattr(events, "aclose", None)
         if close is not None:
             await close()

@@ -320,3 +320,41 @@ def test_the_tree_of_routes_prefers_names_to_parameters_to_rests() -> None:
     assert found("q/c") is None
     with pytest.raises(ValueError, match="Two routes"):
         RouteTree([route("/a/{x}"), route("/a/{y}")])
+
+
+def test_a_stream_that_is_broken_off_in_the_middle_of_waiting_is_closed(service: Service) -> None:
+    import asyncio
+
+    closed: list[bool] = []
+
+    async def told() -> AsyncIterator[str]:
+        try:
+            yield "data: 0\n\n"
+            await asyncio.sleep(3600)
+        finally:
+            closed.append(True)
+
+    route = Route(method="GET", path="/events", handler=lambda call: Answer(events=told()), is_open=True, records="")
+    scope = {"type": "http", "method": "GET", "raw_path": b"/events", "path": "", "headers": [], "query_string": b""}
+    application = Application(service, routes=[route])
+
+    async def broken_off() -> None:
+        begun = asyncio.Event()
+
+        async def send(message: dict[str, object]) -> None:
+            if message.get("body"):
+                begun.set()
+
+        async def receive() -> dict[str, object]:
+            await asyncio.sleep(3600)
+            return {}
+
+        task = asyncio.ensure_future(application(scope, receive, send))  # type: ignore[arg-type]
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(broken_off())
+    application.close()
+    assert closed == [True]
