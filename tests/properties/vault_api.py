@@ -235,8 +235,9 @@ def run(work: Work) -> Iterator[Figure]:
         with work.places.make(store, work.folder / store) as place:
             opened(place).close()
             yield steps(work, store, type("Machine", (Secrets,), {"place": place}))
-    with served(work) as (ask, token_of):
-        yield cells(work, ask, token_of)
+    if "SQLite" in work.places.names:
+        with served(work) as (ask, token_of):
+            yield cells(work, ask, token_of)
 
 
 def steps(work: Work, store: str, machine: type[Secrets]) -> Figure:
