@@ -109,7 +109,10 @@ def _responses(route: Route, schemas: dict[tuple[type[BaseModel], str], dict[str
     if route.answer is not None:
         answer["content"] = {"application/json": {"schema": schemas[route.answer, "serialization"]}}
     elif route.content:
-        answer["content"] = {route.content: {"schema": {"type": "string", "contentMediaType": route.content}}}
+        is_stream = route.content == "text/event-stream"  # what an event holds is said in words
+        answer["content"] = {
+            route.content: {} if is_stream else {"schema": {"type": "string", "contentMediaType": route.content}}
+        }
     responses: dict[str, Any] = {str(route.status): answer}
     if route.method not in READS and not route.is_open and route.status != 202:
         waits = {"application/json": {"schema": schemas[AskedForApproval, "serialization"]}}
