@@ -73,7 +73,8 @@ def set_password(call: Call) -> Answer:
         raise unknown("user")
     enabled = user.model_copy(update={"disabled": False})
     standing = Standings(call.service.directory, call.service.policies.denies).of_person("user", name, enabled)
-    call.service.policies.check_grant(call.caller, standing.policies if standing else ())
+    if standing is not None:
+        call.service.policies.check_grant(call.caller, standing.policies, standing.facts)
     call.service.logins.passwords.set_password(name, call.body.password)
     return Answer()
 
@@ -90,7 +91,7 @@ def make_secret_id(call: Call) -> Answer:
     name, asked, roles = call.params["name"], call.body, call.service.logins.app_roles
     call.require(Verb.WRITE, _role(name))
     role = roles.found(name).value
-    call.service.policies.check_grant(call.caller, role.token_policies)
+    call.service.policies.check_grant(call.caller, role.token_policies, role.facts(name))
     made = roles.make_secret_id(
         name,
         metadata=asked.metadata,

@@ -26,7 +26,7 @@ from strongroom_service.identity.provider import (
     OidcProvider,
     ProviderRecord,
 )
-from strongroom_service.identity.standings import policies_of_groups
+from strongroom_service.identity.standings import facts_of_person, policies_of_groups
 from strongroom_service.identity.vouching import check_settings
 from strongroom_service.policies.resource import Resource, service
 from strongroom_service.policies.verbs import Verb
@@ -123,7 +123,7 @@ class Kind:
         given = list(self.policies(call, call.body))
         if ROOT in given:
             raise InvalidRequest("Nobody logs in with the policy root.", "Make a token of root instead.")
-        call.service.policies.check_grant(call.caller, given)
+        call.service.policies.check_grant(call.caller, given, self.facts(name, call.body))
         self.put(call, name, call.body, expect)
         return self.told(call, name)
 
@@ -131,9 +131,17 @@ class Kind:
         name = call.params["name"]
         check_no_precondition(call.headers)
         call.require(Verb.ADMINISTER, self.at(name))
+        if self.word == "group":  # of all others the tokens end
+            call.service.policies.check_taken(call.caller, policies_of_groups(call.service.directory, (name,)))
         if not self.remove(call, name):
             raise unknown(self.word)
         return Answer()
+
+    def facts(self, name: str, given: Any) -> dict[str, str] | None:
+        """What policies may say of whoever it is for; None where that may be anybody."""
+        if isinstance(given, User | Account):
+            return facts_of_person(self.word, name, given)
+        return given.facts(name) if isinstance(given, AppRole) else None
 
     def at(self, name: str) -> Resource:
         """What policies call one of them."""

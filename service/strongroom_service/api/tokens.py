@@ -24,7 +24,7 @@ from strongroom_service.identity.grant import Grant
 from strongroom_service.identity.people import Account
 from strongroom_service.identity.standings import Standings
 from strongroom_service.identity.token import is_accessor
-from strongroom_service.identity.token_record import DEFAULT
+from strongroom_service.identity.token_record import DEFAULT, Standing
 from strongroom_service.policies.resource import Resource, service
 from strongroom_service.policies.verbs import Verb
 
@@ -106,13 +106,16 @@ def _grant(call: Call, asked: TokenAsked) -> Grant:
         names = tuple(dict.fromkeys((DEFAULT, *names)))
     if names is None and asked.no_default_policy:
         raise InvalidRequest("A token without the default policy says which it has.", "Name policies.")
-    given = call.caller.policies if names is None else names
+    given, facts = call.caller.policies if names is None else names, call.caller.facts
     identity = origin = ""
     if asked.account is not None:
         identity, origin = f"account:{asked.account}", f"account.{asked.account}"
-        of_account = _of_account(call, asked.account)
-        given = of_account if names is None else names
-    call.service.policies.check_grant(call.caller, given)
+        standing = _of_account(call, asked.account)
+        facts = standing.facts
+        if names is not None:
+            call.service.policies.check_grant(call.caller, names, facts)
+        given = tuple(name for name in standing.policies if names is None or name in names)
+    call.service.policies.check_grant(call.caller, given, facts)
     return Grant(
         policies=names,
         identity=identity,
@@ -129,14 +132,14 @@ def _grant(call: Call, asked: TokenAsked) -> Grant:
     )
 
 
-def _of_account(call: Call, name: str) -> tuple[str, ...]:
-    """The policies of an account that the caller may make tokens for."""
+def _of_account(call: Call, name: str) -> Standing:
+    """What an account may do that the caller may make tokens for."""
     call.require(Verb.WRITE, service("identities", f"account:{name}"))
     standings = Standings(call.service.directory, call.service.policies.denies)
     standing = standings.of_person("account", name, call.service.directory.get("account", name, Account))
     if standing is None:
         raise UnknownThing("There is no such account, or it is disabled.", "See 'strongroom identity account ls'.")
-    return standing.policies
+    return standing
 
 
 def _administers(call: Call) -> bool:

@@ -46,6 +46,10 @@ class AppRole(BaseModel):
     token_uses: Count = 0
     token_bounds: Bounds = ()
 
+    def facts(self, name: str) -> dict[str, str]:
+        """What policies may say of a machine that logs in as the role of this name."""
+        return {"name": name, "kind": "approle", **{f"metadata.{key}": text for key, text in self.metadata.items()}}
+
     @model_validator(mode="after")
     def _is_bound(self) -> Self:
         """A role id is no secret, so it is not enough by itself."""

@@ -270,13 +270,12 @@ class AppRoles:
 
     def _grant(self, name: str, role: StoredRole, used: SecretIdRecord | None, path: str) -> Grant:
         default = () if role.token_no_default_policy else (DEFAULT,)
-        facts = {"name": name, "kind": "approle", **{f"metadata.{key}": text for key, text in role.metadata.items()}}
         longest = [one for one in (role.token_max_ttl, role.token_explicit_max_ttl) if one]
         return Grant(
             policies=(*default, *role.token_policies),
             identity=self.identity(name),
             origin=f"{self._kind}.{name}",
-            facts=facts,
+            facts=role.facts(name),
             metadata={"role_name": name, **(used.metadata if used else {})},
             name=name,
             path=path,

@@ -59,9 +59,13 @@ class Standings:
         if person is None or person.disabled:
             return None
         policies = dict.fromkeys((DEFAULT, *person.policies, *policies_of_groups(self._directory, person.groups)))
-        facts = {f"metadata.{key}": value for key, value in person.metadata.items()}
         plain = tuple(policy for policy in policies if policy != ROOT)
-        return Standing(plain, {"name": name, "kind": kind, **facts}, self._denies)
+        return Standing(plain, facts_of_person(kind, name, person), self._denies)
+
+
+def facts_of_person(kind: str, name: str, person: User | Account) -> dict[str, str]:
+    """What policies may say of a user or an account."""
+    return {"name": name, "kind": kind, **{f"metadata.{key}": value for key, value in person.metadata.items()}}
 
 
 def policies_of_groups(directory: Directory, groups: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from strongroom_service.errors import Conflict, Forbidden
 from strongroom_service.identity.caller import Caller
@@ -13,6 +13,7 @@ from strongroom_service.policies.path_pattern import PathPattern
 from strongroom_service.policies.policy import BUILT_IN, DEFAULT, ROOT, Effect, Policy, Rule, check_policy_name
 from strongroom_service.policies.resource import Resource
 from strongroom_service.policies.rights import Rights, is_address
+from strongroom_service.policies.templates import is_usable
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.state.directory import Directory, Found
 
@@ -122,12 +123,14 @@ class Policies:
                 "Leave these rules as they are, or have it done by somebody who administers :service/policies/*.",
             )
 
-    def check_grant(self, caller: Caller, names: Collection[str]) -> None:
+    def check_grant(self, caller: Caller, names: Collection[str], facts: Mapping[str, str] | None = None) -> None:
         """Whoever makes a token or an identity gives it policies of his own alone, and ``default``, and those of his
         that deny something come along; all else only as one who may ``administer`` ``:service/tokens``. Only root
-        gives ``root``.
+        gives ``root``. A policy with a template is another one for somebody of whom other things are known: it is
+        given to those alone for whom it is the same.
 
         :param names: the policies that are to be given.
+        :param facts: what is known of whoever gets them; None where that may be anybody.
         :raises Forbidden: the caller may not give these.
         """
         if caller.is_root:
@@ -141,21 +144,62 @@ class Policies:
                 f"You may not give the policy {beyond[0]:.96}, which your own token does not have.",
                 "Give some of your own, or have it done by somebody who may administer :service/tokens.",
             )
-        if lost := [name for name in caller.policies if name not in names and self.denies(name)]:
+        self._check_kept(caller, [name for name in caller.policies if name not in names])
+        if other := [name for name in names if not self._is_same(name, caller.facts, facts)]:
             raise Forbidden(
-                f"The policy {lost[0]:.96} denies you something, and so it goes with what you give.",
-                f"Give {lost[0]:.96} as well.",
+                f"The policy {other[0]:.96} has templates, which mean something else for others than for you.",
+                "Have it done by somebody who may administer :service/tokens.",
             )
 
-    def check_grant_beside(self, caller: Caller, names: Collection[str]) -> None:
+    def check_grant_beside(
+        self, caller: Caller, names: Collection[str], facts: Mapping[str, str] | None = None
+    ) -> None:
         """:meth:`check_grant` where policies in Vault's language are given too: whatever these let the caller do with
-        tokens and roles, it is not to give rights in Strongroom's.
+        tokens and roles, it is not to give rights in Strongroom's; nor those of a policy that is not written yet.
 
-        :raises Forbidden: the caller may not give one of Strongroom's that is among them.
+        :raises Forbidden: the caller may not give one that is among them, and none in Vault's language.
         """
-        own = [name for name in names if name != DEFAULT and self.found(name) is not None]
+        if caller.is_root:
+            return
+        of_vault = self.names_of_vault()
+        own = [name for name in names if name != DEFAULT and name not in of_vault]
         if own:
-            self.check_grant(caller, own)
+            self.check_grant(caller, own, facts)
+
+    def check_taken(self, caller: Caller, names: Collection[str]) -> None:
+        """Whoever removes what gives policies takes away none that deny him something, but as one who may
+        ``administer`` ``:service/tokens``.
+
+        :param names: the policies that it gives.
+        :raises Forbidden: one of them denies the caller something.
+        """
+        if caller.is_root or self.decide(caller, Verb.ADMINISTER, resources.service("tokens")).allowed:
+            return
+        self._check_kept(caller, [name for name in caller.policies if name in names])
+
+    def _check_kept(self, caller: Caller, lost: Collection[str]) -> None:
+        if denying := [name for name in lost if self.denies(name)]:
+            raise Forbidden(
+                f"The policy {denying[0]:.96} denies you something, and so it goes with what you give.",
+                f"Give {denying[0]:.96} as well.",
+            )
+
+    def _is_same(self, name: str, facts: Mapping[str, str], others: Mapping[str, str] | None) -> bool:
+        """Whether a policy gives one of whom other things are known no more than it gives one of whom ``facts`` are.
+        Where a fact is not known, an allow gives nothing and a deny denies all that it could."""
+        found = self.found(name)
+        if found is None:
+            return True
+        asked = {
+            fact
+            for rule in found.value.rules
+            for pattern in rule.patterns
+            for segment in pattern.segments
+            for fact in segment.facts
+        }
+        if others is None:
+            return not asked
+        return all(others.get(fact) == facts.get(fact) or not is_usable(others.get(fact, "")) for fact in asked)
 
     def denies(self, name: str) -> bool:
         """Whether a policy denies something."""

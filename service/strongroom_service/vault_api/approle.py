@@ -124,7 +124,9 @@ def _write(request: RoleRequest) -> Answer:
         raise invalid(f"roles here have no {', '.join(unknown)[:200]}")
     for _ in range(_TRIES):
         changed = _changed(request)
-        request.call.service.policies.check_grant_beside(request.call.caller, changed.token_policies)
+        request.call.service.policies.check_grant_beside(
+            request.call.caller, changed.token_policies, changed.facts(request.name)
+        )
         try:
             request.roles.put(request.name, changed)
         except StaleExpectation:
@@ -224,7 +226,7 @@ def _keep_secret_id(request: RoleRequest) -> Answer:
 def _made(request: RoleRequest, text: str | None) -> Answer:
     body = request.body
     role = request.roles.found(request.name).value.role
-    request.call.service.policies.check_grant_beside(request.call.caller, role.token_policies)
+    request.call.service.policies.check_grant_beside(request.call.caller, role.token_policies, role.facts(request.name))
     made: SecretId = request.roles.make_secret_id(
         request.name,
         text=text,

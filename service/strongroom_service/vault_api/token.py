@@ -155,7 +155,7 @@ class TokenAuth(EngineDefaults):
             if not set(names) <= own:
                 raise invalid("child policies must be subset of parent")
         beyond_role = set(names or ()) - set(role.allowed_policies)  # those were asked about when the role was written
-        call.service.policies.check_grant_beside(call.caller, beyond_role)
+        call.service.policies.check_grant_beside(call.caller, beyond_role, call.caller.facts)
         default = role.no_default_policy or fields.boolean(call.body, "no_default_policy", False)
         orphan = bool(fields.boolean(call.body, "no_parent", False))
         if ((orphan and not role.orphan) or (grant.period and not role.period)) and not self._may_more(call):
@@ -176,7 +176,7 @@ class TokenAuth(EngineDefaults):
 
     def _created(self, call: VaultCall, grant: Grant, *, orphan: bool) -> Answer:
         beyond = self._may_more(call)
-        call.service.policies.check_grant_beside(call.caller, grant.policies or ())
+        call.service.policies.check_grant_beside(call.caller, grant.policies or (), call.caller.facts)
         tokens = call.service.tokens
         make = tokens.create_orphan if orphan else tokens.create
         return _issued(call, make(call.caller, grant, beyond=beyond))

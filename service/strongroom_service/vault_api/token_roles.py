@@ -130,7 +130,7 @@ def _write(call: VaultCall, name: str) -> Answer:
         name: policy_names(_or(fields.texts(body, name), getattr(had, name)))
         for name in ("allowed_policies", "disallowed_policies")
     }
-    call.service.policies.check_grant_beside(call.caller, names["allowed_policies"])
+    call.service.policies.check_grant_beside(call.caller, names["allowed_policies"], None)
     role = TokenRole(
         **names,
         **globs,

@@ -117,7 +117,7 @@ def _login(call: VaultCall, mount: Mount, name: str) -> Answer:
             policies=user.policies if user.no_default_policy else (DEFAULT, *user.policies),
             identity=f"{mount.accessor}:{name}",
             origin=key,
-            facts={"name": name, "kind": "userpass"},
+            facts=_facts(name),
             metadata={"username": name},
             name=f"{mount.path}-{name}",
             path=f"{path}/{name}",
@@ -143,7 +143,7 @@ def _write(call: VaultCall, mount: Mount, name: str) -> Answer:
     had = service.directory.get(mount.accessor, name, UserpassUser)
     password = _password(body, needed=had is None)
     user = _changed(body, had or UserpassUser())
-    service.policies.check_grant_beside(call.caller, user.policies)
+    service.policies.check_grant_beside(call.caller, user.policies, _facts(name))
     if password:
         _keep_password(call, mount, name, password)
     service.directory.put(mount.accessor, name, user)
@@ -193,7 +193,7 @@ def _remove(call: VaultCall, mount: Mount, name: str) -> Answer:
 
 
 def _set_password(call: VaultCall, mount: Mount, name: str) -> Answer:
-    call.service.policies.check_grant_beside(call.caller, _known(call, mount, name).policies)
+    call.service.policies.check_grant_beside(call.caller, _known(call, mount, name).policies, _facts(name))
     _keep_password(call, mount, name, _password(call.body, needed=True))
     return done()
 
@@ -202,9 +202,14 @@ def _set_policies(call: VaultCall, mount: Mount, name: str) -> Answer:
     user = _known(call, mount, name)
     body = {key: call.body[key] for key in ("token_policies", "policies") if key in call.body}
     changed = _changed(body, user)
-    call.service.policies.check_grant_beside(call.caller, changed.policies)
+    call.service.policies.check_grant_beside(call.caller, changed.policies, _facts(name))
     call.service.directory.put(mount.accessor, name, changed)
     return done()
+
+
+def _facts(name: str) -> dict[str, str]:
+    """What policies may say of a user."""
+    return {"name": name, "kind": "userpass"}
 
 
 def _known(call: VaultCall, mount: Mount, name: str) -> UserpassUser:
