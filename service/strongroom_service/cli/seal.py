@@ -25,11 +25,18 @@ def _cacert(function: Any) -> Any:
     return click.option("--cacert", type=_FILE, help=shown)(function)
 
 
-@group("seal", examples="STRONGROOM_SERVER_SEAL=shamir strongroom server start")
+@group(
+    "seal",
+    examples="""
+        STRONGROOM_SERVER_SEAL=shamir strongroom server start
+        strongroom seal init
+        strongroom seal open
+    """,
+)
 def seal() -> None:
-    """Make, open and close the seal of a server that was started with STRONGROOM_SERVER_SEAL=shamir.
+    """Open a server whose key comes from shares.
 
-    URL is http://127.0.0.1:8200 where none is given.
+    Such a server was started with STRONGROOM_SERVER_SEAL=shamir. URL is http://127.0.0.1:8200 where none is given.
     """
 
 
@@ -80,9 +87,9 @@ def init(url: str, shares: int, threshold: int, cacert: Path | None, as_json: bo
 @seal.command(
     "open",
     examples="""
-        strongroom seal open                             # asks for a share, and hides it
+        strongroom seal open                    # asks for a share, and hides it
         strongroom seal open https://strongroom.example.com < share.txt
-        strongroom seal open --reset                     # forget those that were handed in
+        strongroom seal open --reset            # forget those that were handed in
     """,
 )
 @_url
