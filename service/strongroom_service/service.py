@@ -83,6 +83,7 @@ class Service:
             self.records, ttl=timedelta(seconds=ttl), max_ttl=timedelta(seconds=longest), standing=standings.of
         )
         tokens.on_end.append(lambda session, accessor: self.leases.token_ended(session, accessor))
+        tokens.on_end.append(lambda session, accessor: self.approvals.token_ended(session, accessor))
         return tokens
 
     @cached_property

@@ -10,10 +10,14 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from pydantic import BaseModel, ConfigDict
+
 from strongroom_service.approvals.protections import Demand, Protections
 from strongroom_service.approvals.waiting import OPEN, Approval, Outcome, State, Waiting
 from strongroom_service.errors import Conflict, Forbidden, UnknownThing
 from strongroom_service.identity.caller import Caller
+from strongroom_service.identity.token_record import KIND as TOKEN
+from strongroom_service.identity.token_record import End, TokenRecord
 from strongroom_service.policies.policies import Policies
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.state.records import Records, RecordSession
@@ -23,8 +27,18 @@ KEPT_AFTER = timedelta(days=30)
 """How long it is on record what came of a change."""
 CARRYING = timedelta(minutes=5)
 """How long a change is believed to be carried out; if the process died, an approver can have it carried out then."""
-PENDING_MAX = 100
-"""How many changes of one requester wait at a time."""
+PENDING_MAX, PENDING_BYTES_MAX = 100, 32 * 1024 * 1024
+"""How many changes of one requester wait at a time, and how large their bodies are together."""
+ASKER = "approval-asker"
+
+
+class Asker(BaseModel):
+    """A token that changes were asked for with. It outlives the record of the token, which may go before them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    until: datetime
+    revoked: bool = False
 
 
 class Approvals:
@@ -47,13 +61,28 @@ class Approvals:
             for id, known in session.children(KIND, made.fingerprint, Waiting):
                 if _at(known, now).state is State.PENDING:
                     return id, known
-            if self._count(session, made.requester.identity, now) >= PENDING_MAX:
+            sizes = self._sizes(session, made.requester.identity, now)
+            if len(sizes) >= PENDING_MAX or sum(sizes) + made.size > PENDING_BYTES_MAX:
                 raise Conflict(
-                    f"{PENDING_MAX} changes of yours wait for approval.", "Withdraw some, or have them approved."
+                    f"{len(sizes)} changes of yours wait for approval, and no more can, or none so large.",
+                    "Withdraw some, or have them approved.",
                 )
             id = secrets.token_hex(8)
             _put(session, id, made)
+            _remember(session, made)
             return id, made
+
+    def token_ended(self, session: RecordSession, accessor: str) -> None:
+        """A token is over, in this transaction. Where it was revoked, nothing that was asked for with it is done."""
+        asker = session.get(ASKER, accessor, Asker)
+        token = session.get(TOKEN, accessor, TokenRecord)
+        if asker is not None and token is not None and token.ended is End.REVOKED:
+            session.put(ASKER, accessor, asker.model_copy(update={"revoked": True}), expires=asker.until + KEPT_AFTER)
+
+    def is_revoked(self, accessor: str) -> bool:
+        """Whether the token that changes were asked for with was revoked since."""
+        asker = self._records.get(ASKER, accessor, Asker)
+        return asker is not None and asker.revoked
 
     def of(self, caller: Caller, id: str) -> Waiting:
         """A change that waits, or waited, for its requester and for those who may approve it.
@@ -132,6 +161,8 @@ class Approvals:
         count = 0
         with self._records.changing() as session:
             now = session.now()
+            for id in session.ids(ASKER, expired=True, limit=limit):
+                session.remove(ASKER, id)
             for id in session.ids(KIND, expired=True, limit=limit):
                 count += session.remove(KIND, id)
             for id, found in session.page(KIND, Waiting, limit=limit):
@@ -173,15 +204,18 @@ class Approvals:
         _put(session, id, claimed)
         return claimed
 
-    def _count(self, session: RecordSession, identity: str, now: datetime) -> int:
-        count, after = 0, ""
+    def _sizes(self, session: RecordSession, identity: str, now: datetime) -> list[int]:
+        sizes: list[int] = []
+        after = ""
         while True:
             rows = session.page(KIND, Waiting, after=after, limit=200)
-            count += sum(
-                found.requester.identity == identity and _at(found, now).state is State.PENDING for _, found in rows
-            )
+            sizes += [
+                found.size
+                for _, found in rows
+                if found.requester.identity == identity and _at(found, now).state is State.PENDING
+            ]
             if len(rows) < 200:
-                return count
+                return sizes
             after = rows[-1][0]
 
 
@@ -194,6 +228,14 @@ def _at(found: Waiting, now: datetime) -> Waiting:
 
 def _put(session: RecordSession, id: str, changed: Waiting) -> None:
     session.put(KIND, id, changed, parent=changed.fingerprint, expires=changed.expires + KEPT_AFTER)
+
+
+def _remember(session: RecordSession, made: Waiting) -> None:
+    accessor = made.requester.accessor
+    if accessor:
+        known = session.get(ASKER, accessor, Asker) or Asker(until=made.expires)
+        kept = known.model_copy(update={"until": max(known.until, made.expires)})
+        session.put(ASKER, accessor, kept, expires=kept.until + KEPT_AFTER)
 
 
 def _is_his(found: Waiting, caller: Caller) -> bool:

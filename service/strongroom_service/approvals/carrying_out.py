@@ -75,7 +75,7 @@ class CarryingOut:
         record = record or kept.token
         if record is None:
             return kept.caller(request_id)
-        if record.ended is End.REVOKED:
+        if record.ended is End.REVOKED or service.approvals.is_revoked(kept.accessor):
             return None
         standing = Standings(service.directory, service.policies.denies).of(record.origin) if record.origin else None
         if record.origin and standing is None:

@@ -26,7 +26,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SELECT = "SELECT parent, expires, sealed FROM service_records WHERE kind = ? AND id = ?"
-_KEPT = 4096
+_KEPT, _KEPT_BYTES = 4096, 8 * 1024
 
 _Row = tuple[str, int | None, bytes]
 
@@ -122,9 +122,10 @@ class Records:
             return known[1]
         data = self._sealer.open(sealed, _context(kind, id, parent, expires))
         value = model.model_validate_json(data)
-        if len(self._opened) >= _KEPT:
-            self._opened = {}
-        self._opened[kind, id] = row, value
+        if len(sealed) <= _KEPT_BYTES:  # of what is larger, such as a wrap, few could fill the memory
+            if len(self._opened) >= _KEPT:
+                self._opened = {}
+            self._opened[kind, id] = row, value
         return value
 
     def seal(self, kind: str, id: str, parent: str, expires: int | None, value: BaseModel) -> bytes:

@@ -19,6 +19,8 @@ _UNITS = {
     "h": Fraction(3600),
     "d": Fraction(86400),
 }
+_TEXT_MAX = 64
+"""The longest text of a duration: reading one takes its time for each part."""
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ns|us|µs|ms|s|m|h|d)")
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
@@ -32,7 +34,7 @@ def parse_duration(value: object) -> timedelta | None:
         return None
     if isinstance(value, int):
         return _bounded(Fraction(value))
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _TEXT_MAX:
         return None
     if value == "":
         return timedelta(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from servers.service import Clock, Served, bearer
 from strongroom_registry.errors import UnknownDocument
+from strongroom_service.approvals import approvals
 from strongroom_service.service import Service
 
 from .conftest import Office
@@ -187,6 +188,38 @@ def test_a_revoked_token_changes_nothing_any_more_and_an_expired_one_does(office
     failed = office.approve(bob, stolen).json()
     assert (failed["state"], "revoked" in failed["outcome"]["message"]) == ("failed", True)
     assert office.approve(bob, fine).json()["state"] == "done"
+
+
+def test_a_revoked_token_changes_nothing_either_when_its_record_is_gone(
+    office: Office, service: Service, clock: Clock
+) -> None:
+    office.protect(ttl_seconds=30 * 86400)
+    mallory = office.as_("mallory")
+    first, second = office.ask(mallory), office.ask(mallory, payload=b"another")
+    service.tokens.revoke_text(mallory["Authorization"].removeprefix("Bearer "))
+    clock.advance(days=2)
+    assert service.tokens.tidy() >= 1
+    service.approvals.tidy()
+    for id in (first, second):
+        told = office.approve(office.as_("bob", "owners"), id).json()
+        assert (told["state"], "revoked" in told["outcome"]["message"]) == ("failed", True)
+    assert versions(service) == 0
+    clock.advance(days=90)
+    service.approvals.tidy()
+    with service.records.reading() as session:
+        assert session.count("approval-asker") == session.count("approval") == 0
+
+
+def test_what_waits_of_one_requester_is_bounded_in_bytes(
+    office: Office, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approvals, "PENDING_BYTES_MAX", 4000)
+    office.protect()
+    alice = office.as_("alice")
+    office.ask(alice, payload=b"a" * 1000)
+    office.ask(alice, payload=b"b" * 1000)
+    assert office.save(alice, payload=b"c" * 1000, overwrite=True).status_code == 409
+    office.ask(office.as_("carol"), payload=b"c" * 1000)
 
 
 def test_an_expired_token_leaves_its_changes(office: Office, service: Service, clock: Clock) -> None:
