@@ -222,8 +222,8 @@ def _surroundings(login: Login) -> list[object]:
     names = sorted(name for name in os.environ if name.startswith("AWS_"))  # asked for each of many small objects
     seen: list[object] = [(name, os.environ.get(name)) for name in names]
     if not login.access_key_id:
-        names = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
-        for variable, usual in names.items():
+        files = {"AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials", "AWS_CONFIG_FILE": "~/.aws/config"}
+        for variable, usual in files.items():
             path = Path(os.environ.get(variable, usual)).expanduser()
             seen.append(path.stat().st_mtime_ns if path.exists() else None)
     return seen

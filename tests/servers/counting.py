@@ -1,6 +1,7 @@
 """A way to a server that counts the journeys: how often the client says something that may depend on an answer.
 
-An answer takes a while to arrive, as it does over a network: what the client has said by then was not said because of it.
+An answer takes a while to arrive, as it does over a network: what the client has said by then was not said because of
+it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-
 
 _LATENCY_SECONDS = 0.03
 

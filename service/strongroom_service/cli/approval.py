@@ -130,8 +130,10 @@ def protections(as_json: bool) -> None:
     "protect",
     examples="""
         strongroom approval protect prod 'analytics/prod-*'
-        strongroom approval protect prod 'analytics/prod-*' --verb write --verb destroy --approvers data-leads
-        strongroom approval protect keepers ':service/protections/**' --verb administer --approvals 2
+        strongroom approval protect prod 'analytics/prod-*' --verb write \\
+            --verb destroy --approvers data-leads
+        strongroom approval protect keepers ':service/protections/**' \\
+            --verb administer --approvals 2
     """,
 )
 @click.argument("name")

@@ -33,7 +33,7 @@ _LEASE_HELP = "LEASE is what `lease get` and `lease ls` show: role/id, or worksp
     """,
 )
 def lease() -> None:
-    """Have credentials made that last as long as they are needed.
+    """Have short-lived credentials made on demand.
 
     A role says what is made: a PostgreSQL user, keys of AWS, a Snowflake user. Who asks gets one of his own, which is
     taken back when its time is over, when it is revoked, or when the token that asked for it ends.

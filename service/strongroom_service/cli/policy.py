@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     """,
 )
 def policy() -> None:
-    """Say who may do what with the blocks of a team, and ask why.
+    """Say who may do what, and ask why.
 
     A policy is a list of rules that allow or deny verbs on paths. A deny wins over every allow. Commands ask the server
     that STRONGROOM_REGISTRY names with the token of `strongroom login`; without a server they work on the registry
@@ -62,7 +62,7 @@ def ls(as_json: bool) -> None:
     "show",
     examples="""
         strongroom policy show readers
-        strongroom policy show readers > readers.yaml       # to change it, and write it back
+        strongroom policy show readers > readers.yaml   # to write back, changed
     """,
 )
 @click.argument("name")
@@ -91,7 +91,7 @@ def show(name: str, as_json: bool) -> None:
     "write",
     examples="""
         strongroom policy write readers readers.yaml
-        strongroom policy write readers readers.yaml --new      # only if there is none
+        strongroom policy write readers readers.yaml --new   # only if there is none
         strongroom policy write readers - --version 3 < readers.json
     """,
 )
@@ -153,7 +153,8 @@ _from_option = click.option("--from", "address", default="", metavar="ADDRESS", 
     examples="""
         strongroom policy test reveal analytics/prod-db
         strongroom policy test view analytics/prod-db@stable --policy readers
-        strongroom policy test write analytics/x analytics/y --file draft.yaml --fact name=alice
+        strongroom policy test write analytics/x --file draft.yaml \\
+            --fact name=alice
     """,
 )
 @click.argument("verb")
@@ -192,7 +193,7 @@ def test(
     examples="""
         strongroom policy explain reveal analytics/prod-db
         strongroom policy explain reveal analytics/prod-db --for user:alice
-        strongroom policy explain reveal analytics/prod-db --policy readers --from 10.1.2.3
+        strongroom policy explain reveal analytics/prod-db --from 10.1.2.3
     """,
 )
 @click.argument("verb")

@@ -23,8 +23,10 @@ def server() -> None:
     examples="""
         strongroom server start
         strongroom server start --port 0 --token-file first-token
-        strongroom server start --host 0.0.0.0 --tls-cert server.crt --tls-key server.key
-        STRONGROOM_REGISTRY=postgresql://strongroom@db/strongroom strongroom server start --workers 4
+        strongroom server start --host 0.0.0.0 --tls-cert server.crt \\
+            --tls-key server.key
+        STRONGROOM_REGISTRY=postgresql://strongroom@db/strongroom \\
+            strongroom server start --workers 4
     """,
 )
 @click.option("--host", metavar="ADDRESS", help="Where to listen; only 127.0.0.1 and ::1 do without TLS.")

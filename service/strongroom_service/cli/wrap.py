@@ -29,7 +29,7 @@ _INPUT_MAX = 1024 * 1024
 @command(
     "wrap",
     examples="""
-        strongroom block show prod-crm --reveal --json | strongroom wrap --ttl 1h
+        strongroom block reveal prod-crm | strongroom wrap --ttl 1h
         strongroom wrap note.txt --ttl 15m
     """,
 )
@@ -37,10 +37,11 @@ _INPUT_MAX = 1024 * 1024
 @click.option("--ttl", type=DURATION, default=timedelta(hours=1), help="How long it can be opened; by default 1h.")
 @json_option
 def wrap(file: Path, ttl: timedelta, as_json: bool) -> None:
-    """Put a value away on the server, and print a token that opens it once.
+    """Hand a value over by a token that opens it once.
 
-    The value is what FILE or standard input holds: JSON, or else a text. Give the token to whoever is to have it, who
-    runs `strongroom unwrap`. If that fails because the token was used before, somebody else has the value.
+    The value is what FILE or standard input holds: JSON, or else a text. The server keeps it, and the token is printed.
+    Give the token to whoever is to have it, who runs `strongroom unwrap`. If that fails because the token was used
+    before, somebody else has the value.
     """
     from strongroom_service.api.wraps import NewWrap
     from strongroom_service.http.wrapping import WrapModel
@@ -54,18 +55,18 @@ def wrap(file: Path, ttl: timedelta, as_json: bool) -> None:
 @command(
     "unwrap",
     examples="""
-        strongroom unwrap                                # asks for the token, and hides it
+        strongroom unwrap                          # asks for the token, and hides it
         strongroom unwrap < token.txt
-        strongroom unwrap --lookup < token.txt           # what it is of, without opening it
+        strongroom unwrap --lookup < token.txt     # what it is of, unopened
     """,
 )
 @click.option("--lookup", is_flag=True, help="Say what the token is of, without opening it.")
 @click.option("--rewrap", is_flag=True, help="Replace the token by a new one, for as long again.")
 @json_option
 def unwrap(lookup: bool, rewrap: bool, as_json: bool) -> None:
-    """Open what was wrapped: the token is asked for, or read from standard input. It opens once.
+    """Open what somebody wrapped.
 
-    No login is needed: who has the token may open it. A text is printed as it is, anything else as JSON.
+    The token is asked for, or read from standard input; it opens once. No login is needed: who has the token may open it. A text is printed as it is, anything else as JSON.
     """
     from strongroom_service.api.wraps import UnwrappedModel
     from strongroom_service.http.wrapping import WrapModel

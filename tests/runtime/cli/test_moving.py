@@ -256,8 +256,8 @@ def test_tricks_with_names_and_control_characters(strongroom: Run, outside: Path
 
 def _failing_from(monkeypatch: pytest.MonkeyPatch, method: str, call: int) -> None:
     """Have a method of the registry fail at its nth call and from then on."""
-    from strongroom_registry.errors import StoreUnavailable
     from strongroom_registry.embedded import EmbeddedRegistry
+    from strongroom_registry.errors import StoreUnavailable
 
     real, calls = getattr(EmbeddedRegistry, method), iter(range(1, 1000))
 

@@ -13,8 +13,8 @@ from strongroom import Secret
 from strongroom.interchange import FoundDocument, airflow, dotenv, prefect, sealed
 from strongroom.interchange.desired import planned_changes, read_desired
 from strongroom.interchange.plan import carried_out, planned
-from strongroom_registry.errors import StrongroomError
 from strongroom_registry.embedded import EmbeddedRegistry
+from strongroom_registry.errors import StrongroomError
 from strongroom_registry.registry import Registry
 
 READERS: dict[str, tuple[Callable[[str], object], str]] = {
