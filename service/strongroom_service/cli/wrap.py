@@ -66,7 +66,8 @@ def wrap(file: Path, ttl: timedelta, as_json: bool) -> None:
 def unwrap(lookup: bool, rewrap: bool, as_json: bool) -> None:
     """Open what somebody wrapped.
 
-    The token is asked for, or read from standard input; it opens once. No login is needed: who has the token may open it. A text is printed as it is, anything else as JSON.
+    The token is asked for, or read from standard input; it opens once. No login is needed: who has the token may open
+    it. A text is printed as it is, anything else as JSON.
     """
     from strongroom_service.api.wraps import UnwrappedModel
     from strongroom_service.http.wrapping import WrapModel
