@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
 
 from strongroom_registry.errors import RegistryRefusal
 
 from strongroom_service.identity.address_bounds import admits, narrows
+from strongroom_service.ip_addresses import read_address
 from strongroom_service.policies.decision import Decision, RuleName
 from strongroom_service.policies.glob import Glob
 from strongroom_service.policies.path_pattern import Scope
@@ -51,7 +50,7 @@ class HeldRule:
 
     def applies_from(self, address: str) -> bool:
         """Whether it applies to a request from there; an address that is none counts against the caller."""
-        return admits(self.bounds, address) or (self.denies and not is_address(address))
+        return admits(self.bounds, address) or (self.denies and read_address(address) is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +83,20 @@ class Rights:
 
     def decide(self, verb: Verb, resource: Resource, address: str) -> Decision:
         """Whether ``verb`` is allowed on ``resource`` for a request from ``address``."""
+        denies, allows = [], []
+        for rule in self.rules:
+            if verb in rule.verbs and rule.applies_from(address):
+                found = [scope for scope in rule.scopes if scope.fits(resource.path)]
+                if found:
+                    (denies if rule.denies else allows).append((rule, found))
         version = VersionMeant(resource)
-        about = [rule for rule in self.rules if verb in rule.verbs and rule.applies_from(address)]
-        for rule in _rules(about, denies=True):
-            if any(scope.selector is None and scope.fits(resource.path) for scope in rule.scopes):
-                return Decision(False, verb, resource, rule.name)
-        for rule in _rules(about, denies=True):
-            if any(scope.fits(resource.path) and version.is_denied_by(scope) for scope in rule.scopes):
-                return Decision(False, verb, resource, rule.name)
-        allows = list(_rules(about, denies=False))
-        for rule in allows:
-            if any(scope.selector is None and scope.fits(resource.path) for scope in rule.scopes):
-                return Decision(True, verb, resource, rule.name)
-        for rule in allows:
-            if any(scope.fits(resource.path) and version.is_allowed_by(scope) for scope in rule.scopes):
-                return Decision(True, verb, resource, rule.name)
+        for rules, allowed in ((denies, False), (allows, True)):
+            for rule, scopes in rules:
+                if any(scope.selector is None for scope in scopes):
+                    return Decision(allowed, verb, resource, rule.name)
+            for rule, scopes in rules:
+                if any(map(version.is_allowed_by if allowed else version.is_denied_by, scopes)):
+                    return Decision(allowed, verb, resource, rule.name)
         return Decision(False, verb, resource)
 
     def filter(self, verb: Verb, workspace: str, names: Sequence[str], address: str) -> list[str]:
@@ -170,16 +168,6 @@ class VersionMeant:
                 self._selected = None
         self._asked = True
         return self._selected
-
-
-@lru_cache(maxsize=1024)
-def is_address(text: str) -> bool:
-    """Whether a text is an address of IPv4 or IPv6."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _rules(rules: Iterable[HeldRule], *, denies: bool) -> Iterator[HeldRule]:
