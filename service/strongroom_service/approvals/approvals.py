@@ -115,18 +115,26 @@ class Approvals:
         :meth:`finish`.
 
         :raises UnknownThing: there is none that the caller may see.
-        :raises Forbidden: it is the caller's own.
+        :raises Forbidden: it is the caller's own, or that of somebody who made his token, or whose token he made.
         :raises Conflict: it does not wait any more.
         """
         with self._records.changing() as session:
             found, now = self._open(session, caller, id), session.now()
             if _is_his(found, caller):
                 raise Forbidden("Nobody approves his own change, with whichever token.", "Ask somebody else.")
+            makers = _makers(session.get(TOKEN, caller.accessor, TokenRecord))
+            if {caller.identity, *makers} & {found.requester.identity, *_makers(found.requester.token)}:
+                raise Forbidden(
+                    "The requester and you may be one person: one of you, or somebody for both, made what the other "
+                    "one asks with.",
+                    "Ask somebody else.",
+                )
             if found.state is State.APPROVED:
                 return self._claim_again(session, id, found, now), True
-            if any(one.identity == caller.identity for one in found.approvals):
+            if any({caller.identity, *makers} & {one.identity, *one.makers} for one in found.approvals):
                 raise Conflict(f"You have approved {id} before.", "It takes others as well.")
-            given = (*found.approvals, Approval(identity=caller.identity, accessor=caller.accessor, at=now))
+            approval = Approval(identity=caller.identity, accessor=caller.accessor, at=now, makers=makers)
+            given = (*found.approvals, approval)
             is_last = len(given) >= self._needed(found)
             state = State.APPROVED if is_last else State.PENDING
             changed = found.model_copy(update={"approvals": given, "state": state, "claimed": now if is_last else None})
@@ -236,6 +244,10 @@ def _remember(session: RecordSession, made: Waiting) -> None:
         known = session.get(ASKER, accessor, Asker) or Asker(until=made.expires)
         kept = known.model_copy(update={"until": max(known.until, made.expires)})
         session.put(ASKER, accessor, kept, expires=kept.until + KEPT_AFTER)
+
+
+def _makers(token: TokenRecord | None) -> tuple[str, ...]:
+    return () if token is None else token.makers
 
 
 def _is_his(found: Waiting, caller: Caller) -> bool:

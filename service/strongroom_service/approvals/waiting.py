@@ -67,13 +67,14 @@ class Requester(BaseModel):
 
 
 class Approval(BaseModel):
-    """That somebody approved it."""
+    """That somebody approved it; ``makers`` are those of his token."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     identity: str
     accessor: str
     at: datetime
+    makers: tuple[str, ...] = ()
 
 
 class Outcome(BaseModel):

@@ -85,6 +85,7 @@ class SecretIdRecord(BaseModel):
     expires: datetime | None = None
     ttl: timedelta = timedelta()
     uses: int | None = None
+    makers: tuple[str, ...] = ()
 
 
 class SecretIdIndex(BaseModel):

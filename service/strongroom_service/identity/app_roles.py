@@ -136,10 +136,12 @@ class AppRoles:
         token_bounds: Sequence[str] = (),
         uses: int | None = None,
         ttl: timedelta | None = None,
+        makers: tuple[str, ...] = (),
     ) -> SecretId:
         """A new secret id of a role, whose limits may be narrower than the role's, and no wider.
 
         :param text: a secret that somebody chose; by default 32 random bytes.
+        :param makers: who could keep it for themselves.
         :raises UnknownThing: no such role.
         :raises Conflict: the role has one of this text.
         :raises InvalidRequest: the role takes none, or the limits are wider.
@@ -166,6 +168,7 @@ class AppRoles:
                 expires=now + ttl if ttl else None,
                 ttl=ttl or timedelta(),
                 uses=_narrower(uses, role.secret_id_uses, "number of uses") or None,
+                makers=makers,
             )
             accessor = uuid4().hex
             session.put(SECRET_ID, accessor, record, parent=role.serial, expires=record.expires)
@@ -284,6 +287,7 @@ class AppRoles:
             period=role.token_period or None,
             uses=role.token_uses or None,
             bounds=(used.token_bounds if used else ()) or role.token_bounds,
+            makers=used.makers if used else (),
         )
 
     def _accessor(self, session: RecordSession, role: StoredRole, text: str) -> str | None:

@@ -31,6 +31,7 @@ class Grant:
     :param period: how far each renewal reaches, without end unless there is a ``max_ttl``.
     :param uses: how many requests it is good for; None for any number.
     :param bounds: the networks that it can be used from; none for anywhere, or the parent's.
+    :param makers: the identities that could have kept it, or what it was logged in with, for themselves.
     """
 
     policies: tuple[str, ...] | None = None
@@ -47,6 +48,7 @@ class Grant:
     renewable: bool = True
     uses: int | None = None
     bounds: tuple[str, ...] = ()
+    makers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

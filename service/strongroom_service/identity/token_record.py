@@ -52,7 +52,8 @@ class TokenRecord(BaseModel):
     ``expires`` is never after that of the parent, and never moves back; ``last`` is the moment that renewals cannot
     reach beyond. ``origin`` names what the token is only as good as: ``user.alice``, ``approle.etl``; empty where it
     stands for itself. ``facts`` describe the identity and are never chosen by the bearer of a parent, ``metadata`` is
-    whatever was written on the token.
+    whatever was written on the token. ``makers`` are the identities that could have kept it, or what it was logged in
+    with, for themselves: none of them is another person than its bearer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -78,6 +79,7 @@ class TokenRecord(BaseModel):
     renewable: bool = True
     uses: int | None = None
     bounds: tuple[str, ...] = ()
+    makers: tuple[str, ...] = ()
     ended: End | None = None
 
     def is_live(self, now: datetime) -> bool:

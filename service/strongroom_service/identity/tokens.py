@@ -128,6 +128,15 @@ class Tokens:
             raise _unknown()
         return record
 
+    def makers_of(self, caller: Caller) -> tuple[str, ...]:
+        """Who could keep a credential that the caller makes for others, for himself."""
+        record = self._records.get(KIND, caller.accessor, TokenRecord) if caller.accessor else None
+        return () if record is None else self._makers(caller, record)
+
+    def _makers(self, caller: Caller, record: TokenRecord) -> tuple[str, ...]:
+        """Root makes the first credential of everybody, and could do without any."""
+        return record.makers if caller.is_root else (*record.makers, caller.identity)
+
     def policies_of(self, record: TokenRecord) -> tuple[str, ...]:
         """The policies that a token has now."""
         return record.policies_now(self._standing(record.origin) if record.origin else None)
@@ -284,7 +293,8 @@ class Tokens:
             _check_own(caller, grant, names)
         if not narrows(bounds := bounds_of(grant.bounds) or parent.bounds, parent.bounds):
             raise _not_yours("A network that the parent cannot be used from")
-        filled = replace(grant, policies=names, bounds=bounds)
+        makers = parent.makers if not grant.identity else self._makers(caller, parent)
+        filled = replace(grant, policies=names, bounds=bounds, makers=makers)
         filled = _of_caller(filled, caller, parent) if not grant.identity else _of_another(filled)
         return filled, (caller.accessor, parent)
 
@@ -330,6 +340,7 @@ class Tokens:
             renewable=grant.renewable,
             uses=grant.uses,
             bounds=bounds_of(grant.bounds),
+            makers=tuple(dict.fromkeys(grant.makers)),
         )
 
     def _lifetime(self, grant: Grant, now: datetime, *, is_root: bool) -> tuple[timedelta, datetime | None]:

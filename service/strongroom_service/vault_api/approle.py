@@ -235,6 +235,7 @@ def _made(request: RoleRequest, text: str | None) -> Answer:
         token_bounds=fields.texts(body, "token_bound_cidrs") or (),
         uses=fields.integer(body, "num_uses"),
         ttl=fields.duration(body, "ttl"),
+        makers=request.call.service.tokens.makers_of(request.call.caller),
     )
     said = {
         "secret_id": made.text,

@@ -222,6 +222,70 @@ def test_what_waits_of_one_requester_is_bounded_in_bytes(
     office.ask(office.as_("carol"), payload=b"c" * 1000)
 
 
+def as_account(office: Office, who: dict[str, str], account: str) -> dict[str, str]:
+    """A token of an account, that somebody makes."""
+    made = office.client.post("/api/v1/tokens", json={"account": account}, headers=who)
+    assert made.status_code == 201, made.text
+    return bearer(made.json()["token"])
+
+
+@pytest.fixture
+def accounts(office: Office) -> Office:
+    """Accounts ci and cd, which approve and write, and make tokens for each other."""
+    rules = [{"effect": "allow", "paths": [":service/tokens", ":service/identities/*"], "verbs": ["write"]}]
+    assert office.client.put("/api/v1/policies/makers", json={"rules": rules}).status_code == 200
+    for name in ("ci", "cd"):
+        body = {"policies": _ALL}
+        assert office.client.put(f"/api/v1/identities/accounts/{name}", json=body).status_code == 200
+    return office
+
+
+_ALL = ["writers", "approvers", "makers"]
+
+
+def test_nobody_approves_by_an_account_that_he_makes_tokens_for(accounts: Office) -> None:
+    accounts.protect(approvers="approvers")
+    alice = accounts.as_("alice", *_ALL)
+    id = accounts.ask(alice)
+    ci = as_account(accounts, alice, "ci")
+    for own in (ci, as_account(accounts, ci, "cd")):  # and by one that this one makes tokens for
+        answer = accounts.approve(own, id)
+        assert (answer.status_code, "one person" in answer.text) == (403, True)
+    of_others = as_account(accounts, accounts.as_("carol", *_ALL), "ci")
+    assert accounts.approve(of_others, id).json()["state"] == "done"
+
+
+def test_nobody_approves_what_he_asked_for_by_an_account(accounts: Office) -> None:
+    accounts.protect(approvers="approvers")
+    alice = accounts.as_("alice", *_ALL)
+    id = accounts.ask(as_account(accounts, alice, "ci"))
+    for own in (alice, as_account(accounts, alice, "cd")):
+        assert accounts.approve(own, id).status_code == 403
+    assert accounts.approve(as_account(accounts, {}, "cd"), id).json()["state"] == "done"  # root made that
+
+
+def test_who_approves_by_an_account_too_counts_once(accounts: Office) -> None:
+    accounts.protect(approvers="approvers", approvals=2)
+    id, bob = accounts.ask(accounts.as_("alice", *_ALL)), accounts.as_("bob", *_ALL)
+    assert accounts.approve(bob, id).json()["state"] == "pending"
+    assert accounts.approve(as_account(accounts, bob, "ci"), id).status_code == 409
+    assert accounts.approve(accounts.as_("carol", *_ALL), id).json()["state"] == "done"
+
+
+def test_nobody_approves_by_a_role_whose_secret_id_he_made(accounts: Office) -> None:
+    accounts.protect(approvers="approvers")
+    role = {"token_policies": _ALL}
+    assert accounts.client.put("/api/v1/identities/approles/etl", json=role).status_code == 200
+    alice = accounts.as_("alice", *_ALL)
+    id = accounts.ask(alice)
+    path, logs_in = "/api/v1/identities/approles/etl/secret-ids", "/api/v1/auth/approle/login"
+    for who, status in ((alice, 403), ({}, 200)):
+        made = accounts.client.post(path, json={}, headers=who).json()
+        both = {"role_id": made["role_id"], "secret_id": made["secret_id"]}
+        token = accounts.client.post(logs_in, json=both, headers={"Authorization": ""}).json()["token"]
+        assert accounts.approve(bearer(token), id).status_code == status
+
+
 def test_an_expired_token_leaves_its_changes(office: Office, service: Service, clock: Clock) -> None:
     office.protect(ttl_seconds=30 * 86400)
     id = office.ask(office.as_("alice"))
