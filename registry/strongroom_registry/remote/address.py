@@ -16,6 +16,14 @@ def is_remote(url: str) -> bool:
     return url.lower().startswith(("https://", "http://"))
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine reach a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """The address of a server: ``path`` is what stands before ``/api/v1``, empty or with a slash first."""
@@ -45,20 +53,12 @@ class Address:
                 "Give the token in STRONGROOM_TOKEN, or sign in with `strongroom login`.",
             )
         address = Address(scheme, host, port or (443 if scheme == "https" else 80), parts.path.rstrip("/"))
-        if scheme == "http" and not insecure and not address.is_loopback:
+        if scheme == "http" and not insecure and not is_loopback(host):
             raise InvalidConfiguration(
                 f"http:// to {host} would show the token and all blocks to everybody on the way.",
                 "Use https://, or say STRONGROOM_INSECURE=true if nobody else is on that network.",
             )
         return address
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether it is this machine's own."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

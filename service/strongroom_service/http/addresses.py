@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_network
+
+from strongroom_service.ip_addresses import read_address
 
 
 class ClientAddresses:
@@ -24,7 +26,7 @@ class ClientAddresses:
             return peer
         for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
             address = hop.strip()
-            if _address(address) is None:
+            if read_address(address) is None:
                 return peer
             if not self._is_proxy(address):
                 return address
@@ -32,17 +34,5 @@ class ClientAddresses:
         return peer
 
     def _is_proxy(self, text: str) -> bool:
-        address = _address(text)
-        return address is not None and any(_is_in(address, network) for network in self._proxies)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _is_in(address: IPv4Address | IPv6Address, network: IPv4Network | IPv6Network) -> bool:
-    return address.version == network.version and address in network
+        address = read_address(text)
+        return address is not None and any(address in network for network in self._proxies)

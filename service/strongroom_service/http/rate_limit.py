@@ -6,7 +6,6 @@ processes each allows the whole rate.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -17,10 +16,10 @@ from strongroom_service.errors import TooManyRequests
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.route import Route
+from strongroom_service.ip_addresses import network_of
 
 BUCKETS_MAX = 20_000
 """How many are kept; the one that was not used for longest goes first, and is full again when it comes back."""
-_V6_NETWORK = 64
 
 
 class RateLimit:
@@ -95,16 +94,3 @@ class IdentityLimit:
         if call.caller.accessor:
             self._limit.check(call.caller.identity, call.caller.identity)
         return proceed()
-
-
-def network_of(address: str) -> str:
-    """What an address is counted under."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, _V6_NETWORK), strict=False))
-    return str(parsed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from strongroom_service.errors import InvalidRequest
+from strongroom_service.ip_addresses import read_address
 
 
 def bounds_of(texts: Iterable[str]) -> tuple[str, ...]:
@@ -21,7 +22,7 @@ def admits(bounds: Sequence[str], address: str) -> bool:
     """Whether a request from ``address`` is within one of the networks. What is no address is within none."""
     if not bounds:
         return True
-    found = _address(address)
+    found = read_address(address)
     return found is not None and any(found in _network(bound) for bound in bounds)
 
 
@@ -40,15 +41,6 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         raise InvalidRequest(
             "One of the networks is none.", 'Write each like "10.1.0.0/16" or "2001:db8::/32", or as a single address.'
         ) from None
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An IPv4 address that came over a socket of IPv6 is one of IPv4."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _is_within(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:

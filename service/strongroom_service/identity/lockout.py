@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from strongroom_service.errors import TooManyRequests
+from strongroom_service.ip_addresses import network_of
 from strongroom_service.state.records import Records, RecordSession
 
 KIND = "sign-in-attempts"
@@ -87,7 +87,7 @@ class Lockout:
 
     def _counts(self, name: str, address: str) -> Iterator[_Count]:
         """The ids tell nobody who reads the database which names were tried: people type passwords there."""
-        where = _place(address)
+        where = network_of(address)
         yield _Count(self._id("both", name, where), AT_ONE_NAME_FROM_ONE_ADDRESS)
         yield _Count(self._id("name", name), AT_ONE_NAME)
         yield _Count(self._id("address", where), FROM_ONE_ADDRESS)
@@ -102,14 +102,3 @@ class Lockout:
 
 def _put(session: RecordSession, count: _Count, attempts: Attempts) -> None:
     session.put(KIND, count.id, attempts, expires=attempts.since + WINDOW)
-
-
-def _place(address: str) -> str:
-    """An address as it is counted: of IPv6 whole networks, since everybody there has very many."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped) if found.ipv4_mapped else f"{int(found) >> 64:x}"
-    return str(found)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
+from strongroom_registry.remote.address import is_loopback
 from urllib3.util import Timeout
 
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable
@@ -26,7 +26,7 @@ def check_address(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname and not parts.username:
         return
-    if parts.scheme == "http" and not parts.username and _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not parts.username and is_loopback(parts.hostname or ""):
         return
     raise InvalidRequest("The address of a provider is not of https://.", "http:// is for this machine's own alone.")
 
@@ -91,10 +91,3 @@ def _away(url: str, what: str) -> ProviderUnavailable:
     return ProviderUnavailable(
         f"The identity provider at {urlsplit(url).hostname} {what}.", "Try again later, or look at its settings."
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

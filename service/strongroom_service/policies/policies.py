@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from strongroom_service.errors import Conflict, Forbidden
 from strongroom_service.identity.caller import Caller
+from strongroom_service.ip_addresses import read_address
 from strongroom_service.policies import resource as resources
 from strongroom_service.policies.decision import Decision
 from strongroom_service.policies.explanation import Explanation, explain, of_root
 from strongroom_service.policies.path_pattern import PathPattern
 from strongroom_service.policies.policy import BUILT_IN, DEFAULT, ROOT, Effect, Policy, Rule, check_policy_name
 from strongroom_service.policies.resource import Resource
-from strongroom_service.policies.rights import Rights, is_address
+from strongroom_service.policies.rights import Rights
 from strongroom_service.policies.templates import is_usable
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.state.directory import Directory, Found
@@ -108,7 +109,7 @@ class Policies:
         if caller.is_root:
             return
         rights = self.rights(caller)
-        if rights.cover(Verb.ADMINISTER, _ANY_POLICY, (caller.address,) if is_address(caller.address) else ()):
+        if rights.cover(Verb.ADMINISTER, _ANY_POLICY, (caller.address,) if read_address(caller.address) else ()):
             return
         rules = policy.rules if policy is not None else ()
         for number, rule in enumerate(rules, 1):

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
+
+from strongroom_registry.remote.address import is_loopback
 
 from strongroom_service.errors import CannotListen, InsecureAddress
 
 _BACKLOG = 2048
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_exposure(host: str, *, tls: bool, insecure: bool) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Sequence
 
 from strongroom_registry.errors import StrongroomError
+from strongroom_registry.remote.address import is_loopback
 
 from strongroom_service.errors import Unauthenticated
 from strongroom_service.http.call import Answer, Call
@@ -76,12 +76,7 @@ def _counted(service: Service) -> dict[str, tuple[str, float]]:
 
 def _is_of_this_machine(call: Call) -> bool:
     """A proxy on this machine is not meant, which asks for others."""
-    if any(name in call.headers for name in _FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(call.caller.address).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(call.caller.address) and not any(name in call.headers for name in _FORWARDED)
 
 
 def _route(path: str, handler: Callable[[Call], Answer], summary: str) -> Route:
