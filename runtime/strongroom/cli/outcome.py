@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from enum import IntEnum
+from typing import Any
 
 import click
 
@@ -134,5 +135,14 @@ def _of_validation(error: BaseException) -> str:
         details = error.errors(include_url=False, include_input=False, include_context=False)  # type: ignore[attr-defined]
     except Exception:
         return f"A value does not fit ({type(error).__name__})."
-    lines = [f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}" for item in details]
+    causes = [item for item in details if not _is_consequence(item, details)]
+    lines = [f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}" for item in causes]
     return f"Not valid: {'; '.join(lines)}."
+
+
+def _is_consequence(item: dict[str, Any], others: list[dict[str, Any]]) -> bool:
+    """Whether something is too short for no other reason than that what is in it was refused."""
+    place = item["loc"]
+    return item["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in others
+    )

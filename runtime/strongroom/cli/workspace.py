@@ -76,7 +76,7 @@ def ls(as_json: bool) -> None:
     ]
     if any(row["quarantine"] for row in rows):
         columns.append(Column("quarantine", "Quarantine", style="red", fold=True))
-    listing(rows, columns, as_json=as_json, empty="There is no workspace.")
+    listing(rows, columns, as_json=as_json, empty="There is no workspace that you may list.")
 
 
 @workspace.command(

@@ -199,7 +199,10 @@ def _asked_of(call: Call) -> tuple[Rights | None, str]:
 def _standing(call: Call, identity: str) -> Standing:
     standing = Standings(call.service.directory, call.service.policies.denies).of(identity.replace(":", ".", 1))
     if standing is None:
-        raise UnknownThing(f"There is no {identity}, or it is disabled.", "Look for it among the identities.")
+        raise UnknownThing(
+            f"There is no {identity}, or it is disabled.",
+            "See `strongroom identity user ls` and `strongroom identity account ls`.",
+        )
     return standing
 
 

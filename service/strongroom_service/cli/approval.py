@@ -123,7 +123,7 @@ def protections(as_json: bool) -> None:
         Column("approvals", "Others", right=True),
         Column("approvers", "Approvers"),
     ]
-    listing(rows, columns, as_json=as_json, empty="Nothing is protected.")
+    listing(rows, columns, as_json=as_json, empty="Nothing is protected that you may list.")
 
 
 @approval.command(

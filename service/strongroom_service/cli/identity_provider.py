@@ -12,6 +12,7 @@ from strongroom.cli.teaching import group, json_option
 
 from strongroom_service.cli import identity_records as records
 from strongroom_service.cli.session import asked_service
+from strongroom_service.cli.validation import text_of, validated
 
 
 @group(
@@ -71,7 +72,6 @@ def write(name: str, file: Path, secret: bool, new: bool, as_json: bool) -> None
     The secret of an OpenID client, or the token that a cluster is asked with, need not stand in the file.
     """
     from strongroom_service.api.identities import ProviderTold
-    from strongroom_service.cli.validation import validated
     from strongroom_service.identity.provider import ProviderRecord
 
     document = _document(file)
@@ -94,9 +94,10 @@ def write(name: str, file: Path, secret: bool, new: bool, as_json: bool) -> None
 def _document(file: Path) -> dict[str, dict[str, object]]:
     import yaml
 
+    text = text_of(file)
     try:
-        document = yaml.safe_load(file.read_text("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        document = yaml.safe_load(text)
+    except yaml.YAMLError:
         document = None
     if not isinstance(document, dict) or not isinstance(document.get("settings"), dict):
         raise CommandError(

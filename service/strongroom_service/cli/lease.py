@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from strongroom.cli.output import Column, facts, listing, moment, print_json
 from strongroom.cli.teaching import group, json_option
 
 from strongroom_service.cli.session import asked_service
+from strongroom_service.cli.validation import text_of
 
 _LEASE_HELP = "LEASE is what `lease get` and `lease ls` show: role/id, or workspace/role/id."
 
@@ -239,12 +238,10 @@ def _read_role(file: Path) -> Any:
 
     from strongroom_service.leases.role import LeaseRole
 
+    text = text_of(file)
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
         return LeaseRole.model_validate(yaml.safe_load(text))
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}.", "Name another file.", Exit.USAGE) from None
-    except (yaml.YAMLError, UnicodeDecodeError, json.JSONDecodeError):
+    except yaml.YAMLError:
         raise CommandError(f"{file} is no YAML.", "Write fields as `engine: postgresql`.", Exit.USAGE) from None
     except ValidationError as error:
         wrong = error.errors(include_input=False, include_url=False, include_context=False)

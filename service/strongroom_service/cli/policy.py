@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +11,7 @@ from strongroom.cli.output import Column, facts, listing, print_json, printable
 from strongroom.cli.teaching import group, json_option
 
 from strongroom_service.cli.session import asked_service
+from strongroom_service.cli.validation import text_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -259,7 +259,7 @@ def _read_policy(file: Path) -> Policy:
 
     from strongroom_service.policies.policy import Policy
 
-    text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    text = text_of(file)
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from strongroom.cli.outcome import CommandError, Exit, sentence
@@ -23,3 +25,16 @@ def validated(model: type[M], **values: Any) -> M:
         return model.model_validate(values)
     except ValidationError as error:
         raise CommandError(sentence(error), "See --help.", Exit.USAGE) from None
+
+
+def text_of(file: Path) -> str:
+    """What a file holds, or standard input where it is "-".
+
+    :raises CommandError: it cannot be read, or is no text in UTF-8.
+    """
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.", "Name another file.", Exit.USAGE) from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{file} is no text in UTF-8.", "Name another file.", Exit.USAGE) from None

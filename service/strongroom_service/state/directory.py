@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from strongroom_registry import DocumentState, Registry
 from strongroom_registry.acting import on_own_behalf
 from strongroom_registry.document import is_name
-from strongroom_registry.errors import DocumentDeleted, UnknownDocument, VersionDestroyed
+from strongroom_registry.errors import DocumentDeleted, StaleExpectation, UnknownDocument, VersionDestroyed
 
 from strongroom_service.errors import InvalidRequest
 
@@ -82,9 +82,12 @@ class Directory:
         payload = value.model_dump_json().encode()
         type_ = f"service-{kind}"
         taken = expect is None
-        version = self._registry.put(
-            document, type=type_, schema=_SCHEMA, payload=payload, overwrite=taken, expect=expect, retype=True
-        )
+        try:
+            version = self._registry.put(
+                document, type=type_, schema=_SCHEMA, payload=payload, overwrite=taken, expect=expect, retype=True
+            )
+        except StaleExpectation:
+            raise _stale(kind, name, expect) from None
         return version.number
 
     def remove(self, kind: str, name: str) -> bool:
@@ -141,6 +144,12 @@ class Directory:
         except (UnknownDocument, DocumentDeleted, VersionDestroyed):
             return None
         return Found(model.model_validate_json(document.payload), document.version.number)
+
+
+def _stale(kind: str, name: str, expect: int | None) -> StaleExpectation:
+    if expect == 0:
+        return StaleExpectation(f"There is a {kind} {name} already.", "Read it, and decide again.")
+    return StaleExpectation(f"The {kind} {name} is not at version {expect} any more.", "Read it, and decide again.")
 
 
 def _checked(kind: str, name: str) -> str:

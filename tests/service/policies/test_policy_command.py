@@ -58,7 +58,8 @@ def test_a_policy_is_written_shown_asked_and_removed(run: Run, tmp_path: Path) -
     (tmp_path / "again.yaml").write_text(shown.stdout)
     assert told(run("policy", "write", "readers", "again.yaml", "--version", "1", "--json"))["version"] == 2
     assert run("policy", "write", "readers", "again.yaml", "--version", "1").exit_code == 4
-    assert run("policy", "write", "readers", "again.yaml", "--new").exit_code == 4
+    taken = run("policy", "write", "readers", "again.yaml", "--new")
+    assert (taken.exit_code, "There is a policy readers already." in taken.stderr) == (4, True)
     names = [line["name"] for line in told(run("policies", "ls", "--json"))]
     assert names == ["default", "readers", "root"]
     asked = run("policy", "test", "view", "default/db", "default/secret-db", "--policy", "readers", "--json")
@@ -85,7 +86,9 @@ def test_a_draft_is_tried_with_facts(run: Run, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_a_usage_error_that_says_where(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("rules: [{effect: allow, paths: ['A/b'], verbs: [view]}]")
     bad = run("policy", "write", "p", "bad.yaml")
-    assert (bad.exit_code, "rules.0.paths.0: names are in lower case" in bad.stderr) == (2, True)
+    assert (bad.exit_code, "rules.0.paths.0: names are in lower case. See" in bad.stderr) == (2, True)
+    away = run("policy", "write", "p", "nowhere.yaml")
+    assert (away.exit_code, "nowhere.yaml cannot be read" in away.stderr) == (2, True)
     for args in (("test", "sudo", "a/b"), ("explain", "view", "a/../b"), ("write", "p", "-")):
         assert run("policy", *args).exit_code == 2, args
 

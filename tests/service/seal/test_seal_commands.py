@@ -50,6 +50,8 @@ def test_a_server_is_made_opened_and_closed_again(
         "shares": 3,
         "given": 0,
     }
+    twice = strongroom("seal", "init", server.url, code=1).stderr
+    assert "already initialized. `strongroom seal status` tells" in twice
     monkeypatch.setenv("STRONGROOM_TOKEN", made["root_token"])
     strongroom("seal", "close", server.url)
     assert "closed" in strongroom("seal", "status", server.url).stdout
