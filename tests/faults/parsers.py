@@ -87,6 +87,7 @@ def _anything(dice: random.Random, like: Any) -> Any:
 def parsers() -> list[Parser]:
     """All that are tried."""
     from strongroom_registry import Reference, open_registry
+    from strongroom_service.durations import parse_duration
     from strongroom_service.errors import InvalidRequest
     from strongroom_service.http.body import as_json
     from strongroom_service.http.paths import segments_of
@@ -95,7 +96,6 @@ def parsers() -> list[Parser]:
     from strongroom_service.policies.path_pattern import PathPattern
     from strongroom_service.policies.policy import Policy
     from strongroom_service.vault_api.acl.policy_text import parse_policy
-    from strongroom_service.vault_api.durations import parse_duration
 
     def duration(text: str) -> None:
         if parse_duration(text) is None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from strongroom_service.durations import parse_duration
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
-from strongroom_service.vault_api.durations import parse_duration
 from strongroom_service.wrapping import WrapInfo
 
 HEADER = "strongroom-wrap-ttl"

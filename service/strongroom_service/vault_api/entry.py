@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from strongroom_service.durations import parse_duration
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.service import Service
@@ -17,7 +18,6 @@ from strongroom_service.vault_api.acl.acl import Wanted
 from strongroom_service.vault_api.acl.capability import Capability
 from strongroom_service.vault_api.acl.policies import POLICIES
 from strongroom_service.vault_api.call import Operation, VaultCall
-from strongroom_service.vault_api.durations import parse_duration
 from strongroom_service.vault_api.engines import AUTH, SECRETS, auth_engines, secret_engines
 from strongroom_service.vault_api.envelope import absent, denied, invalid
 from strongroom_service.vault_api.mount import Engine, MountTable

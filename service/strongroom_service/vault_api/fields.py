@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from strongroom_service.vault_api.durations import parse_duration
+from strongroom_service.durations import parse_duration
 from strongroom_service.vault_api.envelope import invalid
 
 TEXT_MAX = 64 * 1024

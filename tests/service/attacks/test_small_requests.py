@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
+from strongroom_service.durations import parse_duration
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.service import Service
 from strongroom_service.vault_api import durations, fields
-from strongroom_service.vault_api.durations import parse_duration
 
 MEBI = 1024 * 1024
 

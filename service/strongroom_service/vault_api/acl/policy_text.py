@@ -8,11 +8,11 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any
 
+from strongroom_service.durations import parse_duration
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.vault_api.acl.capability import Capability, of_legacy
 from strongroom_service.vault_api.acl.pattern import PathPattern
 from strongroom_service.vault_api.acl.rule import Rule, Values
-from strongroom_service.vault_api.durations import parse_duration
 from strongroom_service.vault_api.envelope import invalid
 
 TEXT_MAX = 64 * 1024

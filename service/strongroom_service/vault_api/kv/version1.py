@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from strongroom_service.durations import parse_duration
 from strongroom_service.http.call import Answer
 from strongroom_service.service import Service
 from strongroom_service.vault_api.call import WRITES, Operation, VaultCall
-from strongroom_service.vault_api.durations import parse_duration
 from strongroom_service.vault_api.envelope import absent, answered, done, invalid, listed
 from strongroom_service.vault_api.kv.listing import beneath
 from strongroom_service.vault_api.kv.opened import secret_path, secrets_of

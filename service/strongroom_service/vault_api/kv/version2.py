@@ -8,11 +8,11 @@ from typing import Any
 
 from strongroom_registry.errors import StaleExpectation
 
+from strongroom_service.durations import go_duration
 from strongroom_service.http.call import Answer
 from strongroom_service.service import Service
 from strongroom_service.vault_api import fields
 from strongroom_service.vault_api.call import WRITES, Operation, VaultCall
-from strongroom_service.vault_api.durations import go_duration
 from strongroom_service.vault_api.envelope import absent, answered, done, invalid, listed, timestamp
 from strongroom_service.vault_api.kv import custom_metadata
 from strongroom_service.vault_api.kv.listing import beneath

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strongroom_service.vault_api.durations import LONGEST, go_duration, parse_duration
+from strongroom_service.durations import LONGEST, go_duration, parse_duration
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Durations as Vault writes them: seconds, or Go's text such as ``1h30m``."""
+"""Durations as requests have them: seconds, or a text such as ``1h30m``, in the form that Go and Vault write."""
 
 from __future__ import annotations
 
