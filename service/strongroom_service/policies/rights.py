@@ -83,7 +83,8 @@ class Rights:
 
     def decide(self, verb: Verb, resource: Resource, address: str) -> Decision:
         """Whether ``verb`` is allowed on ``resource`` for a request from ``address``."""
-        denies, allows = [], []
+        denies: list[tuple[HeldRule, list[Scope]]] = []
+        allows: list[tuple[HeldRule, list[Scope]]] = []
         for rule in self.rules:
             if verb in rule.verbs and rule.applies_from(address):
                 found = [scope for scope in rule.scopes if scope.fits(resource.path)]
