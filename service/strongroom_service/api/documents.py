@@ -11,16 +11,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from strongroom_registry import Registry
 from strongroom_registry.document import Document, Head, Reference, Version, check_label, check_name
+from strongroom_registry.errors import DocumentInUse
 from strongroom_registry.remote import wire
 
 from strongroom_service.api.reach import require_reach
-from strongroom_service.errors import InvalidRequest
+from strongroom_service.errors import Forbidden, InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import expected_version
 from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import Resource, Selected, block
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.policies.versions import selected
+from strongroom_service.vault_api.mount import is_of_mount
 
 _ABOUT_TO_BE = 0
 """The number of a version that is only about to be made: no rule names it."""
@@ -159,7 +161,7 @@ def put_label(call: Call) -> Answer:
     name, label = check_name(call.params["name"]), check_label(call.params["label"])
     reference = Reference(name, version=call.body.version)
     number = lambda: selected(_registry(call).head(name), reference).version  # noqa: E731
-    call.require(Verb.LABEL, _labelled(call, name, label, number))
+    _require(call, Verb.LABEL, _labelled(call, name, label, number))
     return _changed(call, _registry(call).label(name, label, call.body.version))
 
 
@@ -167,7 +169,7 @@ def take_label(call: Call) -> Answer:
     name, label = check_name(call.params["name"]), check_label(call.params["label"])
     reference = Reference(name, label=label)
     number = lambda: selected(_registry(call).head(name), reference).version  # noqa: E731
-    call.require(Verb.LABEL, _labelled(call, name, label, number))
+    _require(call, Verb.LABEL, _labelled(call, name, label, number))
     return _changed(call, _registry(call).unlabel(name, label))
 
 
@@ -182,7 +184,13 @@ def delete(call: Call) -> Answer:
     registry, name = _asked(call, Verb.DELETE)
     if call.query.cascade:
         _require_of_users(call, registry, name)
-    return _changed(call, registry.delete(name, message=call.query.message, cascade=call.query.cascade))
+    try:
+        return _changed(call, registry.delete(name, message=call.query.message, cascade=call.query.cascade))
+    except DocumentInUse as refusal:
+        users = [user.name for user in registry.used_by(name)]
+        if len(_allowed(call, Verb.LIST, users)) == len(users):
+            raise
+        raise DocumentInUse(f"{name} is used by documents that are not for you to see.", refusal.remedy) from None
 
 
 def undelete(call: Call) -> Answer:
@@ -196,7 +204,7 @@ def destroy(call: Call) -> Answer:
     if version is not None:
         reference = Reference(name, version=version)
         chosen = lambda: selected(_registry(call).head(name), reference)  # noqa: E731
-    call.require(Verb.DESTROY, block(call.params["workspace"], name, chosen))
+    _require(call, Verb.DESTROY, block(call.params["workspace"], name, chosen))
     return _changed(call, _registry(call).destroy(name, version))
 
 
@@ -207,8 +215,19 @@ def _registry(call: Call) -> Registry:
 
 def _asked(call: Call, verb: Verb) -> tuple[Registry, str]:
     name = call.params["name"]
-    call.require(verb, block(call.params["workspace"], name))
+    _require(call, verb, block(call.params["workspace"], name))
     return _registry(call), name
+
+
+def _require(call: Call, verb: Verb, resource: Resource) -> None:
+    """Let pass what the caller's policies allow. What an engine of Vault's API keeps has rules of its own, such as that
+    a key is never shown: it is neither revealed nor changed here, whatever policies say."""
+    call.require(verb, resource)
+    workspace = call.params["workspace"]
+    if verb is not Verb.VIEW and is_of_mount(workspace):
+        raise Forbidden(
+            f"The documents of {workspace} belong to a mount of Vault's API.", "Use its own paths beneath /v1."
+        )
 
 
 def _allowed(call: Call, verb: Verb, names: list[str]) -> list[str]:
@@ -216,7 +235,8 @@ def _allowed(call: Call, verb: Verb, names: list[str]) -> list[str]:
 
 
 def _revealed(call: Call, workspace: str, reference: Reference) -> Document:
-    """The document, where a rule about its version was asked about the one that is handed out."""
+    """The document. Where a rule about its version was asked, it is the version that was decided about, whatever labels
+    were moved since."""
     asked: list[int] = []
 
     def chosen() -> Selected:
@@ -224,13 +244,8 @@ def _revealed(call: Call, workspace: str, reference: Reference) -> Document:
         asked.append(found.version)
         return found
 
-    call.require(Verb.REVEAL, block(workspace, reference.name, chosen))
-    document = _registry(call).get(reference)
-    number = document.version.number
-    if asked and asked[-1] != number:  # a label was moved in between
-        labels = frozenset(document.version.labels)
-        call.require(Verb.REVEAL, block(workspace, reference.name, lambda: Selected(number, labels)))
-    return document
+    _require(call, Verb.REVEAL, block(workspace, reference.name, chosen))
+    return _registry(call).get(reference.pinned(asked[-1]) if asked else reference)
 
 
 def _labelled(call: Call, name: str, label: str, number: Callable[[], int]) -> Resource:
@@ -244,7 +259,15 @@ def _require_of_users(call: Call, registry: Registry, name: str) -> None:
     while waiting:
         for user in registry.used_by(waiting.pop()):
             if user.name not in found:
-                call.require(Verb.DELETE, block(call.params["workspace"], user.name))
+                resource = block(call.params["workspace"], user.name)
+                if not any(
+                    call.service.decide(call.caller, verb, resource).allowed for verb in (Verb.LIST, Verb.DELETE)
+                ):
+                    raise Forbidden(
+                        f"Documents that are not for you to see use {name}, or what uses it.",
+                        "Ask somebody who may delete them.",
+                    )
+                call.require(Verb.DELETE, resource)
                 found.add(user.name)
                 waiting.append(user.name)
 

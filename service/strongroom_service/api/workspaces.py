@@ -7,12 +7,14 @@ from strongroom_registry.document import check_name
 from strongroom_registry.errors import IntegrityError
 from strongroom_registry.remote import wire
 
-from strongroom_service.api.documents import Page
+from strongroom_service.api.paging import Page, page_of_names
 from strongroom_service.api.reach import require_reach
+from strongroom_service.errors import InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import service
 from strongroom_service.policies.verbs import Verb
+from strongroom_service.vault_api.mount import is_of_mount
 
 
 class Removal(BaseModel):
@@ -24,11 +26,8 @@ class Removal(BaseModel):
 
 
 def list_workspaces(call: Call) -> Answer:
-    names = [name for name in call.service.workspaces.names() if name > call.query.after]
-    known = [name for name in names if call.service.decide(call.caller, Verb.LIST, service("workspaces", name)).allowed]
-    shown = known[: call.query.limit]
-    told = [_told(call, name) for name in shown]
-    return Answer(wire.Workspaces(workspaces=told, next=shown[-1] if len(known) > len(shown) else None))
+    names, more = page_of_names(call, call.service.workspaces.names(), lambda name: service("workspaces", name))
+    return Answer(wire.Workspaces(workspaces=[_told(call, name) for name in names], next=more))
 
 
 def whereabouts(call: Call) -> Answer:
@@ -45,6 +44,8 @@ def whereabouts(call: Call) -> Answer:
 def new_workspace(call: Call) -> Answer:
     name = check_name(call.body.name)
     call.require(Verb.WRITE, service("workspaces", name))
+    if is_of_mount(name):
+        raise InvalidRequest("Workspaces of this name belong to mounts of Vault's API.", "Choose another name.")
     call.service.workspaces.add(name)
     return Answer(_told(call, name))
 

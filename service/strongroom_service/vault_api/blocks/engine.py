@@ -29,11 +29,9 @@ from strongroom_service.vault_api.blocks.plain_fields import plain_fields
 from strongroom_service.vault_api.call import Operation, VaultCall
 from strongroom_service.vault_api.envelope import absent, answered, invalid, listed, timestamp
 from strongroom_service.vault_api.kv.merge_patch import shape
-from strongroom_service.vault_api.mount import EngineDefaults, Mount
+from strongroom_service.vault_api.mount import EngineDefaults, Mount, is_of_mount
 
 _GONE = (UnknownDocument, UnknownVersion, DocumentDeleted, UnknownWorkspace)
-MOUNTED = "vault."
-"""How the names of workspaces begin that belong to mounts: they have no blocks."""
 
 
 class BlocksEngine(EngineDefaults):
@@ -44,7 +42,7 @@ class BlocksEngine(EngineDefaults):
         workspace, _, name = path.partition("/")
         if call.operation not in (Operation.READ, Operation.LIST):
             raise invalid("blocks are read here; write them with Strongroom's own clients")
-        if workspace.startswith(MOUNTED) or not all(not part or is_name(part) for part in (workspace, name)):
+        if is_of_mount(workspace) or not all(not part or is_name(part) for part in (workspace, name)):
             raise absent()
         if call.operation is Operation.LIST:
             if word != "metadata" or name:
@@ -146,7 +144,7 @@ def _metadata(head: Head, versions: list[Version]) -> dict[str, Any]:
 
 
 def _list_workspaces(call: VaultCall) -> Answer:
-    names = [name for name in call.service.workspaces.names() if not name.startswith(MOUNTED)]
+    names = [name for name in call.service.workspaces.names() if not is_of_mount(name)]
     shown = [name for name in names if _may_list(call, name)]
     call.service.record(call.caller, "list", name="workspaces")
     return listed(call, [f"{name}/" for name in shown])
