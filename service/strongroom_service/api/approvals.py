@@ -7,6 +7,7 @@ from functools import cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from strongroom_service.api.paging import Page
 from strongroom_service.approvals.carrying_out import CarryingOut
 from strongroom_service.approvals.waiting import Outcome, State, Waiting
 from strongroom_service.http.call import Answer, Call
@@ -16,14 +17,10 @@ from strongroom_service.policies.verbs import Verb
 _STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class Wanted(BaseModel):
+class Wanted(Page):
     """Which changes are listed."""
 
-    model_config = _STRICT
-
     state: State | None = Field(None, description="How far they are; of any state, if none is said.")
-    after: str = Field("", max_length=200, description="The `next` of the page before.")
-    limit: int = Field(100, ge=1, le=1000, description="How many, at most.")
 
 
 class Refusal(BaseModel):
@@ -73,9 +70,8 @@ def list_approvals(call: Call) -> Answer:
     wanted = call.query
     states = frozenset(State) if wanted.state is None else frozenset({wanted.state})
     found = call.service.approvals.page(call.caller, states=states, after=wanted.after, limit=wanted.limit + 1)
-    shown = found[: wanted.limit]
-    after = shown[-1][0] if len(found) > wanted.limit else None
-    return Answer(ApprovalList(approvals=[_told(id, waiting) for id, waiting in shown], next=after))
+    shown, last = wanted.cut(found)
+    return Answer(ApprovalList(approvals=[_told(id, waiting) for id, waiting in shown], next=last[0] if last else None))
 
 
 def show_approval(call: Call) -> Answer:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import islice
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from strongroom_registry.anchor import Anchor
 from strongroom_registry.errors import AnchorTampered, AuditChainBroken, StoreRolledBack
 from strongroom_registry.remote import reports, wire
 from strongroom_registry.remote.problems import fault_of
 
-from strongroom_service.api.documents import After, Limit
+from strongroom_service.api.paging import Page
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
@@ -18,27 +18,22 @@ from strongroom_service.policies.resource import part
 from strongroom_service.policies.verbs import Verb
 
 
-class Entries(BaseModel):
+class Entries(Page):
     """Which entries of the audit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     name: str | None = Field(None, max_length=256, description="Only those about this document.")
-    after: After = ""
-    limit: Limit = 100
 
 
 def read_audit(call: Call) -> Answer:
     call.require(Verb.VIEW, part(call.params["workspace"], "audit"))
-    asked = call.query
+    asked: Entries = call.query
     entries = call.service.registry(call.params["workspace"]).audit(name=asked.name)
     if asked.after:
         if not asked.after.isdecimal():
             raise InvalidRequest("`after` is not understood.", "Send the `next` of the page before.")
         entries = (entry for entry in entries if entry.seq < int(asked.after))
-    page = list(islice(entries, asked.limit + 1))
-    shown = page[: asked.limit]
-    more = str(shown[-1].seq) if len(page) > len(shown) else None
+    shown, last = asked.cut(list(islice(entries, asked.limit + 1)))
+    more = str(last.seq) if last else None
     return Answer(wire.Entries.model_construct(entries=[wire.EntryTold.of(entry) for entry in shown], next=more))
 
 

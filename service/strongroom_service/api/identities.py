@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from strongroom_service.api.token_shapes import STRICT
+from strongroom_service.api.paging import Page, page_of_names
 from strongroom_service.errors import InvalidRequest, UnknownThing
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition, etag, expected_version
@@ -30,15 +30,6 @@ from strongroom_service.identity.standings import facts_of_person, policies_of_g
 from strongroom_service.identity.vouching import check_settings
 from strongroom_service.policies.resource import Resource, service
 from strongroom_service.policies.verbs import Verb
-
-
-class Page(BaseModel):
-    """Which page of a listing."""
-
-    model_config = STRICT
-
-    after: str = Field("", max_length=128, description="The `next` of the page before.")
-    limit: int = Field(100, ge=1, le=1000, description="How many, at most.")
 
 
 class NamePage(BaseModel):
@@ -106,11 +97,8 @@ class Kind:
     consequence: str = "The tokens that came by it end."
 
     def names(self, call: Call) -> Answer:
-        page = call.query
-        names = [name for name in call.service.directory.names(self.word) if name > page.after]
-        shown = [name for name in names if call.service.decide(call.caller, Verb.LIST, self.at(name)).allowed]
-        more = len(shown) > page.limit
-        return Answer(NamePage(names=shown[: page.limit], next=shown[page.limit - 1] if more else None))
+        names, more = page_of_names(call, call.service.directory.names(self.word), self.at)
+        return Answer(NamePage(names=list(names), next=more))
 
     def read(self, call: Call) -> Answer:
         name = call.params["name"]

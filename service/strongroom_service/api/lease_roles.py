@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from strongroom_service.api.paging import Page, page_of_names
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition, etag, expected_version
 from strongroom_service.http.route import Route
 from strongroom_service.leases.role import LeaseRole
 from strongroom_service.leases.roles import resource_of
 from strongroom_service.policies.verbs import Verb
-
-
-class RolePage(BaseModel):
-    """Which page of a listing."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    after: str = Field("", max_length=48, description="The `next` of the page before.")
-    limit: int = Field(100, ge=1, le=1000, description="How many, at most.")
 
 
 class LeaseRoleLine(BaseModel):
@@ -47,17 +39,13 @@ class LeaseRoleTold(BaseModel):
 
 def list_roles(call: Call) -> Answer:
     workspace, roles = call.params["workspace"], call.service.leases.roles
-    names = [name for name in roles.names(workspace) if name > call.query.after]
-    shown = [
-        name for name in names if call.service.decide(call.caller, Verb.LIST, resource_of(workspace, name)).allowed
-    ]
-    page = shown[: call.query.limit]
-    found = [(name, roles.found(workspace, name).value) for name in page]
+    names, more = page_of_names(call, roles.names(workspace), lambda name: resource_of(workspace, name))
+    found = [(name, roles.found(workspace, name).value) for name in names]
     lines = [
         LeaseRoleLine(name=name, engine=role.engine, default_ttl=role.default_ttl, max_ttl=role.max_ttl)
         for name, role in found
     ]
-    return Answer(LeaseRoleList(roles=lines, next=page[-1] if len(shown) > len(page) else None))
+    return Answer(LeaseRoleList(roles=lines, next=more))
 
 
 def show(call: Call) -> Answer:
@@ -93,7 +81,7 @@ ROUTES: tuple[Route, ...] = (
         path=_ALL,
         handler=list_roles,
         summary="List the lease roles that the caller may list.",
-        query=RolePage,
+        query=Page,
         answer=LeaseRoleList,
         tags=_TAGS,
     ),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from strongroom_service.api.paging import Page
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition
 from strongroom_service.http.route import Route
@@ -43,17 +44,13 @@ class RoleAsked(BaseModel):
     role: RoleName
 
 
-class LeasePage(BaseModel):
+class LeasePage(Page):
     """Which leases, and which page of them."""
-
-    model_config = _STRICT
 
     role: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9_-]{0,46}[a-z0-9])?)?$", max_length=48)] = Field(
         "", description="Those of one role."
     )
     stuck: bool = Field(False, description="Those that could not be ended, again and again.")
-    after: str = Field("", max_length=300, description="The `next` of the page before.")
-    limit: int = Field(100, ge=1, le=1000, description="How many, at most.")
 
 
 class LeaseTold(BaseModel):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from strongroom_service.api.paging import Page, page_of_names
 from strongroom_service.errors import UnknownThing
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition, etag, expected_version
@@ -45,20 +46,10 @@ class PolicyTold(BaseModel):
     rules: tuple[Rule, ...]
 
 
-class Page(BaseModel):
-    """Which page of a listing."""
-
-    model_config = _STRICT
-
-    after: str = Field("", max_length=200, description="The `next` of the page before.")
-    limit: int = Field(100, ge=1, le=1000, description="How many, at most.")
-
-
 def list_policies(call: Call) -> Answer:
-    policies, page = call.service.policies, call.query
-    names = [name for name in policies.names() if name > page.after]
-    shown = [name for name in names if call.service.decide(call.caller, Verb.LIST, _at(name)).allowed]
-    found = [(name, policies.found(name)) for name in shown[: page.limit]]
+    policies = call.service.policies
+    names, more = page_of_names(call, policies.names(), _at)
+    found = [(name, policies.found(name)) for name in names]
     lines = [
         PolicyLine(
             name=name,
@@ -70,7 +61,7 @@ def list_policies(call: Call) -> Answer:
         for name, one in found
         if one is not None
     ]
-    return Answer(PolicyList(policies=lines, next=shown[page.limit - 1] if len(shown) > page.limit else None))
+    return Answer(PolicyList(policies=lines, next=more))
 
 
 def read_policy(call: Call) -> Answer:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
-
+from strongroom_service.api.paging import Page
 from strongroom_service.api.token_shapes import (
-    STRICT,
     Ended,
     IssuedToken,
     RenewalAsked,
@@ -32,21 +30,13 @@ TOKENS = service("tokens")
 SELF = service("tokens", "self")
 
 
-class Page(BaseModel):
-    """Which page of a listing."""
-
-    model_config = STRICT
-
-    after: str = Field("", max_length=64, description="The `next` of the page before.")
-    limit: int = Field(100, ge=1, le=1000, description="How many, at most.")
-
-
 def list_tokens(call: Call) -> Answer:
     call.require(Verb.LIST, TOKENS)
-    page = call.query
+    page: Page = call.query
     found = call.service.tokens.page(after=page.after, limit=page.limit + 1)
-    shown = [told(call.service, accessor, record) for accessor, record in found[: page.limit]]
-    return Answer(TokenPage(tokens=shown, next=shown[-1].accessor if len(found) > page.limit else None))
+    shown, last = page.cut(found)
+    tokens = [told(call.service, accessor, record) for accessor, record in shown]
+    return Answer(TokenPage(tokens=tokens, next=last[0] if last else None))
 
 
 def create_token(call: Call) -> Answer:
