@@ -22,6 +22,7 @@ from strongroom_service.http.body import ClientGone, read
 from strongroom_service.http.errors import code_of
 from strongroom_service.http.exchange import Exchange, Incoming, Observer, Outgoing
 from strongroom_service.http.lane import Lane
+from strongroom_service.http.large_answers import LargeAnswers
 from strongroom_service.http.loop_lane import LoopLane
 from strongroom_service.http.paths import segments_of
 from strongroom_service.http.pipeline import Gate, Pipeline, Stage, failed
@@ -76,6 +77,7 @@ class Application:
             self._quick = LoopLane(self._pipeline, service.directory)
         else:
             self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_LANES, batch=_BATCH)
+        self._large = LargeAnswers()
         self._slow = Lane(self._pipeline, name="strongroom-request", threads=self._settings.threads, batch=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +104,10 @@ class Application:
             incoming = await self._incoming(scope, receive, request_id)
             received = len(incoming.body)
             is_quick = incoming.route.is_quick and not _WRAPS & incoming.headers.keys()
+            is_quick = is_quick and incoming.path not in self._large
             worked = await (self._quick if is_quick else self._slow).answer(incoming)
+            if incoming.route.is_quick:
+                self._large.note(incoming.path, len(worked.outgoing.body))
             outgoing, code = worked.outgoing, worked.error
         except StrongroomError as error:
             is_vault = _raw_path(scope).startswith(VAULT_PREFIX)

@@ -44,8 +44,8 @@ def wrapping(call: Call, route: Route, proceed: Callable[[], Answer]) -> Answer:
     """A stage of the pipeline: wraps the answer where the request asks for it. An answer without a body, and a refusal,
     stay as they are.
 
-    :raises InvalidRequest: the header is no duration, or one that the service does not allow; or the answer is of a
-        kind that is not wrapped.
+    :raises InvalidRequest: nobody asks, but to log in; the header is no duration, or one that the service does not
+        allow; or the answer is of a kind that is not wrapped.
     """
     own, other = (VAULT_HEADER, HEADER) if route.vault else (HEADER, VAULT_HEADER)
     if other in call.headers:  # who asks for a wrap is not to be given what should have been in it
@@ -53,6 +53,8 @@ def wrapping(call: Call, route: Route, proceed: Callable[[], Answer]) -> Answer:
     asked = call.headers.get(own, "")
     if not asked or asked == "0":
         return proceed()
+    if not (call.caller.accessor or call.caller.is_root or _logs_in(call)):
+        raise InvalidRequest("Who has no token has nothing wrapped but the one of a login.", "Send a token.")
     if call.method == "HEAD":
         raise InvalidRequest("An answer without a body cannot be wrapped.", "Ask with GET.")
     ttl = parse_duration(asked)
@@ -99,6 +101,12 @@ def vault_wrap_info(info: WrapInfo) -> dict[str, Any]:
         "creation_path": info.creation_path,
     }
     return {**shape, "wrapped_accessor": info.wrapped_accessor} if info.wrapped_accessor else shape
+
+
+def _logs_in(call: Call) -> bool:
+    """Whether the answer can be a token of somebody who has none: others are kept for nobody."""
+    is_login = call.path.startswith("/api/v1/auth/") or "/login" in call.path
+    return is_login and call.method in ("POST", "PUT")
 
 
 def _vault_shape(call: Call, info: WrapInfo) -> dict[str, Any]:

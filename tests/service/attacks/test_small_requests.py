@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
+import threading
 from datetime import timedelta
 
 import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
+from strongroom_registry import Document, Reference
+from strongroom_service import durations
 from strongroom_service.durations import parse_duration
 from strongroom_service.errors import InvalidRequest
+from strongroom_service.http import large_answers
 from strongroom_service.service import Service
-from strongroom_service.vault_api import durations, fields
+from strongroom_service.vault_api import fields
 
 MEBI = 1024 * 1024
 
@@ -65,6 +70,61 @@ def test_few_large_records_do_not_fill_the_memory(service: Service) -> None:
     for number in range(20):
         assert records.get("thing", f"large-{number}", Large) is not None
     assert sum(len(row[2]) for row, _ in records._opened.values()) < 10_000
+
+
+def test_a_document_that_is_large_is_put_together_where_nobody_else_waits(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/api/v1/workspaces/default/documents/{}"
+    for name, size in {"large": 2 * large_answers.LARGE, "small": 10}.items():
+        payload = base64.b64encode(b"x" * size).decode()
+        assert client.put(path.format(name), json={"type": "t", "schema": "1", "payload": payload}).is_success
+    threads: list[int] = []
+    get = service.registry("default").get
+
+    def got(reference: str | Reference) -> Document:
+        threads.append(threading.get_ident())
+        return get(reference)
+
+    monkeypatch.setattr(service.registry("default"), "get", got)
+    for name in ("small", "large", "large", "small", "large"):
+        assert client.get(f"{path.format(name)}/payload").is_success
+    loop = threads[0]
+    assert [one == loop for one in threads] == [True, True, False, True, False]
+
+
+def test_so_many_large_answers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_answers, "_KEPT", 3)
+    large = large_answers.LargeAnswers()
+    for name in "abcd":
+        large.note(name, large_answers.LARGE)
+    large.note("d", 10)
+    assert [name in large for name in "abcd"] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "header"), [("v1/sys/health", "X-Vault-Wrap-TTL"), ("api/v1/auth/methods", "Strongroom-Wrap-TTL")]
+)
+def test_nothing_is_kept_for_nobody(client: TestClient, service: Service, path: str, header: str) -> None:
+    nobody = {"Authorization": "", header: "720h"}
+    assert client.get(f"/{path}", headers=nobody).status_code == 400
+    with service.records.reading() as session:
+        assert session.count("wrap") == 0
+    assert client.get(f"/{path}", headers={header: "60"}).json()["wrap_info"]["token"]
+
+
+def test_who_logs_in_may_have_the_token_wrapped_and_who_opens_a_wrap_loses_nothing(
+    client: TestClient, service: Service
+) -> None:
+    client.put("/v1/sys/auth/userpass", json={"type": "userpass"})
+    password = secrets.token_urlsafe(12)
+    client.put("/v1/auth/userpass/users/al", json={"password": password})
+    nobody = {"Authorization": "", "X-Vault-Wrap-TTL": "60"}
+    wrapped = client.put("/v1/auth/userpass/login/al", json={"password": password}, headers=nobody)
+    token = wrapped.json()["wrap_info"]["token"]
+    assert client.put("/v1/sys/wrapping/unwrap", json={"token": token}, headers=nobody).status_code == 400
+    opened = client.put("/v1/sys/wrapping/unwrap", json={"token": token}, headers={"Authorization": ""})
+    assert opened.json()["auth"]["client_token"]
 
 
 def test_wraps_of_any_token_are_not_kept_in_the_memory(client: TestClient, service: Service) -> None:
