@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from strongroom_registry import Registry
@@ -14,6 +14,7 @@ from strongroom_registry.document import Document, Head, Reference, Version, che
 from strongroom_registry.errors import DocumentInUse
 from strongroom_registry.remote import wire
 
+from strongroom_service.api.paging import Page
 from strongroom_service.api.reach import require_reach
 from strongroom_service.errors import Forbidden, InvalidRequest
 from strongroom_service.http.call import Answer, Call
@@ -27,30 +28,15 @@ from strongroom_service.vault_api.mount import is_of_mount
 _ABOUT_TO_BE = 0
 """The number of a version that is only about to be made: no rule names it."""
 _STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-Limit = Annotated[int, Field(ge=1, le=wire.PAGE_MAX, description="How many, at most.")]
-After = Annotated[str, Field(max_length=200, description="The `next` of the page before.")]
 
 
-class Listed(BaseModel):
+class Listed(Page):
     """Which documents are listed."""
-
-    model_config = _STRICT
 
     glob: str = Field("*", max_length=200, description="What their names fit: `*`, `?`, `[seq]`.")
     type: str | None = Field(None, max_length=128, description="Their type.")
     deleted: bool = Field(False, description="Whether those that are deleted or destroyed are listed too.")
     search: str = Field("", max_length=1000, description="A text that their public fields hold.")
-    after: After = ""
-    limit: Limit = 100
-
-
-class Page(BaseModel):
-    """Which page of a listing."""
-
-    model_config = _STRICT
-
-    after: After = ""
-    limit: Limit = 100
 
 
 class Chosen(BaseModel):
@@ -73,7 +59,8 @@ class Deletion(BaseModel):
 
 
 def list_documents(call: Call) -> Answer:
-    workspace, asked = check_name(call.params["workspace"]), call.query
+    asked: Listed = call.query
+    workspace = check_name(call.params["workspace"])
     require_reach(call, workspace)
     registry = call.service.registry(workspace)
     heads = (
@@ -83,20 +70,19 @@ def list_documents(call: Call) -> Answer:
     )
     verb = Verb.VIEW if asked.search else Verb.LIST  # who may not see a text is not to find it
     known = set(_allowed(call, verb, [head.name for head in heads]))
-    page = [head for head in heads if head.name in known and head.name > asked.after]
-    shown = page[: asked.limit]
+    shown, last = asked.cut([head for head in heads if head.name in known and head.name > asked.after])
     seen = set(_allowed(call, Verb.VIEW, [head.name for head in shown]))
     told = b",".join(call.service.listings.told(head, outline=head.name not in seen) for head in shown)
-    more = json.dumps(shown[-1].name if len(page) > asked.limit else None).encode()
+    more = json.dumps(last.name if last else None).encode()
     return Answer(content=b'{"documents":[%s],"next":%s}' % (told, more))
 
 
 def list_names(call: Call) -> Answer:
     require_reach(call, check_name(call.params["workspace"]))
+    page: Page = call.query
     names = _allowed(call, Verb.LIST, _registry(call).names())
-    page = [name for name in names if name > call.query.after]
-    shown = page[: call.query.limit]
-    return Answer(wire.Names(names=shown, next=shown[-1] if len(page) > len(shown) else None))
+    shown, more = page.cut([name for name in names if name > page.after])
+    return Answer(wire.Names(names=list(shown), next=more))
 
 
 def view(call: Call) -> Answer:
@@ -120,10 +106,10 @@ def reveal(call: Call) -> Answer:
 
 def history(call: Call) -> Answer:
     registry, name = _asked(call, Verb.VIEW)
-    after = _number(call.query.after)
-    page = [version for version in registry.history(name) if after is None or version.number < after]
-    shown = page[: call.query.limit]
-    more = str(shown[-1].number) if len(page) > len(shown) else None
+    page: Page = call.query
+    after = _number(page.after)
+    shown, last = page.cut([one for one in registry.history(name) if after is None or one.number < after])
+    more = str(last.number) if last else None
     return Answer(wire.Versions.model_construct(versions=[wire.VersionTold.of(one) for one in shown], next=more))
 
 
