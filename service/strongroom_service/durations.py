@@ -58,6 +58,16 @@ def go_duration(value: timedelta) -> str:
     return f"{minutes}m{last}" if minutes else last
 
 
+def whole_seconds(value: timedelta) -> int:
+    """A duration as answers have it: in seconds, without what is left of one."""
+    return value // timedelta(seconds=1)
+
+
+def span(seconds: int | None) -> timedelta | None:
+    """The duration of so many seconds; None where none is said."""
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
 def _decimals(microseconds: int) -> str:
     return f".{microseconds:06}".rstrip("0") if microseconds else ""
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from strongroom_service.api.paging import Page
+from strongroom_service.api.received import RECEIVED
 from strongroom_service.approvals.carrying_out import CarryingOut
 from strongroom_service.approvals.waiting import Outcome, State, Waiting
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route, RouteTree
 from strongroom_service.policies.verbs import Verb
-
-_STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class Wanted(Page):
@@ -26,7 +25,7 @@ class Wanted(Page):
 class Refusal(BaseModel):
     """Why a change is refused."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     reason: str = Field("", max_length=1000)
 

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from strongroom_service.api.token_shapes import STRICT, IssuedToken, TokenText, issued
+from strongroom_service.api.received import RECEIVED
+from strongroom_service.api.token_shapes import IssuedToken, TokenText, issued
 from strongroom_service.errors import Forbidden, ServiceRefusal, Unauthenticated
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
@@ -26,7 +27,7 @@ Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
 class PasswordLogin(BaseModel):
     """The name and the password of a user."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     password: Password = Field(repr=False)
@@ -35,7 +36,7 @@ class PasswordLogin(BaseModel):
 class PasswordChange(BaseModel):
     """The password of the caller, and the one that he wants."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     current: Password = Field(repr=False)
     new: Password = Field(repr=False)
@@ -44,7 +45,7 @@ class PasswordChange(BaseModel):
 class AppRoleLogin(BaseModel):
     """A role id and a secret id; a role may do without the latter."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     role_id: Secret
     secret_id: Annotated[str, StringConstraints(max_length=512)] = Field("", repr=False)
@@ -53,7 +54,7 @@ class AppRoleLogin(BaseModel):
 class OidcStart(BaseModel):
     """Where the browser is to be sent back."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     redirect_uri: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
@@ -69,7 +70,7 @@ class OidcStarted(BaseModel):
 class OidcFinish(BaseModel):
     """What the browser brought back, and what belongs to it."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     state: TokenText
     secret: TokenText = Field(repr=False)
@@ -82,7 +83,7 @@ class OidcFinish(BaseModel):
 class SignedToken(BaseModel):
     """A signed token of somebody else."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     token: Annotated[str, StringConstraints(min_length=1, max_length=TEXT_MAX)] = Field(repr=False)
 
@@ -90,7 +91,7 @@ class SignedToken(BaseModel):
 class AwsLogin(BaseModel):
     """A request for GetCallerIdentity that was signed with Signature Version 4, without what is known of it."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     authorization: Annotated[str, StringConstraints(max_length=600)] = Field(repr=False)
     date: Annotated[str, StringConstraints(max_length=16)] = Field(description="`X-Amz-Date`.")

@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 
 from strongroom_service.api.auth import Password
 from strongroom_service.api.identities import unknown
-from strongroom_service.api.token_shapes import STRICT, Metadata, Networks, Seconds, span
+from strongroom_service.api.received import RECEIVED
+from strongroom_service.api.token_shapes import Metadata, Networks, Seconds
+from strongroom_service.durations import span
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.identity.app_role import SecretIdRecord
@@ -22,7 +24,7 @@ from strongroom_service.policies.verbs import Verb
 class PasswordGiven(BaseModel):
     """A password."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     password: Password = Field(repr=False)
 
@@ -30,7 +32,7 @@ class PasswordGiven(BaseModel):
 class SecretIdAsked(BaseModel):
     """A secret id that is wanted. Its limits may be narrower than the role's, and no wider."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     ttl_seconds: Seconds | None = None
     uses: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from strongroom_registry import Registry
 from strongroom_registry.document import Document, Head, Reference, Version, check_label, check_name
 from strongroom_registry.errors import DocumentInUse
@@ -16,6 +16,7 @@ from strongroom_registry.remote import wire
 
 from strongroom_service.api.paging import Page
 from strongroom_service.api.reach import require_reach
+from strongroom_service.api.received import RECEIVED
 from strongroom_service.errors import Forbidden, InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import expected_version
@@ -27,7 +28,6 @@ from strongroom_service.vault_api.mount import is_of_mount
 
 _ABOUT_TO_BE = 0
 """The number of a version that is only about to be made: no rule names it."""
-_STRICT = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Listed(Page):
@@ -42,7 +42,7 @@ class Listed(Page):
 class Chosen(BaseModel):
     """The version that is meant: by its number or a label; the current one, if neither is said."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     version: wire.Number | None = None
     label: str | None = Field(None, max_length=64)
@@ -52,7 +52,7 @@ class Chosen(BaseModel):
 class Deletion(BaseModel):
     """How a document is deleted."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     message: str = Field("", max_length=wire.MESSAGE_MAX, description="Why; it stands in the audit.")
     cascade: bool = Field(False, description="Whether those that use it are deleted as well, and those that use these.")

@@ -8,12 +8,13 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from strongroom_registry import Registry
 from strongroom_registry.errors import StrongroomError
 from strongroom_registry.remote.watching import HEARTBEAT_SECONDS
 
 from strongroom_service.api.event_stream import HEARTBEAT, event
+from strongroom_service.api.received import RECEIVED
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import part
@@ -29,7 +30,7 @@ _log = logging.getLogger("strongroom.service")
 class Since(BaseModel):
     """What the caller knows."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = RECEIVED
 
     revision: str = Field("", max_length=128, description="The last revision that was heard of.")
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from strongroom_service.api.paging import Page
+from strongroom_service.api.received import RECEIVED
+from strongroom_service.durations import span
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition
 from strongroom_service.http.route import Route
 from strongroom_service.leases.lease import Lease, LeaseState, Listed
 from strongroom_service.leases.role import ROLE_NAME
 
-_STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 RoleName = Annotated[str, Field(pattern=ROLE_NAME, max_length=48, description="The name of a lease role.")]
 TtlSeconds = Annotated[int | None, Field(ge=1, le=366 * 24 * 3600)]
 
@@ -22,7 +23,7 @@ TtlSeconds = Annotated[int | None, Field(ge=1, le=366 * 24 * 3600)]
 class NewLease(BaseModel):
     """Which credential is wanted, for how long."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     role: RoleName
     ttl_seconds: TtlSeconds = Field(None, description="How long it is to work; the role's default if not given.")
@@ -31,7 +32,7 @@ class NewLease(BaseModel):
 class Renewal(BaseModel):
     """For how long a lease is to go on."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     ttl_seconds: TtlSeconds = Field(None, description="From now on; as long as it was made for if not given.")
 
@@ -39,7 +40,7 @@ class Renewal(BaseModel):
 class RoleAsked(BaseModel):
     """The leases of which role."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     role: RoleName
 
@@ -107,7 +108,7 @@ class LeasesRevoked(BaseModel):
 
 def create(call: Call) -> Answer:
     made = call.service.leases.create(
-        call.caller, call.params["workspace"], call.body.role, _ttl(call.body.ttl_seconds)
+        call.caller, call.params["workspace"], call.body.role, span(call.body.ttl_seconds)
     )
     return Answer(LeaseMade(**_fields(made.id, made.lease), credential=made.credential))
 
@@ -128,7 +129,7 @@ def show(call: Call) -> Answer:
 
 def renew(call: Call) -> Answer:
     id = _id(call)
-    return Answer(_told(id, call.service.leases.renew(call.caller, id, _ttl(call.body.ttl_seconds))))
+    return Answer(_told(id, call.service.leases.renew(call.caller, id, span(call.body.ttl_seconds))))
 
 
 def revoke(call: Call) -> Answer:
@@ -151,10 +152,6 @@ def forget(call: Call) -> Answer:
 
 def _id(call: Call) -> str:
     return "/".join(call.params[part] for part in ("workspace", "role", "lease"))
-
-
-def _ttl(seconds: int | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _told(id: str, lease: Lease) -> LeaseTold:

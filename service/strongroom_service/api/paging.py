@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from strongroom_registry.remote.wire import PAGE_MAX
 
+from strongroom_service.api.received import RECEIVED
 from strongroom_service.http.call import Call
 from strongroom_service.policies.resource import Resource
 from strongroom_service.policies.verbs import Verb
@@ -21,7 +22,7 @@ Limit = Annotated[int, Field(ge=1, le=PAGE_MAX, description="How many, at most."
 class Page(BaseModel):
     """Which page of a listing. What is listed is in order, and ``after`` is the last of the page before."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = RECEIVED
 
     after: After = ""
     limit: Limit = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from strongroom_service.api.paging import Page, page_of_names
 from strongroom_service.errors import UnknownThing
@@ -15,7 +15,6 @@ from strongroom_service.policies.policy import RESERVED, Policy, Rule
 from strongroom_service.policies.resource import Resource, service
 from strongroom_service.policies.verbs import Verb
 
-_STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 PolicyName = Annotated[str, Field(min_length=1, max_length=96)]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 from strongroom_registry.document import Reference
 from strongroom_registry.errors import InvalidReference
 
+from strongroom_service.api.received import RECEIVED
 from strongroom_service.errors import UnknownThing
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
@@ -21,7 +22,6 @@ from strongroom_service.policies.verbs import Verb
 from strongroom_service.policies.versions import version_of_block
 from strongroom_service.telling import unfit
 
-_STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 PolicyName = Annotated[str, Field(min_length=1, max_length=96)]
 
 
@@ -47,7 +47,7 @@ class Subject(BaseModel):
     """Somebody who may do what policies allow, for a question about others. Asking one takes ``administer`` on
     ``:service/policies``."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     identity: str | None = Field(
         None,
@@ -65,7 +65,7 @@ class Subject(BaseModel):
 class Question(BaseModel):
     """May somebody do that?"""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     verb: Verb
     path: Path
@@ -80,7 +80,7 @@ class Explain(Question):
 class Test(BaseModel):
     """What may somebody do?"""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     checks: tuple[Question, ...] = Field(min_length=1, max_length=1000)
     subject: Subject | None = Field(None, description="Who; the caller, if there is nobody.")
@@ -89,7 +89,7 @@ class Test(BaseModel):
 class Capabilities(BaseModel):
     """What may somebody do with things?"""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     paths: tuple[Path, ...] = Field(min_length=1, max_length=200)
     subject: Subject | None = Field(None, description="Who; the caller, if there is nobody.")

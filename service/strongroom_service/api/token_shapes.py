@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
+from strongroom_service.api.received import RECEIVED
+from strongroom_service.durations import whole_seconds
 from strongroom_service.identity.grant import Issued
 from strongroom_service.identity.people import Line, Name
 from strongroom_service.identity.token_record import Rights, TokenRecord
 from strongroom_service.service import Service
-
-STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 TTL_MAX = 10 * 366 * 24 * 3600
 Seconds = Annotated[int, Field(ge=1, le=TTL_MAX)]
@@ -55,7 +55,7 @@ class IssuedToken(BaseModel):
 class TokenAsked(BaseModel):
     """The token that is wanted. What is not said is as in the caller's own, or as the service has it."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     policies: Annotated[tuple[Name, ...], Field(max_length=100)] | None = Field(
         None, description="Those of the caller, or of the account, if not given."
@@ -85,7 +85,7 @@ class TokenPage(BaseModel):
 class TokenGiven(BaseModel):
     """The text of a token."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     token: TokenText = Field(repr=False)
 
@@ -93,7 +93,7 @@ class TokenGiven(BaseModel):
 class RenewalAsked(BaseModel):
     """For how long a token is to live on."""
 
-    model_config = STRICT
+    model_config = RECEIVED
 
     ttl_seconds: Seconds | None = Field(None, description="From now on; as long as it was made for if not given.")
 
@@ -119,8 +119,8 @@ def told(service: Service, accessor: str, record: TokenRecord) -> TokenTold:
         renewed=record.renewed,
         expires=record.expires,
         renewable_until=record.last,
-        ttl_seconds=_seconds(record.ttl),
-        period_seconds=_seconds(record.period),
+        ttl_seconds=whole_seconds(record.ttl),
+        period_seconds=whole_seconds(record.period),
         renewable=record.renewable and record.expires is not None,
         uses=record.uses,
         networks=record.bounds,
@@ -130,12 +130,3 @@ def told(service: Service, accessor: str, record: TokenRecord) -> TokenTold:
 def issued(service: Service, made: Issued) -> IssuedToken:
     """What is told of a token that was made now."""
     return IssuedToken(token=made.token.text, about=told(service, made.accessor, made.record))
-
-
-def span(seconds: int | None) -> timedelta | None:
-    """Seconds as a duration."""
-    return None if seconds is None else timedelta(seconds=seconds)
-
-
-def _seconds(duration: timedelta) -> int:
-    return int(duration.total_seconds())

@@ -12,9 +12,9 @@ from strongroom_service.api.token_shapes import (
     TokenPage,
     TokenTold,
     issued,
-    span,
     told,
 )
+from strongroom_service.durations import span
 from strongroom_service.errors import InvalidRequest, UnknownThing
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route

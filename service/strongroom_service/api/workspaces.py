@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from strongroom_registry.document import check_name
 from strongroom_registry.errors import IntegrityError
 from strongroom_registry.remote import wire
 
 from strongroom_service.api.paging import Page, page_of_names
 from strongroom_service.api.reach import require_reach
+from strongroom_service.api.received import RECEIVED
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
@@ -20,7 +21,7 @@ from strongroom_service.vault_api.mount import is_of_mount
 class Removal(BaseModel):
     """How a workspace is removed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = RECEIVED
 
     force: bool = Field(False, description="Whether it is removed though it has documents.")
 

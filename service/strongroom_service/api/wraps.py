@@ -5,22 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from strongroom_service.api.received import RECEIVED
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.http.wrapping import WrapModel, wrap_model
 from strongroom_service.policies.resource import service
 from strongroom_service.policies.verbs import Verb
 
-_STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
 WrapToken = Annotated[str, Field(min_length=1, max_length=200, description="The wrapping token: srw_….")]
 
 
 class NewWrap(BaseModel):
     """A value to be wrapped."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     value: Any = Field(description="Anything that JSON can say, up to 1 MiB.")
     ttl_seconds: int = Field(3600, ge=1, le=366 * 24 * 3600, description="How long it can be opened.")
@@ -29,7 +29,7 @@ class NewWrap(BaseModel):
 class WrapAsked(BaseModel):
     """Which wrap."""
 
-    model_config = _STRICT
+    model_config = RECEIVED
 
     token: WrapToken
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from strongroom_service.durations import whole_seconds
 from strongroom_service.identity.token_record import TokenRecord
 from strongroom_service.service import Service
 from strongroom_service.vault_api.envelope import timestamp
@@ -37,11 +38,11 @@ def shown(service: Service, accessor: str, record: TokenRecord, text: str = "") 
     data: dict[str, Any] = {
         "accessor": accessor,
         "creation_time": int(record.created.timestamp()),
-        "creation_ttl": _seconds(record.period or record.ttl),
+        "creation_ttl": whole_seconds(record.period or record.ttl),
         "display_name": record.name or "token",
         "entity_id": "",
         "expire_time": timestamp(record.expires) or None,
-        "explicit_max_ttl": _seconds(record.max_ttl),
+        "explicit_max_ttl": whole_seconds(record.max_ttl),
         "id": text,
         "issue_time": timestamp(record.created),
         "meta": dict(record.metadata) or None,
@@ -54,7 +55,7 @@ def shown(service: Service, accessor: str, record: TokenRecord, text: str = "") 
         "type": "service",
     }
     if record.period:
-        data["period"] = _seconds(record.period)
+        data["period"] = whole_seconds(record.period)
     if record.renewed:
         data |= {"last_renewal": timestamp(record.renewed), "last_renewal_time": int(record.renewed.timestamp())}
     if record.bounds:
@@ -67,7 +68,3 @@ def seconds_left(record: TokenRecord, now: datetime) -> int:
     if record.expires is None:
         return 0
     return max(0, -((now - record.expires) // timedelta(seconds=1)))
-
-
-def _seconds(span: timedelta) -> int:
-    return int(span.total_seconds())
