@@ -27,3 +27,8 @@ class Duration(click.ParamType[timedelta]):
 
 
 DURATION = Duration()
+
+
+def seconds_of(duration: timedelta | None) -> int | None:
+    """The duration in whole seconds; None where none was given."""
+    return None if duration is None else duration // timedelta(seconds=1)

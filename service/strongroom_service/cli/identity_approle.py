@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import click
-from strongroom.cli.durations import DURATION
+from strongroom.cli.durations import DURATION, seconds_of
 from strongroom.cli.output import Column, listing, moment, print_json
 from strongroom.cli.teaching import group, json_option
 
@@ -94,7 +94,7 @@ def secret_id(
     from strongroom_service.api.credentials import SecretIdAsked, SecretIdMade
     from strongroom_service.cli.validation import validated
 
-    seconds = None if ttl is None else int(ttl.total_seconds())
+    seconds = seconds_of(ttl)
     asked = validated(SecretIdAsked, ttl_seconds=seconds, uses=uses, networks=networks, metadata=metadata or {})
     with asked_service() as client:
         made = client.send("POST", _path(name), asked, SecretIdMade)

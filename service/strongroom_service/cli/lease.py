@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from strongroom.cli.durations import DURATION
+from strongroom.cli.durations import DURATION, seconds_of
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import Column, facts, listing, moment, print_json
 from strongroom.cli.teaching import group, json_option
@@ -60,7 +60,7 @@ def get(role: str, ttl: timedelta | None, prefix: str | None, as_json: bool) -> 
     from strongroom_service.api.leases import LeaseMade, NewLease
 
     workspace, name = _place(role, 1)
-    body = NewLease(role=name, ttl_seconds=_seconds(ttl))
+    body = NewLease(role=name, ttl_seconds=seconds_of(ttl))
     with asked_service() as client:
         made = client.send("POST", f"/workspaces{at(workspace)}/leases", body, LeaseMade)
     if as_json:
@@ -114,7 +114,7 @@ def renew(lease_id: str, ttl: timedelta | None, as_json: bool) -> None:
     from strongroom_service.api.leases import LeaseTold, Renewal
 
     with asked_service() as client:
-        told = client.send("POST", f"{_path(lease_id)}/renew", Renewal(ttl_seconds=_seconds(ttl)), LeaseTold)
+        told = client.send("POST", f"{_path(lease_id)}/renew", Renewal(ttl_seconds=seconds_of(ttl)), LeaseTold)
     if as_json:
         print_json(told.model_dump())
     else:
@@ -248,10 +248,6 @@ def _read_role(file: Path) -> Any:
         told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in wrong[:5])
         problem = CommandError(f"{file} is no lease role: {told}.", "Correct these fields.", Exit.USAGE)
     raise problem
-
-
-def _seconds(ttl: timedelta | None) -> int | None:
-    return None if ttl is None else int(ttl.total_seconds())
 
 
 def _workspace() -> str:

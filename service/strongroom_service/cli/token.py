@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
-from strongroom.cli.durations import DURATION
+from strongroom.cli.durations import DURATION, seconds_of
 from strongroom.cli.output import Column, counted, facts, listing, moment, print_json
 from strongroom.cli.teaching import group, json_option
 
@@ -72,9 +72,9 @@ def create(
         policies=policies or None,
         account=account,
         name=name,
-        ttl_seconds=_seconds(ttl),
-        max_ttl_seconds=_seconds(max_ttl),
-        period_seconds=_seconds(period),
+        ttl_seconds=seconds_of(ttl),
+        max_ttl_seconds=seconds_of(max_ttl),
+        period_seconds=seconds_of(period),
         uses=uses,
         networks=networks,
         orphan=orphan,
@@ -138,7 +138,7 @@ def renew(accessor: str | None, ttl: timedelta | None, as_json: bool) -> None:
     from strongroom_service.api.token_shapes import RenewalAsked, TokenTold
 
     with asked_service() as client:
-        about = client.send("POST", f"{_path(accessor)}/renew", RenewalAsked(ttl_seconds=_seconds(ttl)), TokenTold)
+        about = client.send("POST", f"{_path(accessor)}/renew", RenewalAsked(ttl_seconds=seconds_of(ttl)), TokenTold)
     if as_json:
         print_json(about.model_dump(mode="json"))
     else:
@@ -164,10 +164,6 @@ def _path(accessor: str | None) -> str:
     from strongroom_registry.remote.connection import at
 
     return f"/tokens{at(accessor)}" if accessor else "/tokens/self"
-
-
-def _seconds(duration: timedelta | None) -> int | None:
-    return None if duration is None else int(duration.total_seconds())
 
 
 def _tell(about: TokenTold, *, err: bool = False) -> None:
