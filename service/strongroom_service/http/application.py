@@ -72,13 +72,13 @@ class Application:
         )
         self._tree = RouteTree(all_routes() if routes is None else routes)
         self._addresses = ClientAddresses(self._settings.trusted_proxies)
+        self._slow = Lane(self._pipeline, name="strongroom-request", threads=self._settings.threads, batch=1)
         self._quick: Lane | LoopLane
         if _is_a_file(service.workspaces.url) and _is_a_file(self._settings.records_url(service.workspaces.url)):
-            self._quick = LoopLane(self._pipeline, service.directory)
+            self._quick = LoopLane(self._pipeline, service.directory, self._slow)
         else:
             self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_LANES, batch=_BATCH)
         self._large = LargeAnswers()
-        self._slow = Lane(self._pipeline, name="strongroom-request", threads=self._settings.threads, batch=1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -14,6 +14,7 @@ class Incoming:
     """A request that was matched and read, before anything is believed of it.
 
     :param values: what stood in the path in the place of the route's parameters.
+    :param may_wait: whether it is worked on where a wait is nobody else's.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Incoming:
     body: bytes = field(repr=False)
     address: str
     caller: Caller = ANONYMOUS
+    may_wait: bool = True
 
     @property
     def token(self) -> str:

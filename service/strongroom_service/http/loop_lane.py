@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from strongroom_service.http.exchange import Incoming
+from strongroom_service.http.lane import Lane
 from strongroom_service.http.pipeline import Pipeline, Worked
+from strongroom_service.identity.tokens import HasToWait
 from strongroom_service.state.directory import Directory
 
 _Owing = tuple[Worked, "asyncio.Future[Worked]"]
@@ -21,10 +23,12 @@ class LoopLane:
     """Answers requests of one event loop.
 
     :param directory: read at one moment by all requests of one turn of the loop.
+    :param waiting: works on what has to wait.
     """
 
-    def __init__(self, pipeline: Pipeline, directory: Directory) -> None:
+    def __init__(self, pipeline: Pipeline, directory: Directory, waiting: Lane) -> None:
         self._pipeline = pipeline
+        self._waiting = waiting
         self._directory = directory
         self._owing: list[_Owing] = []
         self._is_settling = False
@@ -32,13 +36,18 @@ class LoopLane:
         self._settler = ThreadPoolExecutor(1, thread_name_prefix="strongroom-audit")
 
     async def answer(self, incoming: Incoming) -> Worked:
-        """What became of a request."""
+        """What became of a request. One that has to wait for others or for the disk does so in the other lane."""
         loop = asyncio.get_running_loop()
         if not self._is_one_moment:
             self._is_one_moment = True
             self._directory.begin_moment()
             loop.call_soon(self._end_moment)
-        worked = self._pipeline.work(incoming)
+        incoming.may_wait = False
+        try:
+            worked = self._pipeline.work(incoming)
+        except HasToWait:
+            incoming.may_wait = True
+            return await self._waiting.answer(incoming)
         if not worked.owed:
             return worked
         future: asyncio.Future[Worked] = loop.create_future()

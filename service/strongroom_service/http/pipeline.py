@@ -22,6 +22,7 @@ from strongroom_service.http.queries import parsed_query
 from strongroom_service.http.route import Route
 from strongroom_service.http.settling import Settling
 from strongroom_service.identity.caller import ANONYMOUS, Caller
+from strongroom_service.identity.tokens import HasToWait
 from strongroom_service.service import Service, note_of
 
 _log = logging.getLogger("strongroom.service")
@@ -76,12 +77,17 @@ class Pipeline:
         self._settling = Settling()
 
     def work(self, incoming: Incoming) -> Worked:
-        """Do what is asked. The answer may be sent when :meth:`settle` has written what is owed."""
+        """Do what is asked. The answer may be sent when :meth:`settle` has written what is owed.
+
+        :raises HasToWait: it takes a wait, and the request may not; nothing was done.
+        """
         owed: list[Owed] = []
         try:
             return Worked(incoming, self._answered(incoming, owed), owed=owed)
         except StrongroomError as error:
             return _refused(incoming, error, owed)
+        except HasToWait:
+            raise
         except Exception as error:
             _log.error("request %s failed", incoming.id, exc_info=_without_values(error))
             hidden = InternalError("The service made a mistake.", "Its log tells more of this request.")
@@ -148,7 +154,9 @@ class Pipeline:
 
     def _caller(self, incoming: Incoming) -> Caller:
         if incoming.token:
-            return self._service.tokens.authenticate(incoming.token, incoming.address, request_id=incoming.id)
+            return self._service.tokens.authenticate(
+                incoming.token, incoming.address, request_id=incoming.id, may_wait=incoming.may_wait
+            )
         if incoming.route.is_open:
             return self._stranger(incoming)
         raise Unauthenticated("The request has no token.", "Send it as `Authorization: Bearer …`.", why="no token")

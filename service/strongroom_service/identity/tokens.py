@@ -31,6 +31,10 @@ def no_standing(_origin: str) -> Standing | None:
     return None
 
 
+class HasToWait(Exception):
+    """What was asked for takes a wait, and nobody may wait here. Nothing was done."""
+
+
 class Tokens:
     """The tokens of a service. Safe to use from several threads and processes.
 
@@ -56,10 +60,14 @@ class Tokens:
         self.on_end: list[Callable[[RecordSession, str], None]] = []
         """Called with the accessor of each token that ends before its time, in the transaction that ends it."""
 
-    def authenticate(self, text: str, address: str, *, request_id: str = "", use: bool = True) -> Caller:
+    def authenticate(
+        self, text: str, address: str, *, request_id: str = "", use: bool = True, may_wait: bool = True
+    ) -> Caller:
         """Who bears the token that was sent, as far as a request may know.
 
         :param use: take one of its uses, where these are counted.
+        :param may_wait: whether others may be waited for, and the disk, which it takes to count a use.
+        :raises HasToWait: it takes that.
         :raises Unauthenticated: always the same outside; ``why`` says for the audit what was wrong, and with which
             token.
         """
@@ -68,6 +76,8 @@ class Tokens:
         standing = self._believe(token, record, address, self._records.now())
         assert record is not None  # noqa: S101  # _believe() refuses None
         if use and record.uses is not None:
+            if not may_wait:
+                raise HasToWait
             self._use(token, address)
         return record.caller(token.id, standing, address=address, request_id=request_id)
 

@@ -6,15 +6,18 @@ import base64
 import secrets
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from servers.service import bearer
 from starlette.testclient import TestClient
 from strongroom_registry import Document, Reference
 from strongroom_service import durations
 from strongroom_service.durations import parse_duration
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.http import large_answers
+from strongroom_service.identity.grant import Grant
 from strongroom_service.service import Service
 from strongroom_service.vault_api import fields
 
@@ -91,6 +94,36 @@ def test_a_document_that_is_large_is_put_together_where_nobody_else_waits(
         assert client.get(f"{path.format(name)}/payload").is_success
     loop = threads[0]
     assert [one == loop for one in threads] == [True, True, False, True, False]
+
+
+def test_a_use_is_counted_where_nobody_else_waits(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/api/v1/workspaces/default/documents/d"
+    assert client.put(path, json={"type": "t", "schema": "1", "payload": ""}).is_success
+    rule = {"effect": "allow", "paths": ["default/d"], "verbs": ["view"]}
+    assert client.put("/api/v1/policies/viewer", json={"rules": [rule]}).is_success
+    counted = service.tokens.issue(Grant(identity="user:al", policies=("viewer",), uses=3)).token.text
+    free = service.tokens.issue(Grant(identity="user:al", policies=("viewer",))).token.text
+    threads: dict[str, set[int]] = {"decided": set(), "changed": set()}
+    decide, changing = service.policies.decide, service.records.changing
+
+    def decided(*asked: Any) -> Any:
+        threads["decided"].add(threading.get_ident())
+        return decide(*asked)
+
+    def changed() -> Any:
+        threads["changed"].add(threading.get_ident())
+        return changing()
+
+    monkeypatch.setattr(service.policies, "decide", decided)
+    monkeypatch.setattr(service.records, "changing", changed)
+    assert client.get(path, headers=bearer(free)).is_success
+    (loop,) = threads["decided"]
+    assert threads["changed"] == set()
+    assert [client.get(path, headers=bearer(counted)).status_code for _ in range(4)] == [200, 200, 200, 401]
+    assert threads["changed"]
+    assert loop not in threads["changed"]
 
 
 def test_so_many_large_answers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
