@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from strongroom.cli.outcome import CommandError, Exit, sentence
 from strongroom.cli.output import Column, counted, facts, listing, moment, print_json
 from strongroom.cli.teaching import group, json_option
 
 from strongroom_service.cli.session import asked_service
+from strongroom_service.cli.validation import validated
 
 if TYPE_CHECKING:
     from strongroom_service.api.approvals import ApprovalTold
@@ -151,7 +151,6 @@ def protect(
     description: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Have changes of things need a second person; in the place of a protection of this name."""
-    from pydantic import ValidationError
     from strongroom_registry.remote.connection import at
 
     from strongroom_service.api.protections import ProtectionTold
@@ -160,10 +159,7 @@ def protect(
     given = {"verbs": verbs or None, "ttl_seconds": ttl}
     body = {"paths": paths, "approvals": approvals, "approvers": approvers, "description": description}
     body |= {key: value for key, value in given.items() if value is not None}
-    try:
-        protection = Protection.model_validate(body)
-    except ValidationError as error:
-        raise CommandError(sentence(error), "See docs/how-to/policies.md.", Exit.USAGE) from None
+    protection = validated(Protection, body, remedy="See docs/how-to/policies.md.")
     with asked_service() as client:
         told = client.send("PUT", f"/protections{at(name)}", protection, ProtectionTold)
     if as_json:

@@ -94,8 +94,8 @@ def secret_id(
     from strongroom_service.api.credentials import SecretIdAsked, SecretIdMade
     from strongroom_service.cli.validation import validated
 
-    seconds = seconds_of(ttl)
-    asked = validated(SecretIdAsked, ttl_seconds=seconds, uses=uses, networks=networks, metadata=metadata or {})
+    given = {"ttl_seconds": seconds_of(ttl), "uses": uses, "networks": networks, "metadata": metadata or {}}
+    asked = validated(SecretIdAsked, given)
     with asked_service() as client:
         made = client.send("POST", _path(name), asked, SecretIdMade)
     if as_json:

@@ -98,7 +98,7 @@ def password(name: str, as_json: bool) -> None:
     from strongroom_service.api.credentials import PasswordGiven
     from strongroom_service.cli.validation import validated
 
-    given = validated(PasswordGiven, password=_new_password())
+    given = validated(PasswordGiven, {"password": _new_password()})
     with asked_service() as client:
         client.do("PUT", f"{records.BASE}/users{records.at(name)}/password", given)
     if as_json:

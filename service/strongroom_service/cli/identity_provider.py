@@ -81,7 +81,7 @@ def write(name: str, file: Path, secret: bool, new: bool, as_json: bool) -> None
         if field is None:
             raise CommandError("A provider of this type has no secret.", "Leave out --secret.", Exit.USAGE)
         document["settings"][field] = _secret()
-    record = validated(ProviderRecord, **document)
+    record = validated(ProviderRecord, document)
     condition = {"if_none_match": "*"} if new else {}
     with asked_service() as client:
         told = client.send("PUT", f"{records.BASE}/providers{records.at(name)}", record, ProviderTold, **condition)

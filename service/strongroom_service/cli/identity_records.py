@@ -66,7 +66,7 @@ def change(
     with asked_service() as client:
         there = _there(client, plural, name, told)
         before = {} if there is None else getattr(there, word).model_dump()
-        value = validated(model, **{**before, **changes})
+        value = validated(model, {**before, **changes})
         condition = {"if_none_match": "*"} if there is None else {"if_match": f'"{there.version}"'}  # type: ignore[attr-defined]
         return client.send("PUT", f"{BASE}/{plural}{at(name)}", value, told, **condition)
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
-from strongroom.cli.outcome import CommandError, Exit, sentence
+from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import Column, facts, listing, print_json, printable
 from strongroom.cli.teaching import group, json_option
 
 from strongroom_service.cli.session import asked_service
-from strongroom_service.cli.validation import text_of
+from strongroom_service.cli.validation import text_of, validated
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from strongroom_service.api.policy_questions import Subject
     from strongroom_service.policies.policy import Policy
 
-    M = TypeVar("M", bound=BaseModel)
+_REFERENCE = "See docs/reference/policies.md."
 
 
 @group(
@@ -172,7 +170,7 @@ def test(
     """Ask whether something is allowed: to you, or to somebody with other policies. Exits with 4 unless all is."""
     from strongroom_service.api.policy_questions import Question, Test, TestTold
 
-    checks = tuple(_validated(Question, {"verb": verb, "path": path}) for path in paths)
+    checks = tuple(validated(Question, {"verb": verb, "path": path}, remedy=_REFERENCE) for path in paths)
     asked = Test(checks=checks, subject=_subject(identity, names, file, known, address))
     with asked_service() as client:
         results = client.send("POST", "/policies/:test", asked, TestTold).results
@@ -213,7 +211,7 @@ def explain(
     from strongroom_service.api.policy_questions import Explain, ExplanationTold
 
     subject = _subject(identity, names, file, known, address)
-    asked = _validated(Explain, {"verb": verb, "path": path}).model_copy(update={"subject": subject})
+    asked = validated(Explain, {"verb": verb, "path": path}, remedy=_REFERENCE).model_copy(update={"subject": subject})
     with asked_service() as client:
         told = client.send("POST", "/policies/:explain", asked, ExplanationTold)
     if as_json:
@@ -250,7 +248,8 @@ def _subject(
         return None
     pairs = dict(fact.partition("=")[::2] for fact in known)
     draft = _read_policy(file) if file is not None else None
-    asked = _validated(Subject, {"identity": identity, "policies": names, "facts": pairs, "address": address})
+    given = {"identity": identity, "policies": names, "facts": pairs, "address": address}
+    asked = validated(Subject, given, remedy=_REFERENCE)
     return asked.model_copy(update={"draft": draft})
 
 
@@ -268,13 +267,4 @@ def _read_policy(file: Path) -> Policy:
         raise CommandError(
             f"{file} holds no policy.", "Write it as YAML or JSON: `rules:` with effect, paths and verbs.", Exit.USAGE
         )
-    return _validated(Policy, document)
-
-
-def _validated(model: type[M], value: object) -> M:
-    from pydantic import ValidationError
-
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise CommandError(sentence(error), "See docs/reference/policies.md.", Exit.USAGE) from None
+    return validated(Policy, document, remedy=_REFERENCE)

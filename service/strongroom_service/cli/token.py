@@ -67,19 +67,19 @@ def create(
     from strongroom_service.api.token_shapes import IssuedToken, TokenAsked
     from strongroom_service.cli.validation import validated
 
-    asked = validated(
-        TokenAsked,
-        policies=policies or None,
-        account=account,
-        name=name,
-        ttl_seconds=seconds_of(ttl),
-        max_ttl_seconds=seconds_of(max_ttl),
-        period_seconds=seconds_of(period),
-        uses=uses,
-        networks=networks,
-        orphan=orphan,
-        renewable=not not_renewable,
-    )
+    given = {
+        "policies": policies or None,
+        "account": account,
+        "name": name,
+        "ttl_seconds": seconds_of(ttl),
+        "max_ttl_seconds": seconds_of(max_ttl),
+        "period_seconds": seconds_of(period),
+        "uses": uses,
+        "networks": networks,
+        "orphan": orphan,
+        "renewable": not not_renewable,
+    }
+    asked = validated(TokenAsked, given)
     with asked_service() as client:
         made = client.send("POST", "/tokens", asked, IssuedToken)
     if as_json:

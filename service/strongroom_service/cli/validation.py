@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     M = TypeVar("M", bound=BaseModel)
 
 
-def validated(model: type[M], **values: Any) -> M:
+def validated(model: type[M], values: Any, *, remedy: str = "See --help.") -> M:
     """The model with these values.
 
-    :raises CommandError: one does not fit.
+    :raises CommandError: one does not fit; ``remedy`` says where it stands what does.
     """
     from pydantic import ValidationError
 
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise CommandError(sentence(error), "See --help.", Exit.USAGE) from None
+        raise CommandError(sentence(error), remedy, Exit.USAGE) from None
 
 
 def text_of(file: Path) -> str:
