@@ -12,6 +12,7 @@ from strongroom_registry.opening import Opening
 from strongroom_registry.settings import RegistrySettings
 from strongroom_registry.stores import open_store
 
+from strongroom_service.errors import CannotServe
 from strongroom_service.state.directory import WORKSPACE
 
 _ACTOR = "strongroom-service"
@@ -23,9 +24,15 @@ class Workspaces:
     :param settings: where the registry lies and which key opens it.
     :param create: whether to make a registry where there is none.
     :raises KeyProblem, StoreProblem: as :func:`~strongroom_registry.open_registry`.
+    :raises CannotServe: its workspace is that of the service itself.
     """
 
     def __init__(self, settings: RegistrySettings, *, create: bool = True) -> None:
+        if settings.workspace == WORKSPACE:
+            raise CannotServe(
+                f"The workspace {WORKSPACE} is the service's own, and not served.",
+                "Set STRONGROOM_WORKSPACE to another.",
+            )
         self._settings = settings
         self._store = open_store(settings.url, create=create)
         self._lock = Lock()
@@ -41,6 +48,11 @@ class Workspaces:
     def url(self) -> str:
         """Where the registry lies."""
         return self._settings.url
+
+    @property
+    def waits_for_disks_alone(self) -> bool:
+        """Whether what is read lies in files of this machine, the anchors too."""
+        return self.url.startswith(("sqlite:", "memory:")) and (self._settings.anchor or "file:").startswith("file:")
 
     def registry(self, name: str) -> Registry:
         """A workspace. Whoever hands it out has asked a policy before.

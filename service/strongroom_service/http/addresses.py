@@ -26,7 +26,7 @@ class ClientAddresses:
             return peer
         for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
             address = hop.strip()
-            if read_address(address) is None:
+            if read_address(address) is None or "%" in address:  # behind which anything may stand
                 return peer
             if not self._is_proxy(address):
                 return address

@@ -74,7 +74,7 @@ class Application:
         self._addresses = ClientAddresses(self._settings.trusted_proxies)
         self._slow = Lane(self._pipeline, name="strongroom-request", threads=self._settings.threads, batch=1)
         self._quick: Lane | LoopLane
-        if _is_a_file(service.workspaces.url) and _is_a_file(self._settings.records_url(service.workspaces.url)):
+        if service.workspaces.waits_for_disks_alone and _is_a_file(self._settings.records_url(service.workspaces.url)):
             self._quick = LoopLane(self._pipeline, service.directory, self._slow)
         else:
             self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_LANES, batch=_BATCH)
