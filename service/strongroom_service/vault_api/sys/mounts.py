@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from strongroom_service.http.call import Answer
 from strongroom_service.vault_api import mounting
@@ -13,40 +12,10 @@ from strongroom_service.vault_api.call import Operation, VaultCall
 from strongroom_service.vault_api.engines import AUTH, SECRETS
 from strongroom_service.vault_api.envelope import answered, denied, done
 from strongroom_service.vault_api.fields import text
-from strongroom_service.vault_api.mount import DEFAULT_LEASE_SECONDS, Mount
+from strongroom_service.vault_api.sys.mount_operations import MountOperations, described
 from strongroom_service.vault_api.sys.route import SysRoute, sudo
 
-
-def described(mount: Mount) -> dict[str, Any]:
-    """A mount as it is listed."""
-    return {
-        "accessor": mount.accessor,
-        "config": {
-            "default_lease_ttl": mount.default_lease_ttl,
-            "max_lease_ttl": mount.max_lease_ttl,
-            "force_no_cache": False,
-        },
-        "description": mount.description,
-        "external_entropy_access": False,
-        "local": False,
-        "options": dict(mount.options) or None,
-        "seal_wrap": False,
-        "type": "kv" if mount.type == "blocks" else mount.type,
-        "uuid": mount.uuid,
-    }
-
-
-def tuning(mount: Mount) -> dict[str, Any]:
-    """What can be tuned of a mount, with the values that hold."""
-    return {
-        "default_lease_ttl": mount.default_lease_ttl or DEFAULT_LEASE_SECONDS,
-        "max_lease_ttl": mount.max_lease_ttl or DEFAULT_LEASE_SECONDS,
-        "description": mount.description,
-        "force_no_cache": False,
-        **({"options": dict(mount.options)} if mount.options else {}),
-    }
-
-
+_SECRETS = MountOperations(SECRETS, mounting.enable_secrets)
 _SYS = {
     "accessor": "system-0",
     "config": {"default_lease_ttl": 0, "max_lease_ttl": 0, "force_no_cache": False},
@@ -61,31 +30,7 @@ _SYS = {
 
 
 def _list(call: VaultCall, values: Mapping[str, str]) -> Answer:
-    mounts = {f"{path}/": described(mount) for path, mount in sorted(SECRETS.all(call.service).items())}
-    return answered(call, {**mounts, "sys/": _SYS}, on_top=True)
-
-
-def _read(call: VaultCall, values: Mapping[str, str]) -> Answer:
-    return answered(call, described(mounting.found(call.service, SECRETS, values["path"])), on_top=True)
-
-
-def _enable(call: VaultCall, values: Mapping[str, str]) -> Answer:
-    warnings = mounting.enable_secrets(call.service, values["path"], call.body)
-    return answered(call, None, warnings=warnings) if warnings else done()
-
-
-def _disable(call: VaultCall, values: Mapping[str, str]) -> Answer:
-    mounting.disable(call.service, SECRETS, values["path"])
-    return done()
-
-
-def _read_tuning(call: VaultCall, values: Mapping[str, str]) -> Answer:
-    return answered(call, tuning(mounting.found(call.service, SECRETS, values["path"])), on_top=True)
-
-
-def _tune(call: VaultCall, values: Mapping[str, str]) -> Answer:
-    warnings = mounting.tune(call.service, SECRETS, values["path"], call.body)
-    return answered(call, None, warnings=warnings) if warnings else done()
+    return answered(call, {**_SECRETS.listed(call.service), "sys/": _SYS}, on_top=True)
 
 
 def _remount(call: VaultCall, values: Mapping[str, str]) -> Answer:
@@ -123,10 +68,10 @@ def _is_seen(call: VaultCall, path: str) -> bool:
 
 ROUTES = (
     SysRoute("mounts", {Operation.READ: _list}),
-    SysRoute("mounts/{path:path}/tune", {Operation.READ: _read_tuning, Operation.UPDATE: _tune}),
+    SysRoute("mounts/{path:path}/tune", {Operation.READ: _SECRETS.read_tuning, Operation.UPDATE: _SECRETS.tune}),
     SysRoute(
         "mounts/{path:path}",
-        {Operation.READ: _read, Operation.UPDATE: _enable, Operation.DELETE: _disable},
+        {Operation.READ: _SECRETS.read, Operation.UPDATE: _SECRETS.enable, Operation.DELETE: _SECRETS.disable},
     ),
     SysRoute("remount", {Operation.UPDATE: _remount}, sudo=sudo(Operation.UPDATE)),
     SysRoute("internal/ui/mounts", {Operation.READ: _ui_mounts}),
