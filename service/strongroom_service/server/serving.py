@@ -24,7 +24,6 @@ from strongroom_service.errors import CannotServe, UnusableCertificate
 from strongroom_service.housekeeping import Housekeeping
 from strongroom_service.http.application import Application
 from strongroom_service.http.tables import all_routes
-from strongroom_service.seal.sealed_application import SealedApplication
 from strongroom_service.seal.shamir_seal import ShamirSeal
 from strongroom_service.server.access_log import AccessLog
 from strongroom_service.server.certificates import Certificates
@@ -38,6 +37,7 @@ from strongroom_service.server.notices import handed_over, tell_manager, watchdo
 from strongroom_service.server.operations import Operations
 from strongroom_service.server.process import ServingProcess
 from strongroom_service.server.readiness import Readiness
+from strongroom_service.server.sealed_application import SealedApplication
 from strongroom_service.server.siblings import Siblings
 from strongroom_service.service import Service
 from strongroom_service.settings import ServerSettings

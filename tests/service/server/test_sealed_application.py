@@ -16,9 +16,9 @@ from strongroom_registry.errors import KeyUnavailable
 from strongroom_registry.settings import RegistrySettings
 from strongroom_service.errors import CannotServe
 from strongroom_service.http.application import create_application
-from strongroom_service.seal.sealed_application import SealedApplication
 from strongroom_service.seal.shamir_key import HELD, Generation
 from strongroom_service.seal.shamir_seal import ShamirSeal
+from strongroom_service.server.sealed_application import SealedApplication
 from strongroom_service.service import Service
 from strongroom_service.settings import ServerSettings
 
