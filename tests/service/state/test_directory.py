@@ -35,7 +35,7 @@ def test_a_record_is_put_found_and_removed(each_service: Service) -> None:
 def test_what_is_expected_and_is_not_there_is_refused(each_service: Service) -> None:
     each_service.directory.put("rule", "a", Rule(text="one"))
     for expect in (0, 2):
-        with pytest.raises(StaleExpectation, match="rule a (already|is not at version)"):
+        with pytest.raises(StaleExpectation, match=r"rule a (already|is not at version)"):
             each_service.directory.put("rule", "a", Rule(text="two"), expect=expect)
 
 
