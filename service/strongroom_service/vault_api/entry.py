@@ -185,9 +185,10 @@ def _let_pass(call: VaultCall, target: Target | None) -> VaultCall:
 
 
 def _wrapping(headers: Mapping[str, str]) -> timedelta | None:
+    """For how long the answer is asked to be wrapped; None where it is to be answered plainly, as for zero."""
     for name in _WRAP_HEADERS:
         if headers.get(name):
-            return parse_duration(headers[name])
+            return parse_duration(headers[name]) or None
     return None
 
 
