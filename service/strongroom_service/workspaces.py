@@ -16,6 +16,7 @@ from strongroom_service.errors import CannotServe
 from strongroom_service.state.directory import WORKSPACE
 
 _ACTOR = "strongroom-service"
+_OF_MOUNTS = "vault."
 
 
 class Workspaces:
@@ -129,6 +130,16 @@ class Workspaces:
             create=create,
             anchor=settings.anchor,
         )
+
+
+def workspace_of_mount(accessor: str) -> str:
+    """The name of the workspace that a mount of Vault's API keeps its things in; that of another never has it."""
+    return f"{_OF_MOUNTS}{accessor}"
+
+
+def is_of_mount(workspace: str) -> bool:
+    """Whether a workspace belongs to a mount, by its name, which no other one has."""
+    return workspace.startswith(_OF_MOUNTS)
 
 
 class _Undone(Exception):

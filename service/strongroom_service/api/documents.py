@@ -24,7 +24,7 @@ from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import Resource, Selected, block
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.policies.versions import selected
-from strongroom_service.vault_api.mount import is_of_mount
+from strongroom_service.workspaces import is_of_mount
 
 _ABOUT_TO_BE = 0
 """The number of a version that is only about to be made: no rule names it."""

@@ -15,7 +15,7 @@ from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import service
 from strongroom_service.policies.verbs import Verb
-from strongroom_service.vault_api.mount import is_of_mount
+from strongroom_service.workspaces import is_of_mount
 
 
 class Removal(BaseModel):

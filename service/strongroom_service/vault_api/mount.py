@@ -18,8 +18,8 @@ from strongroom_service.service import Service
 from strongroom_service.state.directory import Directory
 from strongroom_service.vault_api.call import VaultCall
 from strongroom_service.vault_api.envelope import invalid
+from strongroom_service.workspaces import workspace_of_mount
 
-_MOUNTED = "vault."
 DEFAULT_LEASE_SECONDS = 2764800
 """What a mount says of its leases where nothing was tuned: 32 days."""
 
@@ -48,7 +48,7 @@ class Mount(BaseModel):
     @property
     def workspace(self) -> str:
         """The workspace that the engine keeps its things in; that of another mount never has this name."""
-        return f"{_MOUNTED}{self.accessor}"
+        return workspace_of_mount(self.accessor)
 
     @property
     def version(self) -> int:
@@ -172,11 +172,6 @@ class MountTable:
     def is_built_in(self, mount: Mount) -> bool:
         """Whether it cannot be removed."""
         return mount in self.built_in
-
-
-def is_of_mount(workspace: str) -> bool:
-    """Whether a workspace belongs to a mount, by its name, which no other one has."""
-    return workspace.startswith(_MOUNTED)
 
 
 def new_mount(path: str, type_: str, *, options: Mapping[str, str] | None = None, description: str = "") -> Mount:

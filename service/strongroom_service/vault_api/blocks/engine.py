@@ -29,7 +29,8 @@ from strongroom_service.vault_api.blocks.plain_fields import plain_fields
 from strongroom_service.vault_api.call import Operation, VaultCall
 from strongroom_service.vault_api.envelope import absent, answered, invalid, listed, timestamp
 from strongroom_service.vault_api.kv.merge_patch import shape
-from strongroom_service.vault_api.mount import EngineDefaults, Mount, is_of_mount
+from strongroom_service.vault_api.mount import EngineDefaults, Mount
+from strongroom_service.workspaces import is_of_mount
 
 _GONE = (UnknownDocument, UnknownVersion, DocumentDeleted, UnknownWorkspace)
 
