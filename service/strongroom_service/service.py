@@ -19,6 +19,7 @@ from strongroom_service.errors import Forbidden
 from strongroom_service.identity.caller import Caller
 from strongroom_service.identity.logins import Logins
 from strongroom_service.identity.standings import Standings
+from strongroom_service.identity.token import without_tokens
 from strongroom_service.identity.tokens import Tokens
 from strongroom_service.leases.leases import Leases
 from strongroom_service.listings import Listings
@@ -180,6 +181,7 @@ class Service:
         around = actor_now()
         if owing is None and around is not None:
             owing = around.owing
+        name, message = without_tokens(name), without_tokens(message)
         with acting(caller.actor, note_of(caller), owing=owing):
             registry.record(action, name, outcome=outcome, version=version, message=message)
 

@@ -22,6 +22,9 @@ LENGTH = len(PREFIX) + _ID + _SECRET + _CHECKSUM
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _SHAPE = re.compile(rf"([0-9A-Za-z]{{{_ID}}})([0-9A-Za-z]{{{_SECRET}}})([0-9A-Za-z]{{{_CHECKSUM}}})")
+_IN_TEXT = re.compile(
+    rf"(sr[a-z]_)(?:([0-9A-Za-z]{{{_ID}}})[0-9A-Za-z]{{{_SECRET}}}|[0-9A-Za-z_-]{{{_SECRET}}})[0-9A-Za-z_-]*"
+)
 _ACCESSOR = re.compile(rf"[0-9A-Za-z]{{{_ID}}}")
 
 
@@ -71,6 +74,12 @@ class Token:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("A token cannot be pickled.")
+
+
+def without_tokens(text: str) -> str:
+    """A text without the secrets of tokens, wraps and secret ids that somebody wrote into it, where they do not belong:
+    of the first two the public names are left."""
+    return _IN_TEXT.sub(r"\1\2…", text) if "sr" in text else text
 
 
 def is_accessor(text: str) -> bool:

@@ -39,6 +39,24 @@ def test_what_some_of_a_batch_came_to_is_kept_back_where_the_audit_cannot_be_wri
         assert plaintext not in answer.text
 
 
+def test_what_is_written_into_a_path_where_it_does_not_belong_is_not_in_the_audit(
+    client: TestClient, service: Service
+) -> None:
+    token = service.tokens.make_root().token
+    wrap = client.post("/api/v1/wraps", json={"value": 1}).json()["token"]
+    client.put("/api/v1/identities/approles/etl", json={"token_policies": ["default"]})
+    secret_id = client.post("/api/v1/identities/approles/etl/secret-ids", json={}).json()["secret_id"]
+    for secret in (token.text, wrap, secret_id):
+        for path in ("api/v1/tokens/", "api/v1/policies/", "v1/auth/token/lookup/", "v1/sys/policies/acl/", "v1/"):
+            for method in ("GET", "PUT", "DELETE"):
+                for headers in ({}, {"Authorization": ""}, {"Authorization": "Bearer none"}):
+                    client.request(method, f"/{path}{secret}", headers=headers, json={} if method == "PUT" else None)
+                client.request(method, f"/api/v1/workspaces/default/documents/{secret}")
+        said = [str(entries(service)), str([(one.name, one.message) for one in service.registry("default").audit()])]
+        assert not [text for text in said if secret[20:40] in text]
+    assert f"srt_{token.id}…" in str(entries(service))
+
+
 def test_tokens_and_secret_ids_of_vaults_api_are_in_the_audit_by_their_accessors(
     client: TestClient, service: Service
 ) -> None:
