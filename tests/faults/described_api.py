@@ -163,7 +163,7 @@ def described(application: Any) -> Any:
 @contextmanager
 def served(work: Work) -> Iterator[tuple[Any, Root]]:
     """The application over a registry of its own, and a token that everything is allowed to."""
-    from strongroom_service.http.application import create_application
+    from strongroom_service.http.application import Application
     from strongroom_service.service import Service
 
     home = {
@@ -178,7 +178,7 @@ def served(work: Work) -> Iterator[tuple[Any, Root]]:
         with ExitStack() as stack:
             service = stack.enter_context(Service.open())
             _plant(service)
-            application = create_application(service)
+            application = Application(service)
             stack.callback(application.close)
             yield application, Root(service)
     finally:

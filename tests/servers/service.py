@@ -21,12 +21,12 @@ START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 _SERVE = """
 import sys
 import uvicorn
-from strongroom_service.http.application import create_application
+from strongroom_service.http.application import Application
 from strongroom_service.service import Service
 
 service = Service.open()
 print(service.tokens.make_root().token.text, flush=True)
-application, port = create_application(service), int(sys.argv[1])
+application, port = Application(service), int(sys.argv[1])
 config = uvicorn.Config(application, http="h11", lifespan="on", log_level="warning", port=port)
 socket = config.bind_socket()
 socket.listen(100)  # who comes before the loop runs waits
@@ -114,10 +114,10 @@ def token_for(service: Service) -> TokenFor:
 def client(service: Service) -> Iterator[TestClient]:
     """Asks the service as root. Another token: ``client.get(…, headers=bearer(token))``."""
     from starlette.testclient import TestClient
-    from strongroom_service.http.application import create_application
+    from strongroom_service.http.application import Application
 
     token = service.tokens.make_root().token.text
-    application = create_application(service)
+    application = Application(service)
     with TestClient(application, headers=bearer(token), raise_server_exceptions=True) as opened:
         yield opened
 

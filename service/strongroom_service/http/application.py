@@ -185,14 +185,6 @@ class Application:
                 return
 
 
-def create_application(service: Service, *, observers: Sequence[Observer] = ()) -> Application:
-    """The application with all that requests go through.
-
-    :param observers: told of each request that was answered.
-    """
-    return Application(service, observers=observers)
-
-
 def _is_a_file(url: str) -> bool:
     return url.startswith(("sqlite:", "memory:"))
 

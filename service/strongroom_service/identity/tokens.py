@@ -199,10 +199,6 @@ class Tokens:
             self._finish(session, accessor, record, End.REVOKED, now)
             return 1
 
-    def revoke_text(self, text: str) -> int:
-        """:meth:`revoke` for whoever has the token's text."""
-        return self.revoke(self.lookup(text)[0])
-
     def revoke_identity(self, identity: str) -> int:
         """End all tokens of an identity, and those that were made with them; how many ended."""
         return self._revoke_all(lambda record: record.identity == identity)

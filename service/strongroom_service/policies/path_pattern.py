@@ -151,11 +151,11 @@ def _parse(text: str) -> PathPattern:
     if len(parts) > SEGMENTS_MAX:
         raise MalformedPattern(f"a path has at most {SEGMENTS_MAX} segments")
     segments = tuple(Segment.parse(part) for part in parts)
-    _check_places(segments, parts, beneath, selector)
+    _check_places(parts, beneath, selector)
     return PathPattern(segments, beneath, selector)
 
 
-def _check_places(segments: tuple[Segment, ...], parts: list[str], beneath: bool, selector: Selector | None) -> None:
+def _check_places(parts: list[str], beneath: bool, selector: Selector | None) -> None:
     if len(parts) + beneath < 2 and not (beneath and not parts):
         raise MalformedPattern("a path has a workspace, or :service, and something in it; '**' is everything")
     if parts and parts[0].startswith(":") and parts[0] != SERVICE:

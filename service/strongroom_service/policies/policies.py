@@ -145,7 +145,7 @@ class Policies:
                 f"You may not give the policy {beyond[0]:.96}, which your own token does not have.",
                 "Give some of your own, or have it done by somebody who may administer :service/tokens.",
             )
-        self._check_kept(caller, [name for name in caller.policies if name not in names])
+        self._check_kept([name for name in caller.policies if name not in names])
         if other := [name for name in names if not self._is_same(name, caller.facts, facts)]:
             raise Forbidden(
                 f"The policy {other[0]:.96} has templates, which mean something else for others than for you.",
@@ -176,9 +176,9 @@ class Policies:
         """
         if caller.is_root or self.decide(caller, Verb.ADMINISTER, resources.service("tokens")).allowed:
             return
-        self._check_kept(caller, [name for name in caller.policies if name in names])
+        self._check_kept([name for name in caller.policies if name in names])
 
-    def _check_kept(self, caller: Caller, lost: Collection[str]) -> None:
+    def _check_kept(self, lost: Collection[str]) -> None:
         if denying := [name for name in lost if self.denies(name)]:
             raise Forbidden(
                 f"The policy {denying[0]:.96} denies you something, and so it goes with what you give.",

@@ -6,7 +6,7 @@ import pytest
 from strongroom_registry.settings import RegistrySettings
 from strongroom_service.errors import CannotServe
 from strongroom_service.http.addresses import ClientAddresses
-from strongroom_service.http.application import create_application
+from strongroom_service.http.application import Application
 from strongroom_service.http.lane import Lane
 from strongroom_service.http.loop_lane import LoopLane
 from strongroom_service.service import Service
@@ -26,7 +26,7 @@ def test_anchors_that_lie_elsewhere_hold_no_event_loop_up(
 ) -> None:
     known = service.workspaces._settings
     monkeypatch.setattr(service.workspaces, "_settings", known.model_copy(update={"anchor": anchor}))
-    application = create_application(service)
+    application = Application(service)
     assert isinstance(application._quick, LoopLane if is_on_loop else Lane)
     application.close()
 

@@ -280,9 +280,6 @@ def test_a_token_is_found_by_its_text_without_using_it(tokens: Tokens) -> None:
     for text in ("", "x", Token.make().text, Token(issued.accessor, bytes(32)).text):
         with pytest.raises(UnknownThing):
             tokens.lookup(text)
-        with pytest.raises(UnknownThing):
-            tokens.revoke_text(text)
-    assert tokens.revoke_text(issued.token.text) == 1
 
 
 def test_ended_tokens_are_swept_when_their_time_is_over(tokens: Tokens, records: Records, clock: Clock) -> None:

@@ -15,7 +15,7 @@ from strongroom_registry import open_registry
 from strongroom_registry.errors import KeyUnavailable
 from strongroom_registry.settings import RegistrySettings
 from strongroom_service.errors import CannotServe
-from strongroom_service.http.application import create_application
+from strongroom_service.http.application import Application
 from strongroom_service.seal.shamir_key import HELD, Generation
 from strongroom_service.seal.shamir_seal import ShamirSeal
 from strongroom_service.server.sealed_application import SealedApplication
@@ -76,7 +76,7 @@ def opened(server: Server) -> Server:
 
 def _started() -> TestClient:
     seal = partial(ShamirSeal, ServerSettings(), RegistrySettings())
-    return TestClient(SealedApplication(seal, create_application))
+    return TestClient(SealedApplication(seal, Application))
 
 
 def _is_sealed(server: Server) -> bool:
