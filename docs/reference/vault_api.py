@@ -79,7 +79,10 @@ vault sys/auth/approle '{{"type": "approle"}}'
   to lower case, and a rule that is not understood is refused when the policy is written. Of several paths that fit,
   the most specific counts, as in Vault, and of rules of one path one that denies.
 - Each mount is a workspace of the registry, and each secret of it a document: backups, rotations and `strongroom
-  verify` have them too, and who read what stands in its audit. Removing a mount removes the workspace.
+  verify` have them too, and who read what stands in its audit. Removing a mount removes the workspace. Strongroom's
+  own API neither reveals nor changes these documents, whoever asks: a key that is not exportable is shown nowhere.
+- Whoever gives a policy to a token, a role or a user may give one in Vault's language. One of Strongroom's, and one
+  that is not written yet, is given by those alone who may give it in Strongroom.
 - The numbers of a secret's versions go on when it is written again after `metadata` was deleted, so that a `cas` that
   was made for the former one cannot win. A `cas` that is no number is refused. Versions beyond `max_versions` are
   gone at once for readers; their data keys are destroyed with the write, or with the next one.
