@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from strongroom_service.errors import Forbidden, InvalidRequest, Unauthenticated, UnknownThing
-from strongroom_service.identity.address_bounds import admits, bounds_of, narrows
+from strongroom_service.errors import InvalidRequest, Unauthenticated, UnknownThing
+from strongroom_service.identity.address_bounds import admits, bounds_of
 from strongroom_service.identity.caller import ROOT, Caller
+from strongroom_service.identity.delegation import delegated, not_yours, of_another
 from strongroom_service.identity.grant import Grant, Issued, policy_names
 from strongroom_service.identity.token import NotAToken, Token
-from strongroom_service.identity.token_record import DEFAULT, KIND, End, Rights, Standing, TokenRecord
+from strongroom_service.identity.token_record import KIND, End, Rights, Standing, TokenRecord
 from strongroom_service.state.records import Records, RecordSession
 
 _SEEN_MAX = 2048
@@ -109,7 +110,7 @@ class Tokens:
     def create_orphan(self, caller: Caller, grant: Grant, *, beyond: bool = False) -> Issued:
         """A token that stays when the caller's ends. Raises as :meth:`create`."""
         if not (beyond or caller.is_root):
-            raise _not_yours("A token without a parent")
+            raise not_yours("A token without a parent")
         with self._records.changing() as session:
             grant, _ = self._delegated(session, caller, grant, beyond=beyond)
             return self._make(session, grant)
@@ -287,22 +288,10 @@ class Tokens:
         """The grant with what comes from the caller filled in, and the parent, where there is one."""
         if caller.is_root and not caller.accessor:  # who opens the registry itself, by its key
             names = (ROOT,) if grant.policies is None and not grant.identity else grant.policies
-            return _of_another(replace(grant, policies=names)), None
+            return of_another(replace(grant, policies=names)), None
         parent = self._parent(session, caller)
-        if parent.uses is not None:
-            raise Forbidden("A token with a use count cannot make others.", "Use one without.")
-        free = beyond or caller.is_root
-        names = None if grant.policies is None else policy_names(grant.policies)
-        if ROOT in (names or ()) and not caller.is_root:
-            raise _not_yours("The policy root")
-        if not free:
-            _check_own(caller, grant, names)
-        if not narrows(bounds := bounds_of(grant.bounds) or parent.bounds, parent.bounds):
-            raise _not_yours("A network that the parent cannot be used from")
         makers = parent.makers if not grant.identity else self._makers(caller, parent)
-        filled = replace(grant, policies=names, bounds=bounds, makers=makers)
-        filled = _of_caller(filled, caller, parent) if not grant.identity else _of_another(filled)
-        return filled, (caller.accessor, parent)
+        return delegated(caller, grant, parent, makers, beyond=beyond), (caller.accessor, parent)
 
     def _parent(self, session: RecordSession, caller: Caller) -> TokenRecord:
         record = session.get(KIND, caller.accessor, TokenRecord)
@@ -408,38 +397,6 @@ def _name_of(token: Token) -> bytes:
     return b"token " + token.id.encode() + token.secret
 
 
-def _check_own(caller: Caller, grant: Grant, names: tuple[str, ...] | None) -> None:
-    """Whoever may not give away what he does not have."""
-    if grant.identity or grant.origin or grant.facts:
-        raise _not_yours("A token of another identity")
-    if grant.period:
-        raise _not_yours("A token that can be renewed without end")
-    if set(names or ()) - set(caller.policies) - {DEFAULT}:
-        raise _not_yours("A policy that your own token does not have")
-
-
-def _of_caller(grant: Grant, caller: Caller, parent: TokenRecord) -> Grant:
-    """A token that stands for whoever made it; one that root made for less stands for itself."""
-    if caller.is_root and grant.policies is not None and ROOT not in grant.policies:
-        return replace(grant, facts=_facts_of_itself(grant))
-    grant = replace(grant, identity=parent.identity, origin=parent.origin, facts=parent.facts)
-    if grant.policies is None:
-        return replace(grant, policies=parent.policies, rights=parent.rights)
-    own = set(grant.policies) <= {*caller.policies, DEFAULT}
-    return replace(grant, rights=Rights.NARROWED if own and parent.rights is not Rights.GIVEN else Rights.GIVEN)
-
-
-def _of_another(grant: Grant) -> Grant:
-    """A token for another identity: with policies of that, where it has a record of its own."""
-    if not grant.identity:
-        return replace(grant, facts=_facts_of_itself(grant))
-    return replace(grant, rights=Rights.NARROWED) if grant.origin and grant.policies is not None else grant
-
-
-def _facts_of_itself(grant: Grant) -> dict[str, str]:
-    return {"kind": "token", **({"name": grant.name} if grant.name else {})}
-
-
 def _check_numbers(grant: Grant) -> None:
     durations = (grant.ttl, grant.max_ttl, grant.period)
     if any(one is not None and one <= timedelta() for one in durations) or (grant.uses is not None and grant.uses < 1):
@@ -459,7 +416,3 @@ def _refused(why: str, token: Token | None = None, record: TokenRecord | None = 
 
 def _unknown() -> UnknownThing:
     return UnknownThing("There is no such token.", "It may have expired, or have been revoked.")
-
-
-def _not_yours(what: str) -> Forbidden:
-    return Forbidden(f"{what} is not yours to give.", "It takes the verb administer on :service/tokens.")
