@@ -15,7 +15,7 @@ from strongroom_registry.errors import StaleExpectation
 from strongroom_service.approvals.protection import CHANGES, Protection
 from strongroom_service.errors import InvalidRequest, ServiceRefusal
 from strongroom_service.policies.path_pattern import PathPattern
-from strongroom_service.policies.resource import Resource
+from strongroom_service.policies.resource import SERVICE, Resource
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.state.directory import Directory, Found
 
@@ -167,6 +167,12 @@ def _is_met(demand: Demand, approved: Approved | None) -> bool:
 
 
 def _is_about(protection: Protection, verb: Verb, resource: Resource) -> bool:
-    return verb in protection.verbs and any(
-        PathPattern.parse(path).widest().fits(resource.path) for path in protection.paths
-    )
+    """Who destroys a workspace destroys what is protected in it."""
+    if verb not in protection.verbs:
+        return False
+    scopes = [PathPattern.parse(path).widest() for path in protection.paths]
+    if verb is Verb.DESTROY and resource.path[:2] == (SERVICE, "workspaces") and len(resource.path) == 3:
+        workspace = resource.path[2]
+        if any(not scope.segments or scope.segments[0].matches(workspace) for scope in scopes):
+            return True
+    return any(scope.fits(resource.path) for scope in scopes)

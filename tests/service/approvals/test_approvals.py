@@ -227,6 +227,21 @@ def test_what_waits_of_one_requester_is_bounded_in_bytes(
     office.ask(office.as_("carol"), payload=b"c" * 1000)
 
 
+def test_a_workspace_goes_with_what_is_protected_in_it_when_somebody_else_approves(
+    office: Office, service: Service
+) -> None:
+    for name in ("lake", "pond"):
+        assert office.client.post("/api/v1/workspaces", json={"name": name}).status_code == 200
+    office.protect(paths=["lake/prod-*"], verbs=["destroy"], approvers="approvers")
+    waiting = office.client.delete("/api/v1/workspaces/lake?force=true")
+    assert waiting.status_code == 202
+    assert office.client.delete("/api/v1/workspaces/pond?force=true").status_code == 200
+    assert "lake" in service.workspaces.names()
+    told = office.approve(office.as_("bob", "approvers"), waiting.json()["approval"]).json()
+    assert told["state"] == "done"
+    assert "lake" not in service.workspaces.names()
+
+
 def as_account(office: Office, who: dict[str, str], account: str) -> dict[str, str]:
     """A token of an account, that somebody makes."""
     made = office.client.post("/api/v1/tokens", json={"account": account}, headers=who)
