@@ -12,11 +12,11 @@ from strongroom_service.api.token_shapes import IssuedToken, TokenText, issued
 from strongroom_service.errors import Forbidden, ServiceRefusal, Unauthenticated
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
-from strongroom_service.identity.aws_identity import SignedRequest
 from strongroom_service.identity.caller import Caller
 from strongroom_service.identity.grant import Issued
 from strongroom_service.identity.passwords import LONGEST
-from strongroom_service.identity.signed_claims import TEXT_MAX
+from strongroom_service.identity.providers.aws_identity import SignedRequest
+from strongroom_service.identity.providers.signed_claims import TEXT_MAX
 from strongroom_service.policies.resource import service
 from strongroom_service.policies.verbs import Verb
 

@@ -16,18 +16,18 @@ from strongroom_service.http.route import Route
 from strongroom_service.identity.address_bounds import bounds_of
 from strongroom_service.identity.app_role import AppRole
 from strongroom_service.identity.caller import ROOT
-from strongroom_service.identity.outward import check_address
 from strongroom_service.identity.people import Account, Group, User
-from strongroom_service.identity.provider import (
+from strongroom_service.identity.providers.outward import check_address
+from strongroom_service.identity.providers.provider import (
     KIND as PROVIDER,
 )
-from strongroom_service.identity.provider import (
+from strongroom_service.identity.providers.provider import (
     KubernetesProvider,
     OidcProvider,
     ProviderRecord,
 )
+from strongroom_service.identity.providers.vouching import check_settings
 from strongroom_service.identity.standings import facts_of_person, policies_of_groups
-from strongroom_service.identity.vouching import check_settings
 from strongroom_service.policies.resource import Resource, service
 from strongroom_service.policies.verbs import Verb
 

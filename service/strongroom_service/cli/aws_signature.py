@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from strongroom_service.identity.aws_identity import BODY, CONTENT_TYPE, SERVER_HEADER, SignedRequest
+from strongroom_service.identity.providers.aws_identity import BODY, CONTENT_TYPE, SERVER_HEADER, SignedRequest
 
 
 def signed_request(credentials: Any, *, sts: str, region: str, server: str) -> SignedRequest:

@@ -72,7 +72,7 @@ def write(name: str, file: Path, secret: bool, new: bool, as_json: bool) -> None
     The secret of an OpenID client, or the token that a cluster is asked with, need not stand in the file.
     """
     from strongroom_service.api.identities import ProviderTold
-    from strongroom_service.identity.provider import ProviderRecord
+    from strongroom_service.identity.providers.provider import ProviderRecord
 
     document = _document(file)
     if secret:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from strongroom_service.errors import Unauthenticated
 from strongroom_service.identity.app_roles import AppRoles
-from strongroom_service.identity.aws_identity import AwsIdentity, SignedRequest
-from strongroom_service.identity.claims import AnyProvider, grant_of, refused
 from strongroom_service.identity.grant import Issued
-from strongroom_service.identity.key_source import KeySource
 from strongroom_service.identity.lockout import Lockout
-from strongroom_service.identity.oidc import Oidc, Started
-from strongroom_service.identity.provider import (
+from strongroom_service.identity.providers.aws_identity import AwsIdentity, SignedRequest
+from strongroom_service.identity.providers.claims import AnyProvider, grant_of, refused
+from strongroom_service.identity.providers.key_source import KeySource
+from strongroom_service.identity.providers.oidc import Oidc, Started
+from strongroom_service.identity.providers.provider import (
     KIND,
     AwsProvider,
     JwtProvider,
@@ -22,10 +22,10 @@ from strongroom_service.identity.provider import (
     OidcProvider,
     ProviderRecord,
 )
+from strongroom_service.identity.providers.vouching import jwt_claims, kubernetes_claims
 from strongroom_service.identity.sign_in import SignIn
 from strongroom_service.identity.standings import policies_of_groups
 from strongroom_service.identity.tokens import Tokens
-from strongroom_service.identity.vouching import jwt_claims, kubernetes_claims
 from strongroom_service.state.directory import Directory
 from strongroom_service.state.records import Records
 

@@ -15,9 +15,9 @@ from botocore.credentials import Credentials
 from servers.s3 import S3Server
 from strongroom_service.cli.aws_signature import signed_request
 from strongroom_service.errors import ProviderUnavailable, Unauthenticated
-from strongroom_service.identity import aws_identity
-from strongroom_service.identity.aws_identity import SignedRequest, principal
-from strongroom_service.identity.provider import AwsProvider, ProviderRecord, Rule
+from strongroom_service.identity.providers import aws_identity
+from strongroom_service.identity.providers.aws_identity import SignedRequest, principal
+from strongroom_service.identity.providers.provider import AwsProvider, ProviderRecord, Rule
 from strongroom_service.service import Service
 
 from .conftest import Clock

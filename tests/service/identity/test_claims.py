@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from strongroom_service.errors import Unauthenticated
-from strongroom_service.identity.claims import fits, grant_of, is_like, lookup, texts
-from strongroom_service.identity.provider import JwtProvider, OidcProvider, Rule
+from strongroom_service.identity.providers.claims import fits, grant_of, is_like, lookup, texts
+from strongroom_service.identity.providers.provider import JwtProvider, OidcProvider, Rule
 
 CLAIMS: dict[str, Any] = {
     "sub": "u-1",

@@ -14,8 +14,8 @@ from servers.oidc import OpenIdProvider, browse, new_key, open_id_provider
 from starlette.testclient import TestClient
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable, Unauthenticated
 from strongroom_service.identity.grant import Issued
-from strongroom_service.identity.oidc import KIND, SignInRecord, Started
-from strongroom_service.identity.provider import OidcProvider, ProviderRecord, Rule
+from strongroom_service.identity.providers.oidc import KIND, SignInRecord, Started
+from strongroom_service.identity.providers.provider import OidcProvider, ProviderRecord, Rule
 from strongroom_service.service import Service
 
 from .conftest import Clock

@@ -18,9 +18,15 @@ from joserfc.jwk import ECKey, OctKey
 from servers.certificates import certificate_in
 from servers.oidc import OpenIdProvider, new_key, open_id_provider
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable, Unauthenticated
-from strongroom_service.identity.key_source import FRESH, PAUSE, KeySource, verified_offline
-from strongroom_service.identity.outward import fetched_json
-from strongroom_service.identity.signed_claims import UnknownKey, check_claims, parsed_jwks, public_keys, verified
+from strongroom_service.identity.providers.key_source import FRESH, PAUSE, KeySource, verified_offline
+from strongroom_service.identity.providers.outward import fetched_json
+from strongroom_service.identity.providers.signed_claims import (
+    UnknownKey,
+    check_claims,
+    parsed_jwks,
+    public_keys,
+    verified,
+)
 
 KEY = new_key()
 KEYS = public_keys({"keys": [KEY.as_dict(private=False)]})

@@ -11,8 +11,8 @@ import pytest
 from servers.kubernetes_api import KubernetesApi, kubernetes_api
 from servers.oidc import OpenIdProvider, new_key, open_id_provider
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable, Unauthenticated
-from strongroom_service.identity.provider import JwtProvider, KubernetesProvider, ProviderRecord, Rule
-from strongroom_service.identity.vouching import check_settings
+from strongroom_service.identity.providers.provider import JwtProvider, KubernetesProvider, ProviderRecord, Rule
+from strongroom_service.identity.providers.vouching import check_settings
 from strongroom_service.service import Service
 
 from .conftest import Clock

@@ -10,7 +10,7 @@ import pytest
 from canaries import Plant
 from joserfc import jwk, jwt
 from servers.service import Clock
-from strongroom_service.identity.provider import JwtProvider, KubernetesProvider, ProviderRecord, Rule
+from strongroom_service.identity.providers.provider import JwtProvider, KubernetesProvider, ProviderRecord, Rule
 from strongroom_service.service import Service
 
 Ask = Callable[..., Any]

@@ -17,9 +17,9 @@ from xml.etree import ElementTree
 from pydantic import BaseModel, ConfigDict
 
 from strongroom_service.errors import ProviderUnavailable
-from strongroom_service.identity.claims import refused
-from strongroom_service.identity.outward import fetched
-from strongroom_service.identity.provider import AwsProvider
+from strongroom_service.identity.providers.claims import refused
+from strongroom_service.identity.providers.outward import fetched
+from strongroom_service.identity.providers.provider import AwsProvider
 from strongroom_service.state.records import Records
 
 KIND = "aws-signature"

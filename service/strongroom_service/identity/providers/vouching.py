@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable
-from strongroom_service.identity.claims import refused
-from strongroom_service.identity.key_source import KeySource, verified_offline
-from strongroom_service.identity.outward import as_object, fetched
-from strongroom_service.identity.provider import JwtProvider, KubernetesProvider
-from strongroom_service.identity.signed_claims import TEXT_MAX, check_claims
+from strongroom_service.identity.providers.claims import refused
+from strongroom_service.identity.providers.key_source import KeySource, verified_offline
+from strongroom_service.identity.providers.outward import as_object, fetched
+from strongroom_service.identity.providers.provider import JwtProvider, KubernetesProvider
+from strongroom_service.identity.providers.signed_claims import TEXT_MAX, check_claims
 
 SERVICE_ACCOUNT = "system:serviceaccount:"
 

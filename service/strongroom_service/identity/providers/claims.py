@@ -8,7 +8,13 @@ from typing import Any
 from strongroom_service.errors import Unauthenticated
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.grant import Grant
-from strongroom_service.identity.provider import AwsProvider, JwtProvider, KubernetesProvider, OidcProvider, Rule
+from strongroom_service.identity.providers.provider import (
+    AwsProvider,
+    JwtProvider,
+    KubernetesProvider,
+    OidcProvider,
+    Rule,
+)
 from strongroom_service.identity.token_record import DEFAULT
 
 NAME_MAX = 120

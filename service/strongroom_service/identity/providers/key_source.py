@@ -7,9 +7,15 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, NamedTuple
 
-from strongroom_service.identity.claims import refused
-from strongroom_service.identity.outward import fetched_json
-from strongroom_service.identity.signed_claims import PublicKey, UnknownKey, parsed_jwks, public_keys, verified
+from strongroom_service.identity.providers.claims import refused
+from strongroom_service.identity.providers.outward import fetched_json
+from strongroom_service.identity.providers.signed_claims import (
+    PublicKey,
+    UnknownKey,
+    parsed_jwks,
+    public_keys,
+    verified,
+)
 
 FRESH = timedelta(minutes=10)
 """How long keys are used without asking again, which is how long one that was withdrawn is believed."""

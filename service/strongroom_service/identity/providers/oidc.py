@@ -20,11 +20,11 @@ from urllib.parse import quote, urlencode, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable
-from strongroom_service.identity.claims import refused
-from strongroom_service.identity.key_source import KeySource
-from strongroom_service.identity.outward import as_object, fetched
-from strongroom_service.identity.provider import OidcProvider
-from strongroom_service.identity.signed_claims import check_claims
+from strongroom_service.identity.providers.claims import refused
+from strongroom_service.identity.providers.key_source import KeySource
+from strongroom_service.identity.providers.outward import as_object, fetched
+from strongroom_service.identity.providers.provider import OidcProvider
+from strongroom_service.identity.providers.signed_claims import check_claims
 from strongroom_service.state.records import Records
 
 KIND = "oidc-sign-in"

@@ -16,7 +16,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, RSAKey
 
-from strongroom_service.identity.claims import refused
+from strongroom_service.identity.providers.claims import refused
 
 TEXT_MAX = 16 * 1024
 LEEWAY = timedelta(seconds=60)

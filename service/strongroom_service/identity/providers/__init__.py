@@ -1,0 +1,1 @@
+"""Who vouches for people and machines besides the service itself: OpenID Connect, Kubernetes, AWS."""
