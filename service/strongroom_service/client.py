@@ -84,6 +84,11 @@ class Client:
         return self._asked.ask(method, path, **how)
 
 
+def only_at(version: int) -> dict[str, str]:
+    """The header of a change that is made only if this is the version that is there; 0: only if there is none."""
+    return {"if_match": f'"{version}"'} if version else {"if_none_match": "*"}
+
+
 @contextmanager
 def opened_client(*, token: str | None = None) -> Iterator[Client]:
     """The service of the settings. A registry that this process opens itself is asked as root, on whom no policy

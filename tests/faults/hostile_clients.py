@@ -190,32 +190,30 @@ def _malformed_body(target: Target, dice: random.Random) -> bytes:
         b'{"description": "%s", "rules": [{"effect": "allow", "paths": ["a/*"], "verbs": ["list"], "when": '
         b'{"addresses": ["10.0.0.0/8"]}}], "x": 1e5}' % target.canary.encode()
     )
+    put = [b'"', b"\\u0000", b"\xff\xfe", b"NaN", b"1e999", b"{", b"]", b"\\ud800", b"null"]
     for _ in range(dice.randrange(1, 6)):
-        at = dice.randrange(len(text))
-        kind = dice.randrange(3)
-        if kind == 0:
-            text[at] = dice.randrange(256)
-        elif kind == 1:
-            del text[at : at + dice.randrange(1, 9)]
-        else:
-            text[at:at] = dice.choice(
-                [b'"', b"\\u0000", b"\xff\xfe", b"NaN", b"1e999", b"{", b"]", b"\\ud800", b"null"]
-            )
+        _garble(text, dice, longest_cut=8, put=put)
     return target.post(bytes(text))
 
 
 def _malformed_head(target: Target, dice: random.Random) -> bytes:
     text = bytearray(target.head("GET /api/v1/policies?limit=2", "Accept: */*", "connection: close"))
+    put = [b"\r", b"\n", b"\0", b"\r\n\r\n", b" ", b"%", b"\t", b":", b"HTTP/1.1", b"\x80"]
     for _ in range(dice.randrange(1, 5)):
-        at = dice.randrange(len(text))
-        kind = dice.randrange(3)
-        if kind == 0:
-            text[at] = dice.randrange(256)
-        elif kind == 1:
-            del text[at : at + dice.randrange(1, 12)]
-        else:
-            text[at:at] = dice.choice([b"\r", b"\n", b"\0", b"\r\n\r\n", b" ", b"%", b"\t", b":", b"HTTP/1.1", b"\x80"])
+        _garble(text, dice, longest_cut=11, put=put)
     return bytes(text)
+
+
+def _garble(text: bytearray, dice: random.Random, *, longest_cut: int, put: list[bytes]) -> None:
+    """Change a byte, cut some out, or put something in."""
+    at = dice.randrange(len(text))
+    kind = dice.randrange(3)
+    if kind == 0:
+        text[at] = dice.randrange(256)
+    elif kind == 1:
+        del text[at : at + dice.randrange(1, longest_cut + 1)]
+    else:
+        text[at:at] = dice.choice(put)
 
 
 def _smuggled(target: Target, dice: random.Random) -> bytes:

@@ -62,12 +62,13 @@ def change(
 ) -> BaseModel:
     """Make one, or change what is said of one that is there, unless somebody else changes it meanwhile."""
     from strongroom_service.cli.validation import validated
+    from strongroom_service.client import only_at
 
     with asked_service() as client:
         there = _there(client, plural, name, told)
         before = {} if there is None else getattr(there, word).model_dump()
         value = validated(model, {**before, **changes})
-        condition = {"if_none_match": "*"} if there is None else {"if_match": f'"{there.version}"'}  # type: ignore[attr-defined]
+        condition = only_at(0 if there is None else there.version)  # type: ignore[attr-defined]
         return client.send("PUT", f"{BASE}/{plural}{at(name)}", value, told, **condition)
 
 

@@ -103,11 +103,12 @@ def write(name: str, file: Path, new: bool, version: int | None, as_json: bool) 
     from strongroom_registry.remote.connection import at
 
     from strongroom_service.api.policies import PolicyTold
+    from strongroom_service.client import only_at
 
     if new and version is not None:
         raise click.UsageError("--new and --version exclude each other.")
     document = _read_policy(file)
-    condition = {"if_none_match": "*"} if new else {"if_match": f'"{version}"'} if version is not None else {}
+    condition = only_at(version or 0) if new or version else {}
     with asked_service() as client:
         told = client.send("PUT", f"/policies{at(name)}", document, PolicyTold, **condition)
     if as_json:
