@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -43,9 +45,22 @@ def fetched(
     """The status and the body of an answer. Redirects are not followed, and nothing is sent twice.
 
     :param ca: certificates that the other side's is signed by, as PEM; the system's where it is empty.
-    :raises ProviderUnavailable: there is no answer, or too long a one.
+    :raises ProviderUnavailable: there is no answer, or too long a one; or there was none before, and somebody else
+        tries now whether there is one again.
     """
     check_address(url)
+    with _AWAY.asking(url):
+        return _fetched(method, url, headers, form, body, ca)
+
+
+def _fetched(
+    method: str,
+    url: str,
+    headers: Mapping[str, str] | None,
+    form: Mapping[str, str] | None,
+    body: bytes | None,
+    ca: str,
+) -> tuple[int, bytes]:
     said = dict(headers or {})
     if form is not None:
         body = urlencode(form).encode()
@@ -61,6 +76,46 @@ def fetched(
     if len(content) > SIZE_MAX:
         raise _away(url, "sends too much")
     return answer.status, content
+
+
+class Away:
+    """Which hosts did not answer. One at a time tries whether such a host does again, and all others are told at once
+    that it does not: else whoever asks for logins could have all threads wait for a host that is away."""
+
+    def __init__(self) -> None:
+        self._hosts: set[str] = set()
+        self._tried: set[str] = set()
+        self._lock = Lock()
+
+    @contextmanager
+    def asking(self, url: str) -> Iterator[None]:
+        """Stands around a request.
+
+        :raises ProviderUnavailable: the host is away, and is being tried.
+        """
+        host = urlsplit(url).netloc
+        with self._lock:
+            tries = host in self._hosts
+            if tries and host in self._tried:
+                raise _away(url, "cannot be reached")
+            if tries:
+                self._tried.add(host)
+        try:
+            yield
+        except ProviderUnavailable:
+            with self._lock:
+                self._hosts.add(host)
+            raise
+        else:
+            with self._lock:
+                self._hosts.discard(host)
+        finally:
+            if tries:
+                with self._lock:
+                    self._tried.discard(host)
+
+
+_AWAY = Away()
 
 
 def fetched_json(url: str, **how: Any) -> dict[str, Any]:
