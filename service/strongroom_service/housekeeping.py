@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from strongroom_registry.errors import StrongroomError
 
-from strongroom_service.http import idempotency
+from strongroom_service.http.stages import idempotency
 from strongroom_service.leases.reaper import Reaper
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.paths import segments_of
 from strongroom_service.http.pipeline import Pipeline
 from strongroom_service.http.route import RouteTree
-from strongroom_service.http.standard import standard_stages
+from strongroom_service.http.stages.standard import standard_stages
 from strongroom_service.http.tables import all_routes
 from strongroom_service.identity.caller import Caller
 from strongroom_service.service import Service

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from strongroom_service.api.paging import Page
 from strongroom_service.api.received import RECEIVED
-from strongroom_service.approvals.carrying_out import CarryingOut
 from strongroom_service.approvals.waiting import Outcome, State, Waiting
 from strongroom_service.http.call import Answer, Call
+from strongroom_service.http.carrying_out import CarryingOut
 from strongroom_service.http.route import Route, RouteTree
 from strongroom_service.policies.verbs import Verb
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from strongroom_service.api.received import RECEIVED
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
-from strongroom_service.http.wrapping import WrapModel, wrap_model
+from strongroom_service.http.stages.wrapping import WrapModel, wrap_model
 from strongroom_service.policies.resource import service
 from strongroom_service.policies.verbs import Verb
 

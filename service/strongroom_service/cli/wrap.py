@@ -19,7 +19,7 @@ from strongroom_service.cli.session import asked_service
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from strongroom_service.http.wrapping import WrapModel
+    from strongroom_service.http.stages.wrapping import WrapModel
 
     M = TypeVar("M", bound=BaseModel)
 
@@ -44,7 +44,7 @@ def wrap(file: Path, ttl: timedelta, as_json: bool) -> None:
     before, somebody else has the value.
     """
     from strongroom_service.api.wraps import NewWrap
-    from strongroom_service.http.wrapping import WrapModel
+    from strongroom_service.http.stages.wrapping import WrapModel
 
     body = NewWrap(value=_value(file), ttl_seconds=int(ttl.total_seconds()))
     with asked_service() as client:
@@ -70,7 +70,7 @@ def unwrap(lookup: bool, rewrap: bool, as_json: bool) -> None:
     it. A text is printed as it is, anything else as JSON.
     """
     from strongroom_service.api.wraps import UnwrappedModel
-    from strongroom_service.http.wrapping import WrapModel
+    from strongroom_service.http.stages.wrapping import WrapModel
 
     if lookup and rewrap:
         raise click.UsageError("--lookup and --rewrap exclude each other.")

@@ -27,7 +27,7 @@ from strongroom_service.http.loop_lane import LoopLane
 from strongroom_service.http.paths import segments_of
 from strongroom_service.http.pipeline import Gate, Pipeline, Stage, failed
 from strongroom_service.http.route import Route, RouteTree
-from strongroom_service.http.standard import standard_gates, standard_stages
+from strongroom_service.http.stages.standard import standard_gates, standard_stages
 from strongroom_service.http.tables import all_routes
 from strongroom_service.service import Service
 
@@ -46,7 +46,7 @@ class Application:
 
     :param routes: by default those of :mod:`~strongroom_service.http.tables`.
     :param gates, stages: see :class:`~strongroom_service.http.pipeline.Pipeline`; by default those of
-        :mod:`~strongroom_service.http.standard`.
+        :mod:`~strongroom_service.http.stages.standard`.
     :param observers: told of each request that was answered.
     :param housekeeping: what was started for the service, and stops with the application.
     """

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from strongroom_service.approvals.asking import AskedForApproval
 from strongroom_service.http.errors import ErrorAnswer
 from strongroom_service.http.pipeline import READS
 from strongroom_service.http.route import Route
+from strongroom_service.http.stages.approval import AskedForApproval
 
 _TEMPLATE = "#/components/schemas/{model}"
 _ERRORS = {

@@ -8,7 +8,7 @@ from typing import Any
 from strongroom_service.errors import InvalidRequest, UnknownThing, WrapOpened
 from strongroom_service.http.call import Answer
 from strongroom_service.http.exchange import token_of
-from strongroom_service.http.wrapping import VAULT_HEADER, vault_wrap_info
+from strongroom_service.http.stages.wrapping import VAULT_HEADER, vault_wrap_info
 from strongroom_service.vault_api import fields
 from strongroom_service.vault_api.call import Operation, VaultCall
 from strongroom_service.vault_api.envelope import answered, invalid, timestamp

@@ -10,10 +10,10 @@ import pytest
 from servers.service import Clock
 from strongroom_registry.acting import acting
 from strongroom_service.approvals.approvals import Approvals
-from strongroom_service.approvals.carrying_out import CarryingOut
 from strongroom_service.approvals.protection import Protection
 from strongroom_service.approvals.waiting import State
 from strongroom_service.errors import Conflict
+from strongroom_service.http.carrying_out import CarryingOut
 from strongroom_service.identity.caller import Caller
 from strongroom_service.service import Service
 

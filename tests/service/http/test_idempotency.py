@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from servers.service import Clock, TokenFor, bearer
 from starlette.testclient import TestClient
 from strongroom_service.errors import Conflict
-from strongroom_service.http import idempotency
 from strongroom_service.http.application import Application
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
+from strongroom_service.http.stages import idempotency
 from strongroom_service.service import Service
 
 

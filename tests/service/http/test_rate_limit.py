@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from servers.service import TokenFor, bearer
 from starlette.testclient import TestClient
 from strongroom_service.errors import TooManyRequests
-from strongroom_service.http import rate_limit
 from strongroom_service.http.application import Application
 from strongroom_service.http.call import Answer, Call
-from strongroom_service.http.rate_limit import RateLimit
 from strongroom_service.http.route import Route
+from strongroom_service.http.stages import rate_limit
+from strongroom_service.http.stages.rate_limit import RateLimit
 from strongroom_service.ip_addresses import network_of
 from strongroom_service.service import Service
 from strongroom_service.settings import ServerSettings

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from strongroom_service.approvals.asking import asks_for_approval
-from strongroom_service.http.idempotency import idempotent
 from strongroom_service.http.pipeline import Gate, Stage
-from strongroom_service.http.rate_limit import AddressLimit, IdentityLimit, RateLimit
-from strongroom_service.http.wrapping import wrapping
+from strongroom_service.http.stages.approval import asks_for_approval
+from strongroom_service.http.stages.idempotency import idempotent
+from strongroom_service.http.stages.rate_limit import AddressLimit, IdentityLimit, RateLimit
+from strongroom_service.http.stages.wrapping import wrapping
 from strongroom_service.settings import ServerSettings
 
 
