@@ -13,6 +13,7 @@ from datetime import timedelta
 from strongroom_service.durations import parse_duration
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
+from strongroom_service.identity.sign_in_name import canonical_name
 from strongroom_service.service import Service
 from strongroom_service.vault_api.acl.acl import Wanted
 from strongroom_service.vault_api.acl.capability import Capability
@@ -41,6 +42,8 @@ _ACTIONS = {
     Operation.DELETE: "delete",
 }
 """What the audit calls them."""
+_CASELESS = frozenset({"approle", "userpass"})
+"""The types of mounts in the names of which case does not count."""
 _WRAP_HEADERS = ("x-vault-wrap-ttl", "strongroom-wrap-ttl")
 
 
@@ -52,6 +55,8 @@ class Target:
     :param exists: tells ``create`` from ``update``, where that makes a difference.
     :param is_recorded: whether what is asked is to be in the audit of the service, whatever it does; a mount of secrets
         has an audit of its own.
+    :param plain: the path with its names in the one form that they are looked for in, where case does not count in
+        them: what is denied of that is denied, however it was written.
     """
 
     answer: Callable[[VaultCall], Answer]
@@ -59,6 +64,7 @@ class Target:
     is_open: bool = False
     is_sudo: bool = False
     is_recorded: bool = False
+    plain: str = ""
 
 
 def enter(request: Call) -> Answer:
@@ -138,9 +144,11 @@ def _sys_target(operation: Operation, path: str) -> Target | None:
             raise invalid("unsupported operation")
         return handler(call, values)
 
+    names = path if path.startswith(("policy/", "policies/acl/")) else ""
     return Target(
         answer,
         lambda service: None,
+        plain=f"sys/{_plain(names)}" if names else "",
         is_open=route.is_open,
         is_sudo=operation in route.sudo,
         is_recorded=not route.is_open,
@@ -155,7 +163,9 @@ def _mounted(call: VaultCall, mounts: MountTable, engines: Mapping[str, Engine],
     engine = engines.get(mount.type)
     if engine is None:
         return None
+    place = f"auth/{mount.path}" if mounts is AUTH else mount.path
     return Target(
+        plain=f"{place}/{_plain(rest)}" if mount.type in _CASELESS else "",
         answer=lambda passed: engine.handle(passed, mount, rest),
         exists=lambda service: engine.exists(service, mount, rest),
         is_open=call.operation is Operation.UPDATE and engine.is_open(mount, rest),
@@ -167,6 +177,11 @@ def _let_pass(call: VaultCall, target: Target | None) -> VaultCall:
     if not call.caller.accessor and not call.caller.is_root:
         raise denied()
     acl = None if call.caller.is_root else POLICIES.acl(call.service, call.caller)
+    paths = {call.path, target.plain or call.path} if target is not None else {call.path}
+
+    def allowed(wanted: Wanted) -> bool:
+        return acl is None or all(acl.allows(path, wanted) for path in paths)
+
     wanted = Wanted(
         capability=Capability(call.operation.value),
         parameters=call.body,
@@ -175,13 +190,17 @@ def _let_pass(call: VaultCall, target: Target | None) -> VaultCall:
     )
     if call.operation is Operation.UPDATE:
         created = replace(wanted, capability=Capability.CREATE)
-        if acl is not None and not acl.allows(call.path, wanted) and not acl.allows(call.path, created):
+        if not allowed(wanted) and not allowed(created):
             raise denied()
         if target is not None and target.exists(call.service) is False:
             call, wanted = replace(call, operation=Operation.CREATE), created
-    if acl is not None and not acl.allows(call.path, wanted):
+    if not allowed(wanted):
         raise denied()
     return call
+
+
+def _plain(path: str) -> str:
+    return "/".join(map(canonical_name, path.split("/")))
 
 
 def _wrapping(headers: Mapping[str, str]) -> timedelta | None:
