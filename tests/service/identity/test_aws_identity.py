@@ -17,7 +17,7 @@ from strongroom_service.cli.aws_signature import signed_request
 from strongroom_service.errors import ProviderUnavailable, Unauthenticated
 from strongroom_service.identity.providers import aws_identity
 from strongroom_service.identity.providers.aws_identity import SignedRequest, principal
-from strongroom_service.identity.providers.provider import AwsProvider, ProviderRecord, Rule
+from strongroom_service.identity.providers.provider import AwsProvider, ClaimRule, ProviderRecord
 from strongroom_service.service import Service
 
 from .conftest import Clock
@@ -56,7 +56,7 @@ def strict(moto: S3Server) -> Iterator[None]:
 
 @pytest.fixture
 def provider(service: Service, moto: S3Server) -> AwsProvider:
-    rule = Rule(claims={"principal": ("arn:aws:iam::123456789012:user/*",)}, policies=("reader",))
+    rule = ClaimRule(claims={"principal": ("arn:aws:iam::123456789012:user/*",)}, policies=("reader",))
     provider = AwsProvider(sts=f"{moto.endpoint_url}/", server=SERVER, rules=(rule,))
     service.directory.put("provider", "aws", ProviderRecord(settings=provider))
     return provider

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from strongroom_service.errors import Unauthenticated
 from strongroom_service.identity.providers.claims import fits, grant_of, is_like, lookup, texts
-from strongroom_service.identity.providers.provider import JwtProvider, OidcProvider, Rule
+from strongroom_service.identity.providers.provider import ClaimRule, JwtProvider, OidcProvider
 
 CLAIMS: dict[str, Any] = {
     "sub": "u-1",
@@ -26,7 +26,7 @@ CLAIMS: dict[str, Any] = {
 }
 
 
-def provider(*rules: Rule, **more: Any) -> OidcProvider:
+def provider(*rules: ClaimRule, **more: Any) -> OidcProvider:
     return OidcProvider(issuer="https://id.example.com", client_id="strongroom", rules=rules, **more)
 
 
@@ -50,23 +50,23 @@ def provider(*rules: Rule, **more: Any) -> OidcProvider:
     ],
 )
 def test_a_rule_is_for_whoever_has_all_of_its_claims(claims: dict[str, list[str]], is_fit: bool) -> None:
-    assert fits(Rule.model_validate({"claims": claims}), CLAIMS) is is_fit
+    assert fits(ClaimRule.model_validate({"claims": claims}), CLAIMS) is is_fit
 
 
 def test_a_rule_that_is_for_nobody_in_particular_is_none() -> None:
     with pytest.raises(ValidationError):
-        Rule(claims={})
+        ClaimRule(claims={})
     with pytest.raises(ValidationError):
-        Rule(claims={"sub": ()})
+        ClaimRule(claims={"sub": ()})
 
 
 def test_all_rules_that_fit_give_what_they_have() -> None:
     found = grant_of(
         "okta",
         provider(
-            Rule(claims={"groups": ("data",)}, policies=("reader",), groups=("analysts",)),
-            Rule(claims={"groups": ("ops",)}, policies=("reader", "operator", "root")),
-            Rule(claims={"groups": ("finance",)}, policies=("ledger",)),
+            ClaimRule(claims={"groups": ("data",)}, policies=("reader",), groups=("analysts",)),
+            ClaimRule(claims={"groups": ("ops",)}, policies=("reader", "operator", "root")),
+            ClaimRule(claims={"groups": ("finance",)}, policies=("ledger",)),
             name_claim="email",
             metadata_claims={"level": "level", "groups": "groups", "none": "missing"},
         ),
@@ -95,12 +95,12 @@ def test_all_rules_that_fit_give_what_they_have() -> None:
 )
 def test_who_has_no_name_or_no_rule_is_not_let_in(claim: str, claims: dict[str, Any], why: str) -> None:
     with pytest.raises(Unauthenticated) as refused:
-        grant_of("okta", provider(Rule(claims={"other": ("x",)}), name_claim=claim), claims, lambda _: ())
+        grant_of("okta", provider(ClaimRule(claims={"other": ("x",)}), name_claim=claim), claims, lambda _: ())
     assert why in refused.value.why
 
 
 def test_the_audit_has_room_for_whom_a_token_is_of() -> None:
-    rule = Rule(claims={"sub": ("*",)})
+    rule = ClaimRule(claims={"sub": ("*",)})
     assert grant_of("x" * 54, provider(rule), {"sub": "y" * 120}, lambda _: ()).identity.startswith("oidc:xxx")
     with pytest.raises(Unauthenticated) as refused:
         grant_of("x" * 55, provider(rule), {"sub": "y" * 120}, lambda _: ())
@@ -109,7 +109,7 @@ def test_the_audit_has_room_for_whom_a_token_is_of() -> None:
 
 def test_providers_cannot_be_mistaken_for_users() -> None:
     named = JwtProvider(
-        issuer="https://id.example.com", audiences=("a",), rules=(Rule(claims={"sub": ("*",)}),), name_claim="sub"
+        issuer="https://id.example.com", audiences=("a",), rules=(ClaimRule(claims={"sub": ("*",)}),), name_claim="sub"
     )
     assert grant_of("user", named, {"sub": "alice"}, lambda _: ()).identity == "jwt:user/alice"
 

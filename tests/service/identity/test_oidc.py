@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable, Unauthenticated
 from strongroom_service.identity.grant import Issued
 from strongroom_service.identity.providers.oidc import KIND, SignInRecord, Started
-from strongroom_service.identity.providers.provider import OidcProvider, ProviderRecord, Rule
+from strongroom_service.identity.providers.provider import ClaimRule, OidcProvider, ProviderRecord
 from strongroom_service.service import Service
 
 from .conftest import Clock
@@ -38,7 +38,7 @@ def known(service: Service, provider: OpenIdProvider) -> Callable[..., None]:
             "issuer": provider.address,
             "client_id": provider.client_id,
             "client_secret": provider.client_secret,
-            "rules": (Rule(claims={"email": ("*@example.com",)}, policies=("reader",)),),
+            "rules": (ClaimRule(claims={"email": ("*@example.com",)}, policies=("reader",)),),
             **more,
         }
         service.directory.put("provider", "id", ProviderRecord(settings=OidcProvider(**settings)))

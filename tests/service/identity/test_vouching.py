@@ -11,7 +11,7 @@ import pytest
 from servers.kubernetes_api import KubernetesApi, kubernetes_api
 from servers.oidc import OpenIdProvider, new_key, open_id_provider
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable, Unauthenticated
-from strongroom_service.identity.providers.provider import JwtProvider, KubernetesProvider, ProviderRecord, Rule
+from strongroom_service.identity.providers.provider import ClaimRule, JwtProvider, KubernetesProvider, ProviderRecord
 from strongroom_service.identity.providers.vouching import check_settings
 from strongroom_service.service import Service
 
@@ -19,7 +19,7 @@ from .conftest import Clock
 
 STRANGER = new_key()
 US = "https://strongroom.example.com"
-NAMESPACE = Rule(claims={"namespace": ("prod",), "service_account": ("etl",)}, policies=("reader",))
+NAMESPACE = ClaimRule(claims={"namespace": ("prod",), "service_account": ("etl",)}, policies=("reader",))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_job_of_a_ci_system_is_let_in(service: Service, issuer: OpenIdProvider
         "address": {"jwks_url": f"{issuer.address}/jwks"},
         "settings": {"jwks": json.dumps({"keys": [key.as_dict(private=False) for key in issuer.keys]})},
     }[where]
-    rule = Rule(claims={"sub": ("repo:acme/*:ref:refs/heads/main",)}, policies=("deploy",))
+    rule = ClaimRule(claims={"sub": ("repo:acme/*:ref:refs/heads/main",)}, policies=("deploy",))
     know(service, JwtProvider(issuer=issuer.address, audiences=(US,), rules=(rule,), **keys))
     record = service.logins.jwt("ci", issuer.signed(issuer.claims())).record
     assert record.identity == "jwt:ci/repo:acme/etl:ref:refs/heads/main"

@@ -10,10 +10,10 @@ from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.grant import Grant
 from strongroom_service.identity.providers.provider import (
     AwsProvider,
+    ClaimRule,
     JwtProvider,
     KubernetesProvider,
     OidcProvider,
-    Rule,
 )
 from strongroom_service.identity.token_record import DEFAULT
 
@@ -67,7 +67,7 @@ def grant_of(
     )
 
 
-def fits(rule: Rule, claims: Claims) -> bool:
+def fits(rule: ClaimRule, claims: Claims) -> bool:
     """Whether somebody has all of a rule's claims."""
     return all(
         any(is_like(pattern, value) for pattern in patterns for value in texts(lookup(claims, claim)))

@@ -23,7 +23,7 @@ Claim = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r
 """The name of a claim; ``/realm_access/roles`` is one inside another."""
 
 
-class Rule(BaseModel):
+class ClaimRule(BaseModel):
     """Who gets what: whoever has all of the claims, each with one of the values, gets the policies, and those of the
     groups. In a value ``*`` stands for any characters."""
 
@@ -46,7 +46,7 @@ class Rule(BaseModel):
 class _Provider(BaseModel):
     model_config = _MODEL
 
-    rules: Annotated[tuple[Rule, ...], Field(max_length=200)] = ()
+    rules: Annotated[tuple[ClaimRule, ...], Field(max_length=200)] = ()
     name_claim: Claim = "sub"
     metadata_claims: Annotated[
         dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")], Claim], Field(max_length=32)

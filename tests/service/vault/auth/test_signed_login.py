@@ -10,7 +10,7 @@ import pytest
 from canaries import Plant
 from joserfc import jwk, jwt
 from servers.service import Clock
-from strongroom_service.identity.providers.provider import JwtProvider, KubernetesProvider, ProviderRecord, Rule
+from strongroom_service.identity.providers.provider import ClaimRule, JwtProvider, KubernetesProvider, ProviderRecord
 from strongroom_service.service import Service
 
 Ask = Callable[..., Any]
@@ -26,7 +26,7 @@ def kind(request: pytest.FixtureRequest, ask: Ask, service: Service) -> str:
         "audiences": ("strongroom",),
         "jwks": json.dumps(jwks),
         "name_claim": "sub",
-        "rules": (Rule(claims={"sub": ("system:serviceaccount:team:*",)}, policies=("builder",)),),
+        "rules": (ClaimRule(claims={"sub": ("system:serviceaccount:team:*",)}, policies=("builder",)),),
     }
     provider = JwtProvider(**said) if request.param == "jwt" else KubernetesProvider(**said)  # type: ignore[arg-type]
     service.directory.put("provider", "builds", ProviderRecord(settings=provider))
