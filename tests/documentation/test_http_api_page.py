@@ -20,3 +20,11 @@ def test_the_page_is_current() -> None:
     assert page == module.PAGE.read_text(), "Run: python docs/reference/http_api.py"
     titles = {match.lower() for match in re.findall(r"^### (\w+)$", page, re.M)}
     assert set(re.findall(r"\]\(#(\w+)\)", page)) <= titles
+
+
+def test_models_are_named_by_what_they_are() -> None:
+    from strongroom_service.http.openapi import openapi
+    from strongroom_service.http.tables import all_routes
+
+    names = openapi(all_routes())["components"]["schemas"]
+    assert not [name for name in names if "__" in name], "two models have one name, so that modules tell them apart"
