@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from servers.service import bearer
@@ -25,11 +25,11 @@ def token_of(client: TestClient, service: Service) -> TokenOf:
         document = {"type": "t", "schema": "1", "payload": base64.b64encode(b"{}").decode()}
         assert client.put(f"/api/v1/workspaces/teams/documents/{name}", json=document).is_success
 
-    def make(name: str, rules: dict[str, Rule], **more: object) -> str:
+    def make(name: str, rules: dict[str, Rule], *, groups: Sequence[str] = (), **more: object) -> str:
         for policy, (effect, path, verbs) in rules.items():
             body = {"rules": [{"effect": effect, "paths": [path], "verbs": verbs}]}
             assert client.put(f"/api/v1/policies/{policy}", json=body).is_success
-        user = {"policies": [policy for policy in rules if policy not in more.get("groups", ())], **more}
+        user = {"policies": [policy for policy in rules if policy not in groups], "groups": [*groups], **more}
         assert client.put(f"/api/v1/identities/users/{name}", json=user).is_success
         return service.tokens.issue(Grant(identity=f"user:{name}", origin=f"user.{name}")).token.text
 
