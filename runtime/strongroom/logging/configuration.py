@@ -67,7 +67,7 @@ def setup_logging() -> None:
 
 def _set_up(settings: Settings) -> None:
     path = settings.logging_settings_path or settings.home / "logging.yml"
-    if path.is_file():
+    if settings.logging_settings_path or path.is_file():  # one that was named and is not there is told
         config = load_logging_config(path)
         config.setdefault("disable_existing_loggers", False)
         try:

@@ -263,3 +263,9 @@ def test_a_file_that_configures_nothing_is_told_and_passed_over(
     assert kept == "['from the flow', 'from the task']"
     assert "The loggers are as they come" in shown[0]
     assert "mine.yml" in shown[0]
+
+
+def test_a_named_file_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, shown = run_script(tmp_path, monkeypatch, SETTINGS_PATH=str(tmp_path / "mine.yml"))
+    assert kept == "['from the flow', 'from the task']"
+    assert "mine.yml cannot be read" in shown[0]
