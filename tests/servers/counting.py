@@ -49,15 +49,24 @@ class Way:
         last = server
         with suppress(OSError, ValueError), client, server:
             while True:
-                for end in select.select([client, server], [], [])[0]:
+                for end in _speaking([client, server]):
                     if end is server and last is client:
-                        while select.select([client], [], [], _LATENCY_SECONDS)[0]:
+                        while _speaking([client], _LATENCY_SECONDS):
                             if not _handed_on(client, server):
                                 return
                     if not _handed_on(end, server if end is client else client):
                         return
                     self.journeys += end is client and last is server
                     last = end
+
+
+def _speaking(ends: list[socket.socket], seconds: float | None = None) -> list[socket.socket]:
+    """Those that say something, or end. By poll: a process may have more files open than select can name."""
+    poll = select.poll()
+    for end in ends:
+        poll.register(end, select.POLLIN)
+    ready = {number for number, _ in poll.poll(None if seconds is None else seconds * 1000)}
+    return [end for end in ends if end.fileno() in ready]
 
 
 def _handed_on(speaker: socket.socket, listener: socket.socket) -> bool:
