@@ -82,16 +82,16 @@ ROWS = {
         "faults.described_api",
         stores=False,
     ),
-    20: About(
-        "texts that are almost what a parser takes: tokens, paths, policies, durations, sealed values",
-        "taken, or refused by the error that is documented",
-        "faults.parsers",
-        stores=False,
-    ),
     14: About(
         "kill -9 of one of two servers at random moments, while clients write to both and read from both",
         "0 acknowledged lost, 0 loads missing in the audit, 0 unreadable",
         "faults.killed_servers",
+    ),
+    15: About(
+        "callers × verbs × things × states × workspaces, beside a model of the language of policies",
+        "0 decisions that are others",
+        "properties.authorisation",
+        stores=False,
     ),
     16: About(
         "64 at once, in four processes, at tokens, secret ids, wraps and passwords that count how often they are used",
@@ -109,16 +109,16 @@ ROWS = {
         "0 divergences, 0 decisions that are others",
         "properties.vault_api",
     ),
-    15: About(
-        "callers × verbs × things × states × workspaces, beside a model of the language of policies",
-        "0 decisions that are others",
-        "properties.authorisation",
-        stores=False,
-    ),
     19: About(
         "kill -9 of processes that make, renew and revoke short-lived credentials",
         "0 credentials that outlive their leases, 0 leases left over",
         "faults.killed_leases",
+        stores=False,
+    ),
+    20: About(
+        "texts that are almost what a parser takes: tokens, paths, policies, durations, sealed values",
+        "taken, or refused by the error that is documented",
+        "faults.parsers",
         stores=False,
     ),
     21: About(
