@@ -83,6 +83,8 @@ def test_twice_ends_the_process_at_once_and_the_history_says_so(
 
 
 ASYNC = """
+    BEGUN = threading.Event()
+
     @task
     async def fetch(n):
         with cleaning(f"task {n}"):
@@ -94,13 +96,14 @@ ASYNC = """
     @task
     async def submitted():
         with cleaning("submitted"):
+            asyncio.get_running_loop().call_soon(BEGUN.set)
             await asyncio.Event().wait()
 
     @flow(**HOOKS)
     async def etl():
         with cleaning("flow"):
-            future = submitted.submit()
-            while not future.state.is_running():
+            submitted.submit()
+            while not BEGUN.is_set():
                 await asyncio.sleep(0)
             await asyncio.gather(fetch(0), fetch(1))
 
