@@ -107,7 +107,7 @@ def openapi() -> None:
     "new-root-token",
     examples="""
         strongroom server new-root-token
-        strongroom server new-root-token --token-file /root/strongroom-token
+        strongroom server new-root-token --token-file strongroom-token
     """,
 )
 @click.option("--token-file", type=_FILE, help="Where it goes, rather than to the screen.")
