@@ -57,6 +57,12 @@ def _forget_what_was_opened() -> None:
     ):
         if module in sys.modules:
             getattr(sys.modules[module], setter)(None)
+    for module, closing in (
+        ("strongroom.journal.current", "let_go_of_journals"),
+        ("strongroom.ledger.current", "let_go_of_ledgers"),
+    ):
+        if module in sys.modules:
+            getattr(sys.modules[module], closing)()
     if "strongroom_blocks.redaction" in sys.modules:
         sys.modules["strongroom_blocks.redaction"].redactor.forget()
     if "strongroom_blocks.sources.resolver" in sys.modules:

@@ -69,13 +69,20 @@ def _until(reading: int, end: float | None) -> bytes:
     heard = b""
     while not (ENDED in heard or FAILED in heard):
         left = None if end is None else end - time.perf_counter()
-        if left is not None and (left <= 0 or not select.select([reading], [], [], left)[0]):
+        if left is not None and (left <= 0 or not _comes(reading, left)):
             break
         more = os.read(reading, 4096)
         if not more:
             break
         heard += more
     return heard
+
+
+def _comes(reading: int, seconds: float) -> bool:
+    """Whether something is said in time. Unlike ``select``, ``poll`` takes descriptors of any number."""
+    listening = select.poll()
+    listening.register(reading, select.POLLIN)
+    return bool(listening.poll(seconds * 1000))
 
 
 def _live(place: Any, act: Act, actor: str, writing: int) -> None:

@@ -6,11 +6,21 @@ from pathlib import Path
 from secrets import token_urlsafe
 
 import pytest
+from psutil import Process
+from strongroom import flow
 from strongroom.errors import InvalidJournalUrl, InvalidSettings
-from strongroom.journal.current import current_journal, open_journal, set_current_journal, using_journal
+from strongroom.journal.current import (
+    current_journal,
+    let_go_of_journals,
+    open_journal,
+    set_current_journal,
+    using_journal,
+)
 from strongroom.journal.memory import MemoryJournal
 from strongroom.journal.sqlite import SqliteJournal
+from strongroom.ledger.current import let_go_of_ledgers
 from strongroom.settings import get_settings
+from strongroom.variables import Variable
 
 
 def test_the_home_decides_where_things_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -78,3 +88,24 @@ def test_the_journal_in_use_is_the_innermost_then_the_processs_then_the_settings
     finally:
         set_current_journal(None)
     assert current_journal() is by_settings
+
+
+def test_databases_that_were_opened_are_let_go_of_and_open_again(strongroom_home: Path) -> None:
+    @flow
+    def work() -> None:
+        Variable.set("n", 1)
+
+    work()
+    journal = current_journal()
+    assert {"runs.db", "ledger.db"} <= set(open_files_of(strongroom_home))
+    let_go_of_journals()
+    let_go_of_ledgers()
+    assert open_files_of(strongroom_home) == []
+    assert current_journal() is not journal
+    assert len(journal.flow_runs()) == len(current_journal().flow_runs()) == 1
+    assert Variable.get("n") == 1
+
+
+def open_files_of(home: Path) -> list[str]:
+    files = [Path(file.path) for file in Process().open_files()]
+    return [file.name for file in files if file.parent == home and file.name.startswith(("runs.db", "ledger.db"))]

@@ -65,3 +65,11 @@ class InUse(Generic[T]):
         """Use ``one`` in the whole process; None goes back to the one that the settings name. Gives the one before."""
         before, self._of_process = self._of_process, one
         return before
+
+    def let_go(self) -> None:
+        """End all that were opened here, as when the process ends; whatever asks next opens its own."""
+        with self._lock:
+            opened, self._opened = self._opened, {}
+            atexit.unregister(self._end)
+        for one in opened.values():
+            self._end(one)

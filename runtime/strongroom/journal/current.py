@@ -75,3 +75,8 @@ def using_journal(journal: Journal) -> AbstractContextManager[Journal]:
 def set_current_journal(journal: Journal | None) -> Journal | None:
     """Use ``journal`` in the whole process; None goes back to the one that the settings name. Gives the one before."""
     return _in_use.choose(journal)
+
+
+def let_go_of_journals() -> None:
+    """Close the journals that this process opened by their URL. Whoever holds one may go on: it opens again."""
+    _in_use.let_go()

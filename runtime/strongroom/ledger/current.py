@@ -69,3 +69,8 @@ def using_ledger(ledger: Ledger) -> AbstractContextManager[Ledger]:
 def set_current_ledger(ledger: Ledger | None) -> Ledger | None:
     """Use ``ledger`` in the whole process; None goes back to the one that the settings name. Gives the one before."""
     return _in_use.choose(ledger)
+
+
+def let_go_of_ledgers() -> None:
+    """Close the ledgers that this process opened by their URL. Whoever holds one may go on: it opens again."""
+    _in_use.let_go()

@@ -62,7 +62,8 @@ def ended(work: Callable[[Callable[[int], None]], object]) -> BaseException | No
 def test_an_interrupted_upload_leaves_no_parts(bucket: S3Bucket, moto: S3Server, large: Path) -> None:
     assert isinstance(ended(lambda tell: bucket.upload_from_path(large, Callback=tell)), KeyboardInterrupt)
     assert "Uploads" not in moto.client().list_multipart_uploads(Bucket=bucket.bucket_name)
-    assert bucket.list_objects() == []
+    left = bucket.list_objects()
+    assert [stored.size for stored in left] in ([], [40 * MIB])  # whole where it struck after the last part
 
 
 def test_an_interrupted_download_leaves_no_part_of_a_file(bucket: S3Bucket, large: Path, tmp_path: Path) -> None:

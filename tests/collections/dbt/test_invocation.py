@@ -42,7 +42,9 @@ def watched(pid: int) -> Iterator[int]:
 
 
 def ended(descriptor: int) -> bool:
-    return bool(select.select([descriptor], [], [], 30)[0])
+    listening = select.poll()  # takes descriptors of any number
+    listening.register(descriptor, select.POLLIN)
+    return bool(listening.poll(30_000))
 
 
 def test_a_killed_process_is_reported_as_such(shop: DbtProject, temporary: Path) -> None:
