@@ -122,8 +122,8 @@ class Access:
             change = Change(authority, transaction, state, actor=actor, note=note, now=datetime.now(UTC))
             counts = self._repeats.drain()
             try:
-                for subject, count in counts.items():
-                    change.audit(subject._replace(actor=self._actor), count)
+                if counts:
+                    change.audit_all((subject._replace(actor=self._actor), count) for subject, count in counts.items())
                 yield change
                 state, row = change.finish()
             except BaseException:
@@ -239,8 +239,7 @@ class Access:
     def write_entries(self, subjects: Sequence[Subject]) -> None:
         """Write entries of the audit in one transaction."""
         with self.changing() as change:
-            for subject in subjects:
-                change.audit(subject)
+            change.audit_all((subject, 1) for subject in subjects)
 
     def _record_refusal(self, subject: Subject) -> None:
         try:

@@ -79,20 +79,29 @@ class AuditReport:
 
 def encode_entry(epoch: int, entry: AuditEntry) -> bytes:
     """The canonical bytes of an entry, behind the epoch of the key that its MAC is made with."""
+    document = entry.document.bytes if entry.document else None
+    subject = Subject(
+        entry.action, entry.outcome, entry.name, document, entry.version, entry.label, entry.message, entry.actor
+    )
+    return encode_subject(epoch, entry.seq, entry.at, subject, entry.count)
+
+
+def encode_subject(epoch: int, seq: int, at: datetime, subject: Subject, count: int = 1) -> bytes:
+    """What :func:`encode_entry` gives, without making an entry first."""
     return b"".join(
         (
             u32(epoch),
-            u64(entry.seq),
-            instant(entry.at),
-            text(entry.actor),
-            text(entry.action),
-            text(entry.outcome),
-            text(entry.name),
-            entry.document.bytes if entry.document else _NO_DOCUMENT,
-            u64(entry.version or 0),
-            text(entry.label),
-            text(entry.message),
-            u64(entry.count),
+            u64(seq),
+            instant(at),
+            text(subject.actor),
+            text(subject.action),
+            text(subject.outcome),
+            text(subject.name),
+            subject.document or _NO_DOCUMENT,
+            u64(subject.version or 0),
+            text(subject.label),
+            text(subject.message),
+            u64(count),
         )
     )
 

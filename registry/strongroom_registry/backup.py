@@ -131,7 +131,7 @@ def fill(transaction: Transaction, rows: Iterator[Row]) -> None:
             case UseRow():
                 transaction.put_uses(workspace, [row])
             case AuditRow():
-                transaction.append_audit(workspace, row)
+                transaction.append_audit(workspace, [row])
 
 
 def _rows(view: View) -> Iterator[Row]:

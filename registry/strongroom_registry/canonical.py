@@ -32,7 +32,8 @@ def blob(data: bytes) -> bytes:
 
 def text(value: str) -> bytes:
     """The UTF-8 bytes as a :func:`blob`."""
-    return blob(value.encode())
+    data = value.encode()
+    return len(data).to_bytes(4, "big") + data
 
 
 def many(items: Iterable[bytes]) -> bytes:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 
-from strongroom_registry.audit import AUDIT_PURPOSE, AuditEntry, Subject, encode_entry
+from strongroom_registry.audit import AUDIT_PURPOSE, Subject, encode_subject
 from strongroom_registry.authority import Authority, ProvenVersion
 from strongroom_registry.document import Reference
 from strongroom_registry.envelope import seal
@@ -147,25 +146,21 @@ class Change:
 
     def audit(self, subject: Subject, count: int = 1) -> None:
         """Add an entry to the audit."""
-        key = self._authority.keyring.current
-        seq = self._state.audit_seq + 1
-        entry = AuditEntry(
-            seq=seq,
-            at=self.now,
-            actor=subject.actor or self.actor,
-            action=subject.action,
-            outcome=subject.outcome,
-            name=subject.name,
-            document=UUID(bytes=subject.document) if subject.document else None,
-            version=subject.version,
-            label=subject.label,
-            message=subject.message if subject.actor else noted(subject.message, self._note),
-            count=count,
-        )
-        record = encode_entry(key.epoch, entry)
-        mac = key.mac(AUDIT_PURPOSE, self._state.audit_mac + record)
-        self._transaction.append_audit(self._authority.workspace_id, AuditRow(seq, record, mac))
-        self._state = replace(self._state, audit_seq=seq, audit_mac=mac)
+        self.audit_all([(subject, count)])
+
+    def audit_all(self, subjects: Iterable[tuple[Subject, int]]) -> None:
+        """Add entries to the audit: what they speak of, and how often it happened."""
+        key, state = self._authority.keyring.current, self._state
+        seq, mac, rows = state.audit_seq, state.audit_mac, []
+        for subject, count in subjects:
+            seq += 1
+            if not subject.actor:
+                subject = subject._replace(actor=self.actor, message=noted(subject.message, self._note))
+            record = encode_subject(key.epoch, seq, self.now, subject, count)
+            mac = key.mac(AUDIT_PURPOSE, mac + record)
+            rows.append(AuditRow(seq, record, mac))
+        self._transaction.append_audit(self._authority.workspace_id, rows)
+        self._state = replace(state, audit_seq=seq, audit_mac=mac)
 
     def finish(self) -> tuple[StateRecord, WorkspaceRow]:
         """Write the state of the workspace."""

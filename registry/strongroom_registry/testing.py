@@ -150,7 +150,7 @@ class StoreContract:
 
     def test_an_audit_entry_is_never_replaced(self, store: Store) -> None:
         with pytest.raises(StoreProblem), store.writing() as transaction:
-            transaction.append_audit(WORKSPACE.id, AuditRow(1, b"other", b"mac"))
+            transaction.append_audit(WORKSPACE.id, [AuditRow(1, b"other", b"mac")])
         with store.reading() as view:
             assert list(view.audit(WORKSPACE.id)) == [AuditRow(1, b"entry", b"mac")]
 
@@ -158,7 +158,7 @@ class StoreContract:
         with store.writing() as transaction:
             for number in (12, 3, 2):
                 transaction.put_version(HEAD.document, VERSION._replace(number=number))
-                transaction.append_audit(WORKSPACE.id, AuditRow(number, b"entry", b"mac"))
+                transaction.append_audit(WORKSPACE.id, [AuditRow(number, b"entry", b"mac")])
                 head = HEAD._replace(name=f"n{number}", document=bytes([number] * 16), path=f"{number:02x}")
                 transaction.put_heads(WORKSPACE.id, [head])
         with store.reading() as view:
@@ -340,7 +340,7 @@ class StoreContract:
             transaction.put_heads(other.id, [river])
             transaction.put_version(river.document, VERSION)
             transaction.put_nodes(other.id, {"a0": b"node"})
-            transaction.append_audit(other.id, AuditRow(1, b"entry", b"mac"))
+            transaction.append_audit(other.id, [AuditRow(1, b"entry", b"mac")])
             transaction.put_uses(WORKSPACE.id, [UseRow("lake", "app", 1)])
             transaction.put_uses(other.id, [UseRow("lake", "app", 1)])
             transaction.remove_workspace(WORKSPACE.id)
@@ -370,7 +370,7 @@ class StoreContract:
         with suppress(_Undo), store.writing() as transaction:
             transaction.put_workspace(WORKSPACE._replace(record=b"newer"))
             transaction.put_version(HEAD.document, VERSION._replace(number=2))
-            transaction.append_audit(WORKSPACE.id, AuditRow(2, b"entry", b"mac"))
+            transaction.append_audit(WORKSPACE.id, [AuditRow(2, b"entry", b"mac")])
             raise _Undo
         assert store.load(WORKSPACE.id, "lake", 1) == (b"state", b"mac", HEAD.record, b"mac", *VERSION[1:])
         with store.reading() as view:
@@ -469,7 +469,7 @@ def fill(transaction: Transaction, store_id: bytes) -> None:
     transaction.put_heads(WORKSPACE.id, [HEAD])
     transaction.put_version(HEAD.document, VERSION)
     transaction.put_nodes(WORKSPACE.id, {"a0": b"node"})
-    transaction.append_audit(WORKSPACE.id, AuditRow(1, b"entry", b"mac"))
+    transaction.append_audit(WORKSPACE.id, [AuditRow(1, b"entry", b"mac")])
 
 
 @contextmanager

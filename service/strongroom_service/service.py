@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Self
@@ -126,6 +127,18 @@ class Service:
         """A workspace of the registry; ask :meth:`require` first. Raises UnknownWorkspace."""
         return self.workspaces.registry(workspace)
 
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Have what is read in the block of who may do what be as it is when that begins, at the cost of one look for
+        all of it; until something is written in it. Every request that is worked on in it was sent before."""
+        self.directory.begin_moment()
+        try:
+            self.records.begin_moment()
+            yield
+        finally:
+            self.records.end_moment()
+            self.directory.end_moment()
+
     def now(self) -> datetime:
         """What time it is, in UTC."""
         return self.records.now()
@@ -199,5 +212,6 @@ class Service:
 
 def note_of(caller: Caller) -> str:
     """What the audit says of a request besides who sent it."""
-    parts: Mapping[str, str] = {"request": caller.request_id, "from": caller.address}
-    return " ".join(f"{word} {text}" for word, text in parts.items() if text)
+    if caller.request_id and caller.address:
+        return f"request {caller.request_id} from {caller.address}"
+    return f"request {caller.request_id}" if caller.request_id else f"from {caller.address}" if caller.address else ""

@@ -404,7 +404,7 @@ def test_what_is_long_comes_in_portions_and_whole(store: PostgresStore, monkeypa
         change.put_uses(WORKSPACE.id, [UseRow("lake", name, 1) for name in names])
         for number in range(2, count + 1):
             change.put_version(HEAD.document, VERSION._replace(number=number))
-            change.append_audit(WORKSPACE.id, AuditRow(number, b"entry", b"mac"))
+            change.append_audit(WORKSPACE.id, [AuditRow(number, b"entry", b"mac")])
     numbers = list(range(1, count + 1))
     with store.reading() as view:
         assert [row.name for row in view.heads(WORKSPACE.id)] == names

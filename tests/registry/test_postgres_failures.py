@@ -56,7 +56,7 @@ def _change_and_break_off(transaction: Transaction, postgres: PostgresDatabase, 
         lambda: transaction.put_version(HEAD.document, VERSION._replace(number=2)),
         lambda: transaction.put_heads(WORKSPACE.id, [HEAD._replace(record=b"newer")]),
         lambda: transaction.put_nodes(WORKSPACE.id, {"a0": b"newer", "a1": b"new"}),
-        lambda: transaction.append_audit(WORKSPACE.id, AuditRow(2, b"entry", b"mac")),
+        lambda: transaction.append_audit(WORKSPACE.id, [AuditRow(2, b"entry", b"mac")]),
         lambda: transaction.put_workspace(WORKSPACE._replace(record=b"newer")),
     ]
     for step in steps[:done]:
@@ -102,7 +102,7 @@ class TestConnectionsThatBreak:
             assert view.version(HEAD.document, 2) is None
             assert len(list(view.audit(WORKSPACE.id))) == 1
         with store.writing() as transaction:
-            transaction.append_audit(WORKSPACE.id, AuditRow(2, b"entry", b"mac"))
+            transaction.append_audit(WORKSPACE.id, [AuditRow(2, b"entry", b"mac")])
 
     def test_a_view_that_is_cut_off_says_so(self, store: PostgresStore, postgres: PostgresDatabase) -> None:
         with store.reading() as view:
@@ -133,7 +133,7 @@ class TestConnectionsThatBreak:
         def overhear(transaction: Transaction) -> None:
             transaction.put_nodes(WORKSPACE.id, {"a1": b"new"})
             with suppress(psycopg.Error):
-                transaction.append_audit(WORKSPACE.id, AuditRow(1, b"again", b"mac"))
+                transaction.append_audit(WORKSPACE.id, [AuditRow(1, b"again", b"mac")])
                 next(transaction.nodes(WORKSPACE.id, ["a1"]))
 
         with pytest.raises(StoreProblem), store.writing() as transaction:

@@ -170,7 +170,7 @@ class TestDestroying:
         with store.writing() as transaction:
             transaction.put_key(WORKSPACE.id, replace(KEY, epoch=2, wrapped=wrapped))
             transaction.put_version(HEAD.document, VERSION._replace(number=2, body=body))
-            transaction.append_audit(WORKSPACE.id, AuditRow(2, record, b"mac"))
+            transaction.append_audit(WORKSPACE.id, [AuditRow(2, record, b"mac")])
         assert self.found(postgres, files, wrapped, body, record) == [wrapped, body, record]
         with store.writing() as transaction:
             transaction.remove_key(WORKSPACE.id, 2, KEY.fingerprint)

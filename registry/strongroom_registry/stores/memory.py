@@ -188,10 +188,11 @@ class _MemoryTransaction:
             if row[1:] == (user, number):
                 self._tables.remove("uses", (workspace, *row))
 
-    def append_audit(self, workspace: bytes, row: AuditRow) -> None:
-        if self._tables.get("audit", (workspace, row.seq)) is not None:
-            raise StoreUnavailable(f"Audit entry {row.seq} exists.", "Open the registry again.")
-        self._tables.put("audit", (workspace, row.seq), row)
+    def append_audit(self, workspace: bytes, rows: Sequence[AuditRow]) -> None:
+        for row in rows:
+            if self._tables.get("audit", (workspace, row.seq)) is not None:
+                raise StoreUnavailable(f"Audit entry {row.seq} exists.", "Open the registry again.")
+            self._tables.put("audit", (workspace, row.seq), row)
 
 
 def _epoch(record: bytes) -> int:

@@ -156,8 +156,8 @@ class _SqliteTransaction:
     def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
         self._execute(_SQL["remove_uses"], (workspace, user, number))
 
-    def append_audit(self, workspace: bytes, row: AuditRow) -> None:
-        self._execute(_SQL["append_audit"], (workspace, *row))
+    def append_audit(self, workspace: bytes, rows: Sequence[AuditRow]) -> None:
+        self._executemany(_SQL["append_audit"], [(workspace, *row) for row in rows])
 
 
 def _moment(microseconds: int) -> datetime:

@@ -239,8 +239,8 @@ class Transaction(View, Protocol):
     def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
         """Remove the uses of one version."""
 
-    def append_audit(self, workspace: bytes, row: AuditRow) -> None:
-        """Add an audit entry. One of the same number must not exist."""
+    def append_audit(self, workspace: bytes, rows: Sequence[AuditRow]) -> None:
+        """Add audit entries. None of the same number must exist."""
 
 
 @runtime_checkable

@@ -35,6 +35,7 @@ class SqliteFile:
         self._inode: tuple[int, int] | None = None
         self._glancing = threading.Lock()
         self._glance: tuple[sqlite3.Connection, tuple[int, int] | None] | None = None
+        self._glances = 0  # how many connections were opened for it: the versions of two cannot be compared
         self._pid = os.getpid()
 
     def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -106,7 +107,13 @@ class SqliteFile:
                 with self.view():
                     pass
                 self._glance = self._connected(), inode
+                self._glances += 1
             yield self._glance[0]
+
+    def version(self) -> tuple[int, int]:
+        """What is another one after each change by anybody, to a file that is there. Raises what ``view`` raises."""
+        with self.glance() as connection:
+            return self._glances, connection.execute("PRAGMA data_version").fetchone()[0]
 
     def close(self) -> None:
         """Let go of the connections; what comes next opens others."""

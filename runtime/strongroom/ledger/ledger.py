@@ -42,6 +42,12 @@ class Ledger(Protocol):
     def glance(self, sql: str, *values: Any) -> list[Row]:
         """What one SELECT finds: quicker than a view, where one will do. Raises likewise."""
 
+    def version(self) -> object | None:
+        """What is another one after each change by anybody; None where asking costs as much as a glance.
+
+        Raises LedgerUnavailable likewise.
+        """
+
     def close(self) -> None:
         """Let go of files and connections. A ledger that is closed opens again when it is used again."""
 

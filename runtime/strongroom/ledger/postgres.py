@@ -49,6 +49,9 @@ class PostgresLedger:
         with self._database.glance() as connection:
             return PostgresSession(connection).execute(sql, *values)
 
+    def version(self) -> object | None:
+        return None
+
     def close(self) -> None:
         self._database.close()
 

@@ -54,6 +54,12 @@ class SqliteLedger:
         with self._in_words(), self._file.glance() as connection:
             return SqliteSession(connection).execute(sql, *values)
 
+    def version(self) -> object | None:
+        if not self.path.exists():
+            return None
+        with self._in_words():
+            return self._file.version()
+
     def close(self) -> None:
         self._file.close()
 
@@ -104,6 +110,9 @@ class MemoryLedger:
     def glance(self, sql: str, *values: Any) -> list[Row]:
         with self._lock:
             return SqliteSession(self._connection).execute(sql, *values)
+
+    def version(self) -> object | None:
+        return self._connection.total_changes
 
     def close(self) -> None:
         """What it holds stays as long as the object does."""

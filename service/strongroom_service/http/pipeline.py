@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
@@ -73,7 +74,7 @@ class Pipeline:
     def __init__(self, service: Service, *, gates: Sequence[Gate] = (), stages: Sequence[Stage] = ()) -> None:
         self._service = service
         self._gates = gates
-        self._stages = stages
+        self._reversed_stages = tuple(reversed(stages))
         self._settling = Settling()
 
     def work(self, incoming: Incoming) -> Worked:
@@ -102,7 +103,7 @@ class Pipeline:
     def work_together(self, requests: Sequence[Incoming]) -> list[Worked]:
         """Do what several requests ask that came at the same time and wait for little, and write what they owe. Who may
         do what is looked at once for all of them."""
-        with self._service.directory.one_moment():
+        with self._service.one_moment():
             batch = [self.work(incoming) for incoming in requests]
         self.settle(batch)
         return batch
@@ -190,12 +191,10 @@ class Pipeline:
             raise misunderstood(error, "body") from None
 
     def _handled(self, call: Call, route: Route) -> Answer:
-        def through(at: int) -> Answer:
-            if at == len(self._stages):
-                return route.handler(call)
-            return self._stages[at](call, route, lambda: through(at + 1))
-
-        return through(0)
+        proceed = partial(route.handler, call)
+        for stage in self._reversed_stages:
+            proceed = partial(stage, call, route, proceed)
+        return proceed()
 
     def _record(self, incoming: Incoming, action: str, outcome: str, message: str, owed: list[Owed]) -> None:
         values = dict(zip(incoming.route.parameters, incoming.values, strict=True))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.http.errors import misunderstood
@@ -20,7 +21,7 @@ def parsed_query(route: Route, query: bytes) -> Any:
     :raises InvalidRequest: it does not fit, or names something twice.
     """
     if not query:
-        return {} if route.vault else route.query.model_validate({}) if route.query else None
+        return {} if route.vault else _empty(route.query) if route.query else None
     try:
         pairs = parse_qsl(
             query.decode("ascii"),
@@ -44,3 +45,9 @@ def parsed_query(route: Route, query: bytes) -> Any:
         return route.query.model_validate(values)
     except ValidationError as error:
         raise misunderstood(error, "query") from None
+
+
+@cache
+def _empty(model: type[BaseModel]) -> BaseModel:
+    """What a query that says nothing means. Handlers change no query."""
+    return model.model_validate({})

@@ -31,6 +31,10 @@ class Caller:
     request_id: str = ""
     is_root: bool = False
 
+    def asking(self, request_id: str) -> Caller:
+        """The same one, with another request."""
+        return Caller(self.identity, self.accessor, self.policies, self.facts, self.address, request_id, self.is_root)
+
     @property
     def actor(self) -> str:
         """What the audit says: the identity, and which of its tokens."""

@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from strongroom_service.errors import InvalidRequest, Unauthenticated, UnknownThing
 from strongroom_service.identity.address_bounds import admits, bounds_of
@@ -30,6 +31,14 @@ KEPT_AFTER = timedelta(days=30)
 def no_standing(_origin: str) -> Standing | None:
     """Where nobody has one: every token stands for itself."""
     return None
+
+
+class _Believed(NamedTuple):
+    """A token that was believed, and what it was believed by: while that is the same, it is."""
+
+    record: TokenRecord
+    standing: Standing | None
+    caller: Caller
 
 
 class HasToWait(Exception):
@@ -58,6 +67,7 @@ class Tokens:
         self._standing = standing
         self._seen: dict[str, Token] = {}
         self._fitted: dict[str, tuple[bytes, str]] = {}
+        self._believed: dict[tuple[str, str], _Believed] = {}
         self.on_end: list[Callable[[RecordSession, str], None]] = []
         """Called with the accessor of each token that ends before its time, in the transaction that ends it."""
 
@@ -72,6 +82,9 @@ class Tokens:
         :raises Unauthenticated: always the same outside; ``why`` says for the audit what was wrong, and with which
             token.
         """
+        caller = self._believed_before(text, address)
+        if caller is not None:
+            return caller.asking(request_id)
         token = self._parsed(text)
         record = self._records.get(KIND, token.id, TokenRecord)
         standing = self._believe(token, record, address, self._records.now())
@@ -80,7 +93,12 @@ class Tokens:
             if not may_wait:
                 raise HasToWait
             self._use(token, address)
-        return record.caller(token.id, standing, address=address, request_id=request_id)
+        caller = record.caller(token.id, standing, address=address, request_id=request_id)
+        if record.uses is None:
+            if len(self._believed) >= _SEEN_MAX:
+                self._believed = {}
+            self._believed[text, address] = _Believed(record, standing, caller)
+        return caller
 
     def make_root(self, *, name: str = "root") -> Issued:
         """A token that everything is allowed to, which does not expire."""
@@ -225,6 +243,17 @@ class Tokens:
             for accessor, _ in expired:
                 session.remove(KIND, accessor)
             return len(expired)
+
+    def _believed_before(self, text: str, address: str) -> Caller | None:
+        """Who bears a token without a use count, if it was believed before and all that this stood on is the same."""
+        known = self._believed.get((text, address))
+        if known is None:
+            return None
+        record = self._records.get(KIND, known.caller.accessor, TokenRecord)
+        if record is not known.record or not record.is_live(self._records.now()):
+            return None
+        standing = self._standing(record.origin) if record.origin else None
+        return known.caller if standing is known.standing else None
 
     def _believe(self, token: Token, record: TokenRecord | None, address: str, now: datetime) -> Standing | None:
         """The standing of the token's origin; raises Unauthenticated unless the token counts."""

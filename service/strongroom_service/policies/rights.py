@@ -8,7 +8,7 @@ and a deny does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from strongroom_registry.errors import RegistryRefusal
 
@@ -20,6 +20,8 @@ from strongroom_service.policies.path_pattern import Scope
 from strongroom_service.policies.policy import Effect, Policy, Rule
 from strongroom_service.policies.resource import Resource, Selected
 from strongroom_service.policies.verbs import Verb
+
+_DECISIONS_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Rights:
     rules: tuple[HeldRule, ...]
     policies: tuple[str, ...]
     missing: tuple[str, ...] = ()
+    _decided: dict[tuple[Verb, tuple[str, ...], str], Decision] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
     def of(policies: Iterable[tuple[str, Policy | None]], facts: Mapping[str, str]) -> Rights:
@@ -83,6 +86,20 @@ class Rights:
 
     def decide(self, verb: Verb, resource: Resource, address: str) -> Decision:
         """Whether ``verb`` is allowed on ``resource`` for a request from ``address``."""
+        asked = verb, resource.path, address
+        known = self._decided.get(asked)
+        if known is not None:
+            return known
+        version = VersionMeant(resource)
+        decision = self._decide(verb, resource, address, version)
+        if not version.is_known:
+            if len(self._decided) >= _DECISIONS_KEPT:
+                self._decided.clear()
+            self._decided[asked] = decision
+        return decision
+
+    def _decide(self, verb: Verb, resource: Resource, address: str, version: VersionMeant) -> Decision:
+        thing = Resource(resource.path)
         denies: list[tuple[HeldRule, list[Scope]]] = []
         allows: list[tuple[HeldRule, list[Scope]]] = []
         for rule in self.rules:
@@ -90,15 +107,14 @@ class Rights:
                 found = [scope for scope in rule.scopes if scope.fits(resource.path)]
                 if found:
                     (denies if rule.denies else allows).append((rule, found))
-        version = VersionMeant(resource)
         for rules, allowed in ((denies, False), (allows, True)):
             for rule, scopes in rules:
                 if any(scope.selector is None for scope in scopes):
-                    return Decision(allowed, verb, resource, rule.name)
+                    return Decision(allowed, verb, thing, rule.name)
             for rule, scopes in rules:
                 if any(map(version.is_allowed_by if allowed else version.is_denied_by, scopes)):
-                    return Decision(allowed, verb, resource, rule.name)
-        return Decision(False, verb, resource)
+                    return Decision(allowed, verb, thing, rule.name)
+        return Decision(False, verb, thing)
 
     def filter(self, verb: Verb, workspace: str, names: Sequence[str], address: str) -> list[str]:
         """Those of the names of blocks that ``verb`` is allowed on, all versions of them, in the same order."""
@@ -147,7 +163,7 @@ class VersionMeant:
     def __init__(self, resource: Resource) -> None:
         self._resource = resource
         self._selected: Selected | None = None
-        self._asked = False
+        self.is_known = False
 
     def is_allowed_by(self, scope: Scope) -> bool:
         """Whether an allow with this selector is about it."""
@@ -162,12 +178,12 @@ class VersionMeant:
         return selected is None or scope.selector.matches(selected)
 
     def _known(self) -> Selected | None:
-        if not self._asked and self._resource.selected is not None:
+        if not self.is_known and self._resource.selected is not None:
             try:
                 self._selected = self._resource.selected()
             except RegistryRefusal:  # there is no such version
                 self._selected = None
-        self._asked = True
+        self.is_known = True
         return self._selected
 
 

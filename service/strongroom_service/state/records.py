@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import local
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -63,6 +64,12 @@ def open_records_ledger(url: str) -> Ledger:
     return SqliteLedger(url.removeprefix("sqlite:///"), records_kind())
 
 
+class _Moment(local):
+    """What this thread knows of the moment that it reads at; None where it reads at none."""
+
+    known: dict[tuple[str, str], BaseModel | None] | None = None
+
+
 class Records:
     """The records of a service. Safe to use from several threads and processes.
 
@@ -76,6 +83,8 @@ class Records:
         self._sealer = sealer
         self._clock = clock
         self._opened: dict[tuple[str, str], tuple[_Row, BaseModel]] = {}
+        self._moment = _Moment()
+        self._known: tuple[object, dict[tuple[str, str], BaseModel | None]] = (None, {})
 
     @contextmanager
     def changing(self) -> Iterator[RecordSession]:
@@ -83,6 +92,7 @@ class Records:
 
         :raises ServiceUnavailable: the database cannot be used.
         """
+        self.end_moment()
         with self._ledger.changing() as session:
             yield RecordSession(self, session)
 
@@ -98,6 +108,35 @@ class Records:
         :raises ServiceUnavailable: the database cannot be used.
         :raises IntegrityError: the row was changed or moved.
         """
+        known = self._moment.known
+        if known is not None and (kind, id) in known:
+            found = known[kind, id]
+            if found is None or type(found) is model:
+                return found
+        value = self._glanced(kind, id, model)
+        if known is not None and (value is None or (kind, id) in self._opened):
+            if len(known) >= _KEPT:
+                known.clear()
+            known[kind, id] = value
+        return value
+
+    def begin_moment(self) -> None:
+        """Have all that this thread reads by :meth:`get` be no older than now, instead of as it is when it is read,
+        until :meth:`end_moment` or until the thread changes records: what was read before, and is unchanged, is not
+        read again.
+
+        :raises ServiceUnavailable: the database cannot be used.
+        """
+        version = self._ledger.version()
+        if version is None or self._known[0] != version:
+            self._known = version, {}
+        self._moment.known = self._known[1]
+
+    def end_moment(self) -> None:
+        """Have each look be at its own moment again."""
+        self._moment.known = None
+
+    def _glanced(self, kind: str, id: str, model: type[M]) -> M | None:
         rows = self._ledger.glance(_SELECT, kind, id)
         return self.open(kind, id, *rows[0], model=model) if rows else None
 

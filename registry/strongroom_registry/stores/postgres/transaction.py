@@ -189,8 +189,11 @@ class PostgresTransaction:
     def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
         self._execute("remove_uses", (workspace, user, number))
 
-    def append_audit(self, workspace: bytes, row: AuditRow) -> None:
-        self._execute("append_audit", (workspace, *row))
+    def append_audit(self, workspace: bytes, rows: Sequence[AuditRow]) -> None:
+        if len(rows) == 1:
+            self._execute("append_audit", (workspace, *rows[0]))
+        elif rows:
+            self._execute("append_audits", (workspace, *map(list, zip(*rows, strict=True))))
 
     def _told(self, *question: object) -> Any:
         """An answer that came before it was asked for, or ``_UNTOLD``."""

@@ -151,3 +151,7 @@ SELECT seq, record, mac FROM strongroom.audit WHERE workspace = %s AND seq <= %s
 
 -- name: append_audit
 INSERT INTO strongroom.audit (workspace, seq, record, mac) VALUES (%s, %s, %s, %s);
+
+-- name: append_audits
+INSERT INTO strongroom.audit (workspace, seq, record, mac)
+SELECT %s, * FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[]);
