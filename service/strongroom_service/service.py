@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Self
@@ -11,7 +11,7 @@ from typing import Self
 from strongroom_registry import Registry
 from strongroom_registry.acting import Owed, acting, actor_now
 from strongroom_registry.audit import DONE
-from strongroom_registry.errors import UnknownWorkspace
+from strongroom_registry.errors import StrongroomError, UnknownWorkspace
 from strongroom_registry.settings import RegistrySettings
 
 from strongroom_service.approvals.approvals import Approvals
@@ -133,7 +133,8 @@ class Service:
         all of it; until something is written in it. Every request that is worked on in it was sent before."""
         self.directory.begin_moment()
         try:
-            self.records.begin_moment()
+            with suppress(StrongroomError):  # then each look says so
+                self.records.begin_moment()
             yield
         finally:
             self.records.end_moment()

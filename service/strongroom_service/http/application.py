@@ -10,22 +10,23 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 from strongroom_registry.errors import StrongroomError
 
-from strongroom_service.errors import MethodNotAllowed, UnknownThing
+from strongroom_service.errors import InvalidRequest, MethodNotAllowed, UnknownThing
 from strongroom_service.housekeeping import Housekeeping
 from strongroom_service.http.addresses import ClientAddresses
 from strongroom_service.http.body import ClientGone, read
 from strongroom_service.http.errors import code_of
-from strongroom_service.http.exchange import Exchange, Incoming, Observer, Outgoing
+from strongroom_service.http.exchange import Exchange, Finish, Incoming, Observer, Outgoing
 from strongroom_service.http.lane import Lane
 from strongroom_service.http.large_answers import LargeAnswers
 from strongroom_service.http.loop_lane import LoopLane
 from strongroom_service.http.paths import segments_of
-from strongroom_service.http.pipeline import Gate, Pipeline, Stage, failed
+from strongroom_service.http.pipeline import Gate, Pipeline, Stage, Worked, failed
 from strongroom_service.http.route import Route, RouteTree
 from strongroom_service.http.stages.standard import standard_gates, standard_stages
 from strongroom_service.http.tables import all_routes
@@ -35,6 +36,7 @@ VAULT_PREFIX = b"/v1/"
 _BATCH = 32
 _LANES = 4
 _WRAPS = {"strongroom-wrap-ttl", "x-vault-wrap-ttl"}
+_ASKS_FOR_MORE = frozenset({*_WRAPS, "content-length", "transfer-encoding", "expect"})
 _FIXED = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -75,10 +77,11 @@ class Application:
         self._slow = Lane(self._pipeline, name="strongroom-request", threads=self._settings.threads, batch=1)
         self._quick: Lane | LoopLane
         if service.workspaces.waits_for_disks_alone and _is_a_file(self._settings.records_url(service.workspaces.url)):
-            self._quick = LoopLane(self._pipeline, service.directory, self._slow)
+            self._quick = LoopLane(self._pipeline, service, self._slow)
         else:
             self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_LANES, batch=_BATCH)
         self._large = LargeAnswers()
+        self._quick_at = lru_cache(maxsize=4096)(self._found_quick)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -94,6 +97,50 @@ class Application:
             self._housekeeping.stop()
         self._quick.close()
         self._slow.close()
+
+    def take(self, scope: Scope, finish: Finish) -> bool:
+        """Answer a request without a body by calling ``finish`` on the event loop, without a task of its own; False
+        where it is to be answered as an ASGI application does, and nothing was done."""
+        if scope["method"] != "GET" or not isinstance(self._quick, LoopLane):
+            return False
+        found = self._quick_at(_raw_path(scope))
+        if found is None or found[0] in self._large:
+            return False
+        headers = _text(scope["headers"])
+        if not _ASKS_FOR_MORE.isdisjoint(headers):
+            return False
+        path, route, values = found
+        incoming = Incoming(
+            id=secrets.token_hex(8),
+            method="GET",
+            path=path,
+            route=route,
+            values=values,
+            query=scope["query_string"],
+            headers=headers,
+            body=b"",
+            address=self._addresses.of(scope["client"], headers),
+        )
+        self._quick.take(incoming, partial(self._finish, scope, time.perf_counter(), finish))
+        return True
+
+    def _finish(self, scope: Scope, started: float, finish: Finish, worked: Worked) -> None:
+        incoming, outgoing = worked.incoming, worked.outgoing
+        self._large.note(incoming.path, len(outgoing.body))
+        finish(outgoing.status, _headers(outgoing, incoming.id), outgoing.body)
+        self._tell(scope, incoming, outgoing, incoming.id, worked.error, 0, time.perf_counter() - started)
+
+    def _found_quick(self, raw_path: bytes) -> tuple[str, Route, tuple[str, ...]] | None:
+        """The quick route that a path is of, and what stands in it for its parameters."""
+        try:
+            segments = segments_of(raw_path)
+        except InvalidRequest:
+            return None
+        match = self._tree.find(segments)
+        route = match.routes.get("GET") if match else None
+        if match is None or route is None or not route.is_quick:
+            return None
+        return "/" + "/".join(segments), route, match.values
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -129,7 +176,7 @@ class Application:
             raise MethodNotAllowed(
                 "This path takes other methods.", "The Allow header names them.", allowed=match.routes
             )
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _text(scope["headers"])
         cap = self._settings.max_body_bytes if route.is_large else self._settings.max_json_bytes
         declared = headers.get("content-length")
         has_body = declared is not None or "transfer-encoding" in headers
@@ -185,20 +232,27 @@ class Application:
                 return
 
 
+def _text(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+
+
+def _headers(outgoing: Outgoing, request_id: str) -> list[tuple[bytes, bytes]]:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers.items()]
+    headers += [*_FIXED, (b"strongroom-request-id", request_id.encode())]
+    if outgoing.events is None and outgoing.status not in (204, 304):
+        headers.append((b"content-length", b"%d" % len(outgoing.body)))
+    return headers
+
+
 def _is_a_file(url: str) -> bool:
     return url.startswith(("sqlite:", "memory:"))
 
 
 async def _send(receive: Receive, send: Send, method: str, outgoing: Outgoing, request_id: str) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outgoing.headers.items()]
-    headers += [*_FIXED, (b"strongroom-request-id", request_id.encode())]
+    await send({"type": "http.response.start", "status": outgoing.status, "headers": _headers(outgoing, request_id)})
     if outgoing.events is not None:
-        await send({"type": "http.response.start", "status": outgoing.status, "headers": headers})
         await _stream(receive, send, outgoing.events)
         return
-    if outgoing.status not in (204, 304):
-        headers.append((b"content-length", str(len(outgoing.body)).encode()))
-    await send({"type": "http.response.start", "status": outgoing.status, "headers": headers})
     body = b"" if method == "HEAD" else outgoing.body
     end: Message = {"type": "http.response.body", "body": body}
     await send(end)

@@ -15,6 +15,7 @@ class Incoming:
 
     :param values: what stood in the path in the place of the route's parameters.
     :param may_wait: whether it is worked on where a wait is nobody else's.
+    :ivar token: the token that it was sent with, empty where it has none.
     """
 
     id: str
@@ -28,11 +29,10 @@ class Incoming:
     address: str
     caller: Caller = ANONYMOUS
     may_wait: bool = True
+    token: str = field(init=False, repr=False)
 
-    @property
-    def token(self) -> str:
-        """The token that it was sent with, empty where it has none."""
-        return token_of(self.headers)
+    def __post_init__(self) -> None:
+        self.token = token_of(self.headers)
 
 
 @dataclass(slots=True)
@@ -70,6 +70,10 @@ class Exchange:
 
 Observer = Callable[[Exchange], None]
 """Called on the event loop when a request was answered; quick, and raises nothing."""
+
+
+Finish = Callable[[int, list[tuple[bytes, bytes]], bytes], None]
+"""Sends an answer: its status, headers and body."""
 
 
 def token_of(headers: Mapping[str, str]) -> str:

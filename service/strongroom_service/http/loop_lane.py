@@ -1,81 +1,118 @@
 """Work on requests on the event loop itself, where what they read lies in a file of this machine.
 
-Such a request reads a few rows, which takes less than to hand it to another thread and back. What waits for the disk is
-what it owes to the audit: a thread writes that, of all requests that came meanwhile in one transaction.
+Such a request reads a few rows, which takes less than to hand it to another thread and back. All that came in one turn
+of the loop are worked on in the next, at one moment, which is after the last of them came. What waits for the disk is
+what they owe to the audit: a thread writes that, of all requests that came meanwhile in one transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.lane import Lane
 from strongroom_service.http.pipeline import Pipeline, Worked
 from strongroom_service.identity.tokens import HasToWait
-from strongroom_service.state.directory import Directory
+from strongroom_service.service import Service
 
-_Owing = tuple[Worked, "asyncio.Future[Worked]"]
+_log = logging.getLogger("strongroom.service")
+
+Answered = Callable[[Worked], None]
+"""Called on the event loop with what became of a request."""
+
+_Asked = tuple[Incoming, Answered]
+_Owing = tuple[Worked, Answered]
 
 
 class LoopLane:
     """Answers requests of one event loop.
 
-    :param directory: read at one moment by all requests of one turn of the loop.
+    :param service: what the requests are about.
     :param waiting: works on what has to wait.
     """
 
-    def __init__(self, pipeline: Pipeline, directory: Directory, waiting: Lane) -> None:
+    def __init__(self, pipeline: Pipeline, service: Service, waiting: Lane) -> None:
         self._pipeline = pipeline
+        self._service = service
         self._waiting = waiting
-        self._directory = directory
+        self._asked: list[_Asked] = []
         self._owing: list[_Owing] = []
         self._is_settling = False
-        self._is_one_moment = False
+        self._elsewhere: set[asyncio.Task[None]] = set()
         self._settler = ThreadPoolExecutor(1, thread_name_prefix="strongroom-audit")
+
+    def take(self, incoming: Incoming, answered: Answered) -> None:
+        """Answer a request in the loop's next turn or later."""
+        if not self._asked:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._work, loop)
+        self._asked.append((incoming, answered))
 
     async def answer(self, incoming: Incoming) -> Worked:
         """What became of a request. One that has to wait for others or for the disk does so in the other lane."""
-        loop = asyncio.get_running_loop()
-        if not self._is_one_moment:
-            self._is_one_moment = True
-            self._directory.begin_moment()
-            loop.call_soon(self._end_moment)
-        incoming.may_wait = False
-        try:
-            worked = self._pipeline.work(incoming)
-        except HasToWait:
-            incoming.may_wait = True
-            return await self._waiting.answer(incoming)
-        if not worked.owed:
-            return worked
-        future: asyncio.Future[Worked] = loop.create_future()
-        self._owing.append((worked, future))
-        if not self._is_settling:
-            self._is_settling = True
-            loop.call_soon(self._settle, loop)  # when the others of this turn owe too
+        future: asyncio.Future[Worked] = asyncio.get_running_loop().create_future()
+        self.take(incoming, partial(_resolve, future))
         return await future
 
     def close(self) -> None:
         """End when what is owed is written."""
         self._settler.shutdown()
 
-    def _end_moment(self) -> None:
-        self._is_one_moment = False
-        self._directory.end_moment()
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        asked, self._asked = self._asked, []
+        with self._service.one_moment():
+            for incoming, answered in asked:
+                incoming.may_wait = False
+                try:
+                    worked = self._pipeline.work(incoming)
+                except HasToWait:
+                    incoming.may_wait = True
+                    task = loop.create_task(self._work_elsewhere(incoming, answered))
+                    self._elsewhere.add(task)
+                    task.add_done_callback(self._elsewhere.discard)
+                    continue
+                if worked.owed:
+                    self._owing.append((worked, answered))
+                else:
+                    _tell(worked, answered)
+        if self._owing and not self._is_settling:
+            self._settle(loop)
+
+    async def _work_elsewhere(self, incoming: Incoming, answered: Answered) -> None:
+        _tell(await self._waiting.answer(incoming), answered)
 
     def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
         group, self._owing = self._owing, []
-        batch = [worked for worked, _ in group]
-        done = loop.run_in_executor(self._settler, self._pipeline.settle, batch)
-        done.add_done_callback(partial(self._settled, loop, group))
+        self._is_settling = True
+        self._settler.submit(self._write, loop, group)
 
-    def _settled(self, loop: asyncio.AbstractEventLoop, group: list[_Owing], _done: asyncio.Future[None]) -> None:
-        for worked, future in group:
-            if not future.done():
-                future.set_result(worked)
+    def _write(self, loop: asyncio.AbstractEventLoop, group: list[_Owing]) -> None:
+        """In the thread."""
+        self._pipeline.settle([worked for worked, _ in group])
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(self._settled, loop, group)
+
+    def _settled(self, loop: asyncio.AbstractEventLoop, group: list[_Owing]) -> None:
+        self._is_settling = False
         if self._owing:
             self._settle(loop)
-        else:
-            self._is_settling = False
+        for worked, answered in group:
+            _tell(worked, answered)
+
+
+def _resolve(future: asyncio.Future[Worked], worked: Worked) -> None:
+    if not future.done():
+        future.set_result(worked)
+
+
+def _tell(worked: Worked, answered: Answered) -> None:
+    """One that cannot be told is no reason not to tell the others."""
+    try:
+        answered(worked)
+    except Exception as error:
+        _log.error("request %s could not be answered: %s", worked.incoming.id, type(error).__name__)

@@ -31,6 +31,11 @@ class JoiningTransport:
         else:
             self._transport.write(data)
 
+    def write_whole(self, data: bytes) -> None:
+        """Write a whole answer at once, behind what is held."""
+        self._let_go()
+        self._transport.write(data)
+
     def close(self) -> None:
         """Close, once all is written."""
         self._let_go()

@@ -20,7 +20,7 @@ from strongroom_service.errors import UnusableCertificate
 from strongroom_service.revisions import Revisions
 from strongroom_service.server.certificates import Certificates
 from strongroom_service.server.limits import Limits
-from strongroom_service.server.protocol import GuardedProtocol
+from strongroom_service.server.protocol import GuardedProtocol, Take
 
 _log = logging.getLogger("strongroom.service")
 
@@ -30,6 +30,7 @@ _TICKS_A_SECOND = 10
 class ServingProcess(uvicorn.Server):
     """Serves an application on sockets that listen, until SIGTERM or SIGINT; a second one ends it at once.
 
+    :param take: answers requests in the place of ``app``, where it can.
     :param grace: the seconds that requests have to end after the first signal.
     :param on_ready: called once connections are taken.
     :param on_tick: called every second from then on.
@@ -41,13 +42,14 @@ class ServingProcess(uvicorn.Server):
         app: ASGIApp,
         *,
         limits: Limits,
+        take: Take | None = None,
         certificates: Certificates | None = None,
         grace: float = 30.0,
         on_ready: Callable[[], None] = lambda: None,
         on_tick: Callable[[], None] = lambda: None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
-        protocol = functools.partial(GuardedProtocol, limits=limits)
+        protocol = functools.partial(GuardedProtocol, limits=limits, take=take)
         super().__init__(
             uvicorn.Config(
                 app,

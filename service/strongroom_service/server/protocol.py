@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from strongroom_service.server.joining import JoiningTransport
@@ -25,12 +26,19 @@ _LIST, _STAND_IN = b"LIST ", b"LINK "
 _BEGINNINGS = (b"L", b"LI", b"LIS", b"LIST")
 
 
+Headers = list[tuple[bytes, bytes]]
+Take = Callable[[Any, Callable[[int, Headers, bytes], None]], bool]
+"""Answers a request by calling what it is given, or says at once that it does not."""
+
+
 class _Refused(Exception):
     """Leaves the parser."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. Whatever is over its limits is answered with an error, if it still can be, and closed.
+
+    :param take: answers requests that need no task of their own.
 
     Deadlines are looked at by :meth:`check`, once a second for all connections of a process, which costs a request
     nothing; a timer for each would cost it a tenth of its time.
@@ -44,8 +52,10 @@ class GuardedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: Limits,
+        take: Take | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._take = take
         self._limits = limits
         self._deadline: float | None = None  # until the head or the body that is coming has to be whole
         self._write_deadline: float | None = None
@@ -204,6 +214,30 @@ class GuardedProtocol(HttpToolsProtocol):
     def _leave(self, refusal: Refusal) -> None:
         self._refusal = refusal
         raise _Refused
+
+    # -- answers
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if self._take is None or self.flow.write_paused or not self._take(cycle.scope, partial(self._finish, cycle)):
+            super()._start_asgi_task(cycle, app)
+
+    def _finish(self, cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer, as the cycle would."""
+        if cycle.disconnected:
+            return
+        lines = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            if b"\n" in value or b"\r" in value:
+                self.transport.abort()
+                raise ValueError(f"The header {name.decode()} of an answer has a line break.")
+            lines += (name, b": ", value, b"\r\n")
+        lines += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        self.transport.write_whole(b"".join(lines))  # type: ignore[attr-defined]
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     # -- refusals
 

@@ -20,6 +20,7 @@ from strongroom_service.errors import InvalidRequest, Sealed
 from strongroom_service.http.application import Application
 from strongroom_service.http.body import ClientGone, as_json, read
 from strongroom_service.http.call import Answer
+from strongroom_service.http.exchange import Finish
 from strongroom_service.http.pipeline import failed
 from strongroom_service.seal.shamir_seal import ShamirSeal
 from strongroom_service.seal.share import read_share, shown_shares
@@ -71,6 +72,24 @@ class SealedApplication:
             await self._answer_sealed(scope, receive, send)
         else:
             await self._answer(self._active, scope, receive, send)
+
+    def take(self, scope: Scope, finish: Finish) -> bool:
+        """See :meth:`Application.take`; the application is closed only when what it took is answered."""
+        active = self._active
+        if active is None:
+            return False
+
+        def finished(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+            active.requests -= 1
+            finish(status, headers, body)
+            if active.is_over and active.requests == 0:
+                self._threads.submit(_end, active)
+
+        active.requests += 1
+        if active.application.take(scope, finished):
+            return True
+        active.requests -= 1
+        return False
 
     async def _answer(self, active: _Active, scope: Scope, receive: Receive, send: Send) -> None:
         active.requests += 1

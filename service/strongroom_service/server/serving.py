@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from starlette.types import ASGIApp
 from strongroom_registry.settings import RegistrySettings
 from strongroom_registry.stores import shown
 
@@ -139,7 +138,7 @@ class _Server:
 
     def _serve(
         self,
-        application: Callable[[Callable[[Service], Application]], ASGIApp],
+        application: Callable[[Callable[[Service], Application]], Application | SealedApplication],
         number: int,
         folder: Path | None,
         *,
@@ -184,6 +183,7 @@ class _Server:
         process = ServingProcess(
             with_liveness(app),
             limits=limits_of(settings),
+            take=app.take,
             certificates=self._certificates,
             grace=settings.grace,
             on_ready=on_ready if life is None else _watching_parent(life, on_ready),
