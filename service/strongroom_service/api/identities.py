@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, Field
+from strongroom_registry.errors import StaleExpectation
 
 from strongroom_service.api.paging import Page, page_of_names
-from strongroom_service.errors import InvalidRequest, UnknownThing
+from strongroom_service.errors import Conflict, InvalidRequest, UnknownThing
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition, etag, expected_version
 from strongroom_service.http.route import Route
 from strongroom_service.identity.address_bounds import bounds_of
-from strongroom_service.identity.app_role import AppRole
+from strongroom_service.identity.app_role import AppRole, StoredRole
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.people import Account, Group, User
 from strongroom_service.identity.providers.outward import check_address
@@ -84,6 +85,7 @@ class Kind:
     :param word: what policies and the directory call it.
     :param plural: where it is found.
     :param policies: what it gives whoever it is for.
+    :param is_somebody: whether somebody can be it; of a group, nobody is.
     """
 
     word: str
@@ -95,6 +97,7 @@ class Kind:
     put: Callable[[Call, str, Any, int | None], object]
     remove: Callable[[Call, str], bool]
     consequence: str = "The tokens that came by it end."
+    is_somebody: bool = True
 
     def names(self, call: Call) -> Answer:
         names, more = page_of_names(call, call.service.directory.names(self.word), self.at)
@@ -112,18 +115,41 @@ class Kind:
         if ROOT in given:
             raise InvalidRequest("Nobody logs in with the policy root.", "Make a token of root instead.")
         call.service.policies.check_grant(call.caller, given, self.facts(name, call.body))
-        self.put(call, name, call.body, expect)
-        return self.told(call, name)
+        for _ in range(_TRIES):
+            there = self._taken_over(call, name)
+            try:
+                self.put(call, name, call.body, there if expect is None else expect)
+            except StaleExpectation:
+                if expect is not None:
+                    raise
+            else:
+                return self.told(call, name)
+        raise Conflict(f"The {self.title} is being changed by others.", "Try again.")
 
     def delete(self, call: Call) -> Answer:
         name = call.params["name"]
         check_no_precondition(call.headers)
         call.require(Verb.ADMINISTER, self.at(name))
-        if self.word == "group":  # of all others the tokens end
+        self._taken_over(call, name)
+        if not self.is_somebody:  # of all others the tokens end
             call.service.policies.check_taken(call.caller, policies_of_groups(call.service.directory, (name,)))
         if not self.remove(call, name):
             raise unknown(self.word)
         return Answer()
+
+    def _taken_over(self, call: Call, name: str) -> int:
+        """The number of the version that is there, 0 for none. Whoever may not give what somebody has may not change
+        him either: with a password or a secret id that he made meanwhile, he would be him when he has it again.
+
+        :raises Forbidden: he may more than the caller may give.
+        """
+        there = call.service.directory.found(self.word, name, _STORED.get(self.word, self.model))
+        if there is None:
+            return 0
+        if self.is_somebody:
+            had = list(self.policies(call, there.value))
+            call.service.policies.check_grant(call.caller, had, self.facts(name, there.value))
+        return there.version
 
     def facts(self, name: str, given: Any) -> dict[str, str] | None:
         """What policies may say of whoever it is for; None where that may be anybody."""
@@ -209,6 +235,8 @@ def _put_provider(call: Call, name: str, record: ProviderRecord, expect: int | N
 
 
 _SECRETS = {"oidc": "client_secret", "kubernetes": "reviewer_token"}
+_STORED: dict[str, type[Any]] = {"approle": StoredRole}
+_TRIES = 16
 
 
 def _with_secret(record: ProviderRecord, secret: str) -> ProviderRecord:
@@ -291,6 +319,7 @@ KINDS: dict[str, tuple[Kind, type[BaseModel]]] = {
             _put_plainly("group"),
             lambda call, name: call.service.directory.remove("group", name),
             "Whoever names it goes on without it.",
+            is_somebody=False,
         ),
         GroupTold,
     ),

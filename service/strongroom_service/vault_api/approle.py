@@ -123,7 +123,7 @@ def _write(request: RoleRequest) -> Answer:
     if unknown:
         raise invalid(f"roles here have no {', '.join(unknown)[:200]}")
     for _ in range(_TRIES):
-        changed = _changed(request)
+        changed = _changed(request.body, _had(request))
         request.call.service.policies.check_grant_beside(
             request.call.caller, changed.token_policies, changed.facts(request.name)
         )
@@ -139,13 +139,22 @@ def _write(request: RoleRequest) -> Answer:
     return done()
 
 
-def _changed(request: RoleRequest) -> AppRole:
-    """What the role becomes: what the body does not name stays."""
-    body = request.body
+def _had(request: RoleRequest) -> AppRole:
+    """The role as it is; one with nothing set where there is none. Whoever may not give what it gives may not change it
+    either, or remove it and make it anew: with a secret id that he made meanwhile he would have that when it is back.
+
+    :raises Forbidden: it gives more than the caller may give.
+    """
     try:
         had = request.roles.found(request.name).value.role
     except UnknownThing:
-        had = AppRole()
+        return AppRole()
+    request.call.service.policies.check_grant_beside(request.call.caller, had.token_policies, had.facts(request.name))
+    return had
+
+
+def _changed(body: Mapping[str, Any], had: AppRole) -> AppRole:
+    """What the role becomes: what the body does not name stays."""
     if fields.text(body, "token_type", "default") not in ("", "default", "service", "default-service"):
         raise invalid("tokens are of type service")
     said: dict[str, Any] = {
@@ -202,6 +211,7 @@ def _read(request: RoleRequest) -> Answer:
 
 
 def _remove(request: RoleRequest) -> Answer:
+    _had(request)
     request.roles.remove(request.name)
     return done()
 

@@ -142,6 +142,7 @@ def _write(call: VaultCall, mount: Mount, name: str) -> Answer:
         raise invalid("tokens are of type service")
     had = service.directory.get(mount.accessor, name, UserpassUser)
     password = _password(body, needed=had is None)
+    _check_had(call, name, had)
     user = _changed(body, had or UserpassUser())
     service.policies.check_grant_beside(call.caller, user.policies, _facts(name))
     if password:
@@ -188,23 +189,35 @@ def _read(call: VaultCall, mount: Mount, name: str) -> Answer:
 
 
 def _remove(call: VaultCall, mount: Mount, name: str) -> Answer:
+    _check_had(call, name, call.service.directory.get(mount.accessor, name, UserpassUser))
     _forget(call.service, mount, name)
     return done()
 
 
 def _set_password(call: VaultCall, mount: Mount, name: str) -> Answer:
-    call.service.policies.check_grant_beside(call.caller, _known(call, mount, name).policies, _facts(name))
+    _check_had(call, name, _known(call, mount, name))
     _keep_password(call, mount, name, _password(call.body, needed=True))
     return done()
 
 
 def _set_policies(call: VaultCall, mount: Mount, name: str) -> Answer:
     user = _known(call, mount, name)
+    _check_had(call, name, user)
     body = {key: call.body[key] for key in ("token_policies", "policies") if key in call.body}
     changed = _changed(body, user)
     call.service.policies.check_grant_beside(call.caller, changed.policies, _facts(name))
     call.service.directory.put(mount.accessor, name, changed)
     return done()
+
+
+def _check_had(call: VaultCall, name: str, had: UserpassUser | None) -> None:
+    """Whoever may not give what a user has may not change him either, or remove him and make him anew: with a password
+    that he set meanwhile he would be him when somebody gives it back.
+
+    :raises Forbidden: the user has more than the caller may give.
+    """
+    if had is not None:
+        call.service.policies.check_grant_beside(call.caller, had.policies, _facts(name))
 
 
 def _facts(name: str) -> dict[str, str]:
