@@ -131,7 +131,8 @@ def _type(schema: dict[str, Any]) -> str:
     if kind == "array":
         return f"list of {_type(schema.get('items', {}))}"
     if kind == "object":
-        inner = schema.get("additionalProperties")
+        patterned = schema.get("patternProperties", {})
+        inner = schema.get("additionalProperties") or next(iter(patterned.values()), None)
         return f"object of {_type(inner)}" if isinstance(inner, dict) else "object"
     if kind == "string":
         return {"base64url": "bytes", "date-time": "date", "uuid": "UUID"}.get(schema.get("format", ""), "text")

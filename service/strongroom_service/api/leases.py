@@ -14,9 +14,12 @@ from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition
 from strongroom_service.http.route import Route
 from strongroom_service.leases.lease import Lease, LeaseState, Listed
-from strongroom_service.leases.role import ROLE_NAME
+from strongroom_service.leases.role import ROLE_NAME, ROLE_NAME_TOLD
+from strongroom_service.telling import Told
 
-RoleName = Annotated[str, Field(pattern=ROLE_NAME, max_length=48, description="The name of a lease role.")]
+RoleName = Annotated[
+    str, Field(pattern=ROLE_NAME, max_length=48, description="The name of a lease role."), Told(ROLE_NAME_TOLD)
+]
 TtlSeconds = Annotated[int | None, Field(ge=1, le=366 * 24 * 3600)]
 
 
@@ -48,9 +51,9 @@ class RoleAsked(BaseModel):
 class LeasePage(Page):
     """Which leases, and which page of them."""
 
-    role: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9_-]{0,46}[a-z0-9])?)?$", max_length=48)] = Field(
-        "", description="Those of one role."
-    )
+    role: Annotated[
+        str, Field(pattern=r"^([a-z0-9]([a-z0-9_-]{0,46}[a-z0-9])?)?$", max_length=48), Told(ROLE_NAME_TOLD)
+    ] = Field("", description="Those of one role.")
     stuck: bool = Field(False, description="Those that could not be ended, again and again.")
 
 

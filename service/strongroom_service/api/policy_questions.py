@@ -14,15 +14,22 @@ from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.identity.standings import Standings
 from strongroom_service.identity.token_record import Standing
+from strongroom_service.ip_addresses import read_address
 from strongroom_service.policies.explanation import Explanation, explain
 from strongroom_service.policies.policy import Policy
 from strongroom_service.policies.resource import Resource, service
 from strongroom_service.policies.rights import Rights
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.policies.versions import version_of_block
-from strongroom_service.telling import unfit
+from strongroom_service.telling import Told, unfit
 
+_MISSING = "Policies that are named and not there; they give nothing."
 PolicyName = Annotated[str, Field(min_length=1, max_length=96)]
+Identity = Annotated[
+    str,
+    Field(pattern=r"^(user|account):[a-z0-9._-]{1,96}$"),
+    Told("somebody is named as user:alice or account:ci"),
+]
 
 
 def _path_of_a_thing(text: str) -> str:
@@ -32,7 +39,13 @@ def _path_of_a_thing(text: str) -> str:
         if at and (Reference.parse(f"{resource.path[-1]}@{selector}").type or not resource.is_block):
             raise InvalidReference("Only blocks have versions.")
     except InvalidReference:
-        raise unfit("it is no path of a thing") from None
+        raise unfit("it is no path of a thing; blocks are named as workspace/name") from None
+    return text
+
+
+def _address(text: str) -> str:
+    if text and read_address(text) is None:
+        raise unfit("it is no address of IPv4 or IPv6")
     return text
 
 
@@ -43,23 +56,28 @@ Path = Annotated[
 ]
 
 
+Fact = Annotated[
+    str,
+    Field(max_length=80, pattern=r"^(name|kind|metadata\..+)$"),
+    Told("what is known of somebody is name, kind and metadata.KEY"),
+]
+
+
 class Subject(BaseModel):
     """Somebody who may do what policies allow, for a question about others. Asking one takes ``administer`` on
     ``:service/policies``."""
 
     model_config = RECEIVED
 
-    identity: str | None = Field(
-        None,
-        pattern=r"^(user|account):[a-z0-9._-]{1,96}$",
-        description='Somebody whom the service knows: "user:alice".',
-    )
+    identity: Identity | None = Field(None, description='Somebody whom the service knows: "user:alice".')
     policies: tuple[PolicyName, ...] = Field((), max_length=100, description="The policies that they have (too).")
     draft: Policy | None = Field(None, description="A policy that is not written yet, which they have too.")
-    facts: dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=256)]] = Field(
+    facts: dict[Fact, Annotated[str, Field(max_length=256)]] = Field(
         default_factory=dict, max_length=64, description='What is known of them: {"name": "alice"}.'
     )
-    address: str = Field("", max_length=64, description="Where they ask from.")
+    address: Annotated[str, Field(max_length=64), AfterValidator(_address)] = Field(
+        "", description="Where they ask from; empty where it is not known."
+    )
 
 
 class Question(BaseModel):
@@ -108,6 +126,7 @@ class TestTold(BaseModel):
     """The answers, in the order of the questions."""
 
     results: list[CheckTold]
+    missing: list[str] = Field(description=_MISSING)
 
 
 class RuleTold(BaseModel):
@@ -125,7 +144,7 @@ class ExplanationTold(CheckTold):
 
     rules: list[RuleTold] = Field(description="The rules that are about the path.")
     policies: list[str] = Field(description="The policies that were asked.")
-    missing: list[str] = Field(description="Policies that are named and not there; they give nothing.")
+    missing: list[str] = Field(description=_MISSING)
     remedy: str = Field(description="What would have to change for it to be allowed; empty where it is.")
 
 
@@ -141,13 +160,12 @@ def test_policies(call: Call) -> Answer:
     for check in call.body.checks:
         told = _explained(call, rights, check.verb, check.path, address)
         results.append(CheckTold(**_check(told, check.path)))
-    return Answer(TestTold(results=results))
+    return Answer(TestTold(results=results, missing=_missing(call, told)))
 
 
 def explain_decision(call: Call) -> Answer:
     rights, address = _asked_of(call)
     told = _explained(call, rights, call.body.verb, call.body.path, address)
-    of_vault = call.service.policies.names_of_vault() if told.missing else frozenset()
     rules = [
         RuleTold(
             policy=rule.name.policy,
@@ -163,7 +181,7 @@ def explain_decision(call: Call) -> Answer:
             **_check(told, call.body.path),
             rules=rules,
             policies=list(told.policies),
-            missing=[name for name in told.missing if name not in of_vault],
+            missing=_missing(call, told),
             remedy=told.remedy,
         )
     )
@@ -179,6 +197,12 @@ def capabilities(call: Call) -> Answer:
             }
         )
     )
+
+
+def _missing(call: Call, told: Explanation) -> list[str]:
+    """The policies that are not there, in either language; the same for every question of a request."""
+    of_vault = call.service.policies.names_of_vault() if told.missing else frozenset()
+    return [name for name in told.missing if name not in of_vault]
 
 
 def _asked_of(call: Call) -> tuple[Rights | None, str]:

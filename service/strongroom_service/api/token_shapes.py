@@ -13,13 +13,15 @@ from strongroom_service.identity.grant import Issued
 from strongroom_service.identity.people import Line, Name
 from strongroom_service.identity.token_record import Rights, TokenRecord
 from strongroom_service.service import Service
+from strongroom_service.telling import Told
 
 TTL_MAX = 10 * 366 * 24 * 3600
 Seconds = Annotated[int, Field(ge=1, le=TTL_MAX)]
 TokenText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Metadata = Annotated[
-    dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")], Line], Field(max_length=32)
+MetadataKey = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$"), Told("a key has 1 to 64 of A-Z, a-z, 0-9, '_', '.', '-'")
 ]
+Metadata = Annotated[dict[MetadataKey, Line], Field(max_length=32)]
 Networks = Annotated[tuple[Annotated[str, StringConstraints(max_length=50)], ...], Field(max_length=50)]
 
 

@@ -150,7 +150,11 @@ def protect(
     name: str, paths: tuple[str, ...], verbs: tuple[str, ...], approvals: int, approvers: str | None, ttl: int | None,
     description: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Have changes of things need a second person; in the place of a protection of this name."""
+    """Have changes of things need a second person; in the place of a protection of this name.
+
+    Paths are as in policies, such as analytics/prod-* or :service/policies/**. What can be protected is write, label,
+    delete, destroy, rotate and administer.
+    """
     from strongroom_registry.remote.connection import at
 
     from strongroom_service.api.protections import ProtectionTold
@@ -159,7 +163,7 @@ def protect(
     given = {"verbs": verbs or None, "ttl_seconds": ttl}
     body = {"paths": paths, "approvals": approvals, "approvers": approvers, "description": description}
     body |= {key: value for key, value in given.items() if value is not None}
-    protection = validated(Protection, body, remedy="See docs/how-to/policies.md.")
+    protection = validated(Protection, body)
     with asked_service() as client:
         told = client.send("PUT", f"/protections{at(name)}", protection, ProtectionTold)
     if as_json:

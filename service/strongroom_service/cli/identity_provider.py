@@ -69,7 +69,9 @@ def show(name: str, as_json: bool) -> None:
 def write(name: str, file: Path, secret: bool, new: bool, as_json: bool) -> None:
     """Write a provider from a file of YAML or JSON.
 
-    The secret of an OpenID client, or the token that a cluster is asked with, need not stand in the file.
+    Its settings have a type, what that takes (oidc: issuer and client_id; jwt: issuer and audiences; kubernetes: api or
+    issuer, and audiences; aws: server), and rules, which say who gets which policies and groups for which claims. The
+    secret of an OpenID client, or the token that a cluster is asked with, need not stand in the file.
     """
     from strongroom_service.api.identities import ProviderTold
     from strongroom_service.identity.providers.provider import ProviderRecord

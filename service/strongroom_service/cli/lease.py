@@ -237,6 +237,7 @@ def _read_role(file: Path) -> Any:
     from pydantic import ValidationError
 
     from strongroom_service.leases.role import LeaseRole
+    from strongroom_service.telling import faults
 
     text = text_of(file)
     try:
@@ -244,8 +245,7 @@ def _read_role(file: Path) -> Any:
     except yaml.YAMLError:
         raise CommandError(f"{file} is no YAML.", "Write fields as `engine: postgresql`.", Exit.USAGE) from None
     except ValidationError as error:
-        wrong = error.errors(include_input=False, include_url=False, include_context=False)
-        told = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in wrong[:5])
+        told = faults(error, names_keys=True)
         problem = CommandError(f"{file} is no lease role: {told}.", "Correct these fields.", Exit.USAGE)
     raise problem
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from strongroom_service.api.policy_questions import Subject
     from strongroom_service.policies.policy import Policy
 
-_REFERENCE = "See docs/reference/policies.md."
+_REFERENCE = "See `strongroom policy write --help`."
 
 
 @group(
@@ -91,6 +91,11 @@ def show(name: str, as_json: bool) -> None:
         strongroom policy write readers readers.yaml
         strongroom policy write readers readers.yaml --new   # only if there is none
         strongroom policy write readers - --version 3 < readers.json
+
+        # readers.yaml
+        rules:
+          - {effect: allow, paths: ["analytics/*"], verbs: [list, view, reveal]}
+          - {effect: deny, paths: ["analytics/payroll-*"], verbs: ["*"]}
     """,
 )
 @click.argument("name")
@@ -99,7 +104,13 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--version", type=click.IntRange(1), help="Only if this is the version that is there.")
 @json_option
 def write(name: str, file: Path, new: bool, version: int | None, as_json: bool) -> None:
-    """Write a policy from a file of YAML or JSON; "-" is standard input."""
+    """Write a policy from a file of YAML or JSON; "-" is standard input.
+
+    It has rules, each with an effect, paths, verbs, and "when: {addresses: [10.0.0.0/8]}" if it counts from there
+    alone. A path is WORKSPACE/NAME, or :service/… for what is the service's; * stands for a part of a name, /** for
+    all beneath, and @stable or @3 behind a block for one version. Verbs are list, view, reveal, write, label, delete,
+    destroy, rotate and administer.
+    """
     from strongroom_registry.remote.connection import at
 
     from strongroom_service.api.policies import PolicyTold
@@ -174,16 +185,18 @@ def test(
     checks = tuple(validated(Question, {"verb": verb, "path": path}, remedy=_REFERENCE) for path in paths)
     asked = Test(checks=checks, subject=_subject(identity, names, file, known, address))
     with asked_service() as client:
-        results = client.send("POST", "/policies/:test", asked, TestTold).results
-    rows = [result.model_dump(mode="json") for result in results]
+        told = client.send("POST", "/policies/:test", asked, TestTold)
+    rows = [result.model_dump(mode="json") for result in told.results]
     columns = [
         Column("allowed", "Allowed", show=lambda yes: "yes" if yes else "no", style=lambda yes: "" if yes else "red"),
         Column("verb", "Verb"),
         Column("path", "Path", style="bold"),
         Column("why", "Why", fold=True),
     ]
+    for missing in told.missing:
+        click.echo(f"There is no policy {printable(missing)}, so it allows nothing.", err=True)
     listing(rows, columns, as_json=as_json, empty="")
-    if not all(result.allowed for result in results):
+    if not all(result.allowed for result in told.results):
         raise SystemExit(Exit.REFUSED)
 
 

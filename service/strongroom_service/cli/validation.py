@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from strongroom.cli.outcome import CommandError, Exit, sentence
+from strongroom.cli.outcome import CommandError, Exit
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,10 +21,13 @@ def validated(model: type[M], values: Any, *, remedy: str = "See --help.") -> M:
     """
     from pydantic import ValidationError
 
+    from strongroom_service.telling import faults
+
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise CommandError(sentence(error), remedy, Exit.USAGE) from None
+        told = faults(error, names_keys=True, shows_texts=True)
+        raise CommandError(f"Not valid: {told}.", remedy, Exit.USAGE) from None
 
 
 def text_of(file: Path) -> str:

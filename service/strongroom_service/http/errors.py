@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from strongroom_registry import errors as registry
@@ -16,7 +15,7 @@ from strongroom_service.errors import (
     ServiceUnavailable,
     TooManyRequests,
 )
-from strongroom_service.telling import TOLD
+from strongroom_service.telling import faults
 
 _STATUSES: tuple[tuple[type[StrongroomError], int], ...] = (
     (registry.InvalidReference, 400),
@@ -40,7 +39,6 @@ _STATUSES: tuple[tuple[type[StrongroomError], int], ...] = (
     (registry.IntegrityError, 500),
 )
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_PLACES_SHOWN = 5
 
 
 class ErrorDetail(BaseModel):
@@ -97,21 +95,4 @@ def misunderstood(error: ValidationError, what: str) -> InvalidRequest:
 
     :param what: ``"body"`` or ``"query"``.
     """
-    found = error.errors(include_input=False, include_context=False, include_url=False)
-    places = "; ".join(dict.fromkeys(_place(one) for one in found[:_PLACES_SHOWN]))
-    more = f" and {len(found) - _PLACES_SHOWN} more" if len(found) > _PLACES_SHOWN else ""
-    return InvalidRequest(f"The {what} does not fit: {places}{more}.", "The reference of the API says what it takes.")
-
-
-def _place(found: Any) -> str:
-    """A key that is not known is not repeated: it may be a value that was put in the wrong place."""
-    location, kind = found["loc"], found["type"]
-    known = location[:-1] if kind == "extra_forbidden" else location
-    where = ".".join(str(part) if isinstance(part, int) else str(part)[:40] for part in known) or "it"
-    if kind == "extra_forbidden":
-        return f"{where} has a field that is not known"
-    if kind == "missing":
-        return f"{where} is missing"
-    if kind == TOLD:
-        return f"{where}: {found['msg']}"
-    return f"{where} is not valid ({kind})"
+    return InvalidRequest(f"The {what} does not fit: {faults(error)}.", "/api/v1/openapi.json says what is taken.")

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from strongroom_service.identity.people import Line, Metadata, Names
+from strongroom_service.telling import unfit
 
 Bound = Annotated[str, StringConstraints(max_length=50)]
 Bounds = Annotated[tuple[Bound, ...], Field(max_length=50)]
@@ -54,7 +55,7 @@ class AppRole(BaseModel):
     def _is_bound(self) -> Self:
         """A role id is no secret, so it is not enough by itself."""
         if not (self.bind_secret_id or self.secret_id_bounds or self.token_bounds):
-            raise ValueError("a role without secret ids needs bounds: the networks that it can log in from")
+            raise unfit("a role without secret ids needs bounds: the networks that it can log in from")
         return self
 
 

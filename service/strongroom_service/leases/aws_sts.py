@@ -11,12 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from strongroom_service.errors import EngineFailed
 from strongroom_service.leases.engine import Durations, Grant, Issued, Naming
+from strongroom_service.telling import Told, unfit
 
 _SHORTEST = timedelta(minutes=15)
 _LONGEST = {"assume_role": timedelta(hours=12), "federation_token": timedelta(hours=36)}
 _POLICY_MAX = 2048
 Arn = Annotated[
-    str, Field(pattern=r"^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[a-z0-9]*:[A-Za-z0-9+=,.@_/:-]+$", max_length=2048)
+    str,
+    Field(pattern=r"^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[a-z0-9]*:[A-Za-z0-9+=,.@_/:-]+$", max_length=2048),
+    Told("it is an ARN, such as arn:aws:iam::123456789012:role/loader"),
 ]
 
 
@@ -36,13 +39,13 @@ class AwsStsOptions(BaseModel):
     @model_validator(mode="after")
     def _fits_the_action(self) -> AwsStsOptions:
         if (self.action == "assume_role") != (self.role_arn is not None):
-            raise ValueError("role_arn goes with assume_role, and only with that")
+            raise unfit("role_arn goes with assume_role, and only with that")
         if self.action == "federation_token" and not (self.policy or self.policy_arns):
-            raise ValueError("a federation_token without a policy may do nothing: give policy or policy_arns")
+            raise unfit("a federation_token without a policy may do nothing: give policy or policy_arns")
         if self.action == "federation_token" and self.external_id is not None:
-            raise ValueError("external_id goes with assume_role")
+            raise unfit("external_id goes with assume_role")
         if self.policy is not None and len(_text(self.policy)) > _POLICY_MAX:
-            raise ValueError(f"a policy has at most {_POLICY_MAX} characters")
+            raise unfit(f"a policy has at most {_POLICY_MAX} characters")
         return self
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from strongroom_service.errors import EngineFailed, InvalidRequest
 from strongroom_service.leases.engine import Engine
+from strongroom_service.telling import faults
 
 GROUP = "strongroom.lease_engines"
 
@@ -46,13 +47,5 @@ def options_of(engine: Engine[Any], options: dict[str, Any]) -> BaseModel:
     try:
         return engine.options.model_validate(options)
     except ValidationError as error:
-        wrong = error.errors(include_input=False, include_url=False, include_context=False)
-        told = "; ".join(_place(one["loc"], one["type"], one["msg"]) for one in wrong[:5])
+        told = faults(error, shows_texts=True)
     raise InvalidRequest(f"The engine does not take these options: {told}.", "Correct the role's options.")
-
-
-def _place(location: tuple[int | str, ...], kind: str, said: str) -> str:
-    """A key that is not known is not repeated: it may be a value that was put in the wrong place."""
-    known = location[:-1] if kind == "extra_forbidden" else location
-    where = ".".join(map(str, known)) or "the whole"
-    return f"{where} has a field that is not known" if kind == "extra_forbidden" else f"{where}: {said}"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from strongroom_service.errors import EngineFailed
 from strongroom_service.leases.engine import Durations, Grant, Issued, Naming
+from strongroom_service.telling import unfit
 
 if TYPE_CHECKING:
     from psycopg import Connection, sql
@@ -54,13 +55,13 @@ class PostgreSQLOptions(BaseModel):
             except ValueError:
                 places = {("", "", None)}
             if places - {("name", "", None)}:
-                raise ValueError("may hold {name} and no other braces; write a brace as two of them")
+                raise unfit("may hold {name} and no other braces; write a brace as two of them")
         return value
 
     @model_validator(mode="after")
     def _may_do_something(self) -> PostgreSQLOptions:
         if not self.member_of and not self.statements:
-            raise ValueError("a role without member_of and without statements may do nothing: give one of them")
+            raise unfit("a role without member_of and without statements may do nothing: give one of them")
         return self
 
 

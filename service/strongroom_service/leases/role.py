@@ -11,10 +11,12 @@ from strongroom_registry.document import is_name
 
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.leases.engine import Naming
+from strongroom_service.telling import Told, unfit
 
 KIND = "lease-role"
 ROLE_NAME = r"^[a-z0-9](?:[a-z0-9_-]{0,46}[a-z0-9])?$"
 """No dots: those part a role's name from its workspace's."""
+ROLE_NAME_TOLD = "a name has 1 to 48 of a-z, 0-9, '-', '_', with a letter or a digit at both ends"
 
 _PLACES = ("workspace", "role", "identity", "id")
 _PLACE_MAX = 12
@@ -29,9 +31,9 @@ class LeaseRole(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    engine: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")] = Field(
-        description="Which engine makes it: postgresql, aws-sts, snowflake, or another that is installed."
-    )
+    engine: Annotated[
+        str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"), Told("an engine has a name such as aws-sts")
+    ] = Field(description="Which engine makes it: postgresql, aws-sts, snowflake, or another that is installed.")
     block: Annotated[str, Field(max_length=257)] = Field(
         description='The block of the administrator, as "workspace/name"; its current version is used.'
     )
@@ -48,7 +50,7 @@ class LeaseRole(BaseModel):
     def _names_a_workspace_and_a_block(cls, value: str) -> str:
         workspace, slash, name = value.partition("/")
         if not slash or not is_name(workspace) or not is_name(name):
-            raise ValueError('must be "workspace/name"')
+            raise unfit('must be "workspace/name"')
         return value
 
     @field_validator("name_template")
@@ -56,15 +58,15 @@ class LeaseRole(BaseModel):
     def _can_be_filled_in(cls, value: str) -> str:
         literal = re.sub(r"\{(?:" + "|".join(_PLACES) + r")\}", "", value)
         if value.count("{id}") != 1:
-            raise ValueError("must hold {id} once, which tells one lease from another")
+            raise unfit("must hold {id} once, which tells one lease from another")
         if "{" in literal or "}" in literal or not re.match(r"[a-z]", value):
-            raise ValueError("must begin with a letter, and hold none but {workspace}, {role}, {identity} and {id}")
+            raise unfit("must begin with a letter, and hold none but {workspace}, {role}, {identity} and {id}")
         return value
 
     @model_validator(mode="after")
     def _lasts_no_longer_than_the_longest(self) -> LeaseRole:
         if self.default_ttl > self.max_ttl:
-            raise ValueError("default_ttl is longer than max_ttl")
+            raise unfit("default_ttl is longer than max_ttl")
         return self
 
     @property

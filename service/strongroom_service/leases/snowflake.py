@@ -12,13 +12,19 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from strongroom_service.leases.engine import Durations, Grant, Issued, Naming
+from strongroom_service.telling import Told
 
 _BITS = 2048
 _TIMEOUT_SECONDS = 20
 _MARK = "strongroom lease "
 _WORD = "[A-Za-z_][A-Za-z0-9_$]*"
-Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=f"^{_WORD}$")]
-Namespace = Annotated[str, Field(min_length=1, max_length=511, pattern=rf"^{_WORD}(\.{_WORD})?$")]
+_OF_A_WORD = "1 to 255 of A-Z, a-z, 0-9, '_', '$', and begins with no digit and no '$'"
+Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=f"^{_WORD}$"), Told(f"a name has {_OF_A_WORD}")]
+Namespace = Annotated[
+    str,
+    Field(min_length=1, max_length=511, pattern=rf"^{_WORD}(\.{_WORD})?$"),
+    Told(f"it is a database, or database.schema; each has {_OF_A_WORD}"),
+]
 
 
 class SnowflakeOptions(BaseModel):

@@ -14,7 +14,7 @@ from strongroom_service.identity.address_bounds import bounds_of
 from strongroom_service.policies.glob import MalformedPattern
 from strongroom_service.policies.path_pattern import PathPattern
 from strongroom_service.policies.verbs import OF_VERSIONS, Verb
-from strongroom_service.telling import unfit
+from strongroom_service.telling import Told, unfit
 
 ROOT = "root"
 """The policy that allows everything. It is nowhere written down, and nobody can write it."""
@@ -69,7 +69,7 @@ class Rule(BaseModel):
     paths: tuple[Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_path)], ...] = Field(
         min_length=1, max_length=PATHS_MAX, description='Globs over paths: "analytics/prod-*", "analytics/db@stable".'
     )
-    verbs: tuple[Verb | Literal["*"], ...] = Field(
+    verbs: tuple[Annotated[Verb | Literal["*"], Told(f"a verb is {', '.join(Verb)}, or '*' for all")], ...] = Field(
         min_length=1, max_length=len(Verb) + 1, description='What is allowed or denied; "*" is everything.'
     )
     when: Condition | None = Field(default=None, description="When it applies; always, if there is none.")

@@ -86,11 +86,31 @@ def test_a_draft_is_tried_with_facts(run: Run, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_a_usage_error_that_says_where(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("rules: [{effect: allow, paths: ['A/b'], verbs: [view]}]")
     bad = run("policy", "write", "p", "bad.yaml")
-    assert (bad.exit_code, "rules.0.paths.0: names are in lower case. See" in bad.stderr) == (2, True)
+    assert (bad.exit_code, "rules.0.paths.0: names are in lower case. See `strongroom" in bad.stderr) == (2, True)
     away = run("policy", "write", "p", "nowhere.yaml")
     assert (away.exit_code, "nowhere.yaml cannot be read" in away.stderr) == (2, True)
     for args in (("test", "sudo", "a/b"), ("explain", "view", "a/../b"), ("write", "p", "-")):
         assert run("policy", *args).exit_code == 2, args
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--for", "nobody"), "identity: somebody is named as user:alice or account:ci"),
+        (("--from", "10.1"), "address: it is no address of IPv4 or IPv6"),
+        (("--fact", "team=data"), "what is known of somebody is name, kind and metadata.KEY"),
+    ],
+)
+def test_who_is_asked_for_is_said_in_words_that_are_understood(run: Run, options: tuple[str, str], says: str) -> None:
+    asked = run("policy", "explain", "view", "a/b", *options)
+    assert (asked.exit_code, says in asked.stderr) == (2, True), asked.stderr
+    assert "^" not in asked.stderr
+
+
+def test_a_test_says_which_policies_are_not_there(run: Run) -> None:
+    asked = run("policy", "test", "view", "a/b", "--policy", "raeders", "--json")
+    assert (asked.exit_code, json.loads(asked.stdout)[0]["allowed"]) == (4, False)
+    assert asked.stderr == "There is no policy raeders, so it allows nothing.\n"
 
 
 @pytest.mark.parametrize("run", ["registry", "server"], indirect=True)

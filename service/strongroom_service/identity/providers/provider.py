@@ -8,18 +8,31 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from strongroom_service.identity.app_role import Bounds, Span
-from strongroom_service.identity.people import Line, Names
+from strongroom_service.identity.people import Key, Line, Names
+from strongroom_service.telling import Told, unfit
 
 KIND = "provider"
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, ser_json_timedelta="float")
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Url = Annotated[str, StringConstraints(max_length=500, pattern=r"^https?://[!-~]+$")]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    Told("it is a line of 1 to 500 characters"),
+]
+Url = Annotated[
+    str,
+    StringConstraints(max_length=500, pattern=r"^https?://[!-~]+$"),
+    Told("it is an address that begins with https://, or with http:// if it is this machine's own"),
+]
 """An address; one of ``http://`` has to be this machine's own."""
 Pem = Annotated[str, StringConstraints(max_length=100_000)]
 """Certificates or keys as text; never a path."""
-Claim = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Claim = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    Told("the name of a claim is a line of 1 to 200 characters"),
+]
 """The name of a claim; ``/realm_access/roles`` is one inside another."""
 
 
@@ -39,7 +52,7 @@ class ClaimRule(BaseModel):
     @classmethod
     def _says_whom(cls, claims: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         if not claims:
-            raise ValueError("a rule names at least one claim; sub of * is anybody")
+            raise unfit("a rule names at least one claim; sub of * is anybody")
         return claims
 
 
@@ -48,9 +61,7 @@ class _Provider(BaseModel):
 
     rules: Annotated[tuple[ClaimRule, ...], Field(max_length=200)] = ()
     name_claim: Claim = "sub"
-    metadata_claims: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")], Claim], Field(max_length=32)
-    ] = {}
+    metadata_claims: Annotated[dict[Key, Claim], Field(max_length=32)] = {}
     token_ttl: Span = timedelta(hours=8)
     token_max_ttl: Span = timedelta(hours=24)
     token_bounds: Bounds = ()
@@ -101,8 +112,14 @@ class AwsProvider(_Provider):
 
     type: Literal["aws"] = "aws"
     sts: Url = "https://sts.amazonaws.com/"
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "us-east-1"
-    server: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,200}$")]
+    region: Annotated[
+        str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$"), Told("it is a region, such as eu-central-1")
+    ] = "us-east-1"
+    server: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,200}$"),
+        Told("it is the name of the server, such as strongroom.example.com"),
+    ]
     ca: Pem = ""
     name_claim: Claim = "principal"
 
