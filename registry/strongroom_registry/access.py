@@ -180,7 +180,8 @@ class Access:
         """Write an entry of the audit. Its repetitions are counted from now on, but for those on behalf of others."""
         asking = actor_now()
         if asking is not None:
-            subject = subject._replace(actor=asking.name, message=noted(subject.message, asking.note))
+            said = noted(subject.message, asking.note)
+            subject = Subject(*subject[:6], said, asking.name)
             if asking.owing is not None:
                 asking.owing.append(Owed(self, subject))
             else:

@@ -39,8 +39,7 @@ class Actor(NamedTuple):
 _acting: ContextVar[Actor | None] = ContextVar("strongroom_actor", default=None)
 
 
-@contextmanager
-def acting(name: str, note: str = "", *, owing: list[Owed] | None = None) -> Iterator[None]:
+class acting:  # noqa: N801  # used as a function is
     """Have what is done with any registry in the block be done on behalf of somebody, and written down one by one: each
     load and each refusal is an entry of the audit at once, none is counted up with others.
 
@@ -49,11 +48,17 @@ def acting(name: str, note: str = "", *, owing: list[Owed] | None = None) -> Ite
     :param owing: where entries gather that do not belong to a change, in the place of being written at once. Whoever
         gives it calls :func:`settle` before anything of what was read leaves the process.
     """
-    token = _acting.set(Actor(name[:ACTOR_MAX], note[:NOTE_MAX], owing))
-    try:
-        yield
-    finally:
-        _acting.reset(token)
+
+    __slots__ = ("_actor", "_token")
+
+    def __init__(self, name: str, note: str = "", *, owing: list[Owed] | None = None) -> None:
+        self._actor = Actor(name[:ACTOR_MAX], note[:NOTE_MAX], owing)
+
+    def __enter__(self) -> None:
+        self._token = _acting.set(self._actor)
+
+    def __exit__(self, *exc: object) -> None:
+        _acting.reset(self._token)
 
 
 @contextmanager

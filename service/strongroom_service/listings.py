@@ -4,15 +4,39 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from threading import Lock
+from typing import NamedTuple
 
 from strongroom_registry import Registry
 from strongroom_registry.document import Head
 from strongroom_registry.remote.wire import HeadTold
 
+from strongroom_service.policies.rights import Rights
+
 _LISTINGS, _HEADS = 64, 20_000
 """So many are kept, with at most so many documents between them."""
 
+_PAGES, _PAGES_BYTES = 512, 32 * 1024 * 1024
+"""So many pages are kept as they were answered, with at most so many bytes between them."""
+
 _Key = tuple[str, str, str | None, bool]
+
+
+class AskedPage(NamedTuple):
+    """Which page of which listing, and from where it is asked for, which rules may depend on."""
+
+    workspace: str
+    glob: str
+    type: str | None
+    deleted: bool
+    after: str
+    limit: int
+    address: str
+
+
+class _Page(NamedTuple):
+    revision: bytes
+    rights: Rights | None
+    content: bytes
 
 
 class Listings:
@@ -22,6 +46,8 @@ class Listings:
     def __init__(self) -> None:
         self._kept: OrderedDict[_Key, tuple[bytes, tuple[Head, ...]]] = OrderedDict()
         self._told: dict[tuple[int, bool], tuple[Head, bytes]] = {}
+        self._pages: OrderedDict[tuple[AskedPage, int], _Page] = OrderedDict()
+        self._pages_bytes = 0
         self._lock = Lock()
 
     def of(
@@ -57,6 +83,30 @@ class Listings:
             self._told = {}
         self._told[id(head), outline] = head, text
         return text
+
+    def page(self, asked: AskedPage, revision: bytes, rights: Rights | None) -> bytes | None:
+        """The page as it was answered to somebody with the same rights, if nothing has changed since.
+
+        :param rights: the very object that :meth:`keep_page` was given; None for root.
+        """
+        with self._lock:
+            page = self._pages.get((asked, id(rights)))
+            if page is None or page.revision != revision or page.rights is not rights:
+                return None
+            self._pages.move_to_end((asked, id(rights)))
+            return page.content
+
+    def keep_page(self, asked: AskedPage, revision: bytes, rights: Rights | None, content: bytes) -> None:
+        """Keep a page.
+
+        :param revision: what the workspace had before the page was read.
+        """
+        with self._lock:
+            former = self._pages.pop((asked, id(rights)), None)
+            self._pages_bytes += len(content) - (len(former.content) if former else 0)
+            self._pages[asked, id(rights)] = _Page(revision, rights, content)
+            while len(self._pages) > _PAGES or self._pages_bytes > _PAGES_BYTES:
+                self._pages_bytes -= len(self._pages.popitem(last=False)[1].content)
 
     def _shrink(self) -> None:
         while len(self._kept) > _LISTINGS or sum(len(heads) for _, heads in self._kept.values()) > _HEADS:

@@ -73,6 +73,10 @@ class Workspaces:
                     raise _unknown(name) from None
             return self._opened[name]
 
+    def is_opened(self, name: str) -> bool:
+        """Whether :meth:`registry` has it at hand."""
+        return name in self._opened
+
     def names(self) -> list[str]:
         """The names of those that are there, sorted. Raises what opening them raises."""
         found = self._opening(self._settings.workspace).mine()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 from strongroom_registry import Registry
@@ -21,11 +21,14 @@ from strongroom_service.errors import Forbidden, InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import expected_version
 from strongroom_service.http.route import Route
+from strongroom_service.listings import AskedPage
 from strongroom_service.policies.resource import Resource, Selected, block
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.policies.versions import selected
+from strongroom_service.waiting import HasToWait
 from strongroom_service.workspaces import is_of_mount
 
+_TOLD_KEPT = 4096
 _ABOUT_TO_BE = 0
 """The number of a version that is only about to be made: no rule names it."""
 
@@ -62,19 +65,33 @@ def list_documents(call: Call) -> Answer:
     asked: Listed = call.query
     workspace = check_name(call.params["workspace"])
     require_reach(call, workspace)
-    registry = call.service.registry(workspace)
-    heads = (
-        tuple(registry.search(asked.search))
-        if asked.search
-        else call.service.listings.of(registry, asked.glob, type=asked.type, deleted=asked.deleted)
-    )
+    registry = call.registry(workspace)
+    if asked.search:
+        if not call.may_wait:
+            raise HasToWait
+        return Answer(content=_page(call, asked, tuple(registry.search(asked.search))))
+    listings, caller = call.service.listings, call.caller
+    which = AskedPage(workspace, asked.glob, asked.type, asked.deleted, asked.after, asked.limit, caller.address)
+    rights = None if caller.is_root else call.service.policies.rights(caller)
+    revision = registry.revision()
+    content = listings.page(which, revision, rights)
+    if content is None:
+        if not call.may_wait:
+            raise HasToWait
+        content = _page(call, asked, listings.of(registry, asked.glob, type=asked.type, deleted=asked.deleted))
+        listings.keep_page(which, revision, rights, content)
+    return Answer(content=content)
+
+
+def _page(call: Call, asked: Listed, heads: tuple[Head, ...]) -> bytes:
+    """What a caller is told of documents on a page."""
     verb = Verb.VIEW if asked.search else Verb.LIST  # who may not see a text is not to find it
     known = set(_allowed(call, verb, [head.name for head in heads]))
     shown, last = asked.cut([head for head in heads if head.name in known and head.name > asked.after])
     seen = set(_allowed(call, Verb.VIEW, [head.name for head in shown]))
     told = b",".join(call.service.listings.told(head, outline=head.name not in seen) for head in shown)
     more = json.dumps(last.name if last else None).encode()
-    return Answer(content=b'{"documents":[%s],"next":%s}' % (told, more))
+    return b'{"documents":[%s],"next":%s}' % (told, more)
 
 
 def list_names(call: Call) -> Answer:
@@ -99,9 +116,11 @@ def reveal(call: Call) -> Answer:
     type_ = None if chosen.type is None else check_name(chosen.type)
     reference = Reference(name, type_, chosen.version, label)
     document = _revealed(call, workspace, reference)
-    version, digest = _told(document.version)
-    told = wire.DocumentTold.model_construct(id=document.id, version=version, payload=document.payload)
-    return _tagged(call, told, document.version.number, digest)
+    told = _told.of(document)
+    if _is_known(call, told.tag):
+        return Answer(status=304, headers={"ETag": told.tag})
+    payload = urlsafe_b64encode(document.payload)
+    return Answer(content=b'%s,"payload":"%s"}' % (told.beginning, payload), headers={"ETag": told.tag})
 
 
 def history(call: Call) -> Answer:
@@ -196,7 +215,7 @@ def destroy(call: Call) -> Answer:
 
 def _registry(call: Call) -> Registry:
     """The workspace; one that is not there is refused by the policies first, unless they would allow it."""
-    return call.service.registry(call.params["workspace"])
+    return call.registry(call.params["workspace"])
 
 
 def _asked(call: Call, verb: Verb) -> tuple[Registry, str]:
@@ -226,7 +245,7 @@ def _revealed(call: Call, workspace: str, reference: Reference) -> Document:
     asked: list[int] = []
 
     def chosen() -> Selected:
-        found = selected(call.service.registry(workspace).head(reference.name), reference)
+        found = selected(call.registry(workspace).head(reference.name), reference)
         asked.append(found.version)
         return found
 
@@ -271,23 +290,55 @@ def _changed(call: Call, head: Head) -> Answer:
     return Answer(wire.HeadTold.of(head) if may_view else wire.HeadTold.outline(head))
 
 
-@lru_cache(maxsize=4096)
-def _told(version: Version) -> tuple[wire.VersionTold, str]:
-    """What is told of a version, and a digest of that."""
-    told = wire.VersionTold.of(version)
-    return told, _digest(told)
+class _Beginning(NamedTuple):
+    """What is told of a revealed version but for its payload, in the shape of :class:`wire.DocumentTold`."""
+
+    version: Version
+    beginning: bytes
+    tag: str
+
+
+class _Told:
+    """What was told of versions, kept as long as the registry gives the same object for them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, _Beginning] = {}
+
+    def of(self, document: Document) -> _Beginning:
+        known = self._kept.get(id(document.version))
+        if known is not None and known.version is document.version:
+            return known
+        version = wire.VersionTold.of(document.version)
+        beginning = b'{"id":"%s","version":%s' % (str(document.id).encode(), version.model_dump_json().encode())
+        made = _Beginning(document.version, beginning, _tag(document.version.number, _digest(version)))
+        if len(self._kept) >= _TOLD_KEPT:
+            self._kept = {}
+        self._kept[id(document.version)] = made
+        return made
+
+
+_told = _Told()
 
 
 def _digest(told: BaseModel) -> str:
     return sha256(told.model_dump_json().encode()).hexdigest()[:32]
 
 
-def _tagged(call: Call, told: BaseModel, number: int, digest: str = "") -> Answer:
+def _tagged(call: Call, told: BaseModel, number: int) -> Answer:
     """An answer under an ``ETag``: the number of its version, and what else of it can change. A payload cannot."""
-    tag = f'"{number}-{digest or _digest(told)}"'
-    if tag in [text.strip() for text in call.headers.get("if-none-match", "").split(",")]:
+    tag = _tag(number, _digest(told))
+    if _is_known(call, tag):
         return Answer(status=304, headers={"ETag": tag})
     return Answer(told, headers={"ETag": tag})
+
+
+def _tag(number: int, digest: str) -> str:
+    return f'"{number}-{digest}"'
+
+
+def _is_known(call: Call, tag: str) -> bool:
+    known = call.headers.get("if-none-match")
+    return known is not None and tag in [text.strip() for text in known.split(",")]
 
 
 def _number(text: str) -> int | None:
@@ -323,6 +374,7 @@ ROUTES: tuple[Route, ...] = (
         "With `search`, those that he may view whose public fields hold a text.",
         query=Listed,
         answer=wire.Heads,
+        is_quick_again=True,
         tags=_TAGS,
         errors=(404,),
     ),

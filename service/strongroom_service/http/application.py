@@ -138,9 +138,16 @@ class Application:
             return None
         match = self._tree.find(segments)
         route = match.routes.get("GET") if match else None
-        if match is None or route is None or not route.is_quick:
+        if match is None or route is None or not self._is_quick(route):
             return None
         return "/" + "/".join(segments), route, match.values
+
+    def _is_quick(self, route: Route) -> bool:
+        """What may turn out to have to wait is tried only where that costs no journey."""
+        return route.is_quick or (route.is_quick_again and isinstance(self._quick, LoopLane))
+
+    def _is_small(self, incoming: Incoming) -> bool:
+        return incoming.path not in self._large and _WRAPS.isdisjoint(incoming.headers)
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -150,10 +157,10 @@ class Application:
         try:
             incoming = await self._incoming(scope, receive, request_id)
             received = len(incoming.body)
-            is_quick = incoming.route.is_quick and not _WRAPS & incoming.headers.keys()
-            is_quick = is_quick and incoming.path not in self._large
-            worked = await (self._quick if is_quick else self._slow).answer(incoming)
-            if incoming.route.is_quick:
+            is_quick = self._is_quick(incoming.route)
+            lane = self._quick if is_quick and self._is_small(incoming) else self._slow
+            worked = await lane.answer(incoming)
+            if is_quick:
                 self._large.note(incoming.path, len(worked.outgoing.body))
             outgoing, code = worked.outgoing, worked.error
         except StrongroomError as error:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from strongroom_registry import Registry
 
 from strongroom_service.identity.caller import Caller
 from strongroom_service.policies.resource import Resource
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.service import Service
+from strongroom_service.waiting import HasToWait
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -27,6 +29,8 @@ class Call:
     :param body: the body as the route's model; for Vault's routes the object that was sent, empty where none was.
     :param raw_body: the bytes of the body.
     :param headers: by their names in lower case; the last of those that were sent twice.
+    :param may_wait: else a handler that would have to raises :class:`~strongroom_service.waiting.HasToWait`.
+    :param is_again: whether it was counted before.
     """
 
     service: Service
@@ -38,6 +42,14 @@ class Call:
     body: Any
     raw_body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
+    may_wait: bool = True
+    is_again: bool = False
+
+    def registry(self, workspace: str) -> Registry:
+        """A workspace; ask a policy first. Raises UnknownWorkspace, and HasToWait where it would have to be opened."""
+        if not self.may_wait and not self.service.workspaces.is_opened(workspace):
+            raise HasToWait
+        return self.service.registry(workspace)
 
     def require(self, verb: Verb, resource: Resource) -> None:
         """Let pass what the caller's policies allow; raises Forbidden, which is in the audit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from strongroom_service.http.route import Route
 from strongroom_service.identity.caller import ANONYMOUS, Caller
@@ -15,6 +16,7 @@ class Incoming:
 
     :param values: what stood in the path in the place of the route's parameters.
     :param may_wait: whether it is worked on where a wait is nobody else's.
+    :param is_again: whether it was tried before where nobody may wait, and nothing was done but to count it.
     :ivar token: the token that it was sent with, empty where it has none.
     """
 
@@ -29,6 +31,7 @@ class Incoming:
     address: str
     caller: Caller = ANONYMOUS
     may_wait: bool = True
+    is_again: bool = False
     token: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -45,8 +48,7 @@ class Outgoing:
     events: AsyncIterator[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """What is told of an answered request to access log and metrics. It holds nothing that was sent or answered.
 
     :param template: the path of the route, with its parameters unfilled; empty where no route answers.

@@ -17,8 +17,8 @@ from functools import partial
 from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.lane import Lane
 from strongroom_service.http.pipeline import Pipeline, Worked
-from strongroom_service.identity.tokens import HasToWait
 from strongroom_service.service import Service
+from strongroom_service.waiting import HasToWait
 
 _log = logging.getLogger("strongroom.service")
 
@@ -71,7 +71,7 @@ class LoopLane:
                 try:
                     worked = self._pipeline.work(incoming)
                 except HasToWait:
-                    incoming.may_wait = True
+                    incoming.may_wait = incoming.is_again = True
                     task = loop.create_task(self._work_elsewhere(incoming, answered))
                     self._elsewhere.add(task)
                     task.add_done_callback(self._elsewhere.discard)

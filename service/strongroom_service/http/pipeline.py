@@ -23,8 +23,8 @@ from strongroom_service.http.queries import parsed_query
 from strongroom_service.http.route import Route
 from strongroom_service.http.settling import Settling
 from strongroom_service.identity.caller import ANONYMOUS, Caller
-from strongroom_service.identity.tokens import HasToWait
 from strongroom_service.service import Service, note_of
+from strongroom_service.waiting import HasToWait
 
 _log = logging.getLogger("strongroom.service")
 
@@ -177,6 +177,8 @@ class Pipeline:
             body=self._body(route, incoming.body),
             raw_body=incoming.body,
             headers=incoming.headers,
+            may_wait=incoming.may_wait,
+            is_again=incoming.is_again,
         )
 
     def _body(self, route: Route, raw: bytes) -> Any:

@@ -30,6 +30,8 @@ class Route:
     :param records: the action that the audit has of an answer and of a refusal; None for ``view`` of what only reads,
         and nothing of what changes; empty where what the handler calls writes it.
     :param is_quick: whether it reads a few rows and waits for nothing else: many such requests are worked on together.
+    :param is_quick_again: whether it is quick where what it answers is known; else it raises
+        :class:`~strongroom_service.waiting.HasToWait` where nobody may wait.
     :param is_large: whether the body may be as large as a document.
     :param content: the media type of an answer that is not JSON.
     :param takes: the media type of a body that is not JSON.
@@ -49,6 +51,7 @@ class Route:
     records: str | None = None
     is_large: bool = False
     is_quick: bool = False
+    is_quick_again: bool = False
     content: str = ""
     takes: str = ""
     vault: bool = False

@@ -21,6 +21,7 @@ from strongroom_service.identity.grant import Grant, Issued, policy_names
 from strongroom_service.identity.token import NotAToken, Token
 from strongroom_service.identity.token_record import KIND, End, Rights, Standing, TokenRecord
 from strongroom_service.state.records import Records, RecordSession
+from strongroom_service.waiting import HasToWait
 
 _SEEN_MAX = 2048
 """How many tokens are not taken apart anew each time they are sent."""
@@ -39,10 +40,6 @@ class _Believed(NamedTuple):
     record: TokenRecord
     standing: Standing | None
     caller: Caller
-
-
-class HasToWait(Exception):
-    """What was asked for takes a wait, and nobody may wait here. Nothing was done."""
 
 
 class Tokens:

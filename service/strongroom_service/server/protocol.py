@@ -59,6 +59,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._limits = limits
         self._deadline: float | None = None  # until the head or the body that is coming has to be whole
         self._write_deadline: float | None = None
+        self._idle_deadline: float | None = None
         self._between = True  # the parser stands where a message begins
         self._in_head = False
         self._head_bytes = 0
@@ -79,7 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._deadline = self._write_deadline = None
+        self._deadline = self._write_deadline = self._idle_deadline = None
 
     def check(self, now: float) -> None:
         """End the connection where its time is over.
@@ -91,6 +92,8 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.transport.abort()
         elif self.transport.is_closing():
             self._write_deadline = now + self._limits.write_seconds
+        elif self._idle_deadline is not None and now >= self._idle_deadline:
+            self.transport.close()
         elif self._deadline is not None and now >= self._deadline and not self.flow.read_paused:
             if self._between and not self._held:
                 self.transport.close()  # nothing was asked, so nothing is answered
@@ -113,7 +116,7 @@ class GuardedProtocol(HttpToolsProtocol):
     # -- bytes
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
+        self._idle_deadline = None
         if self._deaf or self.transport.is_closing():
             return
         self._wait_for_head()
@@ -238,6 +241,17 @@ class GuardedProtocol(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, but that the time that a connection may be idle is looked at with the other deadlines."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle_deadline = self.loop.time() + self._limits.idle_seconds
 
     # -- refusals
 

@@ -91,6 +91,6 @@ class IdentityLimit:
         self._limit = limit
 
     def __call__(self, call: Call, _route: Route, proceed: Callable[[], Answer]) -> Answer:
-        if call.caller.accessor:
+        if call.caller.accessor and not call.is_again:
             self._limit.check(call.caller.identity, call.caller.identity)
         return proceed()
