@@ -17,6 +17,7 @@ from urllib3.exceptions import (
     HTTPError,
     InvalidHeader,
     MaxRetryError,
+    NameResolutionError,
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
@@ -277,12 +278,17 @@ class Connection:
         if isinstance(exc, StrongroomError):
             raise exc
         if isinstance(exc, SSLError | ssl.SSLError):
+            if _speaks_no_tls(exc):
+                raise ServerUntrusted(
+                    f"What answers at {self.address} speaks no TLS.",
+                    "Name a server that does, or one of this machine by http://.",
+                ) from None
             raise ServerUntrusted(
                 f"{self.address} cannot prove who it is: {_why_untrusted(exc)}.",
                 "Set STRONGROOM_CA to the certificates that it is signed by, or find out who answers there.",
             ) from None
         raise ServerUnreachable(
-            f"{self.address} cannot be reached ({type(exc).__name__}).",
+            f"{self.address} cannot be reached: {_why_away(exc)}.",
             "See whether the server runs and STRONGROOM_REGISTRY names its address, and try again.",
         ) from None
 
@@ -353,8 +359,27 @@ def _tls(ca: Path | None) -> ssl.SSLContext:
     return context
 
 
+def _why_away(exc: Exception) -> str:
+    if isinstance(exc, NameResolutionError):
+        return "nobody knows its name"
+    if isinstance(exc, NewConnectionError):
+        return "nobody answers there"
+    if isinstance(exc, ConnectTimeoutError | ReadTimeoutError):
+        return "it does not answer in time"
+    return "the connection broke off" if isinstance(exc, ProtocolError) else type(exc).__name__
+
+
+def _inner(reason: Exception) -> Exception:
+    """What TLS itself said of a failure."""
+    return reason.args[0] if reason.args and isinstance(reason.args[0], ssl.SSLError) else reason
+
+
+def _speaks_no_tls(reason: Exception) -> bool:
+    return getattr(_inner(reason), "reason", "") in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+
+
 def _why_untrusted(reason: Exception) -> str:
-    inner = reason.args[0] if reason.args and isinstance(reason.args[0], ssl.SSLError) else reason
+    inner = _inner(reason)
     text = getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or type(inner).__name__
     return str(text).strip(".")[:200]
 

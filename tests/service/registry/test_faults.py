@@ -272,7 +272,7 @@ class TestAddresses:
         )
         monkeypatch.setenv("STRONGROOM_INSECURE", "true")
         monkeypatch.setattr(connections, "_TRIES", 0)
-        with pytest.raises(ServerUnreachable):
+        with pytest.raises(ServerUnreachable, match="nobody knows its name"):
             open_registry("http://registry.invalid")
 
     @pytest.mark.parametrize("setting", ["KEY", "ACTOR", "ANCHOR"])
@@ -284,7 +284,7 @@ class TestAddresses:
     def test_a_server_that_is_away_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with scripted(Said()) as server:
             url = server.url
-        with pytest.raises(ServerUnreachable, match=url):
+        with pytest.raises(ServerUnreachable, match=f"^{url} cannot be reached: nobody answers there. See"):
             open_registry(url)
 
 
@@ -311,6 +311,11 @@ class TestCertificates:
                 with pytest.raises(ServerUntrusted, match="STRONGROOM_CA"):
                     open_registry(server.url)
             assert server.seen == []
+
+    def test_who_speaks_no_tls_is_told_from_who_cannot_prove_who_he_is(self) -> None:
+        with scripted(Said(body=told())) as server, pytest.raises(ServerUntrusted, match="speaks no TLS"):
+            open_registry(server.url.replace("http://", "https://"))
+        assert server.seen == []
 
     def test_authorities_that_are_none_are_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for place in (tmp_path / "absent", tmp_path):
