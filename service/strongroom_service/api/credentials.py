@@ -102,6 +102,7 @@ def make_secret_id(call: Call) -> Answer:
         uses=asked.uses,
         ttl=span(asked.ttl_seconds),
         makers=call.service.tokens.makers_of(call.caller),
+        given=None if call.service.policies.gives_any(call.caller) else role.token_policies,
     )
     call.service.record(call.caller, "create-secret-id", name=f"approle:{name}", message=made.accessor)
     return Answer(SecretIdMade(secret_id=made.text, role_id=role.role_id, about=_told(made.accessor, made.record)))

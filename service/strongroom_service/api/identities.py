@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from strongroom_registry.errors import StaleExpectation
 
 from strongroom_service.api.paging import Page, page_of_names
-from strongroom_service.errors import Conflict, InvalidRequest, UnknownThing
+from strongroom_service.errors import Conflict, Forbidden, InvalidRequest, UnknownThing
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition, etag, expected_version
 from strongroom_service.http.route import Route
@@ -31,6 +31,7 @@ from strongroom_service.identity.providers.vouching import check_settings
 from strongroom_service.identity.standings import facts_of_person, policies_of_groups
 from strongroom_service.policies.resource import Resource, service
 from strongroom_service.policies.verbs import Verb
+from strongroom_service.state.directory import Found
 
 
 class NamePage(BaseModel):
@@ -117,8 +118,9 @@ class Kind:
         call.service.policies.check_grant(call.caller, given, self.facts(name, call.body))
         for _ in range(_TRIES):
             there = self._taken_over(call, name)
+            self._check_groups(call, there.value if there else None)
             try:
-                self.put(call, name, call.body, there if expect is None else expect)
+                self.put(call, name, call.body, expect if expect is not None else there.version if there else 0)
             except StaleExpectation:
                 if expect is not None:
                     raise
@@ -137,19 +139,31 @@ class Kind:
             raise unknown(self.word)
         return Answer()
 
-    def _taken_over(self, call: Call, name: str) -> int:
-        """The number of the version that is there, 0 for none. Whoever may not give what somebody has may not change
-        him either: with a password or a secret id that he made meanwhile, he would be him when he has it again.
+    def _taken_over(self, call: Call, name: str) -> Found[Any] | None:
+        """What is there. Whoever may not give what somebody has may not change him either: with a password or a secret
+        id that he made meanwhile, he would be him when he has it again.
 
         :raises Forbidden: he may more than the caller may give.
         """
         there = call.service.directory.found(self.word, name, _STORED.get(self.word, self.model))
-        if there is None:
-            return 0
-        if self.is_somebody:
+        if there is not None and self.is_somebody:
             had = list(self.policies(call, there.value))
             call.service.policies.check_grant(call.caller, had, self.facts(name, there.value))
-        return there.version
+        return there
+
+    def _check_groups(self, call: Call, had: Any) -> None:
+        """Whoever puts somebody into a group gives him what it will give too.
+
+        :raises Forbidden: one of the groups is new to him, and not the caller's to administer.
+        """
+        if call.service.policies.gives_any(call.caller):
+            return
+        for group in sorted(_groups(call.body) - _groups(had)):
+            if not call.service.decide(call.caller, Verb.ADMINISTER, service("identities", f"group:{group}")).allowed:
+                raise Forbidden(
+                    f"You may not put anybody into the group {group:.96}, nor have a provider do so.",
+                    "Have it done by somebody who may administer the group, or :service/tokens.",
+                )
 
     def facts(self, name: str, given: Any) -> dict[str, str] | None:
         """What policies may say of whoever it is for; None where that may be anybody."""
@@ -284,6 +298,13 @@ def _of_provider(call: Call, record: ProviderRecord) -> list[str]:
     return [*named, *policies_of_groups(call.service.directory, groups)]
 
 
+def _groups(given: Any) -> set[str]:
+    """The groups that somebody is in, or that a provider puts people into."""
+    if isinstance(given, ProviderRecord):
+        return {group for rule in given.settings.rules for group in rule.groups}
+    return set(given.groups) if isinstance(given, User | Account) else set()
+
+
 def _tagged(told: _Told) -> Answer:
     return Answer(told, headers={"ETag": etag(told.version)})
 
@@ -379,8 +400,8 @@ def _routes(kind: Kind, told: type[BaseModel]) -> list[Route]:
             handler=kind.write,
             summary=f"Write a {kind.title}.",
             description="With `If-Match` (the ETag of the version that was read) or `If-None-Match: *` (a new one) it "
-            "is written only if nobody else was faster. It gives policies of the caller alone, unless he may "
-            "administer `:service/tokens`.",
+            "is written only if nobody else was faster. It gives policies of the caller alone, did before too, and is "
+            "put into groups that he may administer, unless he may administer `:service/tokens`.",
             body=kind.model,
             answer=told,
             tags=_TAGS,

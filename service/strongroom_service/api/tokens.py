@@ -45,7 +45,7 @@ def create_token(call: Call) -> Answer:
     grant = _grant(call, asked)
     tokens, is_for_another = call.service.tokens, asked.account is not None
     make = tokens.create_orphan if asked.orphan or is_for_another else tokens.create
-    made = make(call.caller, grant, beyond=is_for_another or _administers(call))
+    made = make(call.caller, grant, beyond=is_for_another or call.service.policies.gives_any(call.caller))
     call.service.record(call.caller, "create-token", name=f"token {made.accessor}", message=made.record.identity)
     return Answer(issued(call.service, made))
 
@@ -105,6 +105,8 @@ def _grant(call: Call, asked: TokenAsked) -> Grant:
         if names is not None:
             call.service.policies.check_grant(call.caller, names, facts)
         given = tuple(name for name in standing.policies if names is None or name in names)
+        if names is None and not call.service.policies.gives_any(call.caller):
+            names = given  # what the account gets later is not the caller's to give
     call.service.policies.check_grant(call.caller, given, facts)
     return Grant(
         policies=names,
@@ -130,10 +132,6 @@ def _of_account(call: Call, name: str) -> Standing:
     if standing is None:
         raise UnknownThing("There is no such account, or it is disabled.", "See 'strongroom identity account ls'.")
     return standing
-
-
-def _administers(call: Call) -> bool:
-    return call.service.decide(call.caller, Verb.ADMINISTER, TOKENS).allowed
 
 
 def _at(call: Call) -> Resource:
@@ -186,7 +184,8 @@ ROUTES: tuple[Route, ...] = (
         summary="Make a token.",
         description="It has no more policies than the caller's own, unless he may administer `:service/tokens`, "
         "and it ends with the caller's, unless it is an orphan. One for an account takes write on "
-        "`:service/identities/account:<name>`, and is always an orphan.",
+        "`:service/identities/account:<name>`, and is always an orphan; made by somebody who gives policies of his own "
+        "alone, it has none that the account gets later.",
         body=TokenAsked,
         answer=IssuedToken,
         status=201,

@@ -72,7 +72,8 @@ class StoredRole(AppRole):
 
 
 class SecretIdRecord(BaseModel):
-    """A secret id on record, without its text. Times are UTC; ``uses`` is how many are left, None for any number."""
+    """A secret id on record, without its text. Times are UTC; ``uses`` is how many are left, None for any number.
+    ``given`` are the policies that it gives as long as the role does, None for all that the role has at a login."""
 
     model_config = _MODEL
 
@@ -87,6 +88,7 @@ class SecretIdRecord(BaseModel):
     ttl: timedelta = timedelta()
     uses: int | None = None
     makers: tuple[str, ...] = ()
+    given: tuple[str, ...] | None = None
 
 
 class SecretIdIndex(BaseModel):

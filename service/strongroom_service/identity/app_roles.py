@@ -15,13 +15,16 @@ from hashlib import sha256
 from typing import TypeVar
 from uuid import uuid4
 
+from pydantic import BaseModel, ConfigDict
+
 from strongroom_service.errors import Conflict, InvalidRequest, Unauthenticated, UnknownThing
 from strongroom_service.identity.address_bounds import admits, bounds_of, narrows
 from strongroom_service.identity.app_role import AppRole, RoleIdIndex, SecretIdIndex, SecretIdRecord, StoredRole
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.grant import Grant, Issued, policy_names
-from strongroom_service.identity.token_record import DEFAULT
+from strongroom_service.identity.token_record import DEFAULT, Rights
 from strongroom_service.identity.tokens import Tokens
+from strongroom_service.policies.policies import KIND_OF_VAULT
 from strongroom_service.state.directory import Directory, Found
 from strongroom_service.state.records import Records, RecordSession
 
@@ -29,6 +32,12 @@ SECRET_ID, SECRET_ID_INDEX = "secret-id", "secret-id-index"
 _TEXT_MAX = 512
 
 N = TypeVar("N", int, timedelta)
+
+
+class _Any(BaseModel):
+    """A record of which no more is asked than whether it is there."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +146,14 @@ class AppRoles:
         uses: int | None = None,
         ttl: timedelta | None = None,
         makers: tuple[str, ...] = (),
+        given: tuple[str, ...] | None = None,
     ) -> SecretId:
         """A new secret id of a role, whose limits may be narrower than the role's, and no wider.
 
         :param text: a secret that somebody chose; by default 32 random bytes.
         :param makers: who could keep it for themselves.
+        :param given: the policies that its maker could give, where that is not any: what the role has besides, or
+            gets later, it does not give.
         :raises UnknownThing: no such role.
         :raises Conflict: the role has one of this text.
         :raises InvalidRequest: the role takes none, or the limits are wider.
@@ -169,6 +181,7 @@ class AppRoles:
                 ttl=ttl or timedelta(),
                 uses=_narrower(uses, role.secret_id_uses, "number of uses") or None,
                 makers=makers,
+                given=given,
             )
             accessor = uuid4().hex
             session.put(SECRET_ID, accessor, record, parent=role.serial, expires=record.expires)
@@ -274,8 +287,11 @@ class AppRoles:
     def _grant(self, name: str, role: StoredRole, used: SecretIdRecord | None, path: str) -> Grant:
         default = () if role.token_no_default_policy else (DEFAULT,)
         longest = [one for one in (role.token_max_ttl, role.token_explicit_max_ttl) if one]
+        given = used.given if used else None
+        policies = role.token_policies if given is None else tuple(self._of_those(given, role.token_policies))
         return Grant(
-            policies=(*default, *role.token_policies),
+            policies=(*default, *policies),
+            rights=None if given is None else Rights.NARROWED,
             identity=self.identity(name),
             origin=f"{self._kind}.{name}",
             facts=role.facts(name),
@@ -289,6 +305,12 @@ class AppRoles:
             bounds=(used.token_bounds if used else ()) or role.token_bounds,
             makers=used.makers if used else (),
         )
+
+    def _of_those(self, given: Sequence[str], policies: Sequence[str]) -> Iterator[str]:
+        """Policies in Vault's language go with the role: they are given by whom that language allows it."""
+        for name in policies:
+            if name in given or self._directory.get(KIND_OF_VAULT, name, _Any) is not None:
+                yield name
 
     def _accessor(self, session: RecordSession, role: StoredRole, text: str) -> str | None:
         for name in self._names_of(_named(role, text)):

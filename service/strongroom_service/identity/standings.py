@@ -15,11 +15,12 @@ _KEPT = 8192
 
 
 class Revocable(BaseModel):
-    """All that a standing needs to know of a role or a provider: that it is there, and in use."""
+    """All that a standing needs to know of a role or a provider: that it is there and in use, and what a role gives."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     disabled: bool = False
+    token_policies: tuple[str, ...] = ()
 
 
 class Standings:
@@ -52,7 +53,7 @@ class Standings:
         if kind == "account":
             return self.of_person(kind, name, self._directory.get(kind, name, Account))
         role = self._directory.get(kind, name, Revocable)
-        return None if role is None or role.disabled else Standing((), {}, self._denies)
+        return None if role is None or role.disabled else Standing(role.token_policies, {}, self._denies)
 
     def of_person(self, kind: str, name: str, person: User | Account | None) -> Standing | None:
         """The standing of a user or an account."""

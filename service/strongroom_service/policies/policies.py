@@ -124,6 +124,11 @@ class Policies:
                 "Leave these rules as they are, or have it done by somebody who administers :service/policies/*.",
             )
 
+    def gives_any(self, caller: Caller) -> bool:
+        """Whether the caller gives policies that he does not have himself: whoever may ``administer``
+        ``:service/tokens``."""
+        return caller.is_root or self.decide(caller, Verb.ADMINISTER, resources.service("tokens")).allowed
+
     def check_grant(self, caller: Caller, names: Collection[str], facts: Mapping[str, str] | None = None) -> None:
         """Whoever makes a token or an identity gives it policies of his own alone, and ``default``, and those of his
         that deny something come along; all else only as one who may ``administer`` ``:service/tokens``. Only root
@@ -138,7 +143,7 @@ class Policies:
             return
         if ROOT in names:
             raise Forbidden("Only root gives the policy root.", "Use a token of root.")
-        if self.decide(caller, Verb.ADMINISTER, resources.service("tokens")).allowed:
+        if self.gives_any(caller):
             return
         if beyond := [name for name in names if name != DEFAULT and name not in caller.policies]:
             raise Forbidden(
@@ -174,7 +179,7 @@ class Policies:
         :param names: the policies that it gives.
         :raises Forbidden: one of them denies the caller something.
         """
-        if caller.is_root or self.decide(caller, Verb.ADMINISTER, resources.service("tokens")).allowed:
+        if self.gives_any(caller):
             return
         self._check_kept([name for name in caller.policies if name in names])
 

@@ -246,6 +246,7 @@ def _made(request: RoleRequest, text: str | None) -> Answer:
         uses=fields.integer(body, "num_uses"),
         ttl=fields.duration(body, "ttl"),
         makers=request.call.service.tokens.makers_of(request.call.caller),
+        given=None if request.call.service.policies.gives_any(request.call.caller) else role.token_policies,
     )
     said = {
         "secret_id": made.text,
