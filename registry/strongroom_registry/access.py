@@ -66,6 +66,7 @@ class Access:
         self._anchoring = anchoring
         self._lock = Lock()
         self._seen: Seen | None = None
+        self._coming: Seen | None = None
         self._repeats = Repeats()
         self._recorder = Recorder(self.write_entries)
 
@@ -126,6 +127,7 @@ class Access:
                     change.audit_all((subject._replace(actor=self._actor), count) for subject, count in counts.items())
                 yield change
                 state, row = change.finish()
+                self._coming = Seen(state, row.record, row.mac)
             except BaseException:
                 self._repeats.give_back(counts)
                 raise
@@ -165,12 +167,20 @@ class Access:
 
     def is_unchanged(self, rows: LoadedRows, verified: tuple[object, ...], root: bytes, anchor: Anchor | None) -> bool:
         """Whether a load's rows are those that were verified, under a state and a root that were."""
-        seen = self._seen
-        if seen is None or (rows[0], rows[1]) != (seen.record, seen.mac) or rows[2:9] != verified:
+        seen = self._seen_as(rows[0], rows[1])
+        if seen is None or rows[2:9] != verified:
             return False
         if self._anchoring is not None and (anchor is None or not self._anchoring.has_passed(anchor, seen.state)):
             return False
         return seen.state.root == root
+
+    def _seen_as(self, record: bytes, mac: bytes) -> Seen | None:
+        """The newest state, if it has these bytes; or the one that this process is just about to write: if they can be
+        read already, it has been written."""
+        for seen in (self._seen, self._coming):
+            if seen is not None and seen.mac == mac and seen.record == record:
+                return seen
+        return None
 
     def counts(self, subject: Subject) -> bool:
         """Count a repetition for the audit; False where it has to be written now."""

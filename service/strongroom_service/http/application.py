@@ -41,6 +41,7 @@ _FIXED = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
+_FIXED_LINES = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in _FIXED)
 
 
 class Application:
@@ -127,7 +128,7 @@ class Application:
     def _finish(self, scope: Scope, started: float, finish: Finish, worked: Worked) -> None:
         incoming, outgoing = worked.incoming, worked.outgoing
         self._large.note(incoming.path, len(outgoing.body))
-        finish(outgoing.status, _headers(outgoing, incoming.id), outgoing.body)
+        finish(outgoing.status, _head(outgoing, incoming.id), outgoing.body)
         self._tell(scope, incoming, outgoing, incoming.id, worked.error, 0, time.perf_counter() - started)
 
     def _found_quick(self, raw_path: bytes) -> tuple[str, Route, tuple[str, ...]] | None:
@@ -249,6 +250,15 @@ def _headers(outgoing: Outgoing, request_id: str) -> list[tuple[bytes, bytes]]:
     if outgoing.events is None and outgoing.status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(outgoing.body)))
     return headers
+
+
+def _head(outgoing: Outgoing, request_id: str) -> bytes:
+    """The lines of :func:`_headers`, of an answer that is whole; without one that would be more than a line."""
+    lines = [f"{name}: {value}\r\n" for name, value in outgoing.headers.items() if value.isprintable()]
+    lines += (_FIXED_LINES, f"strongroom-request-id: {request_id}\r\n")
+    if outgoing.status not in (204, 304):
+        lines.append(f"content-length: {len(outgoing.body)}\r\n")
+    return "".join(lines).encode("latin-1")
 
 
 def _is_a_file(url: str) -> bool:

@@ -74,8 +74,8 @@ Observer = Callable[[Exchange], None]
 """Called on the event loop when a request was answered; quick, and raises nothing."""
 
 
-Finish = Callable[[int, list[tuple[bytes, bytes]], bytes], None]
-"""Sends an answer: its status, headers and body."""
+Finish = Callable[[int, bytes, bytes], None]
+"""Sends an answer: its status, the lines of its headers, and its body."""
 
 
 def token_of(headers: Mapping[str, str]) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 ROOT = "root"
 """The name of the policy that allows everything, and of the identity that has no name of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """The one on whose behalf a request is answered.
 
     :param identity: what people and machines are called: ``user:alice``, ``account:ci``, ``approle:etl``, ``root``.
@@ -26,7 +25,7 @@ class Caller:
     identity: str
     accessor: str = ""
     policies: tuple[str, ...] = ()
-    facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    facts: Mapping[str, str] = MappingProxyType({})
     address: str = ""
     request_id: str = ""
     is_root: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from strongroom_service.errors import Conflict, Forbidden
 from strongroom_service.identity.caller import Caller
@@ -24,12 +25,22 @@ _RIGHTS_KEPT = 2048
 _ANY_POLICY = PathPattern.parse(":service/policies/*").widest()
 
 
+class _Same(NamedTuple):
+    """The rights of a caller, for the next request of the same one."""
+
+    revision: bytes
+    policies: tuple[str, ...]
+    facts: Mapping[str, str]
+    rights: Rights
+
+
 class Policies:
     """The policies of a service. Safe to use from several threads; as new as the directory that they are kept in."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._rights: dict[tuple[tuple[str, ...], frozenset[tuple[str, str]]], tuple[bytes, Rights]] = {}
+        self._rights_of_same: dict[int, _Same] = {}
 
     def found(self, name: str) -> Found[Policy] | None:
         """A policy and the number of its version, 0 of a reserved one; None where there is none."""
@@ -67,6 +78,16 @@ class Policies:
     def rights(self, caller: Caller) -> Rights:
         """What the caller's policies come to."""
         revision = self._directory.revision()
+        same = self._rights_of_same.get(id(caller.facts))
+        if same is not None and same[:3] == (revision, caller.policies, caller.facts):
+            return same.rights
+        rights = self._looked_up(caller, revision)
+        if len(self._rights_of_same) >= _RIGHTS_KEPT:
+            self._rights_of_same.clear()
+        self._rights_of_same[id(caller.facts)] = _Same(revision, caller.policies, caller.facts, rights)
+        return rights
+
+    def _looked_up(self, caller: Caller, revision: bytes) -> Rights:
         key = (caller.policies, frozenset(caller.facts.items()))
         known = self._rights.get(key)
         if known is not None and known[0] == revision:

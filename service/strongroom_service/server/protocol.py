@@ -18,6 +18,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from strongroom_service.http.exchange import Finish
 from strongroom_service.server.joining import JoiningTransport
 from strongroom_service.server.limits import Limits
 from strongroom_service.server.refusals import Refusal
@@ -26,8 +27,7 @@ _LIST, _STAND_IN = b"LIST ", b"LINK "
 _BEGINNINGS = (b"L", b"LI", b"LIS", b"LIST")
 
 
-Headers = list[tuple[bytes, bytes]]
-Take = Callable[[Any, Callable[[int, Headers, bytes], None]], bool]
+Take = Callable[[Any, Finish], bool]
 """Answers a request by calling what it is given, or says at once that it does not."""
 
 
@@ -224,17 +224,14 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._take is None or self.flow.write_paused or not self._take(cycle.scope, partial(self._finish, cycle)):
             super()._start_asgi_task(cycle, app)
 
-    def _finish(self, cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
+    def _finish(self, cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> None:
         """Send a whole answer, as the cycle would."""
         if cycle.disconnected:
             return
         lines = [STATUS_LINE[status]]
-        for name, value in (*self.server_state.default_headers, *headers):
-            if b"\n" in value or b"\r" in value:
-                self.transport.abort()
-                raise ValueError(f"The header {name.decode()} of an answer has a line break.")
+        for name, value in self.server_state.default_headers:
             lines += (name, b": ", value, b"\r\n")
-        lines += (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
+        lines += (head, b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n", body)
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
         self.transport.write_whole(b"".join(lines))  # type: ignore[attr-defined]

@@ -79,9 +79,9 @@ class SealedApplication:
         if active is None:
             return False
 
-        def finished(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        def finished(status: int, head: bytes, body: bytes) -> None:
             active.requests -= 1
-            finish(status, headers, body)
+            finish(status, head, body)
             if active.is_over and active.requests == 0:
                 self._threads.submit(_end, active)
 
@@ -125,7 +125,7 @@ class SealedApplication:
         method = {"HEAD": "GET", "POST": "PUT"}.get(sent, sent)
         handler = _HANDLERS.get((method, scope["path"].rstrip("/")))
         if handler is None:
-            raise Sealed("Vault is sealed" if self.seal.status().initialized else "server is not yet initialized")
+            raise _sealed(scope["path"], is_made=self.seal.status().initialized)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         raw = await read(receive, headers.get("content-length"), _BODY_MAX, _BODY_SECONDS)
         body = as_json(raw, _DEPTH) if raw else {}
@@ -158,6 +158,15 @@ class SealedApplication:
                 return
 
 
+def _sealed(path: str, *, is_made: bool) -> Sealed:
+    """What is answered while nobody has opened it; beneath ``/v1`` in the words that clients of Vault look for."""
+    if path.startswith("/v1/"):
+        return Sealed("Vault is sealed" if is_made else "server is not yet initialized")
+    if is_made:
+        return Sealed("The server is sealed.", "Whoever has shares of its key opens it, with `strongroom seal open`.")
+    return Sealed("The server has no registry yet.", "Have it made, and the shares of its key: `strongroom seal init`.")
+
+
 def _end(active: _Active) -> None:
     active.application.close()
     active.service.close()
@@ -166,6 +175,11 @@ def _end(active: _Active) -> None:
 def _health(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
     status = seal.status()
     return Answer(health_of(status, int(time.time())), status=health_status(status, query))
+
+
+def _readiness(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
+    told = "closed: `strongroom seal open`" if seal.status().initialized else "not made yet: `strongroom seal init`"
+    return Answer({"ready": False, "checks": {"seal": told}}, status=503)
 
 
 def _seal_status(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
@@ -200,6 +214,7 @@ def _unseal(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str])
 
 
 _HANDLERS: dict[tuple[str, str], Handler] = {
+    ("GET", "/readyz"): _readiness,
     ("GET", "/v1/sys/health"): _health,
     ("GET", "/v1/sys/seal-status"): _seal_status,
     ("GET", "/v1/sys/leader"): _leader,
