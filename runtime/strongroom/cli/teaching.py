@@ -63,6 +63,15 @@ class TeachingGroup(Teaching, click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, self.aliases.get(cmd_name, cmd_name))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it; a name that is unknown is told in words of Strongroom's own, in each group alike."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            known = [*self.list_commands(ctx), *self.aliases]
+            ctx.fail(no_such("command", args[0], known, f"{ctx.command_path} --help"))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The whole first sentence of each, over as many lines as it takes; click would cut it."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
@@ -95,13 +104,6 @@ class LazyGroup(TeachingGroup):
             return None
         command: click.Command = getattr(import_module(entry.module), entry.attribute)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            ctx.fail(no_such("command", args[0], [*self.entries, *self.aliases], f"{ctx.command_path} --help"))
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections = dict.fromkeys(entry.section for entry in self.entries.values())

@@ -105,6 +105,8 @@ def _logged_in(
     from strongroom_service.api.auth import AppRoleLogin, PasswordLogin, SignedToken
 
     if method == "password":
+        if name is None and not sys.stdin.isatty():
+            raise click.UsageError("Nobody can be asked for a name here. Give --name, and pipe the password in.")
         who = name or str(click.prompt("Name", err=True))
         return _asked(client, "/auth/password/login", PasswordLogin(name=who, password=_hidden("Password")))
     if method == "approle":

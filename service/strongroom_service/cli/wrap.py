@@ -39,9 +39,9 @@ _INPUT_MAX = 1024 * 1024
 def wrap(file: Path, ttl: timedelta, as_json: bool) -> None:
     """Hand a value over by a token that opens it once.
 
-    The value is what FILE or standard input holds: JSON, or else a text. The server keeps it, and the token is printed.
-    Give the token to whoever is to have it, who runs `strongroom unwrap`. If that fails because the token was used
-    before, somebody else has the value.
+    The value is what FILE or standard input holds: JSON, or else a text; on a terminal it is asked for. The server
+    keeps it, and the token is printed. Give the token to whoever is to have it, who runs `strongroom unwrap`. If that
+    fails because the token was used before, somebody else has the value.
     """
     from strongroom_service.api.wraps import NewWrap
     from strongroom_service.http.stages.wrapping import WrapModel
@@ -115,7 +115,9 @@ def _token() -> str:
 
 
 def _value(file: Path) -> Any:
-    if str(file) == "-":
+    if str(file) == "-" and sys.stdin.isatty():
+        data = str(click.prompt("Value", hide_input=True, err=True)).encode("utf-8", "surrogateescape")
+    elif str(file) == "-":
         data = sys.stdin.buffer.read(_INPUT_MAX + 1)
     else:
         try:
@@ -127,6 +129,9 @@ def _value(file: Path) -> Any:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise CommandError("What is to be wrapped is no text.", "Encode it, such as in base64.", Exit.USAGE) from None
+    if not text.strip():
+        where = "standard input" if str(file) == "-" else str(file)
+        raise CommandError(f"There is nothing in {where}.", "Pipe in what is to be wrapped.", Exit.USAGE)
     try:
         return json.loads(text)
     except ValueError:

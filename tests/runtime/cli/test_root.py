@@ -141,7 +141,9 @@ def test_help_and_usage_errors_load_next_to_nothing(args):
     [
         (["blok", "ls"], "Did you mean block"),
         (["zzzz"], "See 'strongroom --help'"),
-        (["block", "sho", "x"], "show"),
+        (["block", "sho", "x"], "There is no command 'sho'. Did you mean show"),
+        (["block", "zzzz"], "There is no command 'zzzz'. See 'strongroom block --help'."),
+        (["policy", "whi"], "There is no command 'whi'. Did you mean why"),
         (["block", "ls", "--jsn"], "--json"),
         (["runs", "show"], "ID"),
         (["runs", "ls", "--limit", "0"], "limit"),

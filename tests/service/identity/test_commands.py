@@ -164,6 +164,12 @@ def test_somebody_logs_in_with_a_password_and_out_again(
     assert run("token", "show").exit_code != 0
 
 
+def test_where_nobody_can_be_asked_the_name_has_to_be_given(run: Run, server: Served) -> None:
+    asked = run("login", input="")
+    assert (asked.exit_code, "Give --name, and pipe the password in." in asked.stderr) == (2, True)
+    assert not kept()
+
+
 def test_a_token_that_is_none_is_not_kept(run: Run, server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STRONGROOM_TOKEN")
     assert run("login", "--method", "token", input=f"{server.token[:-1]}\n").exit_code != 0

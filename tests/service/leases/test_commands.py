@@ -115,4 +115,5 @@ def test_a_text_stays_a_text(run: Run, tmp_path: Path) -> None:
     assert run("unwrap", input=token).stdout == "two\nlines\n"
     assert run("unwrap", "--lookup", "--rewrap", code=2).stderr
     assert run("unwrap", input="", code=2).stderr
+    assert "There is nothing in standard input." in run("wrap", input="\n", code=2).stderr
     assert "cannot be read" in run("wrap", "absent", code=2).stderr
