@@ -51,7 +51,7 @@ def test_a_server_is_made_opened_and_closed_again(
         "given": 0,
     }
     twice = strongroom("seal", "init", server.url, code=1).stderr
-    assert "already initialized. `strongroom seal status` tells" in twice
+    assert "it has a registry, whose key was split before. `strongroom seal status` tells" in twice
     monkeypatch.setenv("STRONGROOM_TOKEN", made["root_token"])
     strongroom("seal", "close", server.url)
     assert "closed" in strongroom("seal", "status", server.url).stdout
@@ -78,9 +78,11 @@ def test_shares_are_printed_once_and_lie_nowhere(server: Started, strongroom: Ru
     assert not any(share in line for share in shares for line in server.said)
 
 
-def test_what_is_ready_is_told_while_the_server_is_sealed(server: Started) -> None:
+def test_what_is_ready_is_told_while_the_server_is_sealed(server: Started, strongroom: Run) -> None:
     answer = urllib3.request("GET", f"{server.url}/readyz", retries=False)
-    assert (answer.status, answer.json()["error"]["code"]) == (503, "sealed")
+    assert (answer.status, answer.json()["ready"]) == (503, False)
+    told = strongroom("server", "status", server.url, code=7).stdout
+    assert "not made yet: `strongroom seal init`" in told
     assert urllib3.request("GET", f"{server.url}/livez", retries=False).status == 200
 
 

@@ -146,6 +146,10 @@ def test_what_is_sealed_answers_nothing_until_it_is_unsealed(opened: Server) -> 
         assert opened.get(path).status_code == 503
     told = opened.client.get("/api/v1/workspaces", headers={"X-Vault-Token": opened.token})
     assert (told.status_code, told.json()["error"]["code"]) == (503, "sealed")
+    assert told.json()["error"]["message"] == "The server is sealed."
+    ready = opened.client.get("/readyz")
+    assert (ready.status_code, ready.json()["ready"]) == (503, False)
+    assert ready.json()["checks"] == {"seal": "closed: `strongroom seal open`"}
     opened.unseal(opened.keys[2:])
     assert opened.get("secret/data/a").json()["data"]["data"] == {"n": 1}
 
