@@ -1,4 +1,4 @@
-"""Lengths of time as people type them."""
+"""Lengths of time as people type them, and as they are shown what they typed."""
 
 from __future__ import annotations
 
@@ -27,6 +27,18 @@ class Duration(click.ParamType[timedelta]):
 
 
 DURATION = Duration()
+
+
+def written(duration: timedelta) -> str:
+    """A length of time in the form that people type it in: ``90d``, ``1d12h``, ``15m``; with seconds where some are
+    left, which nobody types."""
+    seconds = duration // timedelta(seconds=1)
+    found = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            found.append(f"{count}{unit}")
+    return "".join(found) or "0m"
 
 
 def seconds_of(duration: timedelta | None) -> int | None:

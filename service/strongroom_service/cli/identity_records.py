@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
+from strongroom.cli.durations import written
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import Column, facts, listing, plain, print_json
 from strongroom.cli.teaching import TeachingGroup, json_option
@@ -74,15 +76,23 @@ def change(
 
 def tell(found: BaseModel, as_json: bool) -> None:
     """Print one of them: what is said of it, one thing a line."""
-    value = found.model_dump(mode="json")
     if as_json:
-        print_json(value)
+        print_json(found.model_dump(mode="json"))
         return
     pairs: list[tuple[str, str]] = []
-    for name, part in value.items():
+    for name, part in found.model_dump().items():
         parts = part.items() if isinstance(part, dict) else [(name, part)]
-        pairs += [(key.replace("_", " "), plain(one)) for key, one in parts if one not in ([], {}, "", None)]
-    facts(pairs)
+        pairs += [(key.replace("_", " "), _shown(one)) for key, one in parts]
+    facts([(name, text) for name, text in pairs if text])
+
+
+def _shown(value: Any) -> str:
+    """What is said of something, for people; empty where nothing is: no bound, no end, any number."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, timedelta):
+        return written(value) if value else ""
+    return plain(value) if value else ""
 
 
 def given(**options: Any) -> dict[str, Any]:

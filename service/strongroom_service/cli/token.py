@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
-from strongroom.cli.durations import DURATION, seconds_of
+from strongroom.cli.durations import DURATION, seconds_of, written
 from strongroom.cli.output import Column, counted, facts, listing, moment, print_json
 from strongroom.cli.teaching import group, json_option
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     examples="""
         strongroom token show                               # your own
         strongroom token create --policy readers --ttl 8h
-        strongroom token create --account ci --ttl 90d      # for a service account
+        strongroom token create --account ci --ttl 30d      # for a service account
         strongroom token revoke 3kTq0Zb81xYd                # with all made with it
     """,
 )
@@ -40,13 +40,12 @@ def token() -> None:
         strongroom token create --policy readers --name grafana --ttl 30d
         strongroom token create --account ci --network 10.0.0.0/8
         strongroom token create --policy readers --uses 1 --ttl 10m
-        strongroom token create --policy root   # with the registry's key alone
     """,
 )
 @click.option("--policy", "policies", multiple=True, help="What it may do; repeatable. By default what you may.")
 @click.option("--account", help="The service account that it is for.")
 @click.option("--name", default="", help="For people to know it by.")
-@click.option("--ttl", type=DURATION, help="How long it lives, unless it is renewed: 8h, 90d.")
+@click.option("--ttl", type=DURATION, help="How long it lives, unless it is renewed: 8h, 30d.")
 @click.option("--max-ttl", type=DURATION, help="How long at most, renewals included.")
 @click.option("--period", type=DURATION, help="How far each renewal reaches, without end.")
 @click.option("--uses", type=click.IntRange(1), help="How many requests it is good for.")
@@ -61,8 +60,8 @@ def create(
 ) -> None:  # fmt: skip
     """Make a token, and print it: nobody can look it up later.
 
-    On the machine where the registry lies, with its key and without a server, this makes one of root too. That is the
-    way back in when all tokens are lost.
+    How long any may live is the server's to say, 32 days unless it is set. Where all tokens are lost,
+    `strongroom server new-root-token` is the way back in.
     """
     from strongroom_service.api.token_shapes import IssuedToken, TokenAsked
     from strongroom_service.cli.validation import validated
@@ -87,6 +86,13 @@ def create(
         return
     click.echo(made.token)
     _tell(made.about, err=True)
+    lives = timedelta(seconds=made.about.ttl_seconds)
+    if ttl is not None and lives < min(ttl, max_ttl or ttl):
+        click.echo(
+            f"It lives {written(lives)} and not {written(ttl)}: the server allows no more. "
+            "One with --period can be renewed without end.",
+            err=True,
+        )
 
 
 @token.command("ls", examples="strongroom token ls --json | jq -r '.[].accessor'")

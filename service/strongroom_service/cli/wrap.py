@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from strongroom.cli.durations import DURATION
+from strongroom.cli.durations import DURATION, written
 from strongroom.cli.outcome import CommandError, Exit
-from strongroom.cli.output import duration, facts, moment, print_json
+from strongroom.cli.output import facts, moment, print_json
 from strongroom.cli.teaching import command, json_option
 
 from strongroom_service.cli.session import asked_service
@@ -144,7 +144,7 @@ def _tell(told: WrapModel, as_json: bool) -> None:
         return
     if told.token:
         click.echo(told.token)
-        click.echo(f"It opens once, within {duration(told.ttl_seconds)}: strongroom unwrap", err=True)
+        click.echo(f"It opens once, within {written(timedelta(seconds=told.ttl_seconds))}: strongroom unwrap", err=True)
         return
     made = datetime.fromisoformat(told.creation_time)
     facts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import stat
 import subprocess
@@ -83,6 +84,10 @@ def test_machines_get_roles_and_secret_ids(run: Run) -> None:
     made = run("identity", "approle", "secret-id", "etl", "--ttl", "10m", "--uses", "1")
     assert made.stdout.strip().startswith("srs_")
     assert role["role_id"] in made.stderr
+    shown = re.sub(" +", " ", run("identity", "approle", "show", "etl").stdout)
+    assert "token ttl 1h\n" in shown
+    assert "bind secret id yes\n" in shown
+    assert "token max ttl" not in shown
     [listed] = told(run("identity", "approle", "secret-ids", "etl", "--json"))
     assert listed["uses"] == 1
     assert made.stdout.strip() not in str(listed)
@@ -141,6 +146,10 @@ def test_tokens_are_made_seen_renewed_and_revoked(run: Run, server: Served) -> N
     assert told(run("token", "revoke", accessor, "--json")) == {"ended": 1}
     assert run("token", "show", accessor).exit_code == 3
     assert run("token", "create", "--ttl", "0m").exit_code == 2
+    create = ("token", "create", "--policy", "readers")
+    assert "It lives 32d and not 90d: the server allows no more." in run(*create, "--ttl", "90d").stderr
+    for options in (("--ttl", "8h"), ("--ttl", "9d", "--max-ttl", "1d"), ("--period", "90d")):
+        assert "It lives" not in run(*create, *options).stderr, options
 
 
 def test_somebody_logs_in_with_a_password_and_out_again(
