@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -19,7 +19,7 @@ from strongroom_registry.errors import IntegrityError, RegistryRefusal, Rollback
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import Keyring
 from strongroom_registry.recording import Recorder
-from strongroom_registry.stores.store import NEWEST, Expected, LoadedRows, NotAtHand, Store, View
+from strongroom_registry.stores.store import NEWEST, Expected, LoadedRows, NotAtHand, Store, Transaction, View, WritesAtOnce
 from strongroom_registry.tree import Trie
 
 T = TypeVar("T")
@@ -65,6 +65,7 @@ class Access:
         self._actor = actor
         self._anchoring = anchoring
         self._lock = Lock()
+        self._hurried = store if isinstance(store, WritesAtOnce) else None
         self._seen: Seen | None = None
         self._coming: Seen | None = None
         self._repeats = Repeats()
@@ -102,17 +103,20 @@ class Access:
             return look(moment)
 
     @contextmanager
-    def changing(self, keyring: Keyring | None = None, *, name: str | None = None) -> Iterator[Change]:
+    def changing(
+        self, keyring: Keyring | None = None, *, name: str | None = None, at_once: bool = False
+    ) -> Iterator[Change]:
         """A change, and with it what the audit still has to say of repeated loads.
 
         :param keyring: one with a further epoch, which the change is written with, and which is adopted once it is
             stored.
         :param name: the document that will be asked for first, if it is known.
+        :param at_once: raise StoreBusy in the place of waiting for others who write, in a store of files.
         """
         floor = Floor(self._seen, self.writable_anchor())
         asking = actor_now()
         actor, note = (asking.name, asking.note) if asking is not None else (self._actor, "")
-        with self.store.writing() as transaction:
+        with self._writing(at_once) as transaction:
             if name is not None:
                 transaction.expect(self._expected(name))
             authority, _, state = self.believed(transaction, floor)
@@ -247,9 +251,15 @@ class Access:
                     self.authority = replace(self.authority, oldest=state.oldest)
         return self.authority
 
-    def write_entries(self, subjects: Sequence[Subject]) -> None:
-        """Write entries of the audit in one transaction."""
-        with self.changing() as change:
+    def _writing(self, at_once: bool) -> AbstractContextManager[Transaction]:
+        return self._hurried.writing_at_once() if at_once and self._hurried is not None else self.store.writing()
+
+    def write_entries(self, subjects: Sequence[Subject], *, at_once: bool = False) -> None:
+        """Write entries of the audit in one transaction.
+
+        :param at_once: raise StoreBusy in the place of waiting for others who write, in a store of files.
+        """
+        with self.changing(at_once=at_once) as change:
             change.audit_all((subject, 1) for subject in subjects)
 
     def _record_refusal(self, subject: Subject) -> None:

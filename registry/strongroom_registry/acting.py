@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import NamedTuple, Protocol
 
 from strongroom_registry.audit import Subject
+from strongroom_registry.stores.store import StoreBusy
 
 ACTOR_MAX = 200
 NOTE_MAX = 200
@@ -16,8 +17,8 @@ NOTE_MAX = 200
 class WritesEntries(Protocol):
     """What writes entries of one workspace's audit."""
 
-    def write_entries(self, subjects: Sequence[Subject]) -> None:
-        """Write entries in one transaction, all or none."""
+    def write_entries(self, subjects: Sequence[Subject], *, at_once: bool = False) -> None:
+        """Write entries in one transaction, all or none; ``at_once`` raises StoreBusy in the place of a wait."""
 
 
 class Owed(NamedTuple):
@@ -76,13 +77,20 @@ def actor_now() -> Actor | None:
     return _acting.get()
 
 
-def settle(owed: Iterable[Owed]) -> None:
+def settle(owed: Iterable[Owed], *, at_once: bool = False) -> list[Owed]:
     """Write the entries that are owed: one transaction for all of a workspace. They stand there when this returns.
 
+    :param at_once: leave those of a workspace where it takes a wait for others who write.
+    :returns: those that were left.
     :raises StoreProblem: they cannot be written; of one workspace all are, or none.
     """
-    by_writer: dict[int, tuple[WritesEntries, list[Subject]]] = {}
-    for writer, subject in owed:
-        by_writer.setdefault(id(writer), (writer, []))[1].append(subject)
-    for writer, subjects in by_writer.values():
-        writer.write_entries(subjects)
+    left: list[Owed] = []
+    by_writer: dict[int, list[Owed]] = {}
+    for one in owed:
+        by_writer.setdefault(id(one.writer), []).append(one)
+    for group in by_writer.values():
+        try:
+            group[0].writer.write_entries([one.subject for one in group], at_once=at_once)
+        except StoreBusy:
+            left += group
+    return left

@@ -11,6 +11,7 @@ from strongroom_registry.errors import NameTaken, StrongroomError, UnknownWorksp
 from strongroom_registry.opening import Opening
 from strongroom_registry.settings import RegistrySettings
 from strongroom_registry.stores import open_store
+from strongroom_registry.stores.store import WritesAtOnce
 
 from strongroom_service.errors import CannotServe
 from strongroom_service.state.directory import WORKSPACE
@@ -109,6 +110,11 @@ class Workspaces:
         with suppress(_Undone), self._store.writing() as transaction:
             transaction.workspaces()
             raise _Undone
+
+    def write_back(self) -> None:
+        """Tidy up behind what was written at once, where the store is a file. Raises StoreProblem."""
+        if isinstance(self._store, WritesAtOnce):
+            self._store.write_back()
 
     def close(self) -> None:
         """Write what their audits still have to say, and let go of the store."""

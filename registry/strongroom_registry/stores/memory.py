@@ -16,6 +16,7 @@ from strongroom_registry.stores.store import (
     Expected,
     HeadRow,
     LoadedRows,
+    StoreBusy,
     Transaction,
     UseRow,
     VersionOutline,
@@ -244,6 +245,19 @@ class MemoryStore:
             staged = _Tables(self._tables)
             yield _MemoryTransaction(staged)
             staged.keep()
+
+    @contextmanager
+    def writing_at_once(self) -> Iterator[_MemoryTransaction]:
+        if not self._lock.acquire(blocking=False):
+            raise StoreBusy
+        try:
+            with self.writing() as transaction:
+                yield transaction
+        finally:
+            self._lock.release()
+
+    def write_back(self) -> None:
+        """Nothing to do: there is no log."""
 
     def scrub(self) -> None:
         """Nothing to do: there is no file."""

@@ -25,6 +25,7 @@ from strongroom_registry.stores.store import (
     Expected,
     HeadRow,
     LoadedRows,
+    StoreBusy,
     Transaction,
     UseRow,
     VersionOutline,
@@ -120,7 +121,8 @@ class _SqliteTransaction:
         return map(AuditRow._make, self._execute(query, (workspace,)))
 
     def put_workspace(self, row: WorkspaceRow) -> None:
-        self._execute(_SQL["put_workspace"], row)
+        if not self._execute(_SQL["renew_workspace"], row).rowcount:
+            self._execute(_SQL["put_workspace"], row)
 
     def put_key(self, workspace: bytes, key: WrappedKey) -> None:
         created = (key.created_at - _EPOCH) // _MICROSECOND
@@ -276,6 +278,23 @@ class SqliteStore:
         with self._writer, self._in_words(), _transaction(self._connection(), "BEGIN IMMEDIATE") as transaction:
             yield transaction
 
+    @contextmanager
+    def writing_at_once(self) -> Iterator[_SqliteTransaction]:
+        if self.read_only or not self._writer.acquire(blocking=False):
+            raise StoreBusy
+        try:
+            with self._in_words():
+                connection = self._connection()
+                _begin_at_once(connection)
+                with _transaction(connection, "") as transaction:
+                    yield transaction
+        finally:
+            self._writer.release()
+
+    def write_back(self) -> None:
+        with self._in_words():
+            self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def scrub(self) -> None:
         with self._in_words():
             busy, _, _ = self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -396,10 +415,26 @@ class SqliteStore:
         raise _problem(exc, self.path) from None
 
 
+def _begin_at_once(connection: sqlite3.Connection) -> None:
+    """Begin a transaction that writes, and whose commit does not tidy the log up."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as exc:
+        if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        raise StoreBusy from None
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {round(_BUSY_SECONDS * 1000)}")
+
+
 @contextmanager
 def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[_SqliteTransaction]:
+    """A transaction; an empty ``begin`` goes on with one that has begun."""
     try:
-        connection.execute(begin)
+        if begin:
+            connection.execute(begin)
         yield _SqliteTransaction(connection)
         connection.execute("COMMIT")
     except BaseException:

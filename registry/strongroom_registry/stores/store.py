@@ -252,6 +252,25 @@ class Watched(Protocol):
         after a time in which changes may have been missed. What is returned ends it."""
 
 
+class StoreBusy(Exception):
+    """Somebody else writes, and nobody was to wait for that."""
+
+
+@runtime_checkable
+class WritesAtOnce(Protocol):
+    """What a store can do in which a change takes no longer than the disk does."""
+
+    def writing_at_once(self) -> AbstractContextManager[Transaction]:
+        """As :meth:`Store.writing`, without a wait for others, and without tidying up behind: :meth:`write_back` is to
+        be called every few thousand changes, where a wait is nobody else's.
+
+        :raises StoreBusy: somebody else writes.
+        """
+
+    def write_back(self) -> None:
+        """Write what the log of changes holds to where it belongs, as far as nobody reads it."""
+
+
 class Store(Protocol):
     """A place where registries lie. Safe to use from several threads, and from a fork after :meth:`after_fork`."""
 

@@ -1,18 +1,22 @@
 """Work on requests on the event loop itself, where what they read lies in a file of this machine.
 
 Such a request reads a few rows, which takes less than to hand it to another thread and back. All that came in one turn
-of the loop are worked on in the next, at one moment, which is after the last of them came. What waits for the disk is
-what they owe to the audit: a thread writes that, of all requests that came meanwhile in one transaction.
+of the loop are worked on in the next, at one moment, which is after the last of them came. What they owe to the audit
+is one transaction, written at once as well; but where somebody else is writing, or the disk was slow, a thread does it,
+and what came meanwhile is its next transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+
+from strongroom_registry.errors import StoreProblem
 
 from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.lane import Lane
@@ -24,6 +28,14 @@ _log = logging.getLogger("strongroom.service")
 
 Answered = Callable[[Worked], None]
 """Called on the event loop with what became of a request."""
+
+_TURN = 64
+"""How many requests are worked on before others have their turn."""
+_SLOW = 0.02
+_PATIENCE_WITH_DISK = 1.0
+_PATIENCE_WITH_OTHERS = 0.05
+"""Seconds: how long writing may take here, and for how long a thread does it after it took longer, or others wrote."""
+_WRITE_BACK_EVERY = 500
 
 _Asked = tuple[Incoming, Answered]
 _Owing = tuple[Worked, Answered]
@@ -43,6 +55,8 @@ class LoopLane:
         self._asked: list[_Asked] = []
         self._owing: list[_Owing] = []
         self._is_settling = False
+        self._patient_until = 0.0
+        self._log_length = 0
         self._elsewhere: set[asyncio.Task[None]] = set()
         self._settler = ThreadPoolExecutor(1, thread_name_prefix="strongroom-audit")
 
@@ -64,7 +78,9 @@ class LoopLane:
         self._settler.shutdown()
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        asked, self._asked = self._asked, []
+        asked, self._asked = self._asked[:_TURN], self._asked[_TURN:]
+        if self._asked:
+            loop.call_soon(self._work, loop)
         with self._service.one_moment():
             for incoming, answered in asked:
                 incoming.may_wait = False
@@ -81,7 +97,33 @@ class LoopLane:
                 else:
                     _tell(worked, answered)
         if self._owing and not self._is_settling:
+            if time.monotonic() >= self._patient_until:
+                self._settle_at_once(loop)
+            else:
+                self._settle(loop)
+
+    def _settle_at_once(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Write what is owed here and now: a disk that is well takes less than to hand it to a thread and back."""
+        started, group = time.monotonic(), self._owing
+        is_settled = self._pipeline.settle_at_once([worked for worked, _ in group])
+        ended = time.monotonic()
+        if not is_settled:
+            self._patient_until = ended + _PATIENCE_WITH_OTHERS
             self._settle(loop)
+            return
+        if ended - started > _SLOW:
+            self._patient_until = ended + _PATIENCE_WITH_DISK
+        self._owing = []
+        self._log_length += 1
+        if self._log_length >= _WRITE_BACK_EVERY:
+            self._log_length = 0
+            self._settler.submit(self._write_back)
+        for worked, answered in group:
+            _tell(worked, answered)
+
+    def _write_back(self) -> None:
+        with suppress(StoreProblem):  # the next one does more
+            self._service.workspaces.write_back()
 
     async def _work_elsewhere(self, incoming: Incoming, answered: Answered) -> None:
         _tell(await self._waiting.answer(incoming), answered)

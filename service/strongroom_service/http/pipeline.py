@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
-from strongroom_registry.acting import Owed, acting
+from strongroom_registry.acting import Owed, acting, settle
 from strongroom_registry.audit import DONE
 from strongroom_registry.errors import AuditUnavailable, IntegrityError, RegistryRefusal, StoreProblem, StrongroomError
 
@@ -114,12 +114,29 @@ class Pipeline:
         try:
             self._settling.settle(owed for worked in batch for owed in worked.owed)
         except Exception as error:
-            _log.error("the audit cannot be written", exc_info=_without_values(error))
+            self._fail(batch, error)
+
+    def settle_at_once(self, batch: Sequence[Worked]) -> bool:
+        """:meth:`settle`, if nobody has to be waited for but the disk; else whether that was so, and what is still
+        owed is left to :meth:`settle`."""
+        try:
+            left = settle((owed for worked in batch for owed in worked.owed), at_once=True)
+        except Exception as error:
+            self._fail(batch, error)
+            return True
+        if left:
+            still = {id(owed) for owed in left}
             for worked in batch:
-                if worked.owed and not worked.error:
-                    problem, remedy = "The audit cannot be written, so nothing is answered.", "Try again later."
-                    refused = _refused(worked.incoming, AuditUnavailable(problem, remedy), [])
-                    worked.outgoing, worked.error = refused.outgoing, refused.error
+                worked.owed = [owed for owed in worked.owed if id(owed) in still]
+        return not left
+
+    def _fail(self, batch: Sequence[Worked], error: Exception) -> None:
+        _log.error("the audit cannot be written", exc_info=_without_values(error))
+        for worked in batch:
+            if worked.owed and not worked.error:
+                problem, remedy = "The audit cannot be written, so nothing is answered.", "Try again later."
+                refused = _refused(worked.incoming, AuditUnavailable(problem, remedy), [])
+                worked.outgoing, worked.error = refused.outgoing, refused.error
 
     def _answered(self, incoming: Incoming, owed: list[Owed]) -> Outgoing:
         try:

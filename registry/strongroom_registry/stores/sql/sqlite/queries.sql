@@ -17,6 +17,9 @@ SELECT id, name, record, mac FROM workspaces WHERE name = ?1;
 -- name: workspaces
 SELECT id, name, record, mac FROM workspaces ORDER BY name;
 
+-- name: renew_workspace
+UPDATE workspaces SET record = ?3, mac = ?4 WHERE id = ?1 AND name = ?2;  -- leaves the index of the names as it is
+
 -- name: put_workspace
 INSERT INTO workspaces (id, name, record, mac) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record, mac = excluded.mac;
