@@ -123,9 +123,13 @@ def new_root_token(token_file: Path | None) -> None:
         made = service.tokens.make_root(name="new-root-token")
         if token_file is None:
             click.echo(made.token.text)
-        else:
+            return
+        try:
             keep_in_file(made.token.text, token_file)
-            click.echo(f"The token stands in {token_file}.", err=True)
+        except OSError:
+            service.tokens.revoke(made.accessor)
+            raise
+        click.echo(f"The token stands in {token_file}.", err=True)
 
 
 def _user() -> str:

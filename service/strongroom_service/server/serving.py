@@ -27,7 +27,7 @@ from strongroom_service.seal.shamir_seal import ShamirSeal
 from strongroom_service.server.access_log import AccessLog
 from strongroom_service.server.certificates import Certificates
 from strongroom_service.server.crew import Crew
-from strongroom_service.server.first_token import first_token, keep_in_file
+from strongroom_service.server.first_token import give_first_token, keep_in_file
 from strongroom_service.server.front import with_liveness
 from strongroom_service.server.limits import Limits
 from strongroom_service.server.listening import address_of, check_exposure, listen
@@ -239,17 +239,19 @@ def _certificates(settings: ServerSettings) -> Certificates | None:
 
 
 def _tell_first_token(service: Service, settings: ServerSettings, say: Say) -> None:
-    if settings.token_file is not None and settings.token_file.exists():
+    place = settings.token_file
+    if place is not None and place.exists():
         return  # of an earlier start, or put there for this one: nothing is written over it
-    made = first_token(service)
-    if made is None:
-        return
-    if settings.token_file is not None:
-        keep_in_file(made.token.text, settings.token_file)
-        say(f"The first administrator's token stands in {settings.token_file}, which its owner alone can read.")
-        return
-    say(f"The first administrator's token, shown this once: {made.token.text}")
-    say("Keep it safe: everything is allowed to it. Make users and policies, then revoke it.")
+
+    def hand_over(token: str) -> None:
+        if place is not None:
+            keep_in_file(token, place)
+            say(f"The first administrator's token stands in {place}, which its owner alone can read.")
+            return
+        say(f"The first administrator's token, shown this once: {token}")
+        say("Keep it safe: everything is allowed to it. Make users and policies, then revoke it.")
+
+    give_first_token(service, hand_over)
 
 
 def _watching_parent(life: int, on_ready: Callable[[], None]) -> Callable[[], None]:

@@ -53,6 +53,18 @@ def test_one_command_makes_a_registry_serves_it_and_shows_a_token_once(tmp_path:
     assert token not in server.log.read_text()
 
 
+def test_a_token_that_could_not_be_handed_over_is_shown_at_the_next_start(tmp_path: Path) -> None:
+    refused = run("start", "--port", "0", "--token-file", str(tmp_path / "nowhere" / "token"))
+    assert refused.returncode == 1
+    assert "nowhere/token': No such file or directory" in refused.stderr
+    again = run("new-root-token", "--token-file", str(tmp_path / "nowhere" / "token"))
+    assert again.returncode == 1
+    with started(tmp_path) as server:
+        asked = {"Authorization": f"Bearer {server.token}"}
+        tokens = get(server, "/api/v1/tokens", headers=asked).json()["tokens"]
+        assert [one["accessor"] for one in tokens] == [server.token[4:16]]  # none is left that nobody has
+
+
 def test_the_token_can_go_to_a_file_that_its_owner_alone_reads(tmp_path: Path) -> None:
     place = tmp_path / "token"
     with started(tmp_path, "--token-file", str(place)) as server:
