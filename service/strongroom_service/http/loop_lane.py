@@ -31,6 +31,7 @@ Answered = Callable[[Worked], None]
 
 _TURN = 64
 """How many requests are worked on before others have their turn."""
+_GATHERING = 3
 _SLOW = 0.02
 _PATIENCE_WITH_DISK = 1.0
 _PATIENCE_WITH_OTHERS = 0.05
@@ -55,6 +56,7 @@ class LoopLane:
         self._asked: list[_Asked] = []
         self._owing: list[_Owing] = []
         self._is_settling = False
+        self._last = 0
         self._patient_until = 0.0
         self._log_length = 0
         self._elsewhere: set[asyncio.Task[None]] = set()
@@ -64,7 +66,7 @@ class LoopLane:
         """Answer a request in the loop's next turn or later."""
         if not self._asked:
             loop = asyncio.get_running_loop()
-            loop.call_soon(self._work, loop)
+            loop.call_soon(self._gather, loop, _GATHERING)
         self._asked.append((incoming, answered))
 
     async def answer(self, incoming: Incoming) -> Worked:
@@ -77,8 +79,17 @@ class LoopLane:
         """End when what is owed is written."""
         self._settler.shutdown()
 
+    def _gather(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
+        """Wait a few turns that cost next to nothing if the last time more came together: whoever was answered with
+        others asks again with them."""
+        if turns and len(self._asked) < self._last:
+            loop.call_soon(self._gather, loop, turns - 1)
+        else:
+            self._work(loop)
+
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         asked, self._asked = self._asked[:_TURN], self._asked[_TURN:]
+        self._last = len(asked)
         if self._asked:
             loop.call_soon(self._work, loop)
         with self._service.one_moment():
