@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from strongroom_service.telling import unfit
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise unfit("it has to be an address, or a network with no bits set behind its prefix: 10.0.0.0/8") from None
+    return text
 
 
 class ServerSettings(BaseSettings):
@@ -64,7 +75,7 @@ class ServerSettings(BaseSettings):
     )
     address_burst: PositiveInt = Field(200, description="How many of these at once.")
     request_seconds: PositiveFloat = Field(120.0, description="How long a body may take to arrive.")
-    trusted_proxies: tuple[str, ...] = Field(
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         (), description='The proxies whose X-Forwarded-For is believed: ["10.0.0.0/8"].'
     )
 

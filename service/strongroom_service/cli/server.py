@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from strongroom.cli.outcome import CommandError, Exit
 from strongroom.cli.output import facts, print_json
 from strongroom.cli.teaching import group, json_option
+
+if TYPE_CHECKING:
+    from strongroom_service.settings import ServerSettings
 
 _FILE = click.Path(path_type=Path)
 
@@ -49,20 +52,35 @@ def start(**given: Any) -> None:
     """
     try:
         from strongroom_service.server.serving import serve
-        from strongroom_service.settings import ServerSettings
     except ModuleNotFoundError as error:
         raise CommandError(
             f"The service needs {error.name}, which is not installed.", 'Run `pip install "strongroom[service]"`.'
         ) from None
+    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+    serve(settings, lambda text: click.echo(text, err=True))
+
+
+def _settings(**given: Any) -> ServerSettings:
+    """The settings of the environment, but for those that are given.
+
+    :raises CommandError: one of them does not fit.
+    """
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from strongroom_service.settings import ServerSettings
+    from strongroom_service.telling import faults
 
     try:
-        settings = ServerSettings(**{name: value for name, value in given.items() if value is not None})
+        return ServerSettings(**given)
     except ValidationError as error:
-        found = error.errors(include_input=False, include_context=False, include_url=False)[0]
-        setting = f"STRONGROOM_SERVER_{str(found['loc'][0]).upper()}"
-        raise CommandError(f"{setting} does not fit: {found['msg']}.", "Set another value.", Exit.USAGE) from None
-    serve(settings, lambda text: click.echo(text, err=True))
+        setting, _, told = faults(error).partition("; ")[0].partition(" ")
+        problem = f"STRONGROOM_SERVER_{setting.upper()} {told}."
+        raise CommandError(problem, "Set another value.", Exit.USAGE) from None
+    except SettingsError:
+        raise CommandError(
+            "STRONGROOM_SERVER_TRUSTED_PROXIES is no list.", 'Write it as JSON: ["10.0.0.0/8"].', Exit.USAGE
+        ) from None
 
 
 @server.command(
@@ -82,9 +100,8 @@ def status(url: str | None, cacert: Path | None, as_json: bool) -> None:
     is sent.
     """
     from strongroom_service.server.asking import ask, local_address
-    from strongroom_service.settings import ServerSettings
 
-    address = url or local_address(ServerSettings())
+    address = url or local_address(_settings())
     found = ask(address, cacert, is_trusted=url is None)
     if as_json:
         print_json({"url": address, **found})

@@ -17,14 +17,14 @@ Name = Annotated[
 Line = Annotated[
     str,
     StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
-    Told("it is a line of at most 200 characters"),
+    Told("it has to be a line of at most 200 characters"),
 ]
 """A short text for people."""
 Names = Annotated[tuple[Name, ...], Field(max_length=100)]
 Fact = Annotated[
     str,
     StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f*?+/\\{}\[\]@:]*$"),
-    Told("it is a line of at most 200 characters, without * ? + / \\ { } [ ] @ :"),
+    Told("it has to be a line of at most 200 characters, without * ? + / \\ { } [ ] @ :"),
 ]
 """A short text without what has a meaning of its own in the paths of policies."""
 Key = Annotated[

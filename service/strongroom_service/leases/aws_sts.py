@@ -19,7 +19,7 @@ _POLICY_MAX = 2048
 Arn = Annotated[
     str,
     Field(pattern=r"^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:[a-z0-9]*:[A-Za-z0-9+=,.@_/:-]+$", max_length=2048),
-    Told("it is an ARN, such as arn:aws:iam::123456789012:role/loader"),
+    Told("it has to be an ARN, such as arn:aws:iam::123456789012:role/loader"),
 ]
 
 

@@ -23,7 +23,7 @@ Identifier = Annotated[str, Field(min_length=1, max_length=255, pattern=f"^{_WOR
 Namespace = Annotated[
     str,
     Field(min_length=1, max_length=511, pattern=rf"^{_WORD}(\.{_WORD})?$"),
-    Told(f"it is a database, or database.schema; each has {_OF_A_WORD}"),
+    Told(f"it has to be a database, or database.schema; each has {_OF_A_WORD}"),
 ]
 
 

@@ -233,7 +233,9 @@ def test_it_says_why_it_does_not_start(tmp_path: Path) -> None:
             (["--tls-cert", str(file)], {}, "TLS takes a certificate and its key."),
             (["--port", "0"], {"STRONGROOM_KEY": "env:ABSENT_KEY"}, "ABSENT_KEY"),
             (["--port", "0"], {"STRONGROOM_REGISTRY": "memory:"}, "A registry in memory"),
-            (["--port", "0"], {"STRONGROOM_SERVER_WORKERS": "many"}, "STRONGROOM_SERVER_WORKERS"),
+            (["--port", "0"], {"STRONGROOM_SERVER_WORKERS": "many"}, "_WORKERS has to be a whole number. Set another"),
+            (["--port", "0"], {"STRONGROOM_SERVER_TRUSTED_PROXIES": "10.0.0.1"}, 'Write it as JSON: ["10.0.0.0/8"].'),
+            (["--port", "0"], {"STRONGROOM_SERVER_TRUSTED_PROXIES": '["10.0.0.1/8"]'}, "no bits set behind its prefix"),
         ]
         for options, environment, expected in cases:
             done = run("start", *options, **environment)

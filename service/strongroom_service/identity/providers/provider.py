@@ -18,12 +18,12 @@ _MODEL = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, ser_
 Text = Annotated[
     str,
     StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$"),
-    Told("it is a line of 1 to 500 characters"),
+    Told("it has to be a line of 1 to 500 characters"),
 ]
 Url = Annotated[
     str,
     StringConstraints(max_length=500, pattern=r"^https?://[!-~]+$"),
-    Told("it is an address that begins with https://, or with http:// if it is this machine's own"),
+    Told("it has to be an address that begins with https://, or with http:// if it is this machine's own"),
 ]
 """An address; one of ``http://`` has to be this machine's own."""
 Pem = Annotated[str, StringConstraints(max_length=100_000)]
@@ -113,12 +113,12 @@ class AwsProvider(_Provider):
     type: Literal["aws"] = "aws"
     sts: Url = "https://sts.amazonaws.com/"
     region: Annotated[
-        str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$"), Told("it is a region, such as eu-central-1")
+        str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$"), Told("it has to be a region, such as eu-central-1")
     ] = "us-east-1"
     server: Annotated[
         str,
         StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,200}$"),
-        Told("it is the name of the server, such as strongroom.example.com"),
+        Told("it has to be the name of the server, such as strongroom.example.com"),
     ]
     ca: Pem = ""
     name_claim: Claim = "principal"
