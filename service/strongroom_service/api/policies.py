@@ -82,8 +82,9 @@ def remove_policy(call: Call) -> Answer:
     name = call.params["name"]
     check_no_precondition(call.headers)
     call.require(Verb.ADMINISTER, _at(name))
-    call.service.policies.check_writable(call.caller, name, None)
-    if not call.service.policies.remove(name):
+    policies = call.service.policies
+    policies.check_writable(call.caller, name, None)
+    if not policies.remove(name) and not policies.free(call.caller, name):
         raise _unknown(name)
     return Answer()
 
@@ -146,6 +147,8 @@ ROUTES: tuple[Route, ...] = (
         path=_ONE,
         handler=remove_policy,
         summary="Remove a policy. Tokens that name it go on without it.",
+        description="Of a policy in Vault's language that was removed, it frees the name, which else stays one of that "
+        "language. It takes administer on `:service/policies/*`.",
         status=204,
         tags=_TAGS,
         errors=(404,),

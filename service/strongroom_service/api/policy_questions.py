@@ -201,8 +201,8 @@ def capabilities(call: Call) -> Answer:
 
 def _missing(call: Call, told: Explanation) -> list[str]:
     """The policies that are not there, in either language; the same for every question of a request."""
-    of_vault = call.service.policies.names_of_vault() if told.missing else frozenset()
-    return [name for name in told.missing if name not in of_vault]
+    of_vault = {name: call.service.policies.of_vault(name) for name in told.missing}
+    return [name for name, known in of_vault.items() if known is None or known.removed]
 
 
 def _asked_of(call: Call) -> tuple[Rights | None, str]:

@@ -180,10 +180,12 @@ class Approvals:
         return count
 
     def may_approve(self, caller: Caller, waiting: Waiting) -> bool:
-        """Whether it is the caller's to approve, were he not the requester."""
+        """Whether it is the caller's to approve, were he not the requester. A policy in Vault's language makes nobody
+        an approver: it is given by whom that language allows it."""
         demand = self._demand(waiting)
         approvers = demand.approvers if demand is not None else waiting.approvers
-        if approvers and set(approvers) <= set(caller.policies):
+        held = {name for name in caller.policies if self._policies.of_vault(name) is None}
+        if approvers and set(approvers) <= held:
             return True
         return self._policies.decide(caller, Verb.ADMINISTER, waiting.thing).allowed
 

@@ -49,9 +49,11 @@ def _of_caller(grant: Grant, caller: Caller, parent: TokenRecord) -> Grant:
         return replace(grant, facts=_facts_of_itself(grant))
     grant = replace(grant, identity=parent.identity, origin=parent.origin, facts=parent.facts)
     if grant.policies is None:
-        return replace(grant, policies=parent.policies, rights=parent.rights)
-    own = set(grant.policies) <= {*caller.policies, DEFAULT}
-    return replace(grant, rights=Rights.NARROWED if own and parent.rights is not Rights.GIVEN else Rights.GIVEN)
+        return replace(grant, policies=parent.policies, rights=parent.rights, beyond=parent.beyond)
+    if parent.rights is Rights.GIVEN:
+        return replace(grant, rights=Rights.GIVEN)
+    own = {*caller.policies, DEFAULT} - set(parent.beyond)
+    return replace(grant, rights=Rights.NARROWED, beyond=tuple(name for name in grant.policies if name not in own))
 
 
 def of_another(grant: Grant) -> Grant:

@@ -31,6 +31,7 @@ class Grant:
     :param period: how far each renewal reaches, without end unless there is a ``max_ttl``.
     :param uses: how many requests it is good for; None for any number.
     :param bounds: the networks that it can be used from; none for anywhere, or the parent's.
+    :param beyond: those of the policies that its identity does not have.
     :param makers: the identities that could have kept it, or what it was logged in with, for themselves.
     """
 
@@ -49,6 +50,7 @@ class Grant:
     uses: int | None = None
     bounds: tuple[str, ...] = ()
     makers: tuple[str, ...] = ()
+    beyond: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

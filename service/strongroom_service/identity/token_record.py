@@ -26,8 +26,8 @@ class Rights(StrEnum):
     INHERITED = "inherited"
     """They are those of its identity, at every moment."""
     NARROWED = "narrowed"
-    """They were named when it was made, and hold as long as the identity has them too. What is denied to the identity
-    is denied to the token."""
+    """They were named when it was made, and hold as long as the identity has them too, but for those that it never had.
+    What is denied to the identity is denied to the token."""
 
 
 class End(StrEnum):
@@ -53,7 +53,8 @@ class TokenRecord(BaseModel):
     reach beyond. ``origin`` names what the token is only as good as: ``user.alice``, ``approle.etl``; empty where it
     stands for itself. ``facts`` describe the identity and are never chosen by the bearer of a parent, ``metadata`` is
     whatever was written on the token. ``makers`` are the identities that could have kept it, or what it was logged in
-    with, for themselves: none of them is another person than its bearer.
+    with, for themselves: none of them is another person than its bearer. ``beyond`` are those of narrowed policies that
+    the identity did not have: they hold whatever it has.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -80,6 +81,7 @@ class TokenRecord(BaseModel):
     uses: int | None = None
     bounds: tuple[str, ...] = ()
     makers: tuple[str, ...] = ()
+    beyond: tuple[str, ...] = ()
     ended: End | None = None
 
     def is_live(self, now: datetime) -> bool:
@@ -95,7 +97,8 @@ class TokenRecord(BaseModel):
             return self.policies
         if self.rights is Rights.INHERITED:
             return standing.policies
-        own = [name for name in self.policies if name == DEFAULT or name in standing.policies]
+        held = (DEFAULT, *standing.policies, *self.beyond)
+        own = [name for name in self.policies if name in held]
         denying = [name for name in standing.policies if name not in own and standing.denies(name)]
         return (*own, *denying)
 

@@ -362,6 +362,7 @@ class Tokens:
             uses=grant.uses,
             bounds=bounds_of(grant.bounds),
             makers=tuple(dict.fromkeys(grant.makers)),
+            beyond=grant.beyond,
         )
 
     def _lifetime(self, grant: Grant, now: datetime, *, is_root: bool) -> tuple[timedelta, datetime | None]:

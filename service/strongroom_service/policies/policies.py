@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from pydantic import BaseModel, ConfigDict
+
 from strongroom_service.errors import Conflict, Forbidden
 from strongroom_service.identity.caller import Caller
 from strongroom_service.ip_addresses import read_address
@@ -34,6 +36,21 @@ class _Same(NamedTuple):
     rights: Rights
 
 
+class OfVault(BaseModel):
+    """What is known here of a policy in Vault's language.
+
+    :param removed: whether it is none any more. Its name stays: whoever it was given would have a later one of it.
+    :param denies: whether it denies something.
+    :param asks: the facts that its templates ask for; None where nobody wrote that down.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    removed: bool = False
+    denies: bool = True
+    asks: tuple[str, ...] | None = None
+
+
 class Policies:
     """The policies of a service. Safe to use from several threads; as new as the directory that they are kept in."""
 
@@ -52,20 +69,27 @@ class Policies:
         """All of them, by name, with the reserved ones."""
         return sorted({*BUILT_IN, *self._directory.names(KIND)})
 
-    def names_of_vault(self) -> frozenset[str]:
-        """The names of the policies in Vault's language, which say something of ``/v1`` alone."""
-        return frozenset(self._directory.names(KIND_OF_VAULT))
+    def of_vault(self, name: str) -> OfVault | None:
+        """What is known of a policy in Vault's language, which says something of ``/v1`` alone; None where there never
+        was one of this name."""
+        return self._directory.get(KIND_OF_VAULT, name, OfVault)
 
     def write(self, name: str, policy: Policy, *, expect: int | None = None) -> int:
         """Make a policy, or a new version of it; the number of that.
 
         :param expect: only if this is the number of the version that is there; 0: only where there is none.
         :raises InvalidRequest: the name is none, or reserved.
-        :raises Conflict: a policy in Vault's language has it.
+        :raises Conflict: a policy in Vault's language has it, or had.
         :raises StaleExpectation: another version is there.
         """
-        if check_policy_name(name) in self.names_of_vault():
-            raise Conflict(f"There is a policy {name} in Vault's language.", "Use another name, or remove that.")
+        known = self.of_vault(check_policy_name(name))
+        if known is not None and known.removed:
+            raise Conflict(
+                f"There was a policy {name} in Vault's language, and whom it was given would have this one.",
+                f"Use another name; or see that no token and no role names it, and 'strongroom policy rm {name}'.",
+            )
+        if known is not None:
+            raise Conflict(f"There is a policy {name} in Vault's language.", "Use another name.")
         return self._directory.put(KIND, name, policy, expect=expect)
 
     def remove(self, name: str) -> bool:
@@ -74,6 +98,22 @@ class Policies:
         :raises InvalidRequest: the name is none, or reserved.
         """
         return self._directory.remove(KIND, check_policy_name(name))
+
+    def free(self, caller: Caller, name: str) -> bool:
+        """Have a name that a policy in Vault's language had be free for another one; whether there was such a name.
+        Whoever it was given has what is written of that name then.
+
+        :raises Forbidden: the caller may not administer all policies.
+        """
+        known = self.of_vault(name)
+        if known is None or not known.removed:
+            return False
+        if not self._administers_all(caller):
+            raise Forbidden(
+                f"The name {name:.96} is not yours to free: a policy in Vault's language had it.",
+                "Have it done by somebody who administers :service/policies/*.",
+            )
+        return self._directory.remove(KIND_OF_VAULT, name)
 
     def rights(self, caller: Caller) -> Rights:
         """What the caller's policies come to."""
@@ -127,11 +167,9 @@ class Policies:
         :param policy: what is to be written; None where the policy is to be removed.
         :raises Forbidden: a rule allows more than the caller may, or one that denies him something would go.
         """
-        if caller.is_root:
+        if self._administers_all(caller):
             return
         rights = self.rights(caller)
-        if rights.cover(Verb.ADMINISTER, _ANY_POLICY, (caller.address,) if read_address(caller.address) else ()):
-            return
         rules = policy.rules if policy is not None else ()
         for number, rule in enumerate(rules, 1):
             if rule.effect is Effect.ALLOW and not _is_covered(rule, rights):
@@ -145,12 +183,24 @@ class Policies:
                 "Leave these rules as they are, or have it done by somebody who administers :service/policies/*.",
             )
 
+    def _administers_all(self, caller: Caller) -> bool:
+        """Who may write any policy is as good as root."""
+        bounds = (caller.address,) if read_address(caller.address) else ()
+        return caller.is_root or self.rights(caller).cover(Verb.ADMINISTER, _ANY_POLICY, bounds)
+
     def gives_any(self, caller: Caller) -> bool:
         """Whether the caller gives policies that he does not have himself: whoever may ``administer``
         ``:service/tokens``."""
         return caller.is_root or self.decide(caller, Verb.ADMINISTER, resources.service("tokens")).allowed
 
-    def check_grant(self, caller: Caller, names: Collection[str], facts: Mapping[str, str] | None = None) -> None:
+    def check_grant(
+        self,
+        caller: Caller,
+        names: Collection[str],
+        facts: Mapping[str, str] | None = None,
+        *,
+        beside: Collection[str] = (),
+    ) -> None:
         """Whoever makes a token or an identity gives it policies of his own alone, and ``default``, and those of his
         that deny something come along; all else only as one who may ``administer`` ``:service/tokens``. Only root
         gives ``root``. A policy with a template is another one for somebody of whom other things are known: it is
@@ -158,6 +208,7 @@ class Policies:
 
         :param names: the policies that are to be given.
         :param facts: what is known of whoever gets them; None where that may be anybody.
+        :param beside: what is given with them, and was allowed otherwise.
         :raises Forbidden: the caller may not give these.
         """
         if caller.is_root:
@@ -171,7 +222,7 @@ class Policies:
                 f"You may not give the policy {beyond[0]:.96}, which your own token does not have.",
                 "Give some of your own, or have it done by somebody who may administer :service/tokens.",
             )
-        self._check_kept([name for name in caller.policies if name not in names])
+        self.check_kept(caller, {*names, *beside})
         if other := [name for name in names if not self._is_same(name, caller.facts, facts)]:
             raise Forbidden(
                 f"The policy {other[0]:.96} has templates, which mean something else for others than for you.",
@@ -188,10 +239,9 @@ class Policies:
         """
         if caller.is_root:
             return
-        of_vault = self.names_of_vault()
-        own = [name for name in names if name != DEFAULT and name not in of_vault]
+        own = [name for name in names if name != DEFAULT and not self._is_of_vault_alone(name)]
         if own:
-            self.check_grant(caller, own, facts)
+            self.check_grant(caller, own, facts, beside=names)
 
     def check_taken(self, caller: Caller, names: Collection[str]) -> None:
         """Whoever removes what gives policies takes away none that deny him something, but as one who may
@@ -200,11 +250,19 @@ class Policies:
         :param names: the policies that it gives.
         :raises Forbidden: one of them denies the caller something.
         """
-        if self.gives_any(caller):
-            return
-        self._check_kept([name for name in caller.policies if name in names])
+        if not self.gives_any(caller):
+            self._check_lost([name for name in caller.policies if name in names])
 
-    def _check_kept(self, lost: Collection[str]) -> None:
+    def check_kept(self, caller: Caller, names: Collection[str]) -> None:
+        """What is denied to whoever gives policies goes with what he gives, unless he gives any.
+
+        :param names: the policies that are to be given.
+        :raises Forbidden: one of the caller's that denies something is not among them.
+        """
+        if not self.gives_any(caller):
+            self._check_lost([name for name in caller.policies if name not in names])
+
+    def _check_lost(self, lost: Collection[str]) -> None:
         if denying := [name for name in lost if self.denies(name)]:
             raise Forbidden(
                 f"The policy {denying[0]:.96} denies you something, and so it goes with what you give.",
@@ -214,23 +272,32 @@ class Policies:
     def _is_same(self, name: str, facts: Mapping[str, str], others: Mapping[str, str] | None) -> bool:
         """Whether a policy gives one of whom other things are known no more than it gives one of whom ``facts`` are.
         Where a fact is not known, an allow gives nothing and a deny denies all that it could."""
-        found = self.found(name)
-        if found is None:
-            return True
-        asked = {
-            fact
-            for rule in found.value.rules
-            for pattern in rule.patterns
-            for segment in pattern.segments
-            for fact in segment.facts
-        }
+        asked = self._asked(name)
+        if asked is None:
+            return others == facts
         if others is None:
             return not asked
         return all(others.get(fact) == facts.get(fact) or not is_usable(others.get(fact, "")) for fact in asked)
 
+    def _asked(self, name: str) -> set[str] | None:
+        """The facts that the templates of a policy ask for; None where that is not known."""
+        found, of_vault = self.found(name), self.of_vault(name)
+        rules = found.value.rules if found is not None else ()
+        segments = (segment for rule in rules for pattern in rule.patterns for segment in pattern.segments)
+        asked = {fact for segment in segments for fact in segment.facts}
+        if of_vault is None:
+            return asked
+        return None if of_vault.asks is None else asked | set(of_vault.asks)
+
+    def _is_of_vault_alone(self, name: str) -> bool:
+        """Whether it is there in Vault's language, and not in Strongroom's."""
+        known = self.of_vault(name)
+        return known is not None and not known.removed and self.found(name) is None
+
     def denies(self, name: str) -> bool:
-        """Whether a policy denies something."""
-        return bool(self._denials(name))
+        """Whether a policy denies something, in whichever language."""
+        of_vault = self.of_vault(name)
+        return bool(self._denials(name)) or (of_vault is not None and of_vault.denies)
 
     def _denials(self, name: str) -> set[Rule]:
         found = self.found(name)

@@ -154,6 +154,8 @@ class TokenAuth(EngineDefaults):
             own = {*call.caller.policies, DEFAULT}
             if not set(names) <= own:
                 raise invalid("child policies must be subset of parent")
+        if names is not None and not role.is_free:
+            call.service.policies.check_kept(call.caller, names)
         beyond_role = set(names or ()) - set(role.allowed_policies)  # those were asked about when the role was written
         call.service.policies.check_grant_beside(call.caller, beyond_role, call.caller.facts)
         default = role.no_default_policy or fields.boolean(call.body, "no_default_policy", False)
@@ -176,6 +178,8 @@ class TokenAuth(EngineDefaults):
 
     def _created(self, call: VaultCall, grant: Grant, *, orphan: bool) -> Answer:
         beyond = self._may_more(call)
+        if grant.policies is not None and not beyond:
+            call.service.policies.check_kept(call.caller, grant.policies)
         call.service.policies.check_grant_beside(call.caller, grant.policies or (), call.caller.facts)
         tokens = call.service.tokens
         make = tokens.create_orphan if orphan else tokens.create

@@ -163,14 +163,15 @@ def test_an_administrator_of_tokens_gives_away_more_but_not_root(tokens: Tokens)
     assert tokens.create_orphan(boss, Grant(), beyond=True).record.orphan
 
 
-def test_more_than_the_own_policies_stays_given_when_the_identity_changes(
+def test_what_was_given_besides_ones_own_policies_stays_when_these_go(
     tokens: Tokens, standings: dict[str, Standing]
 ) -> None:
     standings["user.boss"] = Standing(("admin",), {})
     boss = caller(tokens, tokens.issue(Grant(identity="user:boss", origin="user.boss")))
     given = tokens.create(boss, Grant(policies=("admin", "writer")), beyond=True)
-    standings["user.boss"] = Standing((), {})
     assert caller(tokens, given).policies == ("admin", "writer")
+    standings["user.boss"] = Standing(("no-prod", "all"), {}, lambda policy: policy.startswith("no-"))
+    assert caller(tokens, given).policies == ("writer", "no-prod")
 
 
 def test_a_token_for_an_account_never_has_more_than_the_account(tokens: Tokens, standings: dict[str, Standing]) -> None:

@@ -111,8 +111,13 @@ def _filled(policy: Rules, facts: Mapping[str, str]) -> list[tuple[PathPattern, 
     return found
 
 
+def facts_asked(path: str) -> list[str]:
+    """The facts that the templates in the path of a rule ask for."""
+    return [match[1] for match in _TEMPLATE.finditer(path)]
+
+
 def _filled_path(path: str, facts: Mapping[str, str]) -> str | None:
-    values = [facts.get(match[1], "") for match in _TEMPLATE.finditer(path)]
+    values = [facts.get(name, "") for name in facts_asked(path)]
     if not all(map(is_usable, values)):
         return None
     filled = _TEMPLATE.sub(lambda match: facts[match[1]], path)

@@ -7,13 +7,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from threading import Lock
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from strongroom_registry.document import is_name
 
 from strongroom_service.identity.caller import ROOT, Caller
 from strongroom_service.policies.policies import KIND_OF_VAULT as KIND
+from strongroom_service.policies.policies import OfVault
 from strongroom_service.service import Service
-from strongroom_service.vault_api.acl.acl import Acl
+from strongroom_service.vault_api.acl.acl import Acl, facts_asked
 from strongroom_service.vault_api.acl.policy_text import parse_policy
 from strongroom_service.vault_api.envelope import invalid
 
@@ -42,12 +43,23 @@ path "sys/wrapping/wrap" { capabilities = ["update"] }
 """The policy that every token has, where nobody wrote another one of its name."""
 
 
-class PolicyRecord(BaseModel):
-    """A policy as it was written."""
+class PolicyRecord(OfVault):
+    """A policy as it was written, and what others have to know of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str
+
+    @staticmethod
+    def of(text: str) -> PolicyRecord:
+        """The record of a text.
+
+        :raises InvalidRequest: it is no policy.
+        """
+        rules = parse_policy(text)
+        asks = dict.fromkeys(fact for path, _ in rules for fact in facts_asked(path))
+        denies = any(rule.denies or not rule.capabilities for _, rule in rules)
+        return PolicyRecord(text=text, denies=denies, asks=tuple(asks))
 
 
 class VaultPolicies:
@@ -59,14 +71,15 @@ class VaultPolicies:
 
     def names(self, service: Service) -> list[str]:
         """All of them, sorted; ``root`` and ``default`` are always there."""
-        return sorted({ROOT, DEFAULT, *service.directory.names(KIND)})
+        found = service.directory.all(KIND, PolicyRecord)
+        return sorted({ROOT, DEFAULT, *(name for name, record in found.items() if not record.removed)})
 
     def text(self, service: Service, name: str) -> str | None:
         """A policy as it was written; None where there is none. That of ``root`` is empty: it has no rules."""
         if name == ROOT:
             return ""
         record = service.directory.get(KIND, name, PolicyRecord)
-        if record is not None:
+        if record is not None and not record.removed:
             return record.text
         return DEFAULT_TEXT if name == DEFAULT else None
 
@@ -81,17 +94,18 @@ class VaultPolicies:
             raise invalid("a policy's name has 1 to 96 of a-z, 0-9, '-', '_', '.', a letter or a digit at both ends")
         if name != DEFAULT and service.policies.found(name) is not None:
             raise invalid("a policy of this name is written in Strongroom's own language; use another name")
-        parse_policy(text)
-        service.directory.put(KIND, name, PolicyRecord(text=text))
+        service.directory.put(KIND, name, PolicyRecord.of(text))
 
     def remove(self, service: Service, name: str) -> None:
-        """Remove a policy, if there is one. Tokens that name it go on without it.
+        """Remove a policy, if there is one. Tokens that name it go on without it, and its name stays one of this
+        language, so that they get nothing by a later policy in Strongroom's.
 
         :raises InvalidRequest: it is one that is always there.
         """
         if name in (ROOT, DEFAULT):
             raise invalid(f"cannot delete {name} policy")
-        service.directory.remove(KIND, name)
+        if service.directory.get(KIND, name, PolicyRecord) is not None:
+            service.directory.put(KIND, name, PolicyRecord(text="", removed=True, denies=False, asks=()))
 
     def acl(self, service: Service, caller: Caller) -> Acl:
         """What the policies of a caller come to; names of other kinds of policies say nothing here."""
