@@ -1,5 +1,5 @@
-"""Policies in Vault's language and in Strongroom's have names side by side. Who may much in the one gets no right in the
-other by it, and loses nothing that denies him something.
+"""Policies in Vault's language and in Strongroom's have names side by side. Who may much in the one gets no right in
+the other by it, and loses nothing that denies him something.
 """
 
 from __future__ import annotations
