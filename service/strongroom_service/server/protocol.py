@@ -126,6 +126,8 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._count(len(piece))
         except httptools.HttpParserUpgrade:
             self._stay_with_http()
+        except httptools.HttpParserInvalidMethodError:  # or what is no HTTP at all
+            self._refuse(Refusal.METHOD if data.partition(b" ")[0].isalpha() else Refusal.MALFORMED)
         except (httptools.HttpParserError, _Refused):
             self._refuse(self._refusal or Refusal.MALFORMED)
         if self._held:

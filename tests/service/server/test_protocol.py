@@ -68,7 +68,14 @@ def test_list_in_a_body_a_header_or_a_path_is_not_read_as_a_method(server: Guard
 
 def test_methods_that_nobody_knows_are_refused(server: Guarded) -> None:
     for method in ("LISTEN", "LISTS", "list", "FROB"):
-        assert status(server.answers(head(f"{method} /a"))) == 400
+        answer = server.answers(head(f"{method} /a"))
+        assert (status(answer), code(answer)) == (501, "unknown_method"), method
+
+
+def test_what_is_no_http_is_malformed(server: Guarded) -> None:
+    for sent in (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"GET /a SMTP/1.1\r\n\r\n"):
+        answer = server.answers(sent)
+        assert (status(answer), code(answer)) == (400, "malformed_request"), sent
 
 
 MESSAGES = st.sampled_from(
