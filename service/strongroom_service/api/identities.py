@@ -18,7 +18,7 @@ from strongroom_service.identity.address_bounds import bounds_of
 from strongroom_service.identity.app_role import AppRole, StoredRole
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.people import Account, Group, User
-from strongroom_service.identity.providers.outward import check_address
+from strongroom_service.identity.providers.outward import check_address, check_authorities
 from strongroom_service.identity.providers.provider import (
     KIND as PROVIDER,
 )
@@ -238,6 +238,7 @@ def _put_provider(call: Call, name: str, record: ProviderRecord, expect: int | N
     for url in (getattr(settings, part, None) for part in ("issuer", "jwks_url", "api", "sts")):
         if url is not None:
             check_address(url)
+    check_authorities(settings.ca)
     bounds_of(settings.token_bounds)
     if isinstance(settings, KubernetesProvider):
         check_settings(settings)

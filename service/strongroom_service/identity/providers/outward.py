@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -31,6 +32,17 @@ def check_address(url: str) -> None:
     if parts.scheme == "http" and not parts.username and is_loopback(parts.hostname or ""):
         return
     raise InvalidRequest("The address of a provider is not of https://.", "http:// is for this machine's own alone.")
+
+
+def check_authorities(ca: str) -> None:
+    """Whether certificates can be read, of those who sign a provider's.
+
+    :raises InvalidRequest: they cannot.
+    """
+    try:
+        ssl.create_default_context(cadata=ca or None)
+    except (ssl.SSLError, TypeError, ValueError):
+        raise InvalidRequest("The ca of the provider holds no certificates that can be read.", "Give PEM.") from None
 
 
 def fetched(
