@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from strongroom_blocks.extras import require_extra
 
 from strongroom_service.errors import EngineFailed
 from strongroom_service.leases.engine import Durations, Grant, Issued, Naming
@@ -56,6 +57,9 @@ class AwsSts:
     options: ClassVar[type[BaseModel]] = AwsStsOptions
     blocks: ClassVar[tuple[str, ...]] = ("aws-credentials",)
     is_renewable: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        require_extra("boto3", extra="aws")
 
     def naming(self, options: AwsStsOptions) -> Naming:
         return Naming(64 if options.action == "assume_role" else 32, "=,.@-")

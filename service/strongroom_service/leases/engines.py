@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
+from strongroom_registry.errors import StrongroomError
 
 from strongroom_service.errors import EngineFailed, InvalidRequest
 from strongroom_service.leases.engine import Engine
@@ -31,12 +32,14 @@ def engine_named(name: str) -> Engine[Any]:
     try:
         loaded: Any = found[0].load()
         engine = cast(Engine[Any], loaded() if inspect.isclass(loaded) else loaded)
+    except StrongroomError as error:
+        problem, remedy = f"The lease engine {name!r:.80} cannot be loaded: {error.problem}", error.remedy
     except Exception as error:
-        raise EngineFailed(
-            f"The lease engine {name!r:.80} cannot be loaded ({type(error).__name__}).",
-            "Repair the package that brings it.",
-        ) from None
-    return engine
+        problem = f"The lease engine {name!r:.80} cannot be loaded ({type(error).__name__})."
+        remedy = "Repair the package that brings it."
+    else:
+        return engine
+    raise EngineFailed(problem, remedy)
 
 
 def options_of(engine: Engine[Any], options: dict[str, Any]) -> BaseModel:

@@ -10,6 +10,7 @@ from string import Formatter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from strongroom_blocks.extras import require_extra
 
 from strongroom_service.errors import EngineFailed
 from strongroom_service.leases.engine import Durations, Grant, Issued, Naming
@@ -77,6 +78,9 @@ class PostgreSQL:
     options: ClassVar[type[BaseModel]] = PostgreSQLOptions
     blocks: ClassVar[tuple[str, ...]] = ("postgresql",)
     is_renewable: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        require_extra("psycopg", extra="postgres")
 
     def naming(self, options: PostgreSQLOptions) -> Naming:
         return Naming(63)

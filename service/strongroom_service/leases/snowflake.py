@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from strongroom_blocks.extras import require_extra
 
 from strongroom_service.leases.engine import Durations, Grant, Issued, Naming
 from strongroom_service.telling import Told
@@ -46,6 +47,9 @@ class Snowflake:
     options: ClassVar[type[BaseModel]] = SnowflakeOptions
     blocks: ClassVar[tuple[str, ...]] = ("snowflake-credentials", "snowflake-connector")
     is_renewable: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        require_extra("snowflake.connector", extra="snowflake")
 
     def naming(self, options: SnowflakeOptions) -> Naming:
         return Naming(255)
