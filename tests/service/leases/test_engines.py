@@ -38,5 +38,5 @@ def test_a_package_that_an_engine_needs_is_named(
 
 
 def test_an_engine_that_nobody_brings_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(EngineFailed, match="'mysql'.*aws-sts, postgresql, snowflake"):
+    with pytest.raises(EngineFailed, match=r"'mysql'.*aws-sts, postgresql, snowflake"):
         engine_named("mysql")
