@@ -228,6 +228,13 @@ def _put_plainly(word: str) -> Callable[[Call, str, Any, int | None], object]:
     return lambda call, name, value, expect: call.service.directory.put(word, name, value, expect=expect)
 
 
+def _put_user(call: Call, name: str, user: User, expect: int | None) -> object:
+    """A password that a former user of the name left behind, when a process died, is not that of the new one."""
+    if call.service.directory.get("user", name, User) is None:
+        call.service.logins.passwords.remove_password(name)
+    return call.service.directory.put("user", name, user, expect=expect)
+
+
 def _put_approle(call: Call, name: str, role: AppRole, expect: int | None) -> object:
     return call.service.logins.app_roles.put(name, role, expect=expect)
 
@@ -314,7 +321,7 @@ _BASE = "/api/v1/identities"
 _TAGS = ("identities",)
 KINDS: dict[str, tuple[Kind, type[BaseModel]]] = {
     "user": (
-        Kind("user", "users", "user", User, _user, _of_person, _put_plainly("user"), _remove_user),
+        Kind("user", "users", "user", User, _user, _of_person, _put_user, _remove_user),
         UserTold,
     ),
     "account": (

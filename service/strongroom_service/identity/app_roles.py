@@ -246,7 +246,9 @@ class AppRoles:
         if not admits(role.secret_id_bounds, address):
             raise _refused(f"{identity}: not from this address")
         used = self._use(role, identity, secret_id, address) if role.bind_secret_id else None
-        return self._tokens.issue(self._grant(index.role, role, used, path))
+        return self._tokens.issue(
+            self._grant(index.role, role, used, path), still=lambda: self._is_still(index.role, role)
+        )
 
     def tidy(self, *, limit: int = 1000) -> int:
         """Remove the records of secret ids whose time is over; how many."""
@@ -255,6 +257,11 @@ class AppRoles:
             for accessor, _ in expired:
                 _forget(session, accessor)
             return len(expired)
+
+    def _is_still(self, name: str, role: StoredRole) -> bool:
+        """Whether a role is the same one, and not a later one of its name."""
+        there = self._directory.get(self._kind, name, StoredRole)
+        return there is not None and there.serial == role.serial
 
     @property
     def _index(self) -> str:

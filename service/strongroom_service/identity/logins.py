@@ -93,6 +93,9 @@ class Logins:
         return record.settings
 
     def _let_in(self, name: str, provider: AnyProvider, claims: Mapping[str, Any]) -> Issued:
+        """Asking others takes its time, in which the provider may have become another one."""
+        if self._provider(name, type(provider)) != provider:
+            raise refused(f"provider {name}: it was changed meanwhile")
         policies = partial(policies_of_groups, self._directory)
         return self._tokens.issue(grant_of(name, provider, claims, policies))
 

@@ -7,11 +7,13 @@ import secrets
 import unicodedata
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from pydantic import BaseModel, ConfigDict, Field
 from strongroom_registry.acting import on_own_behalf
+from strongroom_registry.errors import StaleExpectation
 
 from strongroom_service.errors import InvalidRequest
 from strongroom_service.state.directory import Directory
@@ -33,6 +35,15 @@ class PasswordRecord(BaseModel):
     changed: datetime
 
 
+class Proof(NamedTuple):
+    """That somebody knew a password.
+
+    :param version: which one it was, of those that the user had.
+    """
+
+    version: int
+
+
 class Passwords:
     """The passwords of a service's users. Safe to use from several threads.
 
@@ -44,16 +55,19 @@ class Passwords:
         self._directory = directory
         self._kind = kind
 
-    def set(self, user: str, password: str, now: datetime) -> None:
+    def set(self, user: str, password: str, now: datetime, *, after: Proof | None = None) -> None:
         """Give a user a password, in the place of the one before.
 
+        :param after: only in the place of the one that was proved to be known.
         :raises InvalidRequest: it is too short or too long.
+        :raises StaleExpectation: it is another one by now, or gone.
         """
         if not SHORTEST <= len(password) <= LONGEST:
             raise InvalidRequest(
                 f"A password has {SHORTEST} to {LONGEST} characters.", "Three or four unusual words make a good one."
             )
-        self._directory.put(self._kind, user, PasswordRecord(phc=hashed(password), changed=now))
+        record = PasswordRecord(phc=hashed(password), changed=now)
+        self._directory.put(self._kind, user, record, expect=after.version if after else None)
 
     def remove(self, user: str) -> bool:
         """Take a user's password away; whether there was one."""
@@ -63,17 +77,28 @@ class Passwords:
         """Whether a user has a password."""
         return self._directory.get(self._kind, user, PasswordRecord) is not None
 
-    def fits(self, user: str, password: str, now: datetime) -> bool:
-        """Whether it is the user's password. Where there is none, a password that nobody knows is compared with, so
-        that the answer takes as much work. A hash of another cost than today's is renewed on the way."""
-        record = self._directory.get(self._kind, user, PasswordRecord)
-        fits = _is_made_of(record.phc if record else self._nobodys, password[: LONGEST + 1])
-        if record is None or not fits:
-            return False
-        if not record.phc.startswith(_COST):
-            with on_own_behalf():
-                self._directory.put(self._kind, user, PasswordRecord(phc=hashed(password), changed=now))
-        return True
+    def proved(self, user: str, password: str, now: datetime) -> Proof | None:
+        """The proof that somebody knows the user's password; None where it is another one. Where there is none, a
+        password that nobody knows is compared with, so that the answer takes as much work. A hash of another cost than
+        today's is renewed on the way."""
+        found = self._directory.found(self._kind, user, PasswordRecord)
+        fits = _is_made_of(found.value.phc if found else self._nobodys, password[: LONGEST + 1])
+        if found is None or not fits:
+            return None
+        version = found.version
+        if not found.value.phc.startswith(_COST):
+            renewed = found.value.model_copy(update={"phc": hashed(password), "changed": now})
+            try:
+                with on_own_behalf():
+                    version = self._directory.put(self._kind, user, renewed, expect=version)
+            except StaleExpectation:  # it is another one by now
+                return None
+        return Proof(version)
+
+    def is_still(self, user: str, proof: Proof) -> bool:
+        """Whether the password is the one that was proved to be known."""
+        found = self._directory.found(self._kind, user, PasswordRecord)
+        return found is not None and found.version == proof.version
 
     @cached_property
     def _nobodys(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from strongroom_registry.errors import StaleExpectation
+
 from strongroom_service.errors import InvalidRequest, Unauthenticated, UnknownThing
 from strongroom_service.identity.grant import Grant, Issued
 from strongroom_service.identity.lockout import Lockout
-from strongroom_service.identity.passwords import Passwords
+from strongroom_service.identity.passwords import Passwords, Proof
 from strongroom_service.identity.people import User
 from strongroom_service.identity.sign_in_name import canonical_name
 from strongroom_service.identity.tokens import Tokens
@@ -31,12 +33,12 @@ class SignIn:
         """
         user = canonical_name(name)
         self._lockout.attempt(user, address)
-        fits = self._passwords.fits(user, password, self._records.now())
+        proof = self._passwords.proved(user, password, self._records.now())
         record = self._directory.get("user", user, User)
         if record is None:  # the name is not written down: people type passwords there
             raise _refused("no user has this name")
-        if not fits or record.disabled:
-            raise _refused(f"user:{user}: {'disabled' if fits else 'wrong password'}")
+        if proof is None or record.disabled:
+            raise _refused(f"user:{user}: {'disabled' if proof else 'wrong password'}")
         self._lockout.succeeded(user, address)
         return self._tokens.issue(
             Grant(
@@ -45,7 +47,8 @@ class SignIn:
                 facts={"name": user, "kind": "user"},
                 name=user,
                 path="login/password",
-            )
+            ),
+            still=lambda: self._passwords.is_still(user, proof),
         )
 
     def set_password(self, user: str, password: str) -> None:
@@ -54,20 +57,35 @@ class SignIn:
         :raises UnknownThing: there is no such user.
         :raises InvalidRequest: the password is too short or too long, or his name.
         """
-        if self._directory.get("user", user, User) is None:
-            raise UnknownThing("There is no such user.", "'strongroom identity user ls' lists those that there are.")
-        if canonical_name(password) == user:
-            raise InvalidRequest("The password is the name.", "Choose one that nobody guesses.")
-        self._passwords.set(user, password, self._records.now())
-        self._tokens.revoke_identity(f"user:{user}")
+        self._set(user, password, None)
 
     def change_password(self, user: str, current: str, new: str, address: str) -> None:
         """Have a user change his own password. Raises as :meth:`login` and :meth:`set_password`."""
         self._lockout.attempt(user, address)
-        if not self._passwords.fits(user, current, self._records.now()):
+        proof = self._passwords.proved(user, current, self._records.now())
+        if proof is None:
             raise _refused(f"user:{user}: wrong password")
         self._lockout.succeeded(user, address)
-        self.set_password(user, new)
+        try:
+            self._set(user, new, proof)
+        except StaleExpectation:
+            raise _refused(f"user:{user}: the password was changed meanwhile") from None
+
+    def _set(self, user: str, password: str, after: Proof | None) -> None:
+        if canonical_name(password) == user:
+            raise InvalidRequest("The password is the name.", "Choose one that nobody guesses.")
+        self._check_there(user)
+        self._passwords.set(user, password, self._records.now(), after=after)
+        try:
+            self._check_there(user)
+        except UnknownThing:  # removed meanwhile; a later user of the name is somebody else
+            self._passwords.remove(user)
+            raise
+        self._tokens.revoke_identity(f"user:{user}")
+
+    def _check_there(self, user: str) -> None:
+        if self._directory.get("user", user, User) is None:
+            raise UnknownThing("There is no such user.", "'strongroom identity user ls' lists those that there are.")
 
     def has_password(self, user: str) -> bool:
         """Whether a user can sign in with a password."""

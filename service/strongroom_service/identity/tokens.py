@@ -102,14 +102,19 @@ class Tokens:
         with self._records.changing() as session:
             return self._make(session, Grant(identity=ROOT, policies=(ROOT,), name=name, path="root"))
 
-    def issue(self, grant: Grant) -> Issued:
+    def issue(self, grant: Grant, *, still: Callable[[], bool] = lambda: True) -> Issued:
         """A token without a parent, for somebody who has proved who he is. Nobody logs in as root.
 
+        :param still: whether he would prove that now, too.
         :raises InvalidRequest: a bound, a policy or a number that is none.
+        :raises Unauthenticated: he would not, or whom it is for is gone: whoever removed him has ended his tokens, and
+            this one is none of them.
         """
         if ROOT in policy_names(grant.policies or ()):
             raise InvalidRequest("Nobody logs in with the policy root.", "Take it from the identity's policies.")
         with self._records.changing() as session:
+            if not still():
+                raise _refused(f"{grant.identity} logs in with something else by now")
             return self._make(session, grant)
 
     def create(self, caller: Caller, grant: Grant, *, beyond: bool = False) -> Issued:
@@ -326,6 +331,8 @@ class Tokens:
         return record
 
     def _make(self, session: RecordSession, grant: Grant, parent: tuple[str, TokenRecord] | None = None) -> Issued:
+        if grant.origin and self._standing(grant.origin) is None:
+            raise _refused(f"{grant.origin} is gone or disabled")
         token, now = Token.make(), session.now()
         while session.get(KIND, token.id, TokenRecord) is not None:
             token = Token.make()

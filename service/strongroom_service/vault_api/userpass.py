@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from strongroom_registry.document import is_name
 
-from strongroom_service.errors import InvalidRequest
+from strongroom_service.errors import InvalidRequest, Unauthenticated
 from strongroom_service.http.call import Answer
 from strongroom_service.identity.address_bounds import bounds_of
 from strongroom_service.identity.caller import ROOT
@@ -101,35 +101,41 @@ def _login(call: VaultCall, mount: Mount, name: str) -> Answer:
     key, lockout, path = f"{mount.accessor}.{name}", Lockout(service.records), f"auth/{mount.path}/login"
     guessed = f"USERPASS {key}"  # which nobody types elsewhere: names have neither capitals nor space there
     lockout.attempt(guessed, call.caller.address)
+    passwords = Passwords(service.directory, kind=PASSWORD)
+    proof = passwords.proved(key, password, service.now())
     user = service.directory.get(mount.accessor, name, UserpassUser)
-    if (
-        not Passwords(service.directory, kind=PASSWORD).fits(key, password, service.now())
-        or user is None
-        or user.disabled
-    ):
+    if proof is None or user is None or user.disabled:
         who = f"{mount.accessor}:{name}: wrong password" if user else "no user has this name"
         service.record(call.caller, "login", "Unauthenticated", path, message=who)
         raise _recorded(invalid("invalid username or password"))
     lockout.succeeded(guessed, call.caller.address)
-    longest = [one for one in (user.max_ttl, user.explicit_max_ttl) if one]
-    issued = service.tokens.issue(
-        Grant(
-            policies=user.policies if user.no_default_policy else (DEFAULT, *user.policies),
-            identity=f"{mount.accessor}:{name}",
-            origin=key,
-            facts=_facts(name),
-            metadata={"username": name},
-            name=f"{mount.path}-{name}",
-            path=f"{path}/{name}",
-            ttl=user.ttl or None,
-            max_ttl=user.explicit_max_ttl or None if user.period else min(longest, default=None),
-            period=user.period or None,
-            uses=user.uses or None,
-            bounds=user.bounds,
+    try:
+        issued = service.tokens.issue(
+            _grant(mount, name, user, f"{path}/{name}"), still=lambda: passwords.is_still(key, proof)
         )
-    )
+    except Unauthenticated as refusal:
+        service.record(call.caller, "login", "Unauthenticated", path, message=refusal.why)
+        raise _recorded(invalid("invalid username or password")) from None
     service.record(call.caller, "login", name=path, message=f"{issued.record.identity}#{issued.accessor}")
     return answered(call, None, auth=auth_of(service, issued.accessor, issued.record, issued.token.text))
+
+
+def _grant(mount: Mount, name: str, user: UserpassUser, path: str) -> Grant:
+    longest = [one for one in (user.max_ttl, user.explicit_max_ttl) if one]
+    return Grant(
+        policies=user.policies if user.no_default_policy else (DEFAULT, *user.policies),
+        identity=f"{mount.accessor}:{name}",
+        origin=f"{mount.accessor}.{name}",
+        facts=_facts(name),
+        metadata={"username": name},
+        name=f"{mount.path}-{name}",
+        path=path,
+        ttl=user.ttl or None,
+        max_ttl=user.explicit_max_ttl or None if user.period else min(longest, default=None),
+        period=user.period or None,
+        uses=user.uses or None,
+        bounds=user.bounds,
+    )
 
 
 def _write(call: VaultCall, mount: Mount, name: str) -> Answer:
