@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -14,12 +14,12 @@ from strongroom_registry.anchor import Anchor
 from strongroom_registry.anchoring import Anchoring
 from strongroom_registry.audit import Repeats, Subject
 from strongroom_registry.authority import REMEDY, Authority
-from strongroom_registry.changes import Change, noted
+from strongroom_registry.changes import Change, audited, noted
 from strongroom_registry.errors import IntegrityError, RegistryRefusal, RollbackDetected, StoreProblem
 from strongroom_registry.heads import StateRecord
 from strongroom_registry.keyring import Keyring
 from strongroom_registry.recording import Recorder
-from strongroom_registry.stores.store import NEWEST, Expected, LoadedRows, NotAtHand, Store, Transaction, View, WritesAtOnce
+from strongroom_registry.stores.store import NEWEST, Expected, LoadedRows, NotAtHand, Store, StoreBusy, View
 from strongroom_registry.tree import Trie
 
 T = TypeVar("T")
@@ -41,6 +41,8 @@ class Floor(NamedTuple):
 
 
 UNFLOORED = Floor(None, None)
+_ATTEMPTS = 3
+"""How often entries are written after a state that is believed to be the newest, before others have to wait."""
 
 
 class Moment(NamedTuple):
@@ -65,7 +67,6 @@ class Access:
         self._actor = actor
         self._anchoring = anchoring
         self._lock = Lock()
-        self._hurried = store if isinstance(store, WritesAtOnce) else None
         self._seen: Seen | None = None
         self._coming: Seen | None = None
         self._repeats = Repeats()
@@ -103,20 +104,17 @@ class Access:
             return look(moment)
 
     @contextmanager
-    def changing(
-        self, keyring: Keyring | None = None, *, name: str | None = None, at_once: bool = False
-    ) -> Iterator[Change]:
+    def changing(self, keyring: Keyring | None = None, *, name: str | None = None) -> Iterator[Change]:
         """A change, and with it what the audit still has to say of repeated loads.
 
         :param keyring: one with a further epoch, which the change is written with, and which is adopted once it is
             stored.
         :param name: the document that will be asked for first, if it is known.
-        :param at_once: raise StoreBusy in the place of waiting for others who write, in a store of files.
         """
         floor = Floor(self._seen, self.writable_anchor())
         asking = actor_now()
         actor, note = (asking.name, asking.note) if asking is not None else (self._actor, "")
-        with self._writing(at_once) as transaction:
+        with self.store.writing() as transaction:
             if name is not None:
                 transaction.expect(self._expected(name))
             authority, _, state = self.believed(transaction, floor)
@@ -251,16 +249,45 @@ class Access:
                     self.authority = replace(self.authority, oldest=state.oldest)
         return self.authority
 
-    def _writing(self, at_once: bool) -> AbstractContextManager[Transaction]:
-        return self._hurried.writing_at_once() if at_once and self._hurried is not None else self.store.writing()
-
     def write_entries(self, subjects: Sequence[Subject], *, at_once: bool = False) -> None:
-        """Write entries of the audit in one transaction.
+        """Write entries of the audit, each with its actor, in one transaction.
 
-        :param at_once: raise StoreBusy in the place of waiting for others who write, in a store of files.
+        :param at_once: raise StoreBusy in the place of waiting for others who write.
         """
-        with self.changing(at_once=at_once) as change:
+        for _ in range(_ATTEMPTS):
+            seen = self._seen_by_anchor()
+            if seen is None or self._repeats.are_waiting():  # the counts are written with the next change
+                break
+            if self._renewed(seen, subjects, wait=not at_once):
+                return
+            with self.viewing():  # somebody else was faster: see what there is now
+                pass
+        if at_once:
+            raise StoreBusy
+        with self.changing() as change:
             change.audit_all((subject, 1) for subject in subjects)
+
+    def _seen_by_anchor(self) -> Seen | None:
+        """The newest state that was seen, unless an anchor is to be asked first. Raises AnchorUnavailable."""
+        anchor = self.writable_anchor()
+        seen = self._seen
+        if self._anchoring is None or seen is None:
+            return seen
+        return seen if anchor is not None and self._anchoring.has_passed(anchor, seen.state) else None
+
+    def _renewed(self, seen: Seen, subjects: Sequence[Subject], *, wait: bool) -> bool:
+        """Write entries that follow a state, if nobody has changed it; whether they were written."""
+        authority = self.authority
+        state = replace(seen.state, seq=seen.state.seq + 1, epoch=authority.keyring.current.epoch)
+        state, rows = audited(authority, state, datetime.now(UTC), ((subject, 1) for subject in subjects))
+        row = authority.signed_state(state)
+        self._coming = coming = Seen(state, row.record, row.mac)
+        if not self.store.renew((seen.record, seen.mac), row, rows, wait=wait):
+            return False
+        self._see(coming)
+        if self._anchoring is not None:
+            self._anchoring.follow(authority, state)
+        return True
 
     def _record_refusal(self, subject: Subject) -> None:
         try:

@@ -150,17 +150,14 @@ class Change:
 
     def audit_all(self, subjects: Iterable[tuple[Subject, int]]) -> None:
         """Add entries to the audit: what they speak of, and how often it happened."""
-        key, state = self._authority.keyring.current, self._state
-        seq, mac, rows = state.audit_seq, state.audit_mac, []
-        for subject, count in subjects:
-            seq += 1
-            if not subject.actor:
-                subject = subject._replace(actor=self.actor, message=noted(subject.message, self._note))
-            record = encode_subject(key.epoch, seq, self.now, subject, count)
-            mac = key.mac(AUDIT_PURPOSE, mac + record)
-            rows.append(AuditRow(seq, record, mac))
+        named = (
+            (subject, count)
+            if subject.actor
+            else (subject._replace(actor=self.actor, message=noted(subject.message, self._note)), count)
+            for subject, count in subjects
+        )
+        self._state, rows = audited(self._authority, self._state, self.now, named)
         self._transaction.append_audit(self._authority.workspace_id, rows)
-        self._state = replace(state, audit_seq=seq, audit_mac=mac)
 
     def finish(self) -> tuple[StateRecord, WorkspaceRow]:
         """Write the state of the workspace."""
@@ -170,6 +167,23 @@ class Change:
 
     def _nodes(self, paths: Sequence[str]) -> Iterator[bytes | None]:
         return self._transaction.nodes(self._authority.workspace_id, paths)
+
+
+def audited(
+    authority: Authority, state: StateRecord, now: datetime, subjects: Iterable[tuple[Subject, int]]
+) -> tuple[StateRecord, list[AuditRow]]:
+    """The rows of entries that follow those of a state, and the state with them.
+
+    :param subjects: with an actor each, and how often.
+    """
+    key = authority.keyring.current
+    seq, mac, rows = state.audit_seq, state.audit_mac, []
+    for subject, count in subjects:
+        seq += 1
+        record = encode_subject(key.epoch, seq, now, subject, count)
+        mac = key.mac(AUDIT_PURPOSE, mac + record)
+        rows.append(AuditRow(seq, record, mac))
+    return replace(state, audit_seq=seq, audit_mac=mac), rows
 
 
 def noted(message: str, note: str) -> str:

@@ -11,7 +11,6 @@ from strongroom_registry.errors import NameTaken, StrongroomError, UnknownWorksp
 from strongroom_registry.opening import Opening
 from strongroom_registry.settings import RegistrySettings
 from strongroom_registry.stores import open_store
-from strongroom_registry.stores.store import WritesAtOnce
 
 from strongroom_service.errors import CannotServe
 from strongroom_service.state.directory import WORKSPACE
@@ -113,8 +112,7 @@ class Workspaces:
 
     def write_back(self) -> None:
         """Tidy up behind what was written at once, where the store is a file. Raises StoreProblem."""
-        if isinstance(self._store, WritesAtOnce):
-            self._store.write_back()
+        self._store.write_back()
 
     def close(self) -> None:
         """Write what their audits still have to say, and let go of the store."""

@@ -163,7 +163,7 @@ def test_what_is_owed_is_written_in_one_transaction_when_it_is_settled(registry:
 
 def test_who_settles_learns_that_it_cannot_be_written() -> None:
     class Full:
-        def write_entries(self, subjects: object) -> None:
+        def write_entries(self, subjects: object, *, at_once: bool = False) -> None:
             raise StoreUnavailable("The disk is full.", "Make room.")
 
     with pytest.raises(StoreUnavailable):

@@ -246,13 +246,19 @@ class MemoryStore:
             yield _MemoryTransaction(staged)
             staged.keep()
 
-    @contextmanager
-    def writing_at_once(self) -> Iterator[_MemoryTransaction]:
-        if not self._lock.acquire(blocking=False):
+    def renew(
+        self, before: tuple[bytes, bytes], row: WorkspaceRow, entries: Sequence[AuditRow], *, wait: bool = True
+    ) -> bool:
+        if not self._lock.acquire(blocking=wait):
             raise StoreBusy
         try:
+            held = self._tables.get("workspaces", (row.id,))
+            if held is None or (held.record, held.mac) != before:
+                return False
             with self.writing() as transaction:
-                yield transaction
+                transaction.put_workspace(row)
+                transaction.append_audit(row.id, entries)
+            return True
         finally:
             self._lock.release()
 

@@ -121,8 +121,7 @@ class _SqliteTransaction:
         return map(AuditRow._make, self._execute(query, (workspace,)))
 
     def put_workspace(self, row: WorkspaceRow) -> None:
-        if not self._execute(_SQL["renew_workspace"], row).rowcount:
-            self._execute(_SQL["put_workspace"], row)
+        self._execute(_SQL["put_workspace"], row)
 
     def put_key(self, workspace: bytes, key: WrappedKey) -> None:
         created = (key.created_at - _EPOCH) // _MICROSECOND
@@ -157,6 +156,12 @@ class _SqliteTransaction:
 
     def remove_uses(self, workspace: bytes, user: str, number: int) -> None:
         self._execute(_SQL["remove_uses"], (workspace, user, number))
+
+    def renew(self, before: tuple[bytes, bytes], row: WorkspaceRow, entries: Sequence[AuditRow]) -> bool:
+        if not self._execute(_SQL["renew_workspace"], (row.record, row.mac, row.id, *before)).rowcount:
+            return False
+        self.append_audit(row.id, entries)
+        return True
 
     def append_audit(self, workspace: bytes, rows: Sequence[AuditRow]) -> None:
         self._executemany(_SQL["append_audit"], [(workspace, *row) for row in rows])
@@ -273,21 +278,23 @@ class SqliteStore:
 
     @contextmanager
     def writing(self) -> Iterator[_SqliteTransaction]:
-        if self.read_only:
-            raise StoreUnavailable(f"{self.path} is read-only here.", "Make the file and its folder writable.")
+        self._check_writable()
         with self._writer, self._in_words(), _transaction(self._connection(), "BEGIN IMMEDIATE") as transaction:
             yield transaction
 
-    @contextmanager
-    def writing_at_once(self) -> Iterator[_SqliteTransaction]:
-        if self.read_only or not self._writer.acquire(blocking=False):
+    def renew(
+        self, before: tuple[bytes, bytes], row: WorkspaceRow, entries: Sequence[AuditRow], *, wait: bool = True
+    ) -> bool:
+        self._check_writable()
+        if not self._writer.acquire(blocking=wait):
             raise StoreBusy
         try:
             with self._in_words():
                 connection = self._connection()
-                _begin_at_once(connection)
-                with _transaction(connection, "") as transaction:
-                    yield transaction
+                if not wait:
+                    _begin_at_once(connection)
+                with _transaction(connection, "BEGIN IMMEDIATE" if wait else "") as transaction:
+                    return transaction.renew(before, row, entries)
         finally:
             self._writer.release()
 
@@ -315,6 +322,10 @@ class SqliteStore:
         self._open = WeakSet()
         self._lock = threading.Lock()
         self._writer = threading.Lock()
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise StoreUnavailable(f"{self.path} is read-only here.", "Make the file and its folder writable.")
 
     def _connection_in_words(self) -> sqlite3.Connection:
         with self._in_words():

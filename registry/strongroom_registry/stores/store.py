@@ -256,21 +256,6 @@ class StoreBusy(Exception):
     """Somebody else writes, and nobody was to wait for that."""
 
 
-@runtime_checkable
-class WritesAtOnce(Protocol):
-    """What a store can do in which a change takes no longer than the disk does."""
-
-    def writing_at_once(self) -> AbstractContextManager[Transaction]:
-        """As :meth:`Store.writing`, without a wait for others, and without tidying up behind: :meth:`write_back` is to
-        be called every few thousand changes, where a wait is nobody else's.
-
-        :raises StoreBusy: somebody else writes.
-        """
-
-    def write_back(self) -> None:
-        """Write what the log of changes holds to where it belongs, as far as nobody reads it."""
-
-
 class Store(Protocol):
     """A place where registries lie. Safe to use from several threads, and from a fork after :meth:`after_fork`."""
 
@@ -306,6 +291,21 @@ class Store(Protocol):
 
         :raises StoreUnavailable: the store is read-only, full, or stays locked.
         """
+
+    def renew(
+        self, before: tuple[bytes, bytes], row: WorkspaceRow, entries: Sequence[AuditRow], *, wait: bool = True
+    ) -> bool:
+        """Write the state of a workspace with entries of its audit, if record and MAC of its state are still those
+        ``before``; whether they were. Nobody who watches is told: no document has changed.
+
+        :param wait: for others who write. Without that nothing is tidied up behind it either: :meth:`write_back` is to
+            be called every few hundred changes.
+        :raises StoreBusy: somebody else writes, and is not to be waited for.
+        :raises StoreUnavailable: as :meth:`writing`.
+        """
+
+    def write_back(self) -> None:
+        """Write what a log of changes holds to where it belongs, as far as nobody reads it."""
 
     def scrub(self) -> None:
         """Leave no byte of what was replaced or removed by finished transactions in any file.

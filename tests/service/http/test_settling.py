@@ -26,7 +26,7 @@ class Writer:
         self.fails = False
         self.lock = Lock()
 
-    def write_entries(self, subjects: Sequence[Subject]) -> None:
+    def write_entries(self, subjects: Sequence[Subject], *, at_once: bool = False) -> None:
         assert self.lock.acquire(blocking=False), "two transactions at once"
         try:
             self.begun.set()

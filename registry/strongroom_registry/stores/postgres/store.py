@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import NamedTuple
 
@@ -19,12 +19,13 @@ from strongroom_registry.stores.postgres.connections import Connection, Connecti
 from strongroom_registry.stores.postgres.listener import Listener
 from strongroom_registry.stores.postgres.place import Place
 from strongroom_registry.stores.postgres.transaction import SQL, Glance, PostgresTransaction
-from strongroom_registry.stores.store import Expected, LoadedRows, Transaction
+from strongroom_registry.stores.store import AuditRow, Expected, LoadedRows, StoreBusy, Transaction, WorkspaceRow
 
 _log = logging.getLogger("strongroom")
 _VIEW = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _CHANGE = b"BEGIN ISOLATION LEVEL READ COMMITTED"
 _ALONE = b"LOCK TABLE strongroom.store IN EXCLUSIVE MODE"
+_ALONE_AT_ONCE = _ALONE + b" NOWAIT"
 _MAKE = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(%d)" % schema.LOCK
 _CONNECTIONS = 10
 _REWRITTEN_UP_TO = 256 * 1024 * 1024
@@ -107,6 +108,29 @@ class PostgresStore:
                 connection.execute(_ALONE)
                 yield transaction
             self._replaced |= transaction.replaced
+
+    def renew(
+        self, before: tuple[bytes, bytes], row: WorkspaceRow, entries: Sequence[AuditRow], *, wait: bool = True
+    ) -> bool:
+        self._listener.resume()
+        if not self._writer.acquire(blocking=wait):
+            raise StoreBusy
+        try:
+            with self._connection() as connection, _committed(connection, self._place, pipelined=True):
+                connection.execute(_CHANGE)
+                connection.execute(_ALONE if wait else _ALONE_AT_ONCE)
+                columns = map(list, zip(*entries, strict=True))
+                renewed = connection.execute(SQL["renew"], (row.record, row.mac, row.id, *before, *columns))
+        except psycopg.errors.LockNotAvailable:
+            if wait:
+                raise
+            raise StoreBusy from None
+        finally:
+            self._writer.release()
+        return renewed.rowcount > 0
+
+    def write_back(self) -> None:
+        """Nothing to do: the server does that."""
 
     def watch(self, changed: Callable[[bytes], None]) -> Callable[[], None]:
         """Call ``changed`` with a workspace's id after each change of it by anybody; see

@@ -152,6 +152,13 @@ SELECT seq, record, mac FROM strongroom.audit WHERE workspace = %s AND seq <= %s
 -- name: append_audit
 INSERT INTO strongroom.audit (workspace, seq, record, mac) VALUES (%s, %s, %s, %s);
 
+-- name: renew
+WITH renewed AS (
+    UPDATE strongroom.workspaces SET record = %s, mac = %s WHERE id = %s AND record = %s AND mac = %s RETURNING id
+)
+INSERT INTO strongroom.audit (workspace, seq, record, mac)
+SELECT renewed.id, entry.* FROM renewed, unnest(%s::bigint[], %s::bytea[], %s::bytea[]) AS entry;
+
 -- name: append_audits
 INSERT INTO strongroom.audit (workspace, seq, record, mac)
 SELECT %s, * FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[]);

@@ -18,7 +18,7 @@ SELECT id, name, record, mac FROM workspaces WHERE name = ?1;
 SELECT id, name, record, mac FROM workspaces ORDER BY name;
 
 -- name: renew_workspace
-UPDATE workspaces SET record = ?3, mac = ?4 WHERE id = ?1 AND name = ?2;  -- leaves the index of the names as it is
+UPDATE workspaces SET record = ?1, mac = ?2 WHERE id = ?3 AND record = ?4 AND mac = ?5;
 
 -- name: put_workspace
 INSERT INTO workspaces (id, name, record, mac) VALUES (?1, ?2, ?3, ?4)
