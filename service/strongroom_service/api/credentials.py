@@ -77,7 +77,8 @@ def set_password(call: Call) -> Answer:
     standing = Standings(call.service.directory, call.service.policies.denies).of_person("user", name, enabled)
     if standing is not None:
         call.service.policies.check_grant(call.caller, standing.policies, standing.facts)
-    call.service.logins.passwords.set_password(name, call.body.password)
+    makers = call.service.tokens.makers_of(call.caller)
+    call.service.logins.passwords.set_password(name, call.body.password, makers=makers)
     return Answer()
 
 

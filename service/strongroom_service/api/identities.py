@@ -26,6 +26,7 @@ from strongroom_service.identity.providers.provider import (
     KubernetesProvider,
     OidcProvider,
     ProviderRecord,
+    StoredProvider,
 )
 from strongroom_service.identity.providers.vouching import check_settings
 from strongroom_service.identity.standings import facts_of_person, policies_of_groups
@@ -211,7 +212,7 @@ def _approle(call: Call, name: str) -> Answer:
 
 
 def _provider(call: Call, name: str) -> Answer:
-    found = call.service.directory.found(PROVIDER, name, ProviderRecord)
+    found = call.service.directory.found(PROVIDER, name, StoredProvider)
     if found is None:
         raise unknown("provider")
     secret = _SECRETS.get(found.value.settings.type, "")
@@ -219,7 +220,7 @@ def _provider(call: Call, name: str) -> Answer:
         name=name,
         version=found.version,
         has_secret=bool(secret and getattr(found.value.settings, secret)),
-        provider=_with_secret(found.value, ""),
+        provider=_with_secret(found.value.record, ""),
     )
     return _tagged(told)
 
@@ -249,15 +250,16 @@ def _put_provider(call: Call, name: str, record: ProviderRecord, expect: int | N
     bounds_of(settings.token_bounds)
     if isinstance(settings, KubernetesProvider):
         check_settings(settings)
-    there = call.service.directory.get(PROVIDER, name, ProviderRecord)
+    there = call.service.directory.get(PROVIDER, name, StoredProvider)
     secret = _SECRETS.get(settings.type, "")
     if there is not None and secret and not getattr(settings, secret) and _is_for_the_same(there, record):
         record = _with_secret(record, getattr(there.settings, secret))
-    return call.service.directory.put(PROVIDER, name, record, expect=expect)
+    stored = StoredProvider(**dict(record), makers=call.service.tokens.makers_of(call.caller))
+    return call.service.directory.put(PROVIDER, name, stored, expect=expect)
 
 
 _SECRETS = {"oidc": "client_secret", "kubernetes": "reviewer_token"}
-_STORED: dict[str, type[Any]] = {"approle": StoredRole}
+_STORED: dict[str, type[Any]] = {"approle": StoredRole, PROVIDER: StoredProvider}
 _TRIES = 16
 
 

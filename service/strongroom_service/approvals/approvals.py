@@ -16,8 +16,8 @@ from strongroom_service.approvals.protections import Demand, Protections
 from strongroom_service.approvals.waiting import OPEN, Approval, Outcome, State, Waiting
 from strongroom_service.errors import Conflict, Forbidden, UnknownThing
 from strongroom_service.identity.caller import Caller
+from strongroom_service.identity.token_record import ANYBODY, End, TokenRecord
 from strongroom_service.identity.token_record import KIND as TOKEN
-from strongroom_service.identity.token_record import End, TokenRecord
 from strongroom_service.policies.policies import Policies
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.state.records import Records, RecordSession
@@ -115,7 +115,8 @@ class Approvals:
         :meth:`finish`.
 
         :raises UnknownThing: there is none that the caller may see.
-        :raises Forbidden: it is the caller's own, or that of somebody who made his token, or whose token he made.
+        :raises Forbidden: it is the caller's own, or that of somebody who made his token, or whose token he made; or
+            one of them is nobody in particular.
         :raises Conflict: it does not wait any more.
         """
         with self._records.changing() as session:
@@ -123,7 +124,8 @@ class Approvals:
             if _is_his(found, caller):
                 raise Forbidden("Nobody approves his own change, with whichever token.", "Ask somebody else.")
             makers = _makers(session.get(TOKEN, caller.accessor, TokenRecord))
-            if {caller.identity, *makers} & {found.requester.identity, *_makers(found.requester.token)}:
+            his = {found.requester.identity, *_makers(found.requester.token)}
+            if {caller.identity, *makers} & his or ANYBODY in {*makers, *his}:
                 raise Forbidden(
                     "The requester and you may be one person: one of you, or somebody for both, made what the other "
                     "one asks with.",

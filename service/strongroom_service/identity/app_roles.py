@@ -22,7 +22,7 @@ from strongroom_service.identity.address_bounds import admits, bounds_of, narrow
 from strongroom_service.identity.app_role import AppRole, RoleIdIndex, SecretIdIndex, SecretIdRecord, StoredRole
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.grant import Grant, Issued, policy_names
-from strongroom_service.identity.token_record import DEFAULT, Rights
+from strongroom_service.identity.token_record import ANYBODY, DEFAULT, Rights
 from strongroom_service.identity.tokens import Tokens
 from strongroom_service.policies.policies import KIND_OF_VAULT
 from strongroom_service.state.directory import Directory, Found
@@ -310,7 +310,7 @@ class AppRoles:
             period=role.token_period or None,
             uses=role.token_uses or None,
             bounds=(used.token_bounds if used else ()) or role.token_bounds,
-            makers=used.makers if used else (),
+            makers=used.makers if used else (ANYBODY,),
         )
 
     def _of_those(self, given: Sequence[str], policies: Sequence[str]) -> Iterator[str]:

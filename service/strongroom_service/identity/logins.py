@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from strongroom_service.identity.providers.provider import (
     JwtProvider,
     KubernetesProvider,
     OidcProvider,
-    ProviderRecord,
+    StoredProvider,
 )
 from strongroom_service.identity.providers.vouching import jwt_claims, kubernetes_claims
 from strongroom_service.identity.sign_in import SignIn
@@ -47,7 +48,7 @@ class Logins:
 
     def providers(self) -> dict[str, str]:
         """The types of the providers that people and machines can log in with, by name."""
-        found = self._directory.all(KIND, ProviderRecord)
+        found = self._directory.all(KIND, StoredProvider)
         return {name: record.settings.type for name, record in found.items() if not record.disabled}
 
     def start_oidc(self, name: str, redirect_uri: str) -> Started:
@@ -87,20 +88,21 @@ class Logins:
 
     def _provider(self, name: str, kind: type[P]) -> P:
         """One that nobody can log in with is as good as none: who is let in is not told to those who are not."""
-        record = self._directory.get(KIND, name, ProviderRecord)
+        record = self._directory.get(KIND, name, StoredProvider)
         if record is None or record.disabled or not isinstance(record.settings, kind):
             raise _unknown(record, kind)
         return record.settings
 
     def _let_in(self, name: str, provider: AnyProvider, claims: Mapping[str, Any]) -> Issued:
         """Asking others takes its time, in which the provider may have become another one."""
-        if self._provider(name, type(provider)) != provider:
+        now = self._directory.get(KIND, name, StoredProvider)
+        if now is None or now.disabled or now.settings != provider:
             raise refused(f"provider {name}: it was changed meanwhile")
         policies = partial(policies_of_groups, self._directory)
-        return self._tokens.issue(grant_of(name, provider, claims, policies))
+        return self._tokens.issue(replace(grant_of(name, provider, claims, policies), makers=now.makers))
 
 
-def _unknown(record: ProviderRecord | None, kind: type[Any]) -> Unauthenticated:
+def _unknown(record: StoredProvider | None, kind: type[Any]) -> Unauthenticated:
     if record is None:
         return refused("no provider has this name")
     return refused("the provider is disabled" if record.disabled else f"the provider is no {kind.__name__}")

@@ -27,21 +27,25 @@ _COST = f"$argon2id$v=19$m={_MEMORY_KIB},t={_ITERATIONS},p={_LANES}$"
 
 
 class PasswordRecord(BaseModel):
-    """A password on record: its hash, with salt and cost, as the PHC format has them."""
+    """A password on record: its hash, with salt and cost, as the PHC format has them. ``makers`` are the identities
+    that know it, or knew one that it could be changed with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     phc: str = Field(repr=False)
     changed: datetime
+    makers: tuple[str, ...] = ()
 
 
 class Proof(NamedTuple):
     """That somebody knew a password.
 
     :param version: which one it was, of those that the user had.
+    :param makers: who besides him could have known it.
     """
 
     version: int
+    makers: tuple[str, ...]
 
 
 class Passwords:
@@ -55,9 +59,12 @@ class Passwords:
         self._directory = directory
         self._kind = kind
 
-    def set(self, user: str, password: str, now: datetime, *, after: Proof | None = None) -> None:
+    def set(
+        self, user: str, password: str, now: datetime, *, makers: tuple[str, ...] = (), after: Proof | None = None
+    ) -> None:
         """Give a user a password, in the place of the one before.
 
+        :param makers: who besides him could know it.
         :param after: only in the place of the one that was proved to be known.
         :raises InvalidRequest: it is too short or too long.
         :raises StaleExpectation: it is another one by now, or gone.
@@ -66,7 +73,7 @@ class Passwords:
             raise InvalidRequest(
                 f"A password has {SHORTEST} to {LONGEST} characters.", "Three or four unusual words make a good one."
             )
-        record = PasswordRecord(phc=hashed(password), changed=now)
+        record = PasswordRecord(phc=hashed(password), changed=now, makers=makers)
         self._directory.put(self._kind, user, record, expect=after.version if after else None)
 
     def remove(self, user: str) -> bool:
@@ -93,7 +100,7 @@ class Passwords:
                     version = self._directory.put(self._kind, user, renewed, expect=version)
             except StaleExpectation:  # it is another one by now
                 return None
-        return Proof(version)
+        return Proof(version, found.value.makers)
 
     def is_still(self, user: str, proof: Proof) -> bool:
         """Whether the password is the one that was proved to be known."""

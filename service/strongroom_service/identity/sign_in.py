@@ -47,17 +47,19 @@ class SignIn:
                 facts={"name": user, "kind": "user"},
                 name=user,
                 path="login/password",
+                makers=proof.makers,
             ),
             still=lambda: self._passwords.is_still(user, proof),
         )
 
-    def set_password(self, user: str, password: str) -> None:
+    def set_password(self, user: str, password: str, *, makers: tuple[str, ...] = ()) -> None:
         """Give a user a password. All tokens that he has end.
 
+        :param makers: who could know it besides him.
         :raises UnknownThing: there is no such user.
         :raises InvalidRequest: the password is too short or too long, or his name.
         """
-        self._set(user, password, None)
+        self._set(user, password, makers, None)
 
     def change_password(self, user: str, current: str, new: str, address: str) -> None:
         """Have a user change his own password. Raises as :meth:`login` and :meth:`set_password`."""
@@ -67,15 +69,15 @@ class SignIn:
             raise _refused(f"user:{user}: wrong password")
         self._lockout.succeeded(user, address)
         try:
-            self._set(user, new, proof)
+            self._set(user, new, proof.makers, proof)  # any of them could do this
         except StaleExpectation:
             raise _refused(f"user:{user}: the password was changed meanwhile") from None
 
-    def _set(self, user: str, password: str, after: Proof | None) -> None:
+    def _set(self, user: str, password: str, makers: tuple[str, ...], after: Proof | None) -> None:
         if canonical_name(password) == user:
             raise InvalidRequest("The password is the name.", "Choose one that nobody guesses.")
         self._check_there(user)
-        self._passwords.set(user, password, self._records.now(), after=after)
+        self._passwords.set(user, password, self._records.now(), makers=makers, after=after)
         try:
             self._check_there(user)
         except UnknownThing:  # removed meanwhile; a later user of the name is somebody else

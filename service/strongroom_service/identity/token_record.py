@@ -18,6 +18,10 @@ DEFAULT = "default"
 """The policy that every token may have, since it is written for everybody."""
 
 
+ANYBODY = "*"
+"""Among the makers of a token: whoever likes could have it, as that of a role that asks for no secret."""
+
+
 class Rights(StrEnum):
     """Where the policies of a token come from."""
 

@@ -111,7 +111,7 @@ def _login(call: VaultCall, mount: Mount, name: str) -> Answer:
     lockout.succeeded(guessed, call.caller.address)
     try:
         issued = service.tokens.issue(
-            _grant(mount, name, user, f"{path}/{name}"), still=lambda: passwords.is_still(key, proof)
+            _grant(mount, name, user, f"{path}/{name}", proof.makers), still=lambda: passwords.is_still(key, proof)
         )
     except Unauthenticated as refusal:
         service.record(call.caller, "login", "Unauthenticated", path, message=refusal.why)
@@ -120,7 +120,7 @@ def _login(call: VaultCall, mount: Mount, name: str) -> Answer:
     return answered(call, None, auth=auth_of(service, issued.accessor, issued.record, issued.token.text))
 
 
-def _grant(mount: Mount, name: str, user: UserpassUser, path: str) -> Grant:
+def _grant(mount: Mount, name: str, user: UserpassUser, path: str, makers: tuple[str, ...]) -> Grant:
     longest = [one for one in (user.max_ttl, user.explicit_max_ttl) if one]
     return Grant(
         policies=user.policies if user.no_default_policy else (DEFAULT, *user.policies),
@@ -135,6 +135,7 @@ def _grant(mount: Mount, name: str, user: UserpassUser, path: str) -> Grant:
         period=user.period or None,
         uses=user.uses or None,
         bounds=user.bounds,
+        makers=makers,
     )
 
 
@@ -246,7 +247,8 @@ def _password(body: Mapping[str, Any], *, needed: bool) -> str:
 
 
 def _keep_password(call: VaultCall, mount: Mount, name: str, password: str) -> None:
-    record = PasswordRecord(phc=hashed(password), changed=call.service.now())
+    makers = call.service.tokens.makers_of(call.caller)
+    record = PasswordRecord(phc=hashed(password), changed=call.service.now(), makers=makers)
     call.service.directory.put(PASSWORD, f"{mount.accessor}.{name}", record)
 
 

@@ -135,3 +135,14 @@ class ProviderRecord(BaseModel):
     description: Line = ""
     disabled: bool = False
     settings: Provider
+
+
+class StoredProvider(ProviderRecord):
+    """A provider as it is kept: with the identities that made it so, and could have it vouch for whomever they like."""
+
+    makers: tuple[str, ...] = ()
+
+    @property
+    def record(self) -> ProviderRecord:
+        """What was set of it."""
+        return ProviderRecord.model_validate(self.model_dump(exclude={"makers"}))
