@@ -15,9 +15,8 @@ from urllib3.exceptions import HTTPError
 from strongroom_registry.errors import StoreProblem, StrongroomError
 from strongroom_registry.remote.connection import Connection, at
 from strongroom_registry.remote.events import events_of
+from strongroom_registry.remote.wire import HEARTBEAT_SECONDS
 
-HEARTBEAT_SECONDS = 10.0
-"""How often a server says that it is there."""
 _LONGEST_SILENCE_SECONDS = 2.5 * HEARTBEAT_SECONDS
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 15.0
 

@@ -18,6 +18,8 @@ MESSAGE_MAX = 4096
 NAMED_MAX = 1024 * 1024
 """The most data that a name is asked for, in bytes."""
 PAGE_MAX = 1000
+HEARTBEAT_SECONDS = 10.0
+"""How often a server says that it is there, to those who follow changes."""
 
 _BYTES = ConfigDict(
     ser_json_bytes="base64", val_json_bytes="base64", serialize_by_alias=True, hide_input_in_errors=True

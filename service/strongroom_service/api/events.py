@@ -11,7 +11,7 @@ from contextlib import aclosing
 from pydantic import BaseModel, Field
 from strongroom_registry import Registry
 from strongroom_registry.errors import StrongroomError
-from strongroom_registry.remote.watching import HEARTBEAT_SECONDS
+from strongroom_registry.remote.wire import HEARTBEAT_SECONDS
 
 from strongroom_service.api.event_stream import HEARTBEAT, event
 from strongroom_service.api.received import RECEIVED

@@ -13,7 +13,7 @@ from strongroom_registry.acting import acting
 from strongroom_registry.errors import StrongroomError
 from strongroom_registry.remote import reports, wire
 from strongroom_registry.remote.problems import fault_of
-from strongroom_registry.remote.watching import HEARTBEAT_SECONDS
+from strongroom_registry.remote.wire import HEARTBEAT_SECONDS
 from strongroom_registry.rotation import Progress
 
 from strongroom_service.api.event_stream import HEARTBEAT, event

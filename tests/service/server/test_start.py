@@ -53,6 +53,15 @@ def test_one_command_makes_a_registry_serves_it_and_shows_a_token_once(tmp_path:
     assert token not in server.log.read_text()
 
 
+def test_what_few_ask_for_is_not_loaded_before_somebody_does() -> None:
+    code = (
+        "import sys, strongroom_service.server.serving; from strongroom_service.http.tables import all_routes;"
+        "all_routes(); print(*{'joserfc', 'urllib3', 'cryptography.x509', 'hcl2'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
 def test_a_token_that_could_not_be_handed_over_is_shown_at_the_next_start(tmp_path: Path) -> None:
     refused = run("start", "--port", "0", "--token-file", str(tmp_path / "nowhere" / "token"))
     assert refused.returncode == 1

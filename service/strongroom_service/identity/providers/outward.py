@@ -8,17 +8,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
 from strongroom_registry.remote.address import is_loopback
-from urllib3.util import Timeout
 
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable
 
+if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
 SIZE_MAX = 1024 * 1024
-_TIMEOUT = Timeout(connect=5, read=10, total=15)
+_CONNECT_SECONDS, _READ_SECONDS, _TOTAL_SECONDS = 5, 10, 15
 
 
 def check_address(url: str) -> None:
@@ -73,6 +74,8 @@ def _fetched(
     body: bytes | None,
     ca: str,
 ) -> tuple[int, bytes]:
+    from urllib3.exceptions import HTTPError
+
     said = dict(headers or {})
     if form is not None:
         body = urlencode(form).encode()
@@ -83,7 +86,7 @@ def _fetched(
             content = answer.read(SIZE_MAX + 1, decode_content=True)
         finally:
             answer.close()
-    except (urllib3.exceptions.HTTPError, OSError, ValueError):
+    except (HTTPError, OSError, ValueError):
         raise _away(url, "cannot be reached") from None
     if len(content) > SIZE_MAX:
         raise _away(url, "sends too much")
@@ -149,9 +152,12 @@ def as_object(content: bytes) -> dict[str, Any] | None:
 
 
 @lru_cache(maxsize=32)
-def _pool(ca: str) -> urllib3.PoolManager:
+def _pool(ca: str) -> PoolManager:
+    from urllib3 import PoolManager, Timeout
+
+    timeout = Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS, total=_TOTAL_SECONDS)
     trusted: dict[str, Any] = {"ca_cert_data": ca} if ca else {}
-    return urllib3.PoolManager(retries=False, timeout=_TIMEOUT, maxsize=4, cert_reqs="CERT_REQUIRED", **trusted)
+    return PoolManager(retries=False, timeout=timeout, maxsize=4, cert_reqs="CERT_REQUIRED", **trusted)
 
 
 def _away(url: str, what: str) -> ProviderUnavailable:

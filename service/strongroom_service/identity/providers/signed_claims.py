@@ -2,6 +2,9 @@
 
 Only algorithms with a public key are known, and a key fits an algorithm by its type, so neither ``none`` nor an HMAC
 with a public key for its secret is ever tried. Addresses of keys that a token itself brings along are not looked at.
+
+joserfc is loaded when the first token is checked: many servers never see one, and it takes as long as all the rest of
+what logs people in.
 """
 
 from __future__ import annotations
@@ -10,13 +13,14 @@ import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-
-from joserfc import jws, jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, RSAKey
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from strongroom_service.identity.providers.claims import refused
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey, RSAKey
+    from joserfc.jws import JWSRegistry
 
 TEXT_MAX = 16 * 1024
 LEEWAY = timedelta(seconds=60)
@@ -26,9 +30,7 @@ _TYPES = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
     **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
 }
-_HEADERS = jws.JWSRegistry(algorithms=list(_TYPES), strict_check_header=False)
-
-PublicKey = RSAKey | ECKey
+PublicKey: TypeAlias = "RSAKey | ECKey"
 
 
 class UnknownKey(Exception):
@@ -54,15 +56,24 @@ def verified(text: str, keys: Sequence[PublicKey]) -> dict[str, Any]:
     """
     if len(text) > TEXT_MAX:
         raise refused("the signed token is too long")
+    from joserfc import jwt
+    from joserfc.errors import JoseError
 
     def chosen(signed: Any) -> PublicKey:
         header = signed.headers()
         return _chosen(header.get("alg"), header.get("kid"), keys)
 
     try:
-        return dict(jwt.decode(text, chosen, registry=_HEADERS, algorithms=list(_TYPES)).claims)
+        return dict(jwt.decode(text, chosen, registry=_headers(), algorithms=list(_TYPES)).claims)
     except (JoseError, ValueError, TypeError, KeyError, RecursionError) as exc:
         raise refused(f"the signed token does not hold: {type(exc).__name__}") from None
+
+
+@cache
+def _headers() -> JWSRegistry:
+    from joserfc.jws import JWSRegistry
+
+    return JWSRegistry(algorithms=list(_TYPES), strict_check_header=False)
 
 
 def check_claims(claims: Mapping[str, Any], *, issuer: str, audiences: Sequence[str], now: datetime) -> None:
@@ -98,6 +109,9 @@ def _moment(claims: Mapping[str, Any], name: str) -> float | None:
 def _public_key(data: Any) -> PublicKey | None:
     if not isinstance(data, dict) or data.get("use", "sig") != "sig" or data.get("kty") not in ("RSA", "EC"):
         return None
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey, JWKRegistry, RSAKey
+
     try:
         if data["kty"] == "RSA" and _bits(data["n"]) < RSA_BITS_MIN:
             return None
