@@ -33,8 +33,8 @@ from strongroom_service.http.tables import all_routes
 from strongroom_service.service import Service
 
 VAULT_PREFIX = b"/v1/"
-_BATCH = 32
-_LANES = 4
+_BATCH = 64
+_LANES = 2
 _WRAPS = {"strongroom-wrap-ttl", "x-vault-wrap-ttl"}
 _ASKS_FOR_MORE = frozenset({*_WRAPS, "content-length", "transfer-encoding", "expect"})
 _FIXED = [
@@ -102,7 +102,7 @@ class Application:
     def take(self, scope: Scope, finish: Finish) -> bool:
         """Answer a request without a body by calling ``finish`` on the event loop, without a task of its own; False
         where it is to be answered as an ASGI application does, and nothing was done."""
-        if scope["method"] != "GET" or not isinstance(self._quick, LoopLane):
+        if scope["method"] != "GET":
             return False
         found = self._quick_at(_raw_path(scope))
         if found is None or found[0] in self._large:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
+from strongroom_service.http.answering import Answered, answer_of, tell
 from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.pipeline import Pipeline, Worked
 
-_Waiting = tuple[Incoming, asyncio.AbstractEventLoop, "asyncio.Future[Worked]"]
+_Waiting = tuple[Incoming, asyncio.AbstractEventLoop, Answered]
 
 
 class Lane:
@@ -27,12 +29,13 @@ class Lane:
         for thread in self._threads:
             thread.start()
 
+    def take(self, incoming: Incoming, answered: Answered) -> None:
+        """Answer a request; called on an event loop, which is told of the answer."""
+        self._queue.put((incoming, asyncio.get_running_loop(), answered))
+
     async def answer(self, incoming: Incoming) -> Worked:
         """What became of a request."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Worked] = loop.create_future()
-        self._queue.put((incoming, loop, future))
-        return await future
+        return await answer_of(self, incoming)
 
     def close(self) -> None:
         """End when what waits is done."""
@@ -65,14 +68,12 @@ class Lane:
         requests = [incoming for incoming, _, _ in batch]
         worked = self._pipeline.work_together(requests) if self._batch > 1 else [self._pipeline.work_alone(requests[0])]
         loop = batch[0][1]
-        futures = [future for _, _, future in batch]
         try:
-            loop.call_soon_threadsafe(_deliver, futures, worked)
+            loop.call_soon_threadsafe(_tell_all, worked, [answered for _, _, answered in batch])
         except RuntimeError:  # the server has ended, and nobody waits
             return
 
 
-def _deliver(futures: list[asyncio.Future[Worked]], worked: list[Worked]) -> None:
-    for future, one in zip(futures, worked, strict=True):
-        if not future.done():
-            future.set_result(one)
+def _tell_all(worked: Sequence[Worked], callbacks: Sequence[Answered]) -> None:
+    for one, answered in zip(worked, callbacks, strict=True):
+        tell(one, answered)

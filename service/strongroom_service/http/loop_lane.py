@@ -9,25 +9,18 @@ and what came meanwhile is its next transaction.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 
 from strongroom_registry.errors import StoreProblem
 
+from strongroom_service.http.answering import Answered, answer_of, tell
 from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.lane import Lane
 from strongroom_service.http.pipeline import Pipeline, Worked
 from strongroom_service.service import Service
 from strongroom_service.waiting import HasToWait
-
-_log = logging.getLogger("strongroom.service")
-
-Answered = Callable[[Worked], None]
-"""Called on the event loop with what became of a request."""
 
 _TURN = 64
 """How many requests are worked on before others have their turn."""
@@ -59,7 +52,6 @@ class LoopLane:
         self._last = 0
         self._patient_until = 0.0
         self._log_length = 0
-        self._elsewhere: set[asyncio.Task[None]] = set()
         self._settler = ThreadPoolExecutor(1, thread_name_prefix="strongroom-audit")
 
     def take(self, incoming: Incoming, answered: Answered) -> None:
@@ -71,9 +63,7 @@ class LoopLane:
 
     async def answer(self, incoming: Incoming) -> Worked:
         """What became of a request. One that has to wait for others or for the disk does so in the other lane."""
-        future: asyncio.Future[Worked] = asyncio.get_running_loop().create_future()
-        self.take(incoming, partial(_resolve, future))
-        return await future
+        return await answer_of(self, incoming)
 
     def close(self) -> None:
         """End when what is owed is written."""
@@ -99,14 +89,12 @@ class LoopLane:
                     worked = self._pipeline.work(incoming)
                 except HasToWait:
                     incoming.may_wait = incoming.is_again = True
-                    task = loop.create_task(self._work_elsewhere(incoming, answered))
-                    self._elsewhere.add(task)
-                    task.add_done_callback(self._elsewhere.discard)
+                    self._waiting.take(incoming, answered)
                     continue
                 if worked.owed:
                     self._owing.append((worked, answered))
                 else:
-                    _tell(worked, answered)
+                    tell(worked, answered)
         if self._owing and not self._is_settling:
             if time.monotonic() >= self._patient_until:
                 self._settle_at_once(loop)
@@ -130,14 +118,11 @@ class LoopLane:
             self._log_length = 0
             self._settler.submit(self._write_back)
         for worked, answered in group:
-            _tell(worked, answered)
+            tell(worked, answered)
 
     def _write_back(self) -> None:
         with suppress(StoreProblem):  # the next one does more
             self._service.workspaces.write_back()
-
-    async def _work_elsewhere(self, incoming: Incoming, answered: Answered) -> None:
-        _tell(await self._waiting.answer(incoming), answered)
 
     def _settle(self, loop: asyncio.AbstractEventLoop) -> None:
         group, self._owing = self._owing, []
@@ -155,17 +140,4 @@ class LoopLane:
         if self._owing:
             self._settle(loop)
         for worked, answered in group:
-            _tell(worked, answered)
-
-
-def _resolve(future: asyncio.Future[Worked], worked: Worked) -> None:
-    if not future.done():
-        future.set_result(worked)
-
-
-def _tell(worked: Worked, answered: Answered) -> None:
-    """One that cannot be told is no reason not to tell the others."""
-    try:
-        answered(worked)
-    except Exception as error:
-        _log.error("request %s could not be answered: %s", worked.incoming.id, type(error).__name__)
+            tell(worked, answered)
