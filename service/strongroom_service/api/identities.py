@@ -272,10 +272,15 @@ def _with_secret(record: ProviderRecord, secret: str) -> ProviderRecord:
 
 def _is_for_the_same(one: ProviderRecord, other: ProviderRecord) -> bool:
     if isinstance(one.settings, OidcProvider) and isinstance(other.settings, OidcProvider):
-        return (one.settings.issuer, one.settings.client_id) == (other.settings.issuer, other.settings.client_id)
+        return _whom(one.settings, "issuer", "client_id", "ca") == _whom(other.settings, "issuer", "client_id", "ca")
     if isinstance(one.settings, KubernetesProvider) and isinstance(other.settings, KubernetesProvider):
-        return one.settings.api == other.settings.api
+        return _whom(one.settings, "api", "ca") == _whom(other.settings, "api", "ca")
     return False
+
+
+def _whom(settings: OidcProvider | KubernetesProvider, *parts: str) -> tuple[object, ...]:
+    """Whom a secret goes to: who is at an address is for the authority to say that vouches for it."""
+    return tuple(getattr(settings, part) for part in parts)
 
 
 def _remove_user(call: Call, name: str) -> bool:

@@ -9,6 +9,7 @@ from strongroom_service.errors import UnknownThing
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.preconditions import check_no_precondition, etag, expected_version
 from strongroom_service.http.route import Route
+from strongroom_service.policies.path_pattern import PathPattern
 from strongroom_service.policies.resource import Resource, service
 from strongroom_service.policies.verbs import Verb
 
@@ -45,6 +46,7 @@ def read_protection(call: Call) -> Answer:
 def write_protection(call: Call) -> Answer:
     name, expect = call.params["name"], expected_version(call.headers)
     call.require(Verb.ADMINISTER, _at(name))
+    call.service.policies.check_protects(call.caller, map(PathPattern.parse, call.body.paths))
     call.service.protections.write(name, call.body, expect=expect)
     return _told(call, name)
 

@@ -48,6 +48,7 @@ def new_workspace(call: Call) -> Answer:
     if is_of_mount(name):
         raise InvalidRequest("Workspaces of this name belong to mounts of Vault's API.", "Choose another name.")
     call.service.workspaces.add(name)
+    call.service.leases.roles.forget(name)  # of one that was removed beside the server
     return Answer(_told(call, name))
 
 
@@ -56,6 +57,7 @@ def remove_workspace(call: Call) -> Answer:
     call.require(Verb.DESTROY, service("workspaces", name))
     told = _told(call, name)
     call.service.workspaces.remove(name, force=call.query.force)
+    call.service.leases.roles.forget(name)
     call.service.record(call.caller, "remove-workspace", name=name)
     return Answer(told)
 

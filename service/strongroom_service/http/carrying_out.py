@@ -86,7 +86,7 @@ class CarryingOut:
         workspace = waiting.thing.workspace
         registry = self._service.registry(workspace) if workspace else self._service.workspaces.own
         return any(
-            _mark(id) in entry.message and entry.outcome == DONE and entry.action not in ("ask", "approve")
+            _is_marked(entry, id) and entry.outcome == DONE and entry.action not in ("ask", "approve")
             for entry in _since(registry, waiting.created)
         )
 
@@ -112,6 +112,11 @@ def _since(registry: Registry, moment: datetime) -> list[AuditEntry]:
 
 def _mark(id: str) -> str:
     return f"approval {id}"
+
+
+def _is_marked(entry: AuditEntry, id: str) -> bool:
+    """Whether the request that an entry is of carried the change out. What people write stands before that."""
+    return f" {_mark(id)} by " in entry.message.rpartition("[request ")[2]
 
 
 def _by(waiting: Waiting) -> str:

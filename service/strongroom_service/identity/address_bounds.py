@@ -33,6 +33,15 @@ def narrows(inner: Sequence[str], outer: Sequence[str]) -> bool:
     return bool(inner) and all(any(_is_within(_network(one), _network(other)) for other in outer) for one in inner)
 
 
+def common(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...] | None:
+    """The networks that are within both; None where no address is."""
+    if not one or not other:
+        return tuple(one or other)
+    pairs = [(_network(a), _network(b)) for a in one for b in other]
+    found = [a if _is_within(a, b) else b for a, b in pairs if _is_within(a, b) or _is_within(b, a)]
+    return tuple(dict.fromkeys(map(str, found))) or None
+
+
 @lru_cache(maxsize=1024)
 def _network(text: str) -> IPv4Network | IPv6Network:
     try:

@@ -18,7 +18,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 
 from strongroom_service.errors import Conflict, InvalidRequest, Unauthenticated, UnknownThing
-from strongroom_service.identity.address_bounds import admits, bounds_of, narrows
+from strongroom_service.identity.address_bounds import admits, bounds_of, common, narrows
 from strongroom_service.identity.app_role import AppRole, RoleIdIndex, SecretIdIndex, SecretIdRecord, StoredRole
 from strongroom_service.identity.caller import ROOT
 from strongroom_service.identity.grant import Grant, Issued, policy_names
@@ -309,9 +309,16 @@ class AppRoles:
             max_ttl=role.token_explicit_max_ttl or None if role.token_period else min(longest, default=None),
             period=role.token_period or None,
             uses=role.token_uses or None,
-            bounds=(used.token_bounds if used else ()) or role.token_bounds,
+            bounds=self._bounds(role, used),
             makers=used.makers if used else (ANYBODY,),
         )
+
+    def _bounds(self, role: StoredRole, used: SecretIdRecord | None) -> tuple[str, ...]:
+        """Where tokens can be used from: the role may allow less by now than when the secret id was made."""
+        bounds = common(used.token_bounds if used else (), role.token_bounds)
+        if bounds is None:
+            raise _refused("the secret id is for networks that the role allows no more")
+        return bounds
 
     def _of_those(self, given: Sequence[str], policies: Sequence[str]) -> Iterator[str]:
         """Policies in Vault's language go with the role: they are given by whom that language allows it."""

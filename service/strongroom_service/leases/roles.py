@@ -92,6 +92,12 @@ class LeaseRoles:
         with acting(caller.actor):
             self._service.directory.remove(KIND, record_name(workspace, name))
 
+    def forget(self, workspace: str) -> None:
+        """Remove the roles of a workspace that is gone: a later one of its name is not to have them. Whoever removes or
+        makes it has been asked for that right."""
+        for name in self.names(workspace):
+            self._service.directory.remove(KIND, record_name(workspace, name))
+
     def administrator(self, role: LeaseRole, engine: Engine[Any]) -> Block:
         """The current version of the administrator's block. One that refers to secrets outside of the registry is
         refused: the server would fetch them for whoever wrote the block, and send them wherever that says.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +13,7 @@ from strongroom_service.ip_addresses import read_address
 from strongroom_service.policies import resource as resources
 from strongroom_service.policies.decision import Decision
 from strongroom_service.policies.explanation import Explanation, explain, of_root
-from strongroom_service.policies.path_pattern import PathPattern
+from strongroom_service.policies.path_pattern import PathPattern, Scope
 from strongroom_service.policies.policy import BUILT_IN, DEFAULT, ROOT, Effect, Policy, Rule, check_policy_name
 from strongroom_service.policies.resource import Resource
 from strongroom_service.policies.rights import Rights
@@ -25,6 +25,7 @@ KIND = "policy"
 KIND_OF_VAULT = "vault-policy"
 _RIGHTS_KEPT = 2048
 _ANY_POLICY = PathPattern.parse(":service/policies/*").widest()
+_ANY_PROTECTION = PathPattern.parse(":service/protections/*").widest()
 
 
 class _Same(NamedTuple):
@@ -185,8 +186,27 @@ class Policies:
 
     def _administers_all(self, caller: Caller) -> bool:
         """Who may write any policy is as good as root."""
+        return caller.is_root or self._covers(caller, _ANY_POLICY)
+
+    def _covers(self, caller: Caller, scope: Scope) -> bool:
+        """Whether the caller may ``administer`` all that is meant, from where he asks."""
         bounds = (caller.address,) if read_address(caller.address) else ()
-        return caller.is_root or self.rights(caller).cover(Verb.ADMINISTER, _ANY_POLICY, bounds)
+        return self.rights(caller).cover(Verb.ADMINISTER, scope, bounds)
+
+    def check_protects(self, caller: Caller, patterns: Iterable[PathPattern]) -> None:
+        """Whoever may keep some protections, but not any, protects what he may ``administer`` alone: else he could have
+        all that others do wait for him.
+
+        :raises Forbidden: he may not administer all that the paths mean.
+        """
+        if caller.is_root or self._covers(caller, _ANY_PROTECTION):
+            return
+        for number, pattern in enumerate(patterns, 1):
+            if not self._covers(caller, pattern.widest()):
+                raise Forbidden(
+                    f"Path {number} of this protection is about more than you may administer.",
+                    "Narrow it, or have it written by somebody who administers :service/protections/*.",
+                )
 
     def gives_any(self, caller: Caller) -> bool:
         """Whether the caller gives policies that he does not have himself: whoever may ``administer``

@@ -156,6 +156,8 @@ class TokenAuth(EngineDefaults):
                 raise invalid("child policies must be subset of parent")
         if names is not None and not role.is_free:
             call.service.policies.check_kept(call.caller, names)
+        if names is None and not all(map(role.allows, call.caller.policies)) and not call.caller.is_root:
+            raise invalid("the role does not allow one of the policies")
         beyond_role = set(names or ()) - set(role.allowed_policies)  # those were asked about when the role was written
         call.service.policies.check_grant_beside(call.caller, beyond_role, call.caller.facts)
         default = role.no_default_policy or fields.boolean(call.body, "no_default_policy", False)
