@@ -41,6 +41,8 @@ class Floor(NamedTuple):
 
 
 UNFLOORED = Floor(None, None)
+_RECENT = 8
+"""How many of the last states are known when they are read."""
 _ATTEMPTS = 3
 """How often entries are written after a state that is believed to be the newest, before others have to wait."""
 
@@ -68,7 +70,7 @@ class Access:
         self._anchoring = anchoring
         self._lock = Lock()
         self._seen: Seen | None = None
-        self._coming: Seen | None = None
+        self._recent: dict[bytes, Seen] = {}
         self._repeats = Repeats()
         self._recorder = Recorder(self.write_entries)
 
@@ -129,7 +131,7 @@ class Access:
                     change.audit_all((subject._replace(actor=self._actor), count) for subject, count in counts.items())
                 yield change
                 state, row = change.finish()
-                self._coming = Seen(state, row.record, row.mac)
+                self._remember(Seen(state, row.record, row.mac))
             except BaseException:
                 self._repeats.give_back(counts)
                 raise
@@ -167,22 +169,26 @@ class Access:
             self._anchoring.check(authority, view, state, floor.anchor)
         return Moment(authority, view, state)
 
-    def is_unchanged(self, rows: LoadedRows, verified: tuple[object, ...], root: bytes, anchor: Anchor | None) -> bool:
-        """Whether a load's rows are those that were verified, under a state and a root that were."""
-        seen = self._seen_as(rows[0], rows[1])
-        if seen is None or rows[2:9] != verified:
+    @property
+    def seen(self) -> Seen | None:
+        """The newest state of the workspace that this process has seen."""
+        return self._seen
+
+    def is_unchanged(
+        self, rows: LoadedRows, verified: tuple[object, ...], root: bytes, anchor: Anchor | None, floor: Seen | None
+    ) -> bool:
+        """Whether a load's rows are those that were verified, under a state and a root that were.
+
+        :param floor: what :attr:`seen` was before they were read.
+        """
+        seen = self._recent.get(rows[1])
+        if seen is None or seen.record != rows[0] or rows[2:9] != verified:
+            return False
+        if floor is None or seen.state.seq < floor.state.seq:
             return False
         if self._anchoring is not None and (anchor is None or not self._anchoring.has_passed(anchor, seen.state)):
             return False
         return seen.state.root == root
-
-    def _seen_as(self, record: bytes, mac: bytes) -> Seen | None:
-        """The newest state, if it has these bytes; or the one that this process is just about to write: if they can be
-        read already, it has been written."""
-        for seen in (self._seen, self._coming):
-            if seen is not None and seen.mac == mac and seen.record == record:
-                return seen
-        return None
 
     def counts(self, subject: Subject) -> bool:
         """Count a repetition for the audit; False where it has to be written now."""
@@ -281,7 +287,8 @@ class Access:
         state = replace(seen.state, seq=seen.state.seq + 1, epoch=authority.keyring.current.epoch)
         state, rows = audited(authority, state, datetime.now(UTC), ((subject, 1) for subject in subjects))
         row = authority.signed_state(state)
-        self._coming = coming = Seen(state, row.record, row.mac)
+        coming = Seen(state, row.record, row.mac)
+        self._remember(coming)
         if not self.store.renew((seen.record, seen.mac), row, rows, wait=wait):
             return False
         self._see(coming)
@@ -295,7 +302,15 @@ class Access:
         except (StoreProblem, IntegrityError):
             return
 
+    def _remember(self, seen: Seen) -> None:
+        """Know a state when it is read: one that was seen, or is just about to be written, which nobody can read unless
+        it was."""
+        recent = self._recent
+        if seen.mac not in recent:
+            self._recent = {**dict(list(recent.items())[1 - _RECENT :]), seen.mac: seen}
+
     def _see(self, seen: Seen) -> None:
+        self._remember(seen)
         with self._lock:
             if self._seen is None or seen.state.seq > self._seen.state.seq:
                 self._seen = seen

@@ -6,16 +6,17 @@ import atexit
 import builtins
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice
-from threading import Lock
+from threading import Lock, local
 from uuid import UUID
 from weakref import WeakSet
 
 from strongroom_registry import key_care, rotation
-from strongroom_registry.access import UNFLOORED, Access, Moment
+from strongroom_registry.access import UNFLOORED, Access, Moment, Seen
 from strongroom_registry.anchor import Anchor
 from strongroom_registry.anchoring import Anchoring, check_anchor
 from strongroom_registry.anchors import AnchorStore
@@ -58,7 +59,7 @@ from strongroom_registry.registry import Registry
 from strongroom_registry.rotation import Level, Progress, RotationReport
 from strongroom_registry.sealer import Sealer
 from strongroom_registry.sealing_keys import WorkspaceSealing
-from strongroom_registry.stores.store import HeadRow, Store, VersionRow, Watched
+from strongroom_registry.stores.store import HeadRow, LoadedRows, Store, VersionRow, Watched
 from strongroom_registry.uses import doomed, in_use, users
 from strongroom_registry.verification import VerifyReport, proven_entries, verify_audit, verify_documents
 
@@ -79,6 +80,17 @@ class _Warm:
     subject: Subject
 
 
+_Loaded = tuple[LoadedRows | None, Seen | None]
+"""The rows of a load, and what had been seen before they were read."""
+
+
+class _Ahead(local):
+    """What this thread has read ahead, by name and number."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, int], _Loaded] = {}
+
+
 class EmbeddedRegistry(Registry):
     """A registry whose store this process opens itself, with the key of the workspace in its hands."""
 
@@ -86,6 +98,7 @@ class EmbeddedRegistry(Registry):
         self._access = Access(store, authority, actor=actor, anchoring=anchoring)
         self._lock = Lock()
         self._warm: dict[str | Reference, _Warm] = {}
+        self._ahead = _Ahead()
         with self._access.viewing():
             pass
         _registries.add(self)
@@ -142,12 +155,30 @@ class EmbeddedRegistry(Registry):
         anchor = self._access.writable_anchor()
         warm = self._warm.get(reference)
         if warm is not None:
-            rows = self._access.store.load(self._access.authority.workspace_id, warm.name, warm.number)
-            if rows is not None and self._access.is_unchanged(rows, warm.rows, warm.root, anchor):
+            rows, floor = self._ahead.rows.get((warm.name, warm.number)) or self._loaded(warm)
+            if rows is not None and self._access.is_unchanged(rows, warm.rows, warm.root, anchor, floor):
                 payload = _open(warm, rows.body)
                 self._count_load(warm)
                 return Document(warm.id, warm.version, payload)
         return self._get_cold(reference)
+
+    @contextmanager
+    def ahead(self, references: Iterable[str | Reference]) -> Iterator[None]:
+        """See :meth:`Registry.ahead`."""
+        warm = [warm for reference in references if (warm := self._warm.get(reference)) is not None]
+        if warm:
+            floor, wanted = self._access.seen, [(one.name, one.number) for one in warm]
+            with suppress(StoreProblem):  # then each load says so
+                found = self._access.store.load_all(self._access.authority.workspace_id, wanted)
+                self._ahead.rows = {which: (rows, floor) for which, rows in found.items()}
+        try:
+            yield
+        finally:
+            self._ahead.rows = {}
+
+    def _loaded(self, warm: _Warm) -> _Loaded:
+        floor = self._access.seen
+        return self._access.store.load(self._access.authority.workspace_id, warm.name, warm.number), floor
 
     def head(self, name: str) -> Head:
         check_name(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
@@ -91,6 +92,11 @@ class Registry(ABC):
         :raises IntegrityError: something was changed; nothing is handed out.
         :raises AuditUnavailable, AnchorUnavailable: the load cannot be recorded; nothing is handed out.
         """
+
+    def ahead(self, references: Iterable[str | Reference]) -> AbstractContextManager[None]:
+        """Have what loads of these need be read together when the block begins, where it can be, instead of in a
+        journey for each: whatever is loaded in the block by the same thread may be as it was then."""
+        return nullcontext()
 
     @abstractmethod
     def head(self, name: str) -> Head:

@@ -229,6 +229,10 @@ class MemoryStore:
             rest = (None,) * 6 if version is None else version[1:]
             return LoadedRows(state.record, state.mac, head.record, head.mac, *rest)
 
+    def load_all(self, workspace: bytes, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], LoadedRows | None]:
+        with self._lock:
+            return {(name, number): self.load(workspace, name, number) for name, number in wanted}
+
     @contextmanager
     def reading(self) -> Iterator[_MemoryTransaction]:
         with self._lock:

@@ -268,6 +268,10 @@ class SqliteStore:
             self._raise(exc)
         return row and LoadedRows._make(row)
 
+    def load_all(self, workspace: bytes, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], LoadedRows | None]:
+        with self.reading():
+            return {(name, number): self.load(workspace, name, number) for name, number in wanted}
+
     @contextmanager
     def reading(self) -> Iterator[_SqliteTransaction]:
         with self._in_words(), _transaction(self._connection(), "BEGIN") as view:

@@ -278,6 +278,9 @@ class Store(Protocol):
     def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
         """All that loading one version needs, of one moment; None where the workspace has no such document."""
 
+    def load_all(self, workspace: bytes, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], LoadedRows | None]:
+        """As :meth:`load`, of several versions by name and number, of one moment."""
+
     def reading(self) -> AbstractContextManager[View]:
         """A view that shows one moment for as long as it is open. Not to be nested."""
 

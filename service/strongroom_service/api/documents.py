@@ -108,6 +108,11 @@ def view(call: Call) -> Answer:
     return _tagged(call, told, told.current)
 
 
+def loaded_by_reveal(values: tuple[str, ...], query: bytes) -> tuple[str, Reference] | None:
+    """What :func:`reveal` will load."""
+    return None if query else (values[0], Reference(values[1]))
+
+
 def reveal(call: Call) -> Answer:
     workspace, name, chosen = call.params["workspace"], check_name(call.params["name"]), call.query
     if chosen.version is not None and chosen.label is not None:
@@ -407,6 +412,7 @@ ROUTES: tuple[Route, ...] = (
         query=Chosen,
         answer=wire.DocumentTold,
         records="",
+        loads=loaded_by_reveal,
         is_quick=True,
         errors=(304, *_NOT_THERE, 409),
     ),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -12,6 +14,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ValidationError
 from strongroom_registry.acting import Owed, acting, settle
 from strongroom_registry.audit import DONE
+from strongroom_registry.document import Reference
 from strongroom_registry.errors import AuditUnavailable, IntegrityError, RegistryRefusal, StoreProblem, StrongroomError
 
 from strongroom_service.errors import ServiceRefusal, TooManyRequests, Unauthenticated
@@ -103,10 +106,25 @@ class Pipeline:
     def work_together(self, requests: Sequence[Incoming]) -> list[Worked]:
         """Do what several requests ask that came at the same time and wait for little, and write what they owe. Who may
         do what is looked at once for all of them."""
-        with self._service.one_moment():
+        with self._service.one_moment(), self._ahead(requests):
             batch = [self.work(incoming) for incoming in requests]
         self.settle(batch)
         return batch
+
+    @contextmanager
+    def _ahead(self, requests: Sequence[Incoming]) -> Iterator[None]:
+        """Read together what requests will read one by one."""
+        self._service.tokens.look_ahead({incoming.token for incoming in requests if incoming.token})
+        workspaces: defaultdict[str, set[Reference]] = defaultdict(set)
+        for incoming in requests:
+            loads = incoming.route.loads
+            meant = loads(incoming.values, incoming.query) if loads else None
+            if meant is not None and self._service.workspaces.is_opened(meant[0]):
+                workspaces[meant[0]].add(meant[1])
+        with ExitStack() as stack:
+            for workspace, references in workspaces.items():
+                stack.enter_context(self._service.registry(workspace).ahead(references))
+            yield
 
     def settle(self, batch: Sequence[Worked]) -> None:
         """Write what requests owe to the audit, in one transaction. Where that cannot be done, those that owe something

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
+from strongroom_registry.document import Reference
 
 from strongroom_service.http.call import Answer, Call
 
@@ -32,6 +33,8 @@ class Route:
     :param is_quick: whether it reads a few rows and waits for nothing else: many such requests are worked on together.
     :param is_quick_again: whether it is quick where what it answers is known; else it raises
         :class:`~strongroom_service.waiting.HasToWait` where nobody may wait.
+    :param loads: what a quick request will load, by its parameters and query: a workspace and a reference in it; None
+        where that is not known before.
     :param is_large: whether the body may be as large as a document.
     :param content: the media type of an answer that is not JSON.
     :param takes: the media type of a body that is not JSON.
@@ -49,6 +52,7 @@ class Route:
     status: int = 200
     is_open: bool = False
     records: str | None = None
+    loads: Callable[[tuple[str, ...], bytes], tuple[str, Reference] | None] | None = None
     is_large: bool = False
     is_quick: bool = False
     is_quick_again: bool = False

@@ -8,7 +8,8 @@ What an ended token leaves on record until its time is over tells the audit who 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -96,6 +97,14 @@ class Tokens:
                 self._believed = {}
             self._believed[text, address] = _Believed(record, standing, caller)
         return caller
+
+    def look_ahead(self, texts: Iterable[str]) -> None:
+        """Read the records of tokens together that :meth:`authenticate` will be asked for in this moment."""
+        ids = set()
+        for text in texts:
+            with suppress(Unauthenticated):
+                ids.add(self._parsed(text).id)
+        self._records.look_ahead(KIND, ids, TokenRecord)
 
     def make_root(self, *, name: str = "root") -> Issued:
         """A token that everything is allowed to, which does not expire."""

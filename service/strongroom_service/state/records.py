@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import local
@@ -20,6 +20,7 @@ from strongroom.databases.kind import Kind
 from strongroom.ledger import Ledger, Session
 from strongroom_registry import Sealer
 from strongroom_registry.derivation import framed
+from strongroom_registry.errors import StrongroomError
 
 from strongroom_service.errors import RecordsForeign, RecordsNewer, RecordsUnavailable
 
@@ -27,6 +28,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SELECT = "SELECT parent, expires, sealed FROM service_records WHERE kind = ? AND id = ?"
+_SELECT_ALL = "SELECT id, parent, expires, sealed FROM service_records WHERE kind = ? AND id IN"
 _KEPT, _KEPT_BYTES = 4096, 8 * 1024
 
 _Row = tuple[str, int | None, bytes]
@@ -131,6 +133,22 @@ class Records:
         if version is None or self._known[0] != version:
             self._known = version, {}
         self._moment.known = self._known[1]
+
+    def look_ahead(self, kind: str, ids: Collection[str], model: type[M]) -> None:
+        """Read records together that :meth:`get` will be asked for in this moment, where each is a journey."""
+        known = self._moment.known
+        missing = [id for id in ids if known is not None and (kind, id) not in known]
+        if known is None or len(missing) < 2:
+            return
+        places = ", ".join("?" * len(missing))
+        with suppress(StrongroomError):  # then each look says so
+            rows = self._ledger.glance(f"{_SELECT_ALL} ({places})", kind, *missing)
+            known.update(dict.fromkeys((kind, id) for id in missing))
+            for row in rows:
+                known.pop((kind, row[0]))
+                value = self.open(kind, *row, model=model)
+                if (kind, row[0]) in self._opened:
+                    known[kind, row[0]] = value
 
     def end_moment(self) -> None:
         """Have each look be at its own moment again."""

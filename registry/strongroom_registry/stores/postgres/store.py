@@ -85,6 +85,14 @@ class PostgresStore:
             row = connection.execute(SQL["load"], (number, workspace, name), binary=True).fetchone()
         return row and LoadedRows._make(row)
 
+    def load_all(self, workspace: bytes, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], LoadedRows | None]:
+        self._listener.resume()
+        names, numbers = [name for name, _ in wanted], [number for _, number in wanted]
+        with self._place.in_words(), self._connections.lent() as connection:
+            rows = connection.execute(SQL["load_all"], (names, numbers, workspace), binary=True).fetchall()
+        found: dict[tuple[str, int], LoadedRows | None] = dict.fromkeys(wanted)
+        return found | {(row[0], row[1]): LoadedRows._make(row[2:]) for row in rows}
+
     @contextmanager
     def reading(self) -> Iterator[PostgresTransaction]:
         self._listener.resume()

@@ -12,18 +12,21 @@ import json
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 from strongroom_registry.audit import DONE
+from strongroom_registry.errors import IntegrityError
 
+from strongroom_service.allowance import keeper_of
 from strongroom_service.errors import Conflict, IdempotencyKeyReused, InvalidRequest, RequestInProgress
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 
 if TYPE_CHECKING:
-    from strongroom_service.state.records import Records
+    from strongroom_service.service import Service
 
 HEADER = "idempotency-key"
 REPLAYED = "Idempotency-Replayed"
@@ -43,6 +46,7 @@ class Stored(BaseModel):
     :param fingerprint: a hash of method, path, query and body.
     :param runner: who works on it.
     :param is_kept: whether the answer was small enough to be kept.
+    :param keeper: whom it is counted to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -57,6 +61,12 @@ class Stored(BaseModel):
     value: str | None = None
     content: str | None = None
     media_type: str = ""
+    keeper: str = ""
+
+    @property
+    def size(self) -> int:
+        """The bytes of the answer."""
+        return len((self.value or self.content or "").encode())
 
 
 def idempotent(call: Call, route: Route, proceed: Callable[[], Answer]) -> Answer:
@@ -65,6 +75,7 @@ def idempotent(call: Call, route: Route, proceed: Callable[[], Answer]) -> Answe
     :raises InvalidRequest: the key is none, or the route takes none.
     :raises IdempotencyKeyReused: the caller used the key for another request.
     :raises RequestInProgress: the first request of the key is being worked on.
+    :raises TooManyRequests: as many answers are kept for the caller as may be; nothing was done.
     """
     key = call.headers.get(HEADER)
     if key is None or route.vault:
@@ -78,11 +89,14 @@ def idempotent(call: Call, route: Route, proceed: Callable[[], Answer]) -> Answe
     return _Once(call, key).answer(proceed)
 
 
-def tidy(records: Records) -> int:
+def tidy(service: Service) -> int:
     """Remove the answers that are kept no longer; how many."""
-    with records.changing() as session:
+    with service.records.changing() as session:
         over = session.ids(KIND, expired=True, limit=_TIDIED)
         for id in over:
+            with suppress(IntegrityError, ValueError):  # one that cannot be read stops nothing
+                if (stored := session.get(KIND, id, Stored)) is not None:
+                    service.allowance.change(session, stored.keeper, -1, -stored.size)
             session.remove(KIND, id)
         return len(over)
 
@@ -98,6 +112,8 @@ class _Once:
         self._former_ids = tuple(self._records.former_names(name))
         self._fingerprint = _fingerprint(call)
         self._runner = secrets.token_hex(8)
+        self._keeper = keeper_of(call.caller)
+        self._allowance = call.service.allowance
 
     def answer(self, proceed: Callable[[], Answer]) -> Answer:
         stored = self._begin()
@@ -131,7 +147,11 @@ class _Once:
                     raise RequestInProgress(
                         "The first request of this idempotency key is being worked on.", "Try again in a second."
                     )
-            running = Stored(fingerprint=self._fingerprint, runner=self._runner, started=now)
+            if found is None:
+                self._allowance.take(session, self._keeper)
+            else:  # of a process that died, or of yesterday
+                self._allowance.change(session, self._keeper, 0, -found.size)
+            running = Stored(fingerprint=self._fingerprint, runner=self._runner, started=now, keeper=self._keeper)
             session.put(KIND, self._id, running, expires=now + RUNNING)
             return None
 
@@ -143,7 +163,11 @@ class _Once:
                 return
             if done is None:
                 session.remove(KIND, self._id)
+                self._allowance.change(session, self._keeper, -1, 0)
             else:
+                if not self._allowance.has_room(session, self._keeper, done.size):
+                    done = done.model_copy(update={"is_kept": False, "value": None, "content": None})
+                self._allowance.change(session, self._keeper, 0, done.size)
                 kept = done.model_copy(update={"started": found.started})
                 session.put(KIND, self._id, kept, expires=found.started + KEPT)
 
@@ -156,6 +180,7 @@ class _Once:
             fingerprint=self._fingerprint,
             runner=self._runner,
             started=datetime.min.replace(tzinfo=UTC),
+            keeper=self._keeper,
             is_done=True,
             is_kept=is_kept,
             status=answer.status,
@@ -169,7 +194,7 @@ class _Once:
 def _again(stored: Stored) -> Answer:
     if not stored.is_kept:
         raise Conflict(
-            "The request of this idempotency key was done, and its answer was too large to be kept.",
+            "The request of this idempotency key was done, and its answer was too large to be kept, or one too many.",
             "Ask for what you need of it.",
         )
     return Answer(

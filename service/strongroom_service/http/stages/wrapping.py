@@ -46,6 +46,7 @@ def wrapping(call: Call, route: Route, proceed: Callable[[], Answer]) -> Answer:
 
     :raises InvalidRequest: nobody asks, but to log in; the header is no duration, or one that the service does not
         allow; or the answer is of a kind that is not wrapped.
+    :raises TooManyRequests: as much is kept for the caller as may be.
     """
     own, other = (VAULT_HEADER, HEADER) if route.vault else (HEADER, VAULT_HEADER)
     if other in call.headers:  # who asks for a wrap is not to be given what should have been in it
@@ -63,6 +64,7 @@ def wrapping(call: Call, route: Route, proceed: Callable[[], Answer]) -> Answer:
     call.service.wraps.check_ttl(ttl)
     if not route.vault and route.answer is None and (route.content or route.status not in (204, 205)):
         raise InvalidRequest("This answer is of a kind that cannot be wrapped.", "Ask for it without the header.")
+    call.service.wraps.check_room(call.caller)  # before anything is done whose answer would be lost
     answer = proceed()
     if answer.events is not None or (answer.content is not None and answer.media_type != "application/json"):
         raise InvalidRequest("This answer is of a kind that cannot be wrapped.", "Ask for it without the header.")

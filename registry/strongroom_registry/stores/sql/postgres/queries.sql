@@ -5,6 +5,13 @@ JOIN strongroom.heads h ON h.workspace = w.id
 LEFT JOIN strongroom.versions v ON v.document = h.document AND v.number = %s
 WHERE w.id = %s AND h.name = %s;
 
+-- name: load_all
+SELECT wanted.name, wanted.number, w.record, w.mac, h.record, h.mac, v.record, v.mac, v.note, v.public, v.wrap, v.body
+FROM unnest(%s::text[], %s::bigint[]) AS wanted (name, number)
+JOIN strongroom.workspaces w ON w.id = %s
+JOIN strongroom.heads h ON h.workspace = w.id AND h.name = wanted.name
+LEFT JOIN strongroom.versions v ON v.document = h.document AND v.number = wanted.number;
+
 -- name: expected
 -- Nodes are looked up one by one: joined, a planner without statistics goes through all that a workspace has.
 SELECT w.id, w.name, w.record, w.mac, h.name, h.document, h.record, h.mac, h.path,
