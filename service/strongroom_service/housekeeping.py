@@ -32,7 +32,7 @@ class Housekeeping:
             "tokens and logins": service.logins.tidy,
             "approvals": service.approvals.tidy,
             "wraps": service.wraps.tidy,
-            "idempotency keys": lambda: idempotency.tidy(service.records),
+            "idempotency keys": lambda: idempotency.tidy(service),
         }
         self._interval = interval
         self._reaper = Reaper(service.leases.ending)

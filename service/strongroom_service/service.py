@@ -14,6 +14,7 @@ from strongroom_registry.audit import DONE
 from strongroom_registry.errors import StrongroomError, UnknownWorkspace
 from strongroom_registry.settings import RegistrySettings
 
+from strongroom_service.allowance import Allowance
 from strongroom_service.approvals.approvals import Approvals
 from strongroom_service.approvals.protections import Protections
 from strongroom_service.errors import Forbidden
@@ -92,6 +93,11 @@ class Service:
     def logins(self) -> Logins:
         """What people and machines log in with."""
         return Logins(self.directory, self.records, self.tokens)
+
+    @cached_property
+    def allowance(self) -> Allowance:
+        """How much somebody may have kept."""
+        return Allowance(self.settings)
 
     @cached_property
     def wraps(self) -> Wraps:

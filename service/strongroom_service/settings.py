@@ -70,6 +70,10 @@ class ServerSettings(BaseSettings):
         500.0, description="How many requests a second an identity may send to a process in the long run; 0 for any."
     )
     identity_burst: PositiveInt = Field(2000, description="How many of them at once.")
+    identity_kept: PositiveInt = Field(
+        100_000, description="How many wraps and answers to requests with an idempotency key are kept for an identity."
+    )
+    identity_kept_bytes: PositiveInt = Field(256 * 1024 * 1024, description="How many bytes these may have together.")
     address_rate: NonNegativeFloat = Field(
         50.0, description="The same for an address that sends no token, or logs in; 0 for any."
     )

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hmac
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from strongroom_registry.audit import DONE
+from strongroom_registry.errors import IntegrityError
 
+from strongroom_service.allowance import keeper_of
 from strongroom_service.errors import InvalidRequest, RequestTooLarge, UnknownThing, WrapOpened
 from strongroom_service.identity.caller import Caller
 from strongroom_service.identity.token import WRAP_PREFIX, NotAToken, Token
@@ -42,7 +45,8 @@ class Opened(BaseModel):
 
 
 class WrapRecord(BaseModel):
-    """A wrap on record; ``value`` is the JSON text, and empty once it was opened."""
+    """A wrap on record; ``value`` is the JSON text, and empty once it was opened. ``keeper`` is whom it is counted
+    to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -55,7 +59,13 @@ class WrapRecord(BaseModel):
     address: str
     is_vault: bool = False
     wrapped_accessor: str = ""
+    keeper: str = ""
     opened: Opened | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes of its value."""
+        return len(self.value.encode())
 
     @property
     def until(self) -> datetime:
@@ -113,6 +123,7 @@ class Wraps:
         :param creation_path: which request it answers; whoever opens it can see that it is what he expects.
         :raises InvalidRequest: longer than the service allows, or not at all; or no value of JSON.
         :raises RequestTooLarge: the value is.
+        :raises TooManyRequests: as much is kept for the caller as may be.
         """
         self.check_ttl(ttl)
         text = _text(value)
@@ -129,6 +140,7 @@ class Wraps:
                 address=caller.address,
                 is_vault=is_vault,
                 wrapped_accessor=wrapped_accessor,
+                keeper=keeper_of(caller),
             )
             info = self._put_new(session, record)
         self._service.record(caller, "wrap", DONE, f"wraps/{info.accessor}", message=creation_path[:200])
@@ -142,6 +154,11 @@ class Wraps:
                 "A wrap cannot last so long, or not at all.",
                 f"Ask for 1 to {longest.total_seconds():.0f} seconds.",
             )
+
+    def check_room(self, caller: Caller) -> None:
+        """Raise TooManyRequests where nothing more is kept for the caller."""
+        with self._service.records.reading() as session:
+            self._service.allowance.check(session, keeper_of(caller))
 
     def lookup(self, text: str) -> WrapInfo:
         """What a wrap is of, without opening it.
@@ -173,12 +190,14 @@ class Wraps:
         """Another token for what is in a wrap, for as long as that one had; nobody sees it on the way.
 
         :raises UnknownThing, WrapOpened: as :meth:`unwrap`.
+        :raises TooManyRequests: as much is kept for the caller as may be; the wrap is as it was.
         """
         token = _parsed(text)
         try:
             with self._service.records.changing() as session:
                 record = self._opened(session, token, caller)
-                info = self._put_new(session, record.model_copy(update={"created": session.now()}))
+                anew = {"created": session.now(), "keeper": keeper_of(caller)}
+                info = self._put_new(session, record.model_copy(update=anew))
                 self._service.record(
                     caller, "rewrap", DONE, f"wraps/{token.id}", message=f"it is wraps/{info.accessor} now"
                 )
@@ -192,10 +211,19 @@ class Wraps:
         with self._service.records.changing() as session:
             over = session.ids(KIND, expired=True, limit=_TIDIED)
             for id in over:
-                session.remove(KIND, id)
+                self._drop(session, id)
             return len(over)
 
+    def _drop(self, session: RecordSession, id: str) -> None:
+        """Remove a wrap. One that cannot be read stops nothing."""
+        with suppress(IntegrityError, ValueError):
+            record = session.get(KIND, id, WrapRecord)
+            if record is not None:
+                self._service.allowance.change(session, record.keeper, -1, -record.size)
+        session.remove(KIND, id)
+
     def _put_new(self, session: RecordSession, record: WrapRecord) -> WrapInfo:
+        self._service.allowance.take(session, record.keeper, record.size)
         token = Token.make(WRAP_PREFIX)
         record = record.model_copy(update={"digest": self._service.records.name(_name_of(token))})
         session.put(KIND, token.id, record, expires=record.until)
@@ -208,6 +236,7 @@ class Wraps:
         opened = Opened(at=now, identity=caller.identity, address=caller.address)
         emptied = record.model_copy(update={"value": "", "opened": opened})
         session.put(KIND, token.id, emptied, expires=max(record.until, now + TOLD_FOR))
+        self._service.allowance.change(session, record.keeper, 0, -record.size)
         return record
 
     def _unopened(self, token: Token, record: WrapRecord | None, now: datetime) -> WrapRecord:

@@ -147,11 +147,11 @@ def test_answers_are_kept_for_a_day(service: Service, asking: TestClient, counte
     add(asking)
     clock.advance(hours=23, minutes=59)
     assert add(asking).json()["count"] == 1
-    assert idempotency.tidy(service.records) == 0
+    assert idempotency.tidy(service) == 0
     clock.advance(minutes=1)
     assert add(asking).json()["count"] == 2
     clock.advance(hours=24)
-    assert idempotency.tidy(service.records) == 1
+    assert idempotency.tidy(service) == 1
 
 
 def test_an_answer_that_is_too_large_is_not_made_up(asking: TestClient, counter: Counter) -> None:

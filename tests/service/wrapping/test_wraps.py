@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
@@ -54,7 +53,7 @@ def test_of_sixty_four_one_gets_it(each_service: Service) -> None:
     def open_it(number: int) -> str:
         start.wait()
         try:
-            return str(each_service.wraps.unwrap(info.token, replace(READER, address=f"10.0.0.{number}")).value)
+            return str(each_service.wraps.unwrap(info.token, READER._replace(address=f"10.0.0.{number}")).value)
         except WrapOpened:
             return "opened"
 

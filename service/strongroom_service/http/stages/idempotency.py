@@ -147,10 +147,11 @@ class _Once:
                     raise RequestInProgress(
                         "The first request of this idempotency key is being worked on.", "Try again in a second."
                     )
-            if found is None:
+            there = session.get(KIND, self._id, Stored)
+            if there is None:
                 self._allowance.take(session, self._keeper)
             else:  # of a process that died, or of yesterday
-                self._allowance.change(session, self._keeper, 0, -found.size)
+                self._allowance.change(session, self._keeper, 0, -there.size)
             running = Stored(fingerprint=self._fingerprint, runner=self._runner, started=now, keeper=self._keeper)
             session.put(KIND, self._id, running, expires=now + RUNNING)
             return None
