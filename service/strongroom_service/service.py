@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cached_property
+from threading import local
 from typing import Self
 
 from strongroom_registry import Registry
@@ -37,6 +38,12 @@ from strongroom_service.workspaces import Workspaces
 from strongroom_service.wrapping import Wraps
 
 
+class _Revisions(local):
+    """The revisions of workspaces that this thread has seen in its moment; None where it has none."""
+
+    known: dict[str, bytes] | None = None
+
+
 class Service:
     """A registry that is served, and what the service knows of those who use it. Safe to use from several threads; any
     number of processes can serve one registry.
@@ -52,6 +59,7 @@ class Service:
         self.records = records
         self.directory = Directory(workspaces.own)
         self.seal: Seal = ProviderSeal()
+        self._revisions = _Revisions()
 
     @classmethod
     def open(
@@ -138,6 +146,7 @@ class Service:
         """Have what is read in the block of who may do what be as it is when that begins, at the cost of one look for
         all of it; until something is written in it. Every request that is worked on in it was sent before."""
         self.directory.begin_moment()
+        self._revisions.known = {}
         try:
             with suppress(StrongroomError):  # then each look says so
                 self.records.begin_moment()
@@ -145,6 +154,16 @@ class Service:
         finally:
             self.records.end_moment()
             self.directory.end_moment()
+            self._revisions.known = None
+
+    def revision(self, workspace: str) -> bytes:
+        """What is another one after each change of a document of a workspace; looked at once in a moment."""
+        known = self._revisions.known
+        if known is None:
+            return self.registry(workspace).revision()
+        if workspace not in known:
+            known[workspace] = self.registry(workspace).revision()
+        return known[workspace]
 
     def now(self) -> datetime:
         """What time it is, in UTC."""

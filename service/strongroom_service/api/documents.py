@@ -73,7 +73,7 @@ def list_documents(call: Call) -> Answer:
     listings, caller = call.service.listings, call.caller
     which = AskedPage(workspace, asked.glob, asked.type, asked.deleted, asked.after, asked.limit, caller.address)
     rights = None if caller.is_root else call.service.policies.rights(caller)
-    revision = registry.revision()
+    revision = call.service.revision(workspace)
     content = listings.page(which, revision, rights)
     if content is None:
         if not call.may_wait:
@@ -379,7 +379,7 @@ ROUTES: tuple[Route, ...] = (
         "With `search`, those that he may view whose public fields hold a text.",
         query=Listed,
         answer=wire.Heads,
-        is_quick_again=True,
+        is_quick=True,
         tags=_TAGS,
         errors=(404,),
     ),

@@ -34,7 +34,7 @@ from strongroom_service.service import Service
 
 VAULT_PREFIX = b"/v1/"
 _BATCH = 64
-_LANES = 2
+_LANES = 4
 _WRAPS = {"strongroom-wrap-ttl", "x-vault-wrap-ttl"}
 _ASKS_FOR_MORE = frozenset({*_WRAPS, "content-length", "transfer-encoding", "expect"})
 _FIXED = [
@@ -80,7 +80,9 @@ class Application:
         if service.workspaces.waits_for_disks_alone and _is_a_file(self._settings.records_url(service.workspaces.url)):
             self._quick = LoopLane(self._pipeline, service, self._slow)
         else:
-            self._quick = Lane(self._pipeline, name="strongroom-quick", threads=_LANES, batch=_BATCH)
+            self._quick = Lane(
+                self._pipeline, name="strongroom-quick", threads=_LANES, batch=_BATCH, waiting=self._slow
+            )
         self._large = LargeAnswers()
         self._quick_at = lru_cache(maxsize=4096)(self._found_quick)
 
@@ -139,13 +141,9 @@ class Application:
             return None
         match = self._tree.find(segments)
         route = match.routes.get("GET") if match else None
-        if match is None or route is None or not self._is_quick(route):
+        if match is None or route is None or not route.is_quick:
             return None
         return "/" + "/".join(segments), route, match.values
-
-    def _is_quick(self, route: Route) -> bool:
-        """What may turn out to have to wait is tried only where that costs no journey."""
-        return route.is_quick or (route.is_quick_again and isinstance(self._quick, LoopLane))
 
     def _is_small(self, incoming: Incoming) -> bool:
         return incoming.path not in self._large and _WRAPS.isdisjoint(incoming.headers)
@@ -158,10 +156,9 @@ class Application:
         try:
             incoming = await self._incoming(scope, receive, request_id)
             received = len(incoming.body)
-            is_quick = self._is_quick(incoming.route)
-            lane = self._quick if is_quick and self._is_small(incoming) else self._slow
+            lane = self._quick if incoming.route.is_quick and self._is_small(incoming) else self._slow
             worked = await lane.answer(incoming)
-            if is_quick:
+            if incoming.route.is_quick:
                 self._large.note(incoming.path, len(worked.outgoing.body))
             outgoing, code = worked.outgoing, worked.error
         except StrongroomError as error:

@@ -20,7 +20,6 @@ from strongroom_service.http.exchange import Incoming
 from strongroom_service.http.lane import Lane
 from strongroom_service.http.pipeline import Pipeline, Worked
 from strongroom_service.service import Service
-from strongroom_service.waiting import HasToWait
 
 _TURN = 64
 """How many requests are worked on before others have their turn."""
@@ -84,14 +83,10 @@ class LoopLane:
             loop.call_soon(self._work, loop)
         with self._service.one_moment():
             for incoming, answered in asked:
-                incoming.may_wait = False
-                try:
-                    worked = self._pipeline.work(incoming)
-                except HasToWait:
-                    incoming.may_wait = incoming.is_again = True
+                worked = self._pipeline.try_work(incoming)
+                if worked is None:
                     self._waiting.take(incoming, answered)
-                    continue
-                if worked.owed:
+                elif worked.owed:
                     self._owing.append((worked, answered))
                 else:
                     tell(worked, answered)

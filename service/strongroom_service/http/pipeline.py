@@ -103,13 +103,27 @@ class Pipeline:
         self.settle([worked])
         return worked
 
-    def work_together(self, requests: Sequence[Incoming]) -> list[Worked]:
+    def work_together(self, requests: Sequence[Incoming], *, may_wait: bool = True) -> list[Worked | None]:
         """Do what several requests ask that came at the same time and wait for little, and write what they owe. Who may
-        do what is looked at once for all of them."""
+        do what is looked at once for all of them.
+
+        :param may_wait: else None is in the place of each that would have to wait, and is to be worked on elsewhere.
+        """
         with self._service.one_moment(), self._ahead(requests):
-            batch = [self.work(incoming) for incoming in requests]
-        self.settle(batch)
+            batch = (
+                [self.try_work(incoming) for incoming in requests] if not may_wait else list(map(self.work, requests))
+            )
+        self.settle([worked for worked in batch if worked is not None])
         return batch
+
+    def try_work(self, incoming: Incoming) -> Worked | None:
+        """:meth:`work`, but None for what would have to wait, and is to be worked on where it may."""
+        incoming.may_wait = False
+        try:
+            return self.work(incoming)
+        except HasToWait:
+            incoming.may_wait = incoming.is_again = True
+            return None
 
     @contextmanager
     def _ahead(self, requests: Sequence[Incoming]) -> Iterator[None]:

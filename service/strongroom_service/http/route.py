@@ -31,8 +31,7 @@ class Route:
     :param records: the action that the audit has of an answer and of a refusal; None for ``view`` of what only reads,
         and nothing of what changes; empty where what the handler calls writes it.
     :param is_quick: whether it reads a few rows and waits for nothing else: many such requests are worked on together.
-    :param is_quick_again: whether it is quick where what it answers is known; else it raises
-        :class:`~strongroom_service.waiting.HasToWait` where nobody may wait.
+        Where it is not, its handler raises :class:`~strongroom_service.waiting.HasToWait` if it may not wait.
     :param loads: what a quick request will load, by its parameters and query: a workspace and a reference in it; None
         where that is not known before.
     :param is_large: whether the body may be as large as a document.
@@ -55,7 +54,6 @@ class Route:
     loads: Callable[[tuple[str, ...], bytes], tuple[str, Reference] | None] | None = None
     is_large: bool = False
     is_quick: bool = False
-    is_quick_again: bool = False
     content: str = ""
     takes: str = ""
     vault: bool = False
