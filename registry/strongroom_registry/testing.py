@@ -29,6 +29,7 @@ from strongroom_registry.stores.store import (
     Expected,
     HeadRow,
     Store,
+    StoreBusy,
     Transaction,
     UseRow,
     VersionRow,
@@ -42,6 +43,7 @@ from strongroom_registry.tree import path_of, way_to
 __all__ = ["KeyProviderContract", "StoreContract"]
 
 WORKSPACE = WorkspaceRow(b"w" * 16, "default", b"state", b"mac")
+RENEWED = WORKSPACE._replace(record=b"renewed", mac=b"renewed mac")
 HEAD = HeadRow("lake", b"d" * 16, b"\0\0\0\2head", b"mac", "a0")
 VERSION = VersionRow(1, b"\0\0\0\1record", b"mac", b"note", b"public", b"wrap", b"body")
 OUTLINE = VERSION.outline()
@@ -359,6 +361,114 @@ class StoreContract:
             assert list(view.audit(other.id)) == [AuditRow(1, b"entry", b"mac")]
             assert list(view.uses(other.id, "lake")) == [UseRow("lake", "app", 1)]
 
+    def test_many_loads_are_of_one_moment_and_say_what_is_missing(self, store: Store) -> None:
+        river = HEAD._replace(name="river", document=b"r" * 16, path="b0")
+        with store.writing() as transaction:
+            transaction.put_heads(WORKSPACE.id, [river])
+            transaction.put_version(river.document, VERSION._replace(number=7, body=b"deep"))
+            transaction.put_version(HEAD.document, VERSION._replace(number=2, wrap=None, body=b""))
+        wanted = [("lake", 1), ("lake", 2), ("lake", 3), ("river", 7), ("sea", 1), ("lake", 1)]
+        assert store.load_all(WORKSPACE.id, wanted) == {
+            which: store.load(WORKSPACE.id, *which) for which in dict.fromkeys(wanted)
+        }
+        assert store.load_all(WORKSPACE.id, wanted[:1])["lake", 1] is not None
+        assert store.load_all(WORKSPACE.id, []) == {}
+        assert store.load_all(b"x" * 16, wanted[:1]) == {("lake", 1): None}
+
+    @pytest.mark.parametrize("wait", [True, False])
+    def test_a_state_is_renewed_with_entries_while_nobody_was_faster(self, store: Store, wait: bool) -> None:
+        entries = [AuditRow(2, b"second", b"mac2"), AuditRow(3, b"third", b"mac3")]
+        assert store.renew((WORKSPACE.record, WORKSPACE.mac), RENEWED, entries, wait=wait)
+        with store.reading() as view:
+            assert view.workspace("default") == RENEWED
+            assert list(view.audit(WORKSPACE.id)) == [AuditRow(1, b"entry", b"mac"), *entries]
+        rows = store.load(WORKSPACE.id, "lake", 1)
+        assert rows is not None
+        assert rows[:2] == (RENEWED.record, RENEWED.mac)
+        assert store.renew((RENEWED.record, RENEWED.mac), WORKSPACE, [AuditRow(4, b"fourth", b"mac4")], wait=wait)
+
+    @pytest.mark.parametrize("wait", [True, False])
+    def test_a_state_is_renewed_without_entries_too(self, store: Store, wait: bool) -> None:
+        assert store.renew((WORKSPACE.record, WORKSPACE.mac), RENEWED, [], wait=wait)
+        with store.reading() as view:
+            assert view.workspace("default") == RENEWED
+        assert not store.renew((WORKSPACE.record, WORKSPACE.mac), RENEWED, [], wait=wait)
+
+    @pytest.mark.parametrize("wait", [True, False])
+    def test_a_state_that_is_another_one_by_now_is_not_renewed(self, store: Store, wait: bool) -> None:
+        entries = [AuditRow(2, b"second", b"mac2")]
+        for before in ((b"other", WORKSPACE.mac), (WORKSPACE.record, b"other"), (RENEWED.record, RENEWED.mac)):
+            assert not store.renew(before, RENEWED, entries, wait=wait)
+        assert not store.renew((WORKSPACE.record, WORKSPACE.mac), RENEWED._replace(id=b"x" * 16), entries, wait=wait)
+        _assert_untouched(store)
+
+    @pytest.mark.parametrize("wait", [True, False])
+    def test_entries_of_numbers_that_are_there_renew_nothing(self, store: Store, wait: bool) -> None:
+        before = WORKSPACE.record, WORKSPACE.mac
+        for entries in (
+            [AuditRow(1, b"other", b"mac")],
+            [AuditRow(2, b"second", b"mac2"), AuditRow(1, b"other", b"mac")],
+            [AuditRow(2, b"second", b"mac2"), AuditRow(2, b"twice", b"mac2")],
+        ):
+            with pytest.raises(StoreProblem):
+                store.renew(before, RENEWED, entries, wait=wait)
+            _assert_untouched(store)
+        assert store.renew(before, RENEWED, [AuditRow(2, b"second", b"mac2")], wait=wait)
+
+    def test_who_renews_without_waiting_learns_that_somebody_else_writes(self, store: Store) -> None:
+        is_writing, go_on = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with store.writing():
+                is_writing.set()
+                assert go_on.wait(60)
+
+        before, entries = (WORKSPACE.record, WORKSPACE.mac), [AuditRow(2, b"second", b"mac2")]
+        with _threads(1, write):
+            try:
+                assert is_writing.wait(60)
+                for _ in range(2):
+                    with pytest.raises(StoreBusy):
+                        store.renew(before, RENEWED, entries, wait=False)
+            finally:
+                go_on.set()
+        _assert_untouched(store)
+        assert store.renew(before, RENEWED, entries, wait=False)
+
+    def test_of_those_who_renew_one_state_one_does(self, store: Store) -> None:
+        """Each thread renews what it finds until it was the one; nobody's entry is lost, or replaced."""
+
+        def add(wait: bool) -> None:
+            while True:
+                with store.reading() as view:
+                    state = view.workspace("default")
+                assert state is not None
+                count = int(state.record)
+                row, entry = state._replace(record=b"%d" % (count + 1)), AuditRow(count + 1, b"entry", b"mac")
+                with suppress(StoreBusy):
+                    if store.renew((state.record, state.mac), row, [entry], wait=wait):
+                        return
+
+        with store.writing() as transaction:
+            transaction.put_workspace(WORKSPACE._replace(record=b"1"))
+        with _threads(4, lambda: add(True)), _threads(4, lambda: add(False)):
+            pass
+        with store.reading() as view:
+            assert [row.seq for row in view.audit(WORKSPACE.id)] == [*range(1, 10)]
+            state = view.workspace("default")
+        assert state is not None
+        assert state.record == b"9"
+
+    def test_what_was_renewed_is_there_when_it_was_written_back(self, store: Store) -> None:
+        store.write_back()
+        before = WORKSPACE.record, WORKSPACE.mac
+        assert store.renew(before, RENEWED, [AuditRow(2, b"second", b"mac2")], wait=False)
+        for _ in range(2):
+            store.write_back()
+        with store.reading() as view:
+            assert view.workspace("default") == RENEWED
+            assert [row.seq for row in view.audit(WORKSPACE.id)] == [1, 2]
+
     def test_a_transaction_sees_its_own_writes(self, store: Store) -> None:
         with store.writing() as transaction:
             transaction.put_nodes(WORKSPACE.id, {"ff": b"new"})
@@ -423,6 +533,7 @@ class StoreContract:
                 store.after_fork()
                 with store.writing() as transaction:
                     transaction.put_nodes(WORKSPACE.id, {"child": b"was here"})
+                assert store.renew((WORKSPACE.record, WORKSPACE.mac), WORKSPACE, [], wait=False)
                 with store.reading() as view:
                     os._exit(0 if next(view.nodes(WORKSPACE.id, ["child"])) == b"was here" else 1)
             finally:
@@ -442,6 +553,16 @@ class StoreContract:
             store.load(WORKSPACE.id, "lake", 1)
         with pytest.raises(StoreProblem), store.writing():
             pass
+        for wait in (True, False):
+            with pytest.raises(StoreProblem):
+                store.renew((WORKSPACE.record, WORKSPACE.mac), RENEWED, [], wait=wait)
+
+
+def _assert_untouched(store: Store) -> None:
+    """The state is as :func:`fill` wrote it, and so is the audit."""
+    with store.reading() as view:
+        assert list(view.workspaces()) == [WORKSPACE]
+        assert list(view.audit(WORKSPACE.id)) == [AuditRow(1, b"entry", b"mac")]
 
 
 def _head(name: str, path: str, epoch: int) -> HeadRow:

@@ -256,6 +256,7 @@ class MemoryStore:
         if not self._lock.acquire(blocking=wait):
             raise StoreBusy
         try:
+            self._check_open()
             held = self._tables.get("workspaces", (row.id,))
             if held is None or (held.record, held.mac) != before:
                 return False

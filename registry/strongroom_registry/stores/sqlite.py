@@ -295,9 +295,10 @@ class SqliteStore:
         try:
             with self._in_words():
                 connection = self._connection()
-                if not wait:
-                    _begin_at_once(connection)
-                with _transaction(connection, "BEGIN IMMEDIATE" if wait else "") as transaction:
+                if wait:
+                    with _transaction(connection, "BEGIN IMMEDIATE") as transaction:
+                        return transaction.renew(before, row, entries)
+                with _at_once(connection) as transaction:
                     return transaction.renew(before, row, entries)
         finally:
             self._writer.release()
@@ -430,11 +431,24 @@ class SqliteStore:
         raise _problem(exc, self.path) from None
 
 
+@contextmanager
+def _at_once(connection: sqlite3.Connection) -> Iterator[_SqliteTransaction]:
+    """A transaction that writes and waits for nobody, and whose commit does not tidy the log up.
+
+    :raises StoreBusy: somebody else writes.
+    """
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    try:
+        _begin_at_once(connection)
+        with _transaction(connection) as transaction:
+            yield transaction
+    finally:
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+
+
 def _begin_at_once(connection: sqlite3.Connection) -> None:
-    """Begin a transaction that writes, and whose commit does not tidy the log up."""
     connection.execute("PRAGMA busy_timeout = 0")
     try:
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as exc:
         if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
@@ -445,8 +459,8 @@ def _begin_at_once(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[_SqliteTransaction]:
-    """A transaction; an empty ``begin`` goes on with one that has begun."""
+def _transaction(connection: sqlite3.Connection, begin: str = "") -> Iterator[_SqliteTransaction]:
+    """A transaction; without ``begin`` the one that has begun."""
     try:
         if begin:
             connection.execute(begin)

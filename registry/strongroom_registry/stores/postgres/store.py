@@ -124,18 +124,10 @@ class PostgresStore:
         if not self._writer.acquire(blocking=wait):
             raise StoreBusy
         try:
-            with self._connection() as connection, _committed(connection, self._place, pipelined=True):
-                connection.execute(_CHANGE)
-                connection.execute(_ALONE if wait else _ALONE_AT_ONCE)
-                columns = map(list, zip(*entries, strict=True))
-                renewed = connection.execute(SQL["renew"], (row.record, row.mac, row.id, *before, *columns))
-        except psycopg.errors.LockNotAvailable:
-            if wait:
-                raise
-            raise StoreBusy from None
+            with self._connection() as connection:
+                return self._renewed(connection, before, row, entries, wait=wait)
         finally:
             self._writer.release()
-        return renewed.rowcount > 0
 
     def write_back(self) -> None:
         """Nothing to do: the server does that."""
@@ -196,6 +188,27 @@ class PostgresStore:
             raise schema.absent(self._place)
         if 0 < version < schema.FORMAT:
             self._upgrade()
+
+    def _renewed(
+        self,
+        connection: Connection,
+        before: tuple[bytes, bytes],
+        row: WorkspaceRow,
+        entries: Sequence[AuditRow],
+        *,
+        wait: bool,
+    ) -> bool:
+        columns = [[getattr(entry, name) for entry in entries] for name in AuditRow._fields]
+        try:
+            with _committed(connection, self._place, pipelined=True):
+                connection.execute(_CHANGE)
+                connection.execute(_ALONE if wait else _ALONE_AT_ONCE)
+                renewed = connection.execute(SQL["renew"], (row.record, row.mac, row.id, *before, *columns))
+        except psycopg.errors.LockNotAvailable:
+            if wait:
+                raise
+            raise StoreBusy from None
+        return renewed.rowcount > 0
 
     def _upgrade(self) -> None:
         with self._making() as (connection, version):

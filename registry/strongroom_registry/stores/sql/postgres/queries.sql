@@ -162,9 +162,11 @@ INSERT INTO strongroom.audit (workspace, seq, record, mac) VALUES (%s, %s, %s, %
 -- name: renew
 WITH renewed AS (
     UPDATE strongroom.workspaces SET record = %s, mac = %s WHERE id = %s AND record = %s AND mac = %s RETURNING id
+), written AS (
+    INSERT INTO strongroom.audit (workspace, seq, record, mac)
+    SELECT renewed.id, entry.* FROM renewed, unnest(%s::bigint[], %s::bytea[], %s::bytea[]) AS entry
 )
-INSERT INTO strongroom.audit (workspace, seq, record, mac)
-SELECT renewed.id, entry.* FROM renewed, unnest(%s::bigint[], %s::bytea[], %s::bytea[]) AS entry;
+SELECT id FROM renewed;
 
 -- name: append_audits
 INSERT INTO strongroom.audit (workspace, seq, record, mac)
