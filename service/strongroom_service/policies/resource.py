@@ -101,7 +101,7 @@ def _checked(*segments: str) -> tuple[str, ...]:
     for segment in segments:
         if segment.startswith(":") or not _SEGMENT.fullmatch(segment):
             raise InvalidReference(
-                f"{segment!r:.140} is no name of a thing.",
+                f"{segment!r:.140} is no name.",
                 "Use 1 to 128 of letters, digits, '-', '_', '.', ':', with a letter or a digit at both ends.",
             )
     return segments
