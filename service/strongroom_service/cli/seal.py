@@ -93,7 +93,7 @@ def init(url: str, shares: int, threshold: int, cacert: Path | None, as_json: bo
     """,
 )
 @_url
-@click.option("--reset", is_flag=True, help="Have the server forget the shares that were handed in so far.")
+@click.option("--reset", is_flag=True, help="Have the server forget the shares that were handed in from here.")
 @_cacert
 @json_option
 def open_(url: str, reset: bool, cacert: Path | None, as_json: bool) -> None:

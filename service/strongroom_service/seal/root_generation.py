@@ -41,14 +41,20 @@ class RootGeneration:
     """One attempt at a time. Safe to use from several threads.
 
     :param required: how many shares it takes.
+    :param is_share: whether it is one of the key.
     :param opens: whether shares are those of the key.
     :param make: makes the token; its text.
     """
 
     def __init__(
-        self, required: Callable[[], int], opens: Callable[[Sequence[bytes]], bool], make: Callable[[], str]
+        self,
+        required: Callable[[], int],
+        is_share: Callable[[bytes], bool],
+        opens: Callable[[Sequence[bytes]], bool],
+        make: Callable[[], str],
     ) -> None:
         self._required = required
+        self._is_share = is_share
         self._opens = opens
         self._make = make
         self._lock = Lock()
@@ -78,11 +84,16 @@ class RootGeneration:
     def update(self, share: bytes, nonce: str) -> RootGenerationStatus:
         """Hand in a share; with the last one the token is made.
 
-        :raises InvalidRequest: no attempt goes on, or another one; or the shares are not those of the key.
+        :raises InvalidRequest: no attempt goes on, or another one; or it is no share of the key, which those are kept
+            beside that were handed in before.
         """
         with self._lock:
             if not self._nonce or not hmac.compare_digest(self._nonce.encode(), nonce.encode("utf-8", "replace")):
                 raise InvalidRequest("no such root generation in progress")
+            if not self._is_share(share):
+                raise InvalidRequest(
+                    "The key is no share of the registry's; those that were handed in before are kept."
+                )
             self._given[share[0]] = share
             given, required = [*self._given.values()], self._required()
             if len(given) < required:

@@ -76,11 +76,21 @@ class ShamirSeal:
         self._closed = closed
         self._lock = RLock()
         self._service: Service | None = None
-        self._given: dict[int, bytes] = {}
+        self._given: dict[bytes, str] = {}
         self._nonce = ""
         self._rekey: _Rekey | None = None
         self._generations = self._stored()
-        self.root = RootGeneration(lambda: self._current().threshold, self.opens, self._new_root_token)
+        self.root = RootGeneration(
+            lambda: self._current().threshold,
+            lambda share: self._current().has(share),
+            self.opens,
+            self._new_root_token,
+        )
+
+    @property
+    def settings(self) -> ServerSettings:
+        """Those of the server."""
+        return self._settings
 
     def status(self) -> SealStatus:
         """How it stands."""
@@ -110,7 +120,7 @@ class ShamirSeal:
                 raise InvalidRequest("Vault is already initialized")
             key = secrets.token_bytes(KEY)
             made = split(key, shares, threshold)
-            generation = Generation(1, threshold, shares)
+            generation = Generation.of(1, threshold, made)
             HELD.hold(generation, key)
             try:
                 with Service.open(self._settings, self._registry) as service:
@@ -121,34 +131,39 @@ class ShamirSeal:
             _log.info("The registry is made; its key was split into %d shares, of which %d open it.", shares, threshold)
             return Initialised(made, token)
 
-    def unseal(self, share: bytes) -> SealStatus:
+    def unseal(self, share: bytes, sender: str = "") -> SealStatus:
         """Hand in a share; with the last one that it takes the server begins to answer.
 
-        :raises InvalidRequest: there is no registry yet; or the shares do not give its key, and are forgotten.
+        :param sender: where it comes from: the network of whoever hands it in.
+        :raises InvalidRequest: there is no registry yet; or it is no share of its key, which those are kept beside that
+            were handed in before.
         """
         with self._lock:
             if self._service is not None:
                 return self.status()
             if not self.status().initialized:
                 raise InvalidRequest("server is not yet initialized")
+            if not any(generation.has(share) for generation in self._generations):
+                raise _no_share()
             self._nonce = self._nonce or secrets.token_hex(16)
-            self._given[share[0]] = share
+            self._given[share] = sender
             for generation in sorted(self._generations, reverse=True):
-                if len(self._given) >= generation.threshold:
-                    key = combine([*self._given.values()][-generation.threshold :])
+                own = [given for given in self._given if generation.has(given)]
+                if len(own) >= generation.threshold:
+                    key = combine(own[: generation.threshold])
                     if LocalKey(key).fingerprint in self._generations[generation]:
                         self._open(generation, key)
-                        return self.status()
-            if len(self._given) >= max(generation.threshold for generation in self._generations):
-                _log.warning("Shares were handed in that do not give the key of the registry.")
-                self.reset()
-                raise InvalidRequest("The shares do not give the key of the registry; none of them is kept.")
+                        break
+                    self._given = {}  # whoever can read the database can come by a share that has a mark and no key
+                    raise _no_share()
             return self.status()
 
-    def reset(self) -> SealStatus:
-        """Forget the shares that were handed in."""
+    def reset(self, sender: str = "") -> SealStatus:
+        """Forget the shares that were handed in from there. Those from elsewhere stay: nobody is asked for a token
+        here, so that anybody could end what others began."""
         with self._lock:
-            self._given, self._nonce = {}, ""
+            self._given = {share: by for share, by in self._given.items() if by != sender}
+            self._nonce = self._nonce if self._given else ""
             return self.status()
 
     def seal(self) -> None:
@@ -194,6 +209,8 @@ class ShamirSeal:
             going = self._going(nonce)
             if going.made is not None:
                 raise InvalidRequest("the new shares are made, and wait to be verified")
+            if not self._current().has(share):
+                raise _no_share()
             going.given[share[0]] = share
             if len(going.given) < self._current().threshold:
                 return Rekeyed(self.rekey_status())
@@ -213,6 +230,8 @@ class ShamirSeal:
             going = self._going(nonce)
             if going.made is None:
                 raise InvalidRequest("no rekey verification in progress")
+            if not going.made.has(share):
+                raise InvalidRequest("The key is none of the new shares; those that were handed in before are kept.")
             going.given[share[0]] = share
             if len(going.given) < going.threshold:
                 return Rekeyed(self.rekey_status())
@@ -267,7 +286,7 @@ class ShamirSeal:
         """Make a new key, and have all workspaces wrapped with it too; its shares."""
         key = secrets.token_bytes(KEY)
         made = split(key, going.shares, going.threshold)
-        generation = Generation(max(self._generations).number + 1, going.threshold, going.shares)
+        generation = Generation.of(max(self._generations).number + 1, going.threshold, made)
         HELD.hold(generation, key, current=False)
         self._wrap_all(generation)
         if not going.verify:
@@ -361,6 +380,10 @@ class ShamirSeal:
                 "The key of this registry was not split into shares.", "Start the server without the seal shamir."
             )
         return {generation: frozenset(fingerprints) for generation, fingerprints in found.items()}
+
+
+def _no_share() -> InvalidRequest:
+    return InvalidRequest("The key is no share of the registry's; those that were handed in before are kept.")
 
 
 def _is_wrapped(registry: Registry, generation: Generation) -> bool:

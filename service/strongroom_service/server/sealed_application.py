@@ -17,11 +17,13 @@ from starlette.types import Receive, Scope, Send
 from strongroom_registry.errors import StrongroomError
 
 from strongroom_service.errors import InvalidRequest, Sealed
+from strongroom_service.http.addresses import ClientAddresses
 from strongroom_service.http.application import Application
 from strongroom_service.http.body import ClientGone, as_json, read
 from strongroom_service.http.call import Answer
 from strongroom_service.http.exchange import Finish
 from strongroom_service.http.pipeline import failed
+from strongroom_service.ip_addresses import network_of
 from strongroom_service.seal.shamir_seal import ShamirSeal
 from strongroom_service.seal.share import read_share, shown_shares
 from strongroom_service.service import Service
@@ -33,7 +35,20 @@ _BODY_MAX = 64 * 1024
 _BODY_SECONDS = 30.0
 _DEPTH = 4
 
-Handler = Callable[[ShamirSeal, Mapping[str, Any], Mapping[str, str]], Answer]
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of a closed server.
+
+    :param sender: the network that the request comes from.
+    """
+
+    body: Mapping[str, Any]
+    query: Mapping[str, str]
+    sender: str
+
+
+Handler = Callable[[ShamirSeal, _Asked], Answer]
 
 
 @dataclass(slots=True)
@@ -62,6 +77,7 @@ class SealedApplication:
         self._active: _Active | None = None
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="strongroom-seal")
         self.seal = make_seal(self._open, self._close)
+        self._addresses = ClientAddresses(self.seal.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -132,8 +148,8 @@ class SealedApplication:
         if not isinstance(body, dict):
             raise InvalidRequest("the body is an object")
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=32))
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, handler, self.seal, body, query)
+        asked = _Asked(body, query, network_of(self._addresses.of(scope.get("client"), headers)))
+        return await asyncio.get_running_loop().run_in_executor(self._threads, handler, self.seal, asked)
 
     def _open(self, service: Service) -> None:
         self._active = _Active(service, self._build(service))
@@ -172,45 +188,46 @@ def _end(active: _Active) -> None:
     active.service.close()
 
 
-def _health(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
+def _health(seal: ShamirSeal, asked: _Asked) -> Answer:
     status = seal.status()
-    return Answer(health_of(status, int(time.time())), status=health_status(status, query))
+    return Answer(health_of(status, int(time.time())), status=health_status(status, asked.query))
 
 
-def _readiness(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
+def _readiness(seal: ShamirSeal, asked: _Asked) -> Answer:
     told = "closed: `strongroom seal open`" if seal.status().initialized else "not made yet: `strongroom seal init`"
     return Answer({"ready": False, "checks": {"seal": told}}, status=503)
 
 
-def _seal_status(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
+def _seal_status(seal: ShamirSeal, asked: _Asked) -> Answer:
     return Answer(seal_status_of(seal.status()))
 
 
-def _leader(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
+def _leader(seal: ShamirSeal, asked: _Asked) -> Answer:
     return Answer(leader())
 
 
-def _init_status(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
+def _init_status(seal: ShamirSeal, asked: _Asked) -> Answer:
     return Answer({"initialized": seal.status().initialized})
 
 
-def _init(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
+def _init(seal: ShamirSeal, asked: _Asked) -> Answer:
     for name in ("pgp_keys", "root_token_pgp_key", "recovery_shares", "recovery_threshold", "stored_shares"):
-        if body.get(name):
+        if asked.body.get(name):
             raise InvalidRequest(f"{name} is not possible here.")
     made = seal.initialise(
-        fields.integer(body, "secret_shares", 5, least=1, most=255) or 5,
-        fields.integer(body, "secret_threshold", 3, least=1, most=255) or 3,
+        fields.integer(asked.body, "secret_shares", 5, least=1, most=255) or 5,
+        fields.integer(asked.body, "secret_threshold", 3, least=1, most=255) or 3,
     )
     return Answer({**shown_shares(made.shares), "root_token": made.root_token})
 
 
-def _unseal(seal: ShamirSeal, body: Mapping[str, Any], query: Mapping[str, str]) -> Answer:
-    if fields.boolean(body, "reset", False):
-        return Answer(seal_status_of(seal.reset()))
-    if fields.boolean(body, "migrate", False):
+def _unseal(seal: ShamirSeal, asked: _Asked) -> Answer:
+    if fields.boolean(asked.body, "reset", False):
+        return Answer(seal_status_of(seal.reset(asked.sender)))
+    if fields.boolean(asked.body, "migrate", False):
         raise InvalidRequest("migrate is not possible here.")
-    return Answer(seal_status_of(seal.unseal(read_share(fields.text(body, "key", longest=256)))))
+    share = read_share(fields.text(asked.body, "key", longest=256))
+    return Answer(seal_status_of(seal.unseal(share, asked.sender)))
 
 
 _HANDLERS: dict[tuple[str, str], Handler] = {

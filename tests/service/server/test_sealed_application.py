@@ -18,6 +18,7 @@ from strongroom_service.errors import CannotServe
 from strongroom_service.http.application import Application
 from strongroom_service.seal.shamir_key import HELD, Generation
 from strongroom_service.seal.shamir_seal import ShamirSeal
+from strongroom_service.seal.share import split
 from strongroom_service.server.sealed_application import SealedApplication
 from strongroom_service.service import Service
 from strongroom_service.settings import ServerSettings
@@ -130,13 +131,33 @@ def test_a_share_that_is_handed_in_twice_counts_once(server: Server) -> None:
     assert server.put("sys/unseal", reset=True).json()["progress"] == 0
 
 
-def test_shares_of_another_key_are_refused_and_forgotten(server: Server) -> None:
+def test_what_is_no_share_is_refused_and_spoils_nothing(server: Server) -> None:
     server.init()
-    answer = server.unseal([*server.keys[:2], "05" + "ab" * 32])
-    assert answer.status_code == 400
-    assert "ab" * 32 not in answer.text
-    assert server.get("sys/seal-status").json()["progress"] == 0
-    assert server.unseal().json()["sealed"] is False
+    for number, key in enumerate(server.keys[:2], 1):
+        assert server.put("sys/unseal", key=key).json()["progress"] == number
+        for bogus in (
+            "01" + "ab" * 32,
+            "05" + "ab" * 32,
+            "ff" + "ab" * 32,
+            key[:-2] + ("00" if key[-2:] != "00" else "01"),
+        ):
+            answer = server.put("sys/unseal", key=bogus)
+            assert answer.status_code == 400
+            assert bogus not in answer.text
+        assert server.get("sys/seal-status").json()["progress"] == number
+    assert server.put("sys/unseal", key=server.keys[4]).json()["sealed"] is False
+
+
+def test_what_somebody_handed_in_is_forgotten_from_there_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked for a token here."""
+    server.init()
+    elsewhere = TestClient(server.client.app, client=("203.0.113.9", 50000))
+    assert server.put("sys/unseal", key=server.keys[0]).json()["progress"] == 1
+    for _ in range(3):
+        assert elsewhere.put("/v1/sys/unseal", json={"reset": True}).json()["progress"] == 1
+    assert elsewhere.put("/v1/sys/unseal", json={"key": server.keys[1]}).json()["progress"] == 2
+    assert server.put("sys/unseal", reset=True).json()["progress"] == 1
+    assert elsewhere.put("/v1/sys/unseal", json={"reset": True}).json()["progress"] == 0
 
 
 def test_what_is_sealed_answers_nothing_until_it_is_unsealed(opened: Server) -> None:
@@ -229,9 +250,10 @@ def test_new_shares_are_not_made_for_those_who_have_none(opened: Server) -> None
     nonce = opened.put("sys/rekey/init", secret_shares=2, secret_threshold=2).json()["nonce"]
     assert opened.put("sys/rekey/init", secret_shares=2, secret_threshold=2).status_code == 400
     assert opened.put("sys/rekey/update", key=opened.keys[0], nonce="x").status_code == 400
+    assert opened.put("sys/rekey/update", key=opened.keys[0], nonce=nonce).json()["progress"] == 1
     answers = [opened.put("sys/rekey/update", key=f"0{n}" + "00" * 32, nonce=nonce) for n in (1, 2, 3)]
-    assert answers[-1].status_code == 400
-    assert opened.get("sys/rekey/init").json()["progress"] == 0
+    assert [answer.status_code for answer in answers] == [400] * 3
+    assert opened.get("sys/rekey/init").json()["progress"] == 1
 
 
 def test_those_who_hold_shares_make_a_root_token(opened: Server) -> None:
@@ -249,8 +271,11 @@ def test_those_who_hold_shares_make_a_root_token(opened: Server) -> None:
 def test_no_root_token_is_made_of_other_shares_or_a_short_password(opened: Server) -> None:
     assert opened.put("sys/generate-root/attempt", otp="short").status_code == 400
     nonce = opened.put("sys/generate-root/attempt").json()["nonce"]
-    answers = [opened.put("sys/generate-root/update", key=f"0{n}" + "00" * 32, nonce=nonce) for n in (1, 2, 3)]
-    assert (answers[-1].status_code, answers[-2].json()["progress"]) == (400, 2)
+    assert opened.put("sys/generate-root/update", key=opened.keys[0], nonce=nonce).json()["progress"] == 1
+    for number in (1, 2, 3):
+        bogus = opened.put("sys/generate-root/update", key=f"0{number}" + "00" * 32, nonce=nonce)
+        assert bogus.status_code == 400
+    assert opened.get("sys/generate-root/attempt").json()["progress"] == 1
     assert opened.ask("DELETE", "sys/generate-root/attempt").status_code == 204
     assert opened.put("sys/generate-root/update", key=opened.keys[0], nonce=nonce).status_code == 400
 
@@ -264,5 +289,8 @@ def test_a_registry_with_another_key_is_not_served_with_this_seal() -> None:
 @pytest.mark.parametrize("uri", ["shamir:", "shamir:x", "shamir:3/5", "file:/x", "shamir:3/5/1/2", "shamir:0/5/1"])
 def test_a_set_of_shares_has_one_uri(uri: str) -> None:
     assert Generation.parse(uri) is None
-    assert Generation.parse("shamir:3/5/12") == Generation(12, 3, 5)
-    assert Generation(12, 3, 5).uri == "shamir:3/5/12"
+    shares = split(bytes(32), 5, 3)
+    known = Generation.of(12, 3, shares)
+    assert known.uri.startswith("shamir:3/5/12/")
+    assert Generation.parse(known.uri) == known
+    assert all(map(known.has, shares))
