@@ -36,6 +36,18 @@ beside it, below `/v1`.
 
 Each answer can also have one of the statuses 400 (not understood), 401 (no token that counts), 403 (not allowed), 413
 (too large), 429 and 503; where others are named, they come of what is asked.
+
+```sh no-run
+# shown only: it takes curl, and the address and the token are those of your server
+api=https://strongroom.example.com/api/v1 token=srt_…
+ask() { curl --silent --show-error --header "Authorization: Bearer $token" "$api/$@"; }
+
+ask workspaces
+ask workspaces/default/documents
+ask workspaces/default/documents/crm/payload    # its secrets, base64 of JSON in `payload`
+ask policies/readers --request PUT --data \\
+  '{"rules": [{"effect": "allow", "paths": ["default/*"], "verbs": ["list", "view"]}]}'
+```
 """
 _TITLES = {"audit": "Audit and proofs", "keys": "Keys", "sealing": "Sealing", "events": "Changes as they come"}
 _FIRST = ("workspaces", "documents", "audit", "keys", "sealing", "events")
