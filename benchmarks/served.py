@@ -56,7 +56,7 @@ def ours(folder: Path, registry: str, *, workers: int = 1) -> Iterator[Server]:
             headers = {"Authorization": f"Bearer {token}"}
             base = f"http://127.0.0.1:{port}/api/v1/workspaces/default/documents"
             yield Server(
-                Request(f"{base}/doc-042/payload", headers=headers),
+                Request(f"{base}/doc-{{}}/payload", headers=headers),
                 Request(f"{base}?limit=100", headers=headers),
                 process.pid,
             )
@@ -65,16 +65,26 @@ def ours(folder: Path, registry: str, *, workers: int = 1) -> Iterator[Server]:
 
 
 @contextmanager
-def by_hand(folder: Path, database: str, http: str) -> Iterator[Server]:
-    """The bare route, on server software of two kinds."""
+def by_hand(folder: Path, database: str, http: str, *, audited: bool = False) -> Iterator[Server]:
+    """The bare route, on server software of two kinds.
+
+    :param audited: whether it commits a row that says what was revealed before it answers.
+    """
     port = _free_port()
     place = database.removeprefix("sqlite:///")
-    command = [sys.executable, str(HERE / "peers" / "bare_route.py"), http, place, str(port)]
+    command = [
+        sys.executable,
+        str(HERE / "peers" / "bare_route.py"),
+        http,
+        place,
+        str(port),
+        *(["audited"] if audited else []),
+    ]
     with subprocess.Popen(command, env=_clean(), cwd=folder) as process:
         try:
             base = f"http://127.0.0.1:{port}/secrets"
             _wait_for(base)
-            yield Server(Request(f"{base}/doc-042"), Request(base), process.pid)
+            yield Server(Request(f"{base}/doc-{{}}"), Request(base), process.pid)
         finally:
             process.terminate()
 

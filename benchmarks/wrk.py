@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import os
 import re
@@ -22,12 +23,20 @@ _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked."""
+    """What is asked. Where ``{}`` stands in the URL, a number of three digits does that changes from one request to the
+    next, up to ``numbers``."""
 
     url: str
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    numbers: int = 100
+
+    @property
+    def target(self) -> str:
+        """The path and query."""
+        parts = urlsplit(self.url)
+        return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ def load(request: Request, *, connections: int, seconds: float) -> Load:
         script.write(_script(request))
         script.flush()
         command = [program, f"-t{min(connections, 2)}", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-        command += ["--latency", "--timeout", "60s", "-s", script.name, request.url]
+        command += ["--latency", "--timeout", "60s", "-s", script.name]
+        command.append(request.url.replace("{}", "000"))
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return _understood(text)
 
@@ -71,6 +81,15 @@ def _script(request: Request) -> str:
     lines += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in request.headers.items()]
     if request.body:
         lines.append(f"wrk.body = {json.dumps(request.body)}")
+    if "{}" in request.url:
+        start, _, end = request.target.partition("{}")
+        lines += [
+            "local number = 0",
+            "function request()",
+            f"  number = (number + 1) % {request.numbers}",
+            f"  return wrk.format(nil, {json.dumps(start)} .. string.format('%03d', number) .. {json.dumps(end)})",
+            "end",
+        ]
     return "\n".join(lines)
 
 
@@ -85,19 +104,22 @@ def _understood(text: str) -> Load:
 
 async def _asked(request: Request, connections: int, seconds: float) -> Load:
     parts = urlsplit(request.url)
-    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    head = [f"{request.method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
-    head += [f"{name}: {value}" for name, value in request.headers.items()]
+    head = [f"Host: {parts.netloc}", *(f"{name}: {value}" for name, value in request.headers.items())]
     if request.body:
         head.append(f"Content-Length: {len(request.body.encode())}")
-    data = "\r\n".join([*head, "", request.body]).encode()
+    rest = "\r\n".join([*head, "", request.body])
+    numbers = itertools.count()
+
+    def target() -> str:
+        return request.target.replace("{}", f"{next(numbers) % request.numbers:03}")
+
     end = time.perf_counter() + seconds
     taken: list[float] = []
 
     async def one() -> None:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         while (begun := time.perf_counter()) < end:
-            writer.write(data)
+            writer.write(f"{request.method} {target()} HTTP/1.1\r\n{rest}".encode())
             answer = await reader.readuntil(b"\r\n\r\n")
             if b" 2" not in answer[8:10] and not answer.startswith((b"HTTP/1.1 2", b"HTTP/1.0 2")):
                 raise RuntimeError(f"Not all was answered: {answer.splitlines()[0]!r}")

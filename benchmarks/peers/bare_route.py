@@ -1,7 +1,8 @@
 """What somebody would write by hand: a route of Starlette that does one SELECT and one decrypt, and one that lists.
 
-``python bare_route.py h11|httptools DATABASE PORT``: DATABASE is a file of SQLite or a URL of PostgreSQL, which is
-filled first. No token, no policy, no audit, no versions.
+``python bare_route.py h11|httptools DATABASE PORT [audited]``: DATABASE is a file of SQLite or a URL of PostgreSQL,
+which is filled first. No token, no policy, no versions; and no audit, but with ``audited``, where a row that names what
+was revealed is committed before the answer.
 """
 
 from __future__ import annotations
@@ -22,19 +23,25 @@ from starlette.routing import Route
 
 KEY = AESGCM(secrets.token_bytes(32))
 TABLE = "CREATE TABLE IF NOT EXISTS secrets_by_hand (name TEXT PRIMARY KEY, nonce {bytes}, body {bytes})"
+AUDIT = "CREATE TABLE IF NOT EXISTS audit_by_hand (at TEXT DEFAULT CURRENT_TIMESTAMP, name TEXT)"
 
 
 class Sqlite:
     def __init__(self, path: str) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute(TABLE.format(bytes="BLOB"))
+        self._connection.execute(AUDIT)
 
     def fill(self, rows: list[tuple[str, bytes, bytes]]) -> None:
         self._connection.executemany("INSERT OR REPLACE INTO secrets_by_hand VALUES (?, ?, ?)", rows)
 
     async def one(self, name: str) -> Any:
         return self._connection.execute("SELECT nonce, body FROM secrets_by_hand WHERE name = ?", (name,)).fetchone()
+
+    async def record(self, name: str) -> None:
+        self._connection.execute("INSERT INTO audit_by_hand (name) VALUES (?)", (name,))
 
     async def names(self) -> list[str]:
         rows = self._connection.execute("SELECT name FROM secrets_by_hand ORDER BY name LIMIT 100")
@@ -49,6 +56,7 @@ class Postgres:
         self._url = url
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(TABLE.format(bytes="BYTEA"))
+            connection.execute(AUDIT)
             connection.execute("DELETE FROM secrets_by_hand")
         self.pool = AsyncConnectionPool(url, min_size=4, max_size=8, open=False, kwargs={"autocommit": True})
 
@@ -63,13 +71,17 @@ class Postgres:
             cursor = await connection.execute("SELECT nonce, body FROM secrets_by_hand WHERE name = %s", (name,))
             return await cursor.fetchone()
 
+    async def record(self, name: str) -> None:
+        async with self.pool.connection() as connection:
+            await connection.execute("INSERT INTO audit_by_hand (name) VALUES (%s)", (name,))
+
     async def names(self) -> list[str]:
         async with self.pool.connection() as connection:
             cursor = await connection.execute("SELECT name FROM secrets_by_hand ORDER BY name LIMIT 100")
             return [row[0] for row in await cursor.fetchall()]
 
 
-def main(http: str, place: str, port: str) -> None:
+def main(http: str, place: str, port: str, audited: str = "") -> None:
     database = Postgres(place) if place.startswith("postgresql://") else Sqlite(place)
     nonces = [secrets.token_bytes(12) for _ in range(100)]
     payload = b'{"value": "%s"}' % secrets.token_hex(20).encode()
@@ -78,6 +90,8 @@ def main(http: str, place: str, port: str) -> None:
 
     async def reveal(request: Request) -> Response:
         nonce, body = await database.one(request.path_params["name"])
+        if audited:
+            await database.record(request.path_params["name"])
         return Response(KEY.decrypt(bytes(nonce), bytes(body), b"body"), media_type="application/json")
 
     async def names(_request: Request) -> JSONResponse:

@@ -110,9 +110,8 @@ class Pipeline:
         :param may_wait: else None is in the place of each that would have to wait, and is to be worked on elsewhere.
         """
         with self._service.one_moment(), self._ahead(requests):
-            batch = (
-                [self.try_work(incoming) for incoming in requests] if not may_wait else list(map(self.work, requests))
-            )
+            work: Callable[[Incoming], Worked | None] = self.work if may_wait else self.try_work
+            batch = [work(incoming) for incoming in requests]
         self.settle([worked for worked in batch if worked is not None])
         return batch
 
