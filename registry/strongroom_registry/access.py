@@ -184,7 +184,7 @@ class Access:
         seen = self._recent.get(rows[1])
         if seen is None or seen.record != rows[0] or rows[2:9] != verified:
             return False
-        if floor is None or seen.state.seq < floor.state.seq:
+        if floor is None or (seen.state.seq <= floor.state.seq and seen.record != floor.record):
             return False
         if self._anchoring is not None and (anchor is None or not self._anchoring.has_passed(anchor, seen.state)):
             return False
