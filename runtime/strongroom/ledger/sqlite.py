@@ -67,7 +67,9 @@ class SqliteLedger:
     def _in_words(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            if type(error) not in (sqlite3.OperationalError, sqlite3.DatabaseError):  # about a statement, not the file
+                raise
             raise self._file.explained(error) from None
         except OSError as error:
             raise self._kind.unavailable(
