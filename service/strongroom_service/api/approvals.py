@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from functools import cache
 
 from pydantic import BaseModel, Field
 
+from strongroom_service.api.changes_told import ChangeTold, change_told
 from strongroom_service.api.paging import Page
 from strongroom_service.api.received import RECEIVED
 from strongroom_service.approvals.waiting import Outcome, State, Waiting
@@ -38,7 +40,7 @@ class ApprovedBy(BaseModel):
 
 
 class ApprovalTold(BaseModel):
-    """A change that waits, or waited. Its body is not told: it may hold secrets."""
+    """A change that waits, or waited. In a listing nothing is told of its body."""
 
     id: str
     state: State
@@ -58,6 +60,12 @@ class ApprovalTold(BaseModel):
     outcome: Outcome | None = Field(description="What came of it, once it was carried out.")
 
 
+class ApprovalShown(ApprovalTold):
+    """A change that waits, or waited, with what it would write."""
+
+    change: ChangeTold | None = Field(description="None where nothing is written, or it does not wait any more.")
+
+
 class ApprovalList(BaseModel):
     """Changes by id; ``next`` is the cursor of the page that follows, if there is one."""
 
@@ -75,7 +83,12 @@ def list_approvals(call: Call) -> Answer:
 
 def show_approval(call: Call) -> Answer:
     id = call.params["id"]
-    return Answer(_told(id, call.service.approvals.of(call.caller, id)))
+    waiting = call.service.approvals.of(call.caller, id)
+    match = _routes().find(tuple(waiting.path.strip("/").split("/")))
+    route = match.routes.get(waiting.method) if match else None
+    depth = call.service.settings.max_depth
+    change = change_told(route.body if route else None, base64.b64decode(waiting.body), depth)
+    return Answer(ApprovalShown(**dict(_told(id, waiting)), change=change))
 
 
 def approve(call: Call) -> Answer:
@@ -145,8 +158,8 @@ ROUTES: tuple[Route, ...] = (
         method="GET",
         path=_ONE,
         handler=show_approval,
-        summary="See a change that waits or waited.",
-        answer=ApprovalTold,
+        summary="See a change that waits or waited, and what it would write but what may be secret.",
+        answer=ApprovalShown,
         tags=_TAGS,
         errors=(404,),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,10 @@ from strongroom_service.cli.session import asked_service
 from strongroom_service.cli.validation import validated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from strongroom_service.api.approvals import ApprovalTold
+    from strongroom_service.api.changes_told import ChangeTold
 
 STATES = ("pending", "approved", "done", "failed", "refused", "withdrawn", "expired")
 
@@ -65,13 +69,17 @@ def ls(state: str, as_json: bool) -> None:
 @click.argument("id")
 @json_option
 def show(id: str, as_json: bool) -> None:
-    """Show a change that waits or waited."""
+    """Show a change that waits or waited, and what it would write.
+
+    Of a secret no more is shown than the name of its field.
+    """
     from strongroom_registry.remote.connection import at
 
-    from strongroom_service.api.approvals import ApprovalTold
+    from strongroom_service.api.approvals import ApprovalShown
 
     with asked_service() as client:
-        _print(client.get(f"/approvals{at(id)}", ApprovalTold), as_json)
+        told = client.get(f"/approvals{at(id)}", ApprovalShown)
+    _print(told, as_json, [] if told.change is None else _written(told.change))
 
 
 @approval.command("approve", examples="strongroom approval approve 5f1c0a93d2e84b17")
@@ -187,7 +195,17 @@ def unprotect(name: str, as_json: bool) -> None:
         click.echo(f"The protection {name} is removed.")
 
 
-def _print(told: ApprovalTold, as_json: bool) -> None:
+def _written(change: ChangeTold) -> list[tuple[str, str]]:
+    """What would be written, as lines of facts."""
+    said = {name: value for name, value in change.values.items() if value not in (None, "", [], {}, False)}
+    return [
+        *((f"  {name}", json.dumps(value)) for name, value in said.items()),
+        ("  secret", ", ".join(change.hidden)),
+        ("  unconfirmed", ", ".join(change.unconfirmed)),
+    ]
+
+
+def _print(told: ApprovalTold, as_json: bool, written: Sequence[tuple[str, str]] = ()) -> None:
     if as_json:
         print_json(told.model_dump(mode="json"))
         return
@@ -200,6 +218,7 @@ def _print(told: ApprovalTold, as_json: bool) -> None:
             ("Who", told.requester),
             ("Would", f"{told.verb} {told.path}"),
             ("Request", f"{told.request} ({counted(told.body_bytes, 'byte')})"),
+            *written,
             ("Note", told.note),
             ("Approved by", ", ".join(one.identity for one in told.approvals)),
             ("Needs", counted(told.needed, "approval")),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from typing import Any
+
 import pytest
 from servers.service import Clock, Served, bearer
 from strongroom_registry.errors import UnknownDocument
@@ -447,3 +451,60 @@ def test_the_description_of_the_interface_says_that_changes_may_wait(office: Off
         "AskedForApproval"
     )
     assert "202" not in of_documents["get"]["responses"]
+
+
+def shown(office: Office, who: dict[str, str], id: str) -> dict[str, Any]:
+    told: dict[str, Any] = office.client.get(f"/api/v1/approvals/{id}", headers=who).json()["change"]
+    return told
+
+
+def test_an_approver_sees_what_would_be_written_and_no_secret(office: Office) -> None:
+    office.protect()
+    alice, bob, secret = office.as_("alice"), office.as_("bob", "owners"), "canary" + "-in-a-field"
+    fields = {"host": "db", "password": {"$secret": "str", "$value": secret}, "port": 5432, "url": "b"}
+    public = {"host": "db", "port": 5432, "url": "a", "more": 1}
+    payload = json.dumps({"$exact": fields}).encode()
+    id = office.ask(alice, payload=payload, public=base64.b64encode(json.dumps(public).encode()).decode(), labels=["x"])
+    told = shown(office, bob, id)
+    assert (told["values"]["public"], told["values"]["labels"], told["values"]["type"]) == (public, ["x"], "secret")
+    assert told["hidden"] == ["payload.password"]
+    assert told["unconfirmed"] == ["url", "more"]  # what counts is the payload
+    assert secret not in json.dumps(told)
+    assert "change" not in office.client.get("/api/v1/approvals", headers=bob).json()["approvals"][0]
+    office.approve(bob, id)
+    assert shown(office, bob, id) is None
+
+
+@pytest.mark.parametrize("payload", [b"no json", b"[1]", b"\xff", b"[" * 5000])
+def test_of_a_payload_that_is_no_block_nothing_is_told(office: Office, payload: bytes) -> None:
+    office.protect()
+    told = shown(office, office.as_("bob", "owners"), office.ask(office.as_("alice"), payload=payload))
+    assert (told["hidden"], told["values"]["public"]) == (["payload"], {})
+
+
+def test_of_other_changes_is_told_what_whoever_views_the_thing_sees(office: Office) -> None:
+    rules = [{"effect": "allow", "paths": [":service/**"], "verbs": ["*"]}]
+    assert office.client.put("/api/v1/policies/all", json={"rules": rules}).is_success
+    office.protect(paths=[":service/**"], verbs=["administer", "write"])
+    alice, bob, secret = office.as_("alice", "all"), office.as_("bob", "all"), "canary" + "-in-a-body"
+    settings = {"type": "oidc", "issuer": "https://id.example.com", "client_id": "c", "client_secret": secret}
+    bodies: dict[str, tuple[str, dict[str, Any]]] = {
+        "policies/p": ("PUT", {"rules": rules, "description": "all of it"}),
+        "identities/users/al": ("PUT", {"policies": ["p"]}),
+        "identities/providers/id": ("PUT", {"settings": settings}),
+        "wraps": ("POST", {"value": {"a": secret}}),
+    }
+    told = {}
+    for path, (method, body) in bodies.items():
+        asked = office.client.request(method, f"/api/v1/{path}", json=body, headers=alice)
+        assert asked.status_code == 202, asked.text
+        told[path] = shown(office, bob, asked.json()["approval"])
+    assert secret not in json.dumps(told)
+    assert told["policies/p"]["values"]["rules"][0]["paths"] == [":service/**"]
+    assert told["identities/users/al"]["values"]["policies"] == ["p"]
+    provider = told["identities/providers/id"]
+    assert (provider["values"]["settings"]["issuer"], provider["hidden"]) == (
+        "https://id.example.com",
+        ["settings.client_secret"],
+    )
+    assert told["wraps"] == {"values": {}, "hidden": ["value"], "unconfirmed": []}

@@ -127,6 +127,9 @@ def test_protections_and_approvals(run: Run) -> None:
     assert told(run("approval", "show", waiting["id"], "--json"))["path"] == ":service/protections/keepers"
     assert told(run("approval", "refuse", waiting["id"], "--reason", "no", "--json"))["state"] == "withdrawn"
     assert told(run("approval", "ls", "--json")) == []
+    assert run("approval", "protect", "keepers", ":service/**").exit_code == 4
+    (waiting,) = told(run("approvals", "ls", "--json"))
+    assert '  paths        [":service/**"]' in run("approval", "show", waiting["id"]).stdout
     assert run("approval", "protect", "p", "A/b").exit_code == 2
     assert run("approval", "show", "0" * 16).exit_code == 3
 

@@ -21,11 +21,11 @@ from strongroom_registry.errors import (
 )
 
 from strongroom_service.http.call import Answer
+from strongroom_service.plain_fields import plain_fields
 from strongroom_service.policies.resource import Selected, block, service
 from strongroom_service.policies.verbs import Verb
 from strongroom_service.policies.versions import selected
 from strongroom_service.vault_api import fields
-from strongroom_service.vault_api.blocks.plain_fields import plain_fields
 from strongroom_service.vault_api.call import Operation, VaultCall
 from strongroom_service.vault_api.envelope import absent, answered, invalid, listed, timestamp
 from strongroom_service.vault_api.kv.merge_patch import shape

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from strongroom_service.vault_api.envelope import invalid
+from strongroom_service.errors import InvalidRequest
 
 _KEPT = frozenset({"$block", "$source"})
 """What points at something else: it is shown as it is, since that has rights of its own."""
@@ -25,7 +25,7 @@ def plain_fields(payload: bytes) -> dict[str, Any]:
     except ValueError:
         tree = None
     if not isinstance(tree, dict):
-        raise invalid("the document is no block, and has no fields")
+        raise InvalidRequest("the document is no block, and has no fields")
     found = tree["$exact"] if tree.keys() == {"$exact"} else tree
     fields: dict[str, Any] = plain(found)
     return fields
