@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import secrets
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from strongroom_registry import Registry
@@ -63,6 +65,8 @@ class CarryingOut:
         approved = Approved(waiting.thing.path, len(waiting.approvals), waiting.approvers)
         with carrying_out(approved):
             worked = _AsRequester(self._service, requester).work_alone(incoming)
+        if worked.outgoing.events is not None:
+            return asyncio.run(_heard_out(worked.outgoing.events))
         told = worked.error and not incoming.route.vault
         message = str(json.loads(worked.outgoing.body)["error"]["message"]) if told else ""
         return Outcome(status=worked.outgoing.status, code=worked.error, message=message)
@@ -98,6 +102,17 @@ class _AsRequester(Pipeline):
 
     def _caller(self, incoming: Incoming) -> Caller:
         return self._requester
+
+
+async def _heard_out(events: AsyncIterator[str]) -> Outcome:
+    """What came of something that tells how far it is: it is done where nobody listens too, but begun where one does."""
+    last: dict[str, str] = {}
+    async for text in events:
+        last = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+    if last.get("event") != "error":
+        return Outcome(status=200)
+    fault = json.loads(last["data"])
+    return Outcome(status=500, code=str(fault["code"]), message=str(fault["message"]))
 
 
 def _since(registry: Registry, moment: datetime) -> list[AuditEntry]:

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 
 from strongroom_service.http.answering import Answered, answer_of, tell
 from strongroom_service.http.exchange import Incoming
+from strongroom_service.http.gathering import Asked, Gathering
 from strongroom_service.http.pipeline import Pipeline, Worked
 
 _LONG = 0.01
@@ -32,8 +33,9 @@ class Lane:
     def __init__(self, pipeline: Pipeline, *, name: str, threads: int, batch: int, waiting: Lane | None = None) -> None:
         self._pipeline = pipeline
         self._batch = batch
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Waiting] | None] = SimpleQueue()
         self._waiting = waiting
+        self._gathering = Gathering(self._hand_over, at_most=batch)
         self._typical = 0.0
         self._began: float | None = None
         self._is_helped = threading.Event()
@@ -47,10 +49,10 @@ class Lane:
 
     def take(self, incoming: Incoming, answered: Answered) -> None:
         """Answer a request; called on an event loop, which is told of the answer."""
-        began = self._began
-        if began is not None and time.perf_counter() - began > _LONG:
-            self._is_helped.set()
-        self._queue.put((incoming, asyncio.get_running_loop(), answered))
+        if self._batch > 1:
+            self._gathering.add(incoming, answered)
+        else:
+            self._queue.put([(incoming, asyncio.get_running_loop(), answered)])
 
     async def answer(self, incoming: Incoming) -> Worked:
         """What became of a request."""
@@ -64,6 +66,12 @@ class Lane:
         for thread in self._threads:
             thread.join()
 
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, asked: list[Asked]) -> None:
+        began = self._began
+        if began is not None and time.perf_counter() - began > _LONG:
+            self._is_helped.set()
+        self._queue.put([(incoming, loop, answered) for incoming, answered in asked])
+
     def _run(self, helps: bool) -> None:
         while True:
             if helps:
@@ -71,7 +79,7 @@ class Lane:
             first = self._queue.get()
             if first is None:
                 return
-            batch = [first]
+            batch = first
             is_over = False
             while len(batch) < self._batch and not is_over:
                 try:
@@ -81,7 +89,7 @@ class Lane:
                 if further is None:
                     is_over = True
                 else:
-                    batch.append(further)
+                    batch += further
             if helps or self._batch == 1:
                 self._work(batch)
             else:
@@ -112,7 +120,7 @@ class Lane:
         if self._waiting is not None:
             for one, waiting in zip(worked, batch, strict=True):
                 if one is None:
-                    self._waiting._queue.put(waiting)
+                    self._waiting._queue.put([waiting])
         with suppress(RuntimeError):  # the server has ended, and nobody waits
             batch[0][1].call_soon_threadsafe(_tell_all, told)
 

@@ -17,20 +17,19 @@ from strongroom_registry.errors import StoreProblem
 
 from strongroom_service.http.answering import Answered, answer_of, tell
 from strongroom_service.http.exchange import Incoming
+from strongroom_service.http.gathering import Asked, Gathering
 from strongroom_service.http.lane import Lane
 from strongroom_service.http.pipeline import Pipeline, Worked
 from strongroom_service.service import Service
 
 _TURN = 64
 """How many requests are worked on before others have their turn."""
-_GATHERING = 3
 _SLOW = 0.02
 _PATIENCE_WITH_DISK = 1.0
 _PATIENCE_WITH_OTHERS = 0.05
 """Seconds: how long writing may take here, and for how long a thread does it after it took longer, or others wrote."""
 _WRITE_BACK_EVERY = 500
 
-_Asked = tuple[Incoming, Answered]
 _Owing = tuple[Worked, Answered]
 
 
@@ -45,20 +44,16 @@ class LoopLane:
         self._pipeline = pipeline
         self._service = service
         self._waiting = waiting
-        self._asked: list[_Asked] = []
+        self._gathering = Gathering(self._work, at_most=_TURN)
         self._owing: list[_Owing] = []
         self._is_settling = False
-        self._last = 0
         self._patient_until = 0.0
         self._log_length = 0
         self._settler = ThreadPoolExecutor(1, thread_name_prefix="strongroom-audit")
 
     def take(self, incoming: Incoming, answered: Answered) -> None:
         """Answer a request in the loop's next turn or later."""
-        if not self._asked:
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self._gather, loop, _GATHERING)
-        self._asked.append((incoming, answered))
+        self._gathering.add(incoming, answered)
 
     async def answer(self, incoming: Incoming) -> Worked:
         """What became of a request. One that has to wait for others or for the disk does so in the other lane."""
@@ -68,19 +63,7 @@ class LoopLane:
         """End when what is owed is written."""
         self._settler.shutdown()
 
-    def _gather(self, loop: asyncio.AbstractEventLoop, turns: int) -> None:
-        """Wait a few turns that cost next to nothing if the last time more came together: whoever was answered with
-        others asks again with them."""
-        if turns and len(self._asked) < self._last:
-            loop.call_soon(self._gather, loop, turns - 1)
-        else:
-            self._work(loop)
-
-    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        asked, self._asked = self._asked[:_TURN], self._asked[_TURN:]
-        self._last = len(asked)
-        if self._asked:
-            loop.call_soon(self._work, loop)
+    def _work(self, loop: asyncio.AbstractEventLoop, asked: list[Asked]) -> None:
         with self._service.one_moment():
             for incoming, answered in asked:
                 worked = self._pipeline.try_work(incoming)
