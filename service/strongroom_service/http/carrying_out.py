@@ -105,7 +105,7 @@ class _AsRequester(Pipeline):
 
 
 async def _heard_out(events: AsyncIterator[str]) -> Outcome:
-    """What came of something that tells how far it is: it is done where nobody listens too, but begun where one does."""
+    """What came of something that tells how far it is, which begins when somebody listens."""
     last: dict[str, str] = {}
     async for text in events:
         last = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from servers.service import Clock, Served, bearer
-from strongroom_registry.errors import UnknownDocument
+from strongroom_registry.errors import StoreUnavailable, UnknownDocument
 from strongroom_service.approvals import approvals
 from strongroom_service.service import Service
 
@@ -508,3 +508,30 @@ def test_of_other_changes_is_told_what_whoever_views_the_thing_sees(office: Offi
         ["settings.client_secret"],
     )
     assert told["wraps"] == {"values": {}, "hidden": ["value"], "unconfirmed": []}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_keys_are_rotated_when_that_was_approved(
+    office: Office, service: Service, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """It tells how far it is as it goes on, to nobody here."""
+    rules = [{"effect": "allow", "paths": ["default/:keys"], "verbs": ["rotate", "administer"]}]
+    assert office.client.put("/api/v1/policies/keys", json={"rules": rules}).is_success
+    office.protect(paths=["default/:keys"], verbs=["rotate"])
+    asked = office.client.post(
+        "/api/v1/workspaces/default/keys/rotation", json={"level": "workspace"}, headers=office.as_("alice", "keys")
+    )
+    registry = service.registry("default")
+    if fails:
+        monkeypatch.setattr(type(registry), "rotate", _away)
+    done = office.approve(office.as_("bob", "keys"), asked.json()["approval"]).json()
+    assert done["state"] == ("failed" if fails else "done")
+    assert done["outcome"]["code"] == ("store_unavailable" if fails else "")
+    assert registry.keys()[0].epoch == (1 if fails else 2)
+    if not fails:
+        (entry, *_) = [one for one in registry.audit() if "rotat" in one.action]
+        assert entry.actor.startswith("user:alice#")
+
+
+def _away(*_: object, **__: object) -> None:
+    raise StoreUnavailable("The database is away.", "Try again later.")
