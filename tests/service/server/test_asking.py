@@ -24,7 +24,12 @@ def answering(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            heard.append(self.request.recv(65536))
+            head, length = [self.rfile.readline()], 0
+            while head[-1].strip():
+                head.append(self.rfile.readline())
+                name, _, value = head[-1].partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            heard.append(b"".join(head) + self.rfile.read(length))
             self.request.sendall(answer)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
