@@ -116,10 +116,7 @@ class Records:
             if found is None or type(found) is model:
                 return found
         value = self._glanced(kind, id, model)
-        if known is not None and (value is None or (kind, id) in self._opened):
-            if len(known) >= _KEPT:
-                known.clear()
-            known[kind, id] = value
+        self._note(kind, id, value)
         return value
 
     def begin_moment(self) -> None:
@@ -129,26 +126,28 @@ class Records:
 
         :raises ServiceUnavailable: the database cannot be used.
         """
-        version = self._ledger.version()
-        if version is None or self._known[0] != version:
-            self._known = version, {}
-        self._moment.known = self._known[1]
+        version, known = self._ledger.version(), self._known
+        if version is None or known[0] != version:
+            self._known = known = version, {}
+        self._moment.known = known[1]
 
     def look_ahead(self, kind: str, ids: Collection[str], model: type[M]) -> None:
         """Read records together that :meth:`get` will be asked for in this moment, where each is a journey."""
         known = self._moment.known
-        missing = [id for id in ids if known is not None and (kind, id) not in known]
-        if known is None or len(missing) < 2:
+        missing = {id for id in ids if known is not None and (kind, id) not in known}
+        if len(missing) < 2:
             return
         places = ", ".join("?" * len(missing))
-        with suppress(StrongroomError):  # then each look says so
+        try:
             rows = self._ledger.glance(f"{_SELECT_ALL} ({places})", kind, *missing)
-            known.update(dict.fromkeys((kind, id) for id in missing))
-            for row in rows:
-                known.pop((kind, row[0]))
-                value = self.open(kind, *row, model=model)
-                if (kind, row[0]) in self._opened:
-                    known[kind, row[0]] = value
+        except StrongroomError:  # then each look says so
+            return
+        for row in rows:
+            missing.discard(row[0])
+            with suppress(StrongroomError, ValueError):  # then the look at this one says so
+                self._note(kind, row[0], self.open(kind, *row, model=model))
+        for id in missing:
+            self._note(kind, id, None)
 
     def end_moment(self) -> None:
         """Have each look be at its own moment again."""
@@ -157,6 +156,15 @@ class Records:
     def _glanced(self, kind: str, id: str, model: type[M]) -> M | None:
         rows = self._ledger.glance(_SELECT, kind, id)
         return self.open(kind, id, *rows[0], model=model) if rows else None
+
+    def _note(self, kind: str, id: str, value: BaseModel | None) -> None:
+        """Know for the rest of the moment what was read, unless it is large."""
+        known = self._moment.known
+        if known is None or (value is not None and (kind, id) not in self._opened):
+            return
+        if len(known) >= _KEPT:
+            known.clear()
+        known[kind, id] = value
 
     def name(self, data: bytes) -> str:
         """64 hexadecimal digits to find a record by that belongs to a secret: they tell nothing of it."""
@@ -179,10 +187,12 @@ class Records:
             return known[1]
         data = self._sealer.open(sealed, _context(kind, id, parent, expires))
         value = model.model_validate_json(data)
-        if len(sealed) <= _KEPT_BYTES:  # of what is larger, such as a wrap, few could fill the memory
-            if len(self._opened) >= _KEPT:
-                self._opened = {}
-            self._opened[kind, id] = row, value
+        if len(sealed) > _KEPT_BYTES:  # of what is larger, such as a wrap, few could fill the memory
+            self._opened.pop((kind, id), None)
+            return value
+        if len(self._opened) >= _KEPT:
+            self._opened = {}
+        self._opened[kind, id] = row, value
         return value
 
     def seal(self, kind: str, id: str, parent: str, expires: int | None, value: BaseModel) -> bytes:
