@@ -105,6 +105,8 @@ def _away(url: str, why: object) -> StoreProblem:
         )
     if isinstance(why, ssl.SSLError):
         return StoreUnavailable(f"What answers at {url} speaks no TLS.", "See whether it is to be http:// there.")
+    if isinstance(why, TimeoutError):
+        return StoreUnavailable(f"Nobody answers at {url} in time.", "See whether the server runs there.")
     text = getattr(why, "strerror", None) or str(why)
     problem = f"Nobody answers at {url}: {text[:1].lower()}{text[1:]}."
     return StoreUnavailable(problem, "See whether the server runs there.")

@@ -24,12 +24,11 @@ def answering(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
-            head, length = [self.rfile.readline()], 0
-            while head[-1].strip():
-                head.append(self.rfile.readline())
-                name, _, value = head[-1].partition(b":")
-                length = int(value) if name.lower() == b"content-length" else length
-            heard.append(b"".join(head) + self.rfile.read(length))
+            said = self.request.recv(65536)
+            length = re.search(rb"Content-Length: (\d+)", said)
+            while length and len(said.partition(b"\r\n\r\n")[2]) < int(length[1]):
+                said += self.request.recv(65536)
+            heard.append(said)
             self.request.sendall(answer)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
@@ -64,6 +63,15 @@ def test_where_nobody_answers_the_reason_is_told_in_words() -> None:
 def test_somebody_else_is_no_server_of_strongrooms(answer: bytes) -> None:
     with answering(answer) as (url, _), pytest.raises(StoreUnavailable):
         ask_at(url, "/readyz", seconds=5)
+
+
+def test_who_does_not_answer_in_time_is_told_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for scheme in ("http", "https"):
+            url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
+            with pytest.raises(StoreUnavailable) as caught:
+                ask_at(url, "/readyz", seconds=0.05)
+            assert caught.value.problem == f"Nobody answers at {url} in time."
 
 
 def test_what_speaks_no_tls_is_said_to() -> None:
