@@ -18,7 +18,7 @@ from strongroom_registry.acting import acting
 from strongroom_registry.audit import DONE
 from strongroom_registry.errors import IntegrityError, StrongroomError, VersionTampered
 
-from strongroom_service.errors import Conflict, InvalidRequest
+from strongroom_service.errors import Conflict, InvalidRequest, UnknownThing
 from strongroom_service.identity.caller import Caller
 from strongroom_service.identity.token_record import KIND as TOKEN
 from strongroom_service.identity.token_record import TokenRecord
@@ -139,7 +139,8 @@ class Leases:
         :param increment: for how long; as long as when it was made if not given.
         :raises UnknownThing: there is no such lease, or the caller may not view it.
         :raises Forbidden: the caller may not renew it.
-        :raises Conflict: it is over, somebody works at it now, or its system does not prolong anything.
+        :raises Conflict: it is over, somebody works at it now, its role was removed, or its system does not prolong
+            anything.
         :raises EngineFailed: the system did not do it; the lease is as it was.
         """
         claimed = self._claim_to_renew(caller, id, increment)
@@ -303,11 +304,25 @@ class Leases:
                 )
             if lease.is_claimed(now):
                 raise Conflict(f"Somebody else renews the lease {id} now.", "Try again in a moment.")
-            until = max(min(now + (increment or lease.ttl), lease.latest), lease.until)
+            until = max(min(now + (increment or lease.ttl), self._latest(lease)), lease.until)
             claim = {"claim": secrets.token_hex(8), "due": min(now + RENEW_TIME, due_of(session, lease))}
             claimed = lease.model_copy(update=claim)
             put(session, id, claimed)
         return claimed.model_copy(update={"until": until, "ttl": until - now})
+
+    def _latest(self, lease: Lease) -> datetime:
+        """Beyond which a lease is not renewed, by what its role allows now.
+
+        :raises Conflict: the role was removed.
+        """
+        try:
+            role = self.roles.found(lease.workspace, lease.role_name).value
+        except UnknownThing:
+            raise Conflict(
+                f"The lease role {lease.workspace}/{lease.role_name} was removed: what it made ends at its time.",
+                "Ask for a lease of another role.",
+            ) from None
+        return min(lease.latest, lease.created + role.longest())
 
     def _settle(self, id: str, claim: str, changed: dict[str, Any]) -> Lease | None:
         """Give a claim back, with what came of it; None where it was lost to somebody who ends the lease."""

@@ -454,6 +454,22 @@ def test_a_role_that_changed_or_went_does_not_hinder_the_end(
     assert not memory.users
 
 
+def test_a_role_that_went_or_allows_less_by_now_prolongs_nothing_beyond_that(
+    service: Service, clock: Clock, root: Caller, memory: Memory
+) -> None:
+    made = service.leases.create(root, "default", "reader")
+    role = service.leases.roles.found("default", "reader").value
+    shorter = role.model_copy(update={"max_ttl": 900})
+    service.leases.roles.put(root, "default", "reader", shorter)
+    assert service.leases.renew(root, made.id, timedelta(hours=1)).until == made.lease.created + timedelta(seconds=900)
+    service.leases.roles.remove(root, "default", "reader")
+    clock.advance(seconds=60)
+    with pytest.raises(Conflict, match="was removed"):
+        service.leases.renew(root, made.id)
+    assert memory.calls.count("renew") == 1
+    assert the_lease(service).until == made.lease.created + timedelta(seconds=900)
+
+
 def test_an_administrator_that_went_leaves_the_lease_stuck_until_he_is_back(
     service: Service, root: Caller, memory: Memory
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -140,7 +139,7 @@ def test_names_hold_nothing_that_others_choose_but_letters(
     service: Service, leased: Leased, define: DefineRole, root: Caller
 ) -> None:
     define(name_template="x_{identity}_{workspace}_{id}")
-    hostile = replace(root, identity='user:a"; drop role x; --')
+    hostile = root._replace(identity='user:a"; drop role x; --')
     made = service.leases.create(hostile, "default", "reader")
     assert made.credential["user"].startswith("x_user_a_drop__default_")
     assert service.leases.revoke(root, made.id) is None
