@@ -225,7 +225,7 @@ def _print(told: ApprovalTold, as_json: bool, written: Sequence[tuple[str, str]]
             ("Until", moment(told.expires)),
             ("Ended by", told.ended_by),
             ("Reason", told.reason),
-            ("Outcome", "" if outcome is None else outcome.message or str(outcome.status)),
+            ("Outcome", "" if outcome is None else outcome.message or f"HTTP {outcome.status}"),
         ],
         {"State": colours.get(told.state, "")} if told.state in colours else None,
     )
