@@ -38,10 +38,10 @@ class Standings:
 
     def of(self, origin: str) -> Standing | None:
         """The standing of ``kind.name``; None where it is gone or disabled."""
-        revision = self._directory.revision()
-        if self._seen[0] != revision or len(self._seen[1]) >= _KEPT:
-            self._seen = (revision, {})
-        known = self._seen[1]
+        revision, seen = self._directory.revision(), self._seen
+        if seen[0] != revision or len(seen[1]) >= _KEPT:
+            self._seen = seen = (revision, {})
+        known = seen[1]  # whatever others, who may be at another moment, put in its place meanwhile
         if origin not in known:
             known[origin] = self._looked_up(origin)
         return known[origin]

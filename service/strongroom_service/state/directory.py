@@ -61,10 +61,10 @@ class Directory:
         """A record with the number of its version, None where there is none."""
         if not is_name(f"{kind}.{name}"):
             return None
-        revision = self.revision()
-        if self._seen[0] != revision or len(self._seen[1]) >= _KEPT:
-            self._seen = (revision, {})
-        known = self._seen[1]
+        revision, seen = self.revision(), self._seen
+        if seen[0] != revision or len(seen[1]) >= _KEPT:
+            self._seen = seen = (revision, {})
+        known = seen[1]
         key = (kind, name, model)
         if key not in known:
             known[key] = self._loaded(kind, name, model)
