@@ -10,7 +10,7 @@ from strongroom_registry.remote import wire
 from strongroom_service.api.paging import Page, page_of_names
 from strongroom_service.api.reach import require_reach
 from strongroom_service.api.received import RECEIVED
-from strongroom_service.errors import InvalidRequest
+from strongroom_service.errors import Forbidden, InvalidRequest
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.route import Route
 from strongroom_service.policies.resource import service
@@ -55,6 +55,8 @@ def new_workspace(call: Call) -> Answer:
 def remove_workspace(call: Call) -> Answer:
     name = check_name(call.params["workspace"])
     call.require(Verb.DESTROY, service("workspaces", name))
+    if is_of_mount(name):
+        raise Forbidden(f"The workspace {name} belongs to a mount of Vault's API.", "Disable the mount.")
     told = _told(call, name)
     call.service.workspaces.remove(name, force=call.query.force)
     call.service.leases.roles.forget(name)

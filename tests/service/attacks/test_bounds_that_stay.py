@@ -96,6 +96,16 @@ def test_a_later_workspace_has_no_lease_roles_of_the_former_one(client: TestClie
     assert client.get(roles.format("lake.x")).json()["roles"] == []
 
 
+def test_what_a_mount_keeps_goes_with_the_mount_alone(client: TestClient) -> None:
+    assert client.put("/v1/sys/mounts/kv", json={"type": "kv", "options": {"version": "2"}}).is_success
+    assert client.put("/v1/kv/data/a", json={"data": {"n": 1}}).is_success
+    accessor = client.get("/v1/sys/mounts").json()["data"]["kv/"]["accessor"]
+    for query in ("", "?force=true"):
+        answer = client.delete(f"/api/v1/workspaces/vault.{accessor}{query}")
+        assert (answer.status_code, "mount" in answer.text) == (403, True), answer.text
+    assert client.get("/v1/kv/data/a").status_code == 200
+
+
 def test_who_keeps_some_protections_alone_protects_what_he_may_administer(
     client: TestClient, token_for: TokenFor
 ) -> None:
