@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import Lock
 from typing import NamedTuple
+from weakref import ReferenceType, ref
 
 from strongroom_registry import Registry
 from strongroom_registry.document import Head
@@ -35,8 +36,11 @@ class AskedPage(NamedTuple):
 
 class _Page(NamedTuple):
     revision: bytes
-    rights: Rights | None
+    rights: ReferenceType[Rights] | None
     content: bytes
+
+    def is_for(self, rights: Rights | None) -> bool:
+        return (None if self.rights is None else self.rights()) is rights
 
 
 class Listings:
@@ -91,7 +95,7 @@ class Listings:
         """
         with self._lock:
             page = self._pages.get((asked, id(rights)))
-            if page is None or page.revision != revision or page.rights is not rights:
+            if page is None or page.revision != revision or not page.is_for(rights):
                 return None
             self._pages.move_to_end((asked, id(rights)))
             return page.content
@@ -104,7 +108,7 @@ class Listings:
         with self._lock:
             former = self._pages.pop((asked, id(rights)), None)
             self._pages_bytes += len(content) - (len(former.content) if former else 0)
-            self._pages[asked, id(rights)] = _Page(revision, rights, content)
+            self._pages[asked, id(rights)] = _Page(revision, None if rights is None else ref(rights), content)
             while len(self._pages) > _PAGES or self._pages_bytes > _PAGES_BYTES:
                 self._pages_bytes -= len(self._pages.popitem(last=False)[1].content)
 

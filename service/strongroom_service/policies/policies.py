@@ -27,11 +27,12 @@ _RIGHTS_KEPT = 2048
 _ANY_POLICY = PathPattern.parse(":service/policies/*").widest()
 _ANY_PROTECTION = PathPattern.parse(":service/protections/*").widest()
 
+_Key = tuple[tuple[str, ...], frozenset[tuple[str, str]]]
+
 
 class _Same(NamedTuple):
     """The rights of a caller, for the next request of the same one."""
 
-    revision: bytes
     policies: tuple[str, ...]
     facts: Mapping[str, str]
     rights: Rights
@@ -57,8 +58,8 @@ class Policies:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._rights: dict[tuple[tuple[str, ...], frozenset[tuple[str, str]]], tuple[bytes, Rights]] = {}
-        self._rights_of_same: dict[int, _Same] = {}
+        self._rights: tuple[bytes, dict[_Key, Rights]] = (b"", {})
+        self._rights_of_same: tuple[bytes, dict[int, _Same]] = (b"", {})
 
     def found(self, name: str) -> Found[Policy] | None:
         """A policy and the number of its version, 0 of a reserved one; None where there is none."""
@@ -118,26 +119,25 @@ class Policies:
 
     def rights(self, caller: Caller) -> Rights:
         """What the caller's policies come to."""
-        revision = self._directory.revision()
-        same = self._rights_of_same.get(id(caller.facts))
-        if same is not None and same[:3] == (revision, caller.policies, caller.facts):
+        revision, seen = self._directory.revision(), self._rights_of_same
+        if seen[0] != revision or len(seen[1]) >= _RIGHTS_KEPT:
+            self._rights_of_same = seen = (revision, {})
+        same = seen[1].get(id(caller.facts))
+        if same is not None and same[:2] == (caller.policies, caller.facts):
             return same.rights
         rights = self._looked_up(caller, revision)
-        if len(self._rights_of_same) >= _RIGHTS_KEPT:
-            self._rights_of_same.clear()
-        self._rights_of_same[id(caller.facts)] = _Same(revision, caller.policies, caller.facts, rights)
+        seen[1][id(caller.facts)] = _Same(caller.policies, caller.facts, rights)
         return rights
 
     def _looked_up(self, caller: Caller, revision: bytes) -> Rights:
-        key = (caller.policies, frozenset(caller.facts.items()))
-        known = self._rights.get(key)
-        if known is not None and known[0] == revision:
-            return known[1]
-        found = [(name, self.found(name)) for name in caller.policies]
-        rights = Rights.of([(name, None if one is None else one.value) for name, one in found], caller.facts)
-        if len(self._rights) >= _RIGHTS_KEPT:
-            self._rights.clear()
-        self._rights[key] = (revision, rights)
+        key, seen = (caller.policies, frozenset(caller.facts.items())), self._rights
+        if seen[0] != revision or len(seen[1]) >= _RIGHTS_KEPT:
+            self._rights = seen = (revision, {})
+        rights = seen[1].get(key)
+        if rights is None:
+            found = [(name, self.found(name)) for name in caller.policies]
+            rights = Rights.of([(name, None if one is None else one.value) for name, one in found], caller.facts)
+            seen[1][key] = rights
         return rights
 
     def decide(self, caller: Caller, verb: Verb, resource: Resource) -> Decision:

@@ -55,7 +55,7 @@ class HeldRule:
         return admits(self.bounds, address) or (self.denies and read_address(address) is None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Rights:
     """All rules that a caller has, in the order of the policies.
 
