@@ -55,7 +55,7 @@ class InProcess:
         segments = segments_of(f"/api/v1{path}".encode())
         match = self._routes.find(segments)
         if match is None or method not in match.routes:
-            raise UnknownThing("Nothing answers at this path.", "The reference of the API lists the paths.")
+            raise UnknownThing("Nothing answers at this path.", "/api/v1/openapi.json lists the paths.")
         said = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in _said(query)}
         incoming = Incoming(
             id=secrets.token_hex(8),

@@ -88,5 +88,7 @@ class ServerSettings(BaseSettings):
         if self.records is not None:
             return self.records
         if registry_url.startswith("sqlite:///"):
-            return f"sqlite:///{Path(registry_url.removeprefix('sqlite:///')).with_name('service.db')}"
+            registry = Path(registry_url.removeprefix("sqlite:///"))
+            name = "service.db" if registry.name == "registry.db" else f"{registry.stem}-service.db"
+            return f"sqlite:///{registry.with_name(name)}"
         return registry_url

@@ -175,7 +175,7 @@ class Application:
         segments = segments_of(_raw_path(scope))
         match = self._tree.find(segments)
         if match is None:
-            raise UnknownThing("Nothing answers at this path.", "The reference of the API lists the paths.")
+            raise UnknownThing("Nothing answers at this path.", "/api/v1/openapi.json lists the paths.")
         route = match.routes.get(method) or (match.routes.get("GET") if method == "HEAD" else None)
         if route is None:
             raise MethodNotAllowed(

@@ -96,7 +96,7 @@ def _operation(route: Route, schemas: dict[tuple[type[BaseModel], str], dict[str
         operation["parameters"] = parameters
     if route.body is not None:
         schema = schemas[route.body, "validation"]
-        is_needed = any(field.is_required() for field in route.body.model_fields.values())
+        is_needed = route.method == "PUT" or any(field.is_required() for field in route.body.model_fields.values())
         operation["requestBody"] = {"required": is_needed, "content": {"application/json": {"schema": schema}}}
     elif route.takes:
         schema = {"type": "string", "contentMediaType": route.takes}

@@ -17,7 +17,7 @@ from strongroom_registry.audit import DONE
 from strongroom_registry.document import Reference
 from strongroom_registry.errors import AuditUnavailable, IntegrityError, RegistryRefusal, StoreProblem, StrongroomError
 
-from strongroom_service.errors import ServiceRefusal, TooManyRequests, Unauthenticated
+from strongroom_service.errors import InvalidRequest, ServiceRefusal, TooManyRequests, Unauthenticated
 from strongroom_service.http.body import as_json
 from strongroom_service.http.call import Answer, Call
 from strongroom_service.http.errors import code_of, headers_of, misunderstood, shape_of, status_of
@@ -222,19 +222,21 @@ class Pipeline:
             path=incoming.path,
             params=dict(zip(route.parameters, incoming.values, strict=True)),
             query=parsed_query(route, incoming.query),
-            body=self._body(route, incoming.body),
+            body=self._body(route, incoming),
             raw_body=incoming.body,
             headers=incoming.headers,
             may_wait=incoming.may_wait,
             is_again=incoming.is_again,
         )
 
-    def _body(self, route: Route, raw: bytes) -> Any:
-        depth = self._service.settings.max_depth
+    def _body(self, route: Route, incoming: Incoming) -> Any:
+        depth, raw = self._service.settings.max_depth, incoming.body
         if route.vault:
             return as_json(raw, depth) if raw else {}
         if route.body is None:
             return None
+        if not raw and incoming.method == "PUT":  # what replaces something is not to replace it by nothing
+            raise InvalidRequest("The request has no body.", "Send what is to be there, as JSON.")
         try:
             return route.body.model_validate(as_json(raw, depth) if raw else {})
         except ValidationError as error:

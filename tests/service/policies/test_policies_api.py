@@ -31,6 +31,14 @@ def test_a_policy_is_written_read_changed_and_removed(client: TestClient) -> Non
     assert client.delete("/api/v1/policies/readers").status_code == 404
 
 
+def test_a_policy_is_not_replaced_by_nothing(client: TestClient) -> None:
+    client.put("/api/v1/policies/readers", json=READERS)
+    refused = client.put("/api/v1/policies/readers")
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == "The request has no body."
+    assert client.get("/api/v1/policies/readers").json()["version"] == 1
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"If-Match": "*"}, {"If-Match": "1"}, {"If-Match": 'W/"1"'}, {"If-Match": '"1", "2"'}, {"If-Match": '"0"'},
