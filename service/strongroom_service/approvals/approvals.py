@@ -129,7 +129,7 @@ class Approvals:
                 raise Forbidden(
                     "The requester and you may be one person: one of you, or somebody for both, made what the other "
                     "one asks with.",
-                    "Ask somebody else.",
+                    "Ask somebody else; or have root make anew what one of you logs in with.",
                 )
             if found.state is State.APPROVED:
                 return self._claim_again(session, id, found, now), True
