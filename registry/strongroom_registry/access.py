@@ -181,14 +181,29 @@ class Access:
 
         :param floor: what :attr:`seen` was before they were read.
         """
-        seen = self._recent.get(rows[1])
-        if seen is None or seen.record != rows[0] or rows[2:9] != verified:
-            return False
-        if floor is None or (seen.state.seq <= floor.state.seq and seen.record != floor.record):
+        seen = self._known(rows[0], rows[1], floor)
+        if seen is None or rows[2:9] != verified:
             return False
         if self._anchoring is not None and (anchor is None or not self._anchoring.has_passed(anchor, seen.state)):
             return False
         return seen.state.root == root
+
+    def root(self) -> bytes:
+        """What changes with each change of a document."""
+        floor = self._seen
+        if self._anchoring is None:
+            row = self.store.state(self.authority.workspace_id)
+            seen = self._known(*row, floor) if row is not None else None
+            if seen is not None:
+                return seen.state.root
+        return self.glance("0", lambda moment: moment.state.root)
+
+    def _known(self, record: bytes, mac: bytes, floor: Seen | None) -> Seen | None:
+        """The state that has these bytes, if it is known, and not older than what was seen before it was read."""
+        seen = self._recent.get(mac)
+        if seen is None or seen.record != record or floor is None:
+            return None
+        return None if seen.state.seq <= floor.state.seq and seen.record != floor.record else seen
 
     def counts(self, subject: Subject) -> bool:
         """Count a repetition for the audit; False where it has to be written now."""

@@ -343,7 +343,7 @@ class EmbeddedRegistry(Registry):
             self._access.record(subject)
 
     def revision(self) -> bytes:
-        return self._access.glance("0", lambda moment: moment.state.root)
+        return self._access.root()
 
     def verify_audit(self) -> AuditReport:
         self._access.flush()

@@ -136,6 +136,8 @@ class StoreContract:
     def test_a_load_of_a_missing_document_or_workspace_is_none(self, store: Store) -> None:
         assert store.load(WORKSPACE.id, "river", 1) is None
         assert store.load(b"x" * 16, "lake", 1) is None
+        assert store.state(WORKSPACE.id) == (b"state", b"mac")
+        assert store.state(b"x" * 16) is None
 
     def test_writing_a_row_again_replaces_it(self, store: Store) -> None:
         with store.writing() as transaction:

@@ -219,6 +219,11 @@ class MemoryStore:
                     fill(transaction, store_id)
                 self.store_id = store_id
 
+    def state(self, workspace: bytes) -> tuple[bytes, bytes] | None:
+        with self.reading():
+            row = self._tables.get("workspaces", (workspace,))
+            return None if row is None else (row.record, row.mac)
+
     def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
         with self.reading() as view:
             state = self._tables.get("workspaces", (workspace,))

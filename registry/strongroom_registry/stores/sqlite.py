@@ -43,7 +43,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 _SQL = sqlite_format.queries()
-_LOAD = _SQL["load"]
+_LOAD, _STATE = _SQL["load"], _SQL["state"]
 
 
 class _SqliteTransaction:
@@ -260,6 +260,13 @@ class SqliteStore:
                 connection.execute(_SQL["put_store_id"], (store_id,))
                 fill(transaction, store_id)
             self._store_id = store_id
+
+    def state(self, workspace: bytes) -> tuple[bytes, bytes] | None:
+        try:
+            row: tuple[bytes, bytes] | None = self._connection().execute(_STATE, (workspace,)).fetchone()
+        except sqlite3.Error as exc:
+            self._raise(exc)
+        return row
 
     def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
         try:

@@ -275,6 +275,9 @@ class Store(Protocol):
         :param store_id: the id of a store that is restored; by default random.
         """
 
+    def state(self, workspace: bytes) -> tuple[bytes, bytes] | None:
+        """Record and MAC of the state of a workspace; None where there is no such one."""
+
     def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
         """All that loading one version needs, of one moment; None where the workspace has no such document."""
 

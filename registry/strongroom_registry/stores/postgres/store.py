@@ -79,6 +79,12 @@ class PostgresStore:
                 store_id = schema.stored_id(connection, self._place)
         self._store_id = store_id
 
+    def state(self, workspace: bytes) -> tuple[bytes, bytes] | None:
+        self._listener.resume()
+        with self._place.in_words(), self._connections.lent() as connection:
+            row: tuple[bytes, bytes] | None = connection.execute(SQL["state"], (workspace,), binary=True).fetchone()
+        return row
+
     def load(self, workspace: bytes, name: str, number: int) -> LoadedRows | None:
         self._listener.resume()
         with self._place.in_words(), self._connections.lent() as connection:

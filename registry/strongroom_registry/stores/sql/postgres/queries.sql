@@ -35,6 +35,9 @@ INSERT INTO strongroom.store (one, id) VALUES (1, %s);
 -- name: workspace
 SELECT id, name, record, mac FROM strongroom.workspaces WHERE name = %s;
 
+-- name: state
+SELECT record, mac FROM strongroom.workspaces WHERE id = %s;
+
 -- name: workspaces
 SELECT id, name, record, mac FROM strongroom.workspaces ORDER BY name;
 

@@ -17,6 +17,9 @@ SELECT id, name, record, mac FROM workspaces WHERE name = ?1;
 -- name: workspaces
 SELECT id, name, record, mac FROM workspaces ORDER BY name;
 
+-- name: state
+SELECT record, mac FROM workspaces WHERE id = ?1;
+
 -- name: renew_workspace
 UPDATE workspaces SET record = ?1, mac = ?2 WHERE id = ?3 AND record = ?4 AND mac = ?5;
 
