@@ -316,8 +316,10 @@ class Policies:
 
     def denies(self, name: str) -> bool:
         """Whether a policy denies something, in whichever language."""
+        if self.found(name) is not None:
+            return bool(self._denials(name))
         of_vault = self.of_vault(name)
-        return bool(self._denials(name)) or (of_vault is not None and of_vault.denies)
+        return of_vault is not None and of_vault.denies
 
     def _denials(self, name: str) -> set[Rule]:
         found = self.found(name)
