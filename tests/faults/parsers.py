@@ -90,7 +90,7 @@ def parsers() -> list[Parser]:
     from strongroom_service.durations import parse_duration
     from strongroom_service.errors import InvalidRequest
     from strongroom_service.http.body import as_json
-    from strongroom_service.http.paths import segments_of
+    from strongroom_service.http.paths import read_segments
     from strongroom_service.identity.token import NotAToken, Token
     from strongroom_service.policies.glob import MalformedPattern
     from strongroom_service.policies.path_pattern import PathPattern
@@ -129,7 +129,7 @@ def parsers() -> list[Parser]:
         Parser("tokens", Token.parse, (NotAToken,), tokens, ["srt_", "srw_", "0", "z", "-", " ", "é"], 1_000_000),
         Parser(
             "paths of requests",
-            segments_of.__wrapped__,
+            read_segments,
             (InvalidRequest,),
             [b"/v1/secret/data/a%20b/c", b"/api/v1/workspaces/default/documents/x", b"/%C3%A9/?a=b", b"/"],
             [b"/", b"//", b"..", b".", b"%2e", b"%2F", b"%00", b"%", b"%C3", b"\\", b"?", b";"],

@@ -25,7 +25,7 @@ from strongroom_service.http.exchange import Exchange, Finish, Incoming, Observe
 from strongroom_service.http.lane import Lane
 from strongroom_service.http.large_answers import LargeAnswers
 from strongroom_service.http.loop_lane import LoopLane
-from strongroom_service.http.paths import segments_of
+from strongroom_service.http.paths import KEPT_MAX, segments_of
 from strongroom_service.http.pipeline import Gate, Pipeline, Stage, Worked, failed
 from strongroom_service.http.route import Route, RouteTree
 from strongroom_service.http.stages.standard import standard_gates, standard_stages
@@ -106,7 +106,8 @@ class Application:
         where it is to be answered as an ASGI application does, and nothing was done."""
         if scope["method"] != "GET":
             return False
-        found = self._quick_at(_raw_path(scope))
+        raw_path = _raw_path(scope)
+        found = self._quick_at(raw_path) if len(raw_path) <= KEPT_MAX else self._found_quick(raw_path)
         if found is None or found[0] in self._large:
             return False
         headers = _text(scope["headers"])
@@ -250,12 +251,13 @@ def _headers(outgoing: Outgoing, request_id: str) -> list[tuple[bytes, bytes]]:
 
 
 def _head(outgoing: Outgoing, request_id: str) -> bytes:
-    """The lines of :func:`_headers`, of an answer that is whole; without one that would be more than a line."""
+    """The lines of :func:`_headers`, of an answer that is whole; without one that would be more than a line, and with a
+    question mark for what a header cannot hold."""
     lines = [f"{name}: {value}\r\n" for name, value in outgoing.headers.items() if value.isprintable()]
     lines += (_FIXED_LINES, f"strongroom-request-id: {request_id}\r\n")
     if outgoing.status not in (204, 304):
         lines.append(f"content-length: {len(outgoing.body)}\r\n")
-    return "".join(lines).encode("latin-1")
+    return "".join(lines).encode("latin-1", "replace")
 
 
 def _is_a_file(url: str) -> bool:

@@ -8,20 +8,29 @@ from urllib.parse import unquote_to_bytes
 from strongroom_service.errors import InvalidRequest
 
 PATH_MAX = 4096
+KEPT_MAX = 512
+"""The longest path that is remembered, in bytes: anybody can ask for thousands of them."""
 
 
-@lru_cache(maxsize=4096)
 def segments_of(raw: bytes) -> tuple[str, ...]:
     """The segments of a path as it was sent. A slash at the end is left out.
 
     :raises InvalidRequest: a segment is empty, ``.`` or ``..``, or a slash, a backslash or a control character is
         written with a percent sign: two readers could take it for different things.
     """
+    return _kept_segments_of(raw) if len(raw) <= KEPT_MAX else read_segments(raw)
+
+
+def read_segments(raw: bytes) -> tuple[str, ...]:
+    """:func:`segments_of`, each time anew."""
     if len(raw) > PATH_MAX:
         raise InvalidRequest(f"The path has {len(raw)} bytes.", f"At most {PATH_MAX} are possible.")
     path = raw.partition(b"?")[0]
     parts = path.removeprefix(b"/").removesuffix(b"/").split(b"/")
     return tuple(_segment(part) for part in parts) if path.strip(b"/") else ()
+
+
+_kept_segments_of = lru_cache(maxsize=4096)(read_segments)
 
 
 def _segment(part: bytes) -> str:
