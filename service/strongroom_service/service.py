@@ -12,7 +12,7 @@ from typing import Self
 from strongroom_registry import Registry
 from strongroom_registry.acting import Owed, acting, actor_now
 from strongroom_registry.audit import DONE
-from strongroom_registry.errors import StrongroomError, UnknownWorkspace
+from strongroom_registry.errors import UnknownWorkspace
 from strongroom_registry.settings import RegistrySettings
 
 from strongroom_service.allowance import Allowance
@@ -148,7 +148,7 @@ class Service:
         self.directory.begin_moment()
         self._revisions.known = {}
         try:
-            with suppress(StrongroomError):  # then each look says so
+            with suppress(Exception):  # then each look says so
                 self.records.begin_moment()
             yield
         finally:

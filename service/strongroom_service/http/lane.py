@@ -39,6 +39,7 @@ class Lane:
         self._typical = 0.0
         self._began: float | None = None
         self._is_helped = threading.Event()
+        self._is_closing = False
         if batch == 1:
             self._is_helped.set()
         self._threads = [
@@ -60,6 +61,7 @@ class Lane:
 
     def close(self) -> None:
         """End when what waits is done."""
+        self._is_closing = True
         self._is_helped.set()
         for _ in self._threads:
             self._queue.put(None)
@@ -108,6 +110,8 @@ class Lane:
             self._is_helped.set()
         elif self._typical < _LONG / 2 and self._queue.qsize() <= self._batch:
             self._is_helped.clear()
+            if self._is_closing:  # who still works is not to wait to be called again
+                self._is_helped.set()
 
     def _work(self, batch: list[_Waiting]) -> None:
         requests = [incoming for incoming, _, _ in batch]

@@ -6,7 +6,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -126,8 +126,9 @@ class Pipeline:
 
     @contextmanager
     def _ahead(self, requests: Sequence[Incoming]) -> Iterator[None]:
-        """Read together what requests will read one by one."""
-        self._service.tokens.look_ahead({incoming.token for incoming in requests if incoming.token})
+        """Read together what requests will read one by one. Where that fails, each of them says so."""
+        with suppress(Exception):
+            self._service.tokens.look_ahead({incoming.token for incoming in requests if incoming.token})
         workspaces: defaultdict[str, set[Reference]] = defaultdict(set)
         for incoming in requests:
             loads = incoming.route.loads
@@ -136,7 +137,8 @@ class Pipeline:
                 workspaces[meant[0]].add(meant[1])
         with ExitStack() as stack:
             for workspace, references in workspaces.items():
-                stack.enter_context(self._service.registry(workspace).ahead(references))
+                with suppress(Exception):
+                    stack.enter_context(self._service.registry(workspace).ahead(references))
             yield
 
     def settle(self, batch: Sequence[Worked]) -> None:
