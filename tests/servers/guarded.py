@@ -14,6 +14,7 @@ from strongroom_service.server.certificates import Certificates
 from strongroom_service.server.limits import Limits
 from strongroom_service.server.listening import listen
 from strongroom_service.server.process import ServingProcess
+from strongroom_service.server.protocol import Take
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Guarded:
     gone: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
     asked: threading.Event = field(default_factory=threading.Event)
+    process: ServingProcess = field(init=False)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -61,12 +63,18 @@ def everything(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def guarded(limits: Limits, certificates: Certificates | None = None) -> Iterator[Guarded]:
-    """Serve ``/…`` with what was asked, ``/slow`` after a sign, ``/large`` with eight megabytes."""
+def guarded(limits: Limits, certificates: Certificates | None = None, take: Take | None = None) -> Iterator[Guarded]:
+    """Serve ``/…`` with what was asked, ``/slow`` after a sign, ``/large`` with eight megabytes.
+
+    :param take: answers in the place of that, where it can.
+    """
     opened = listen("127.0.0.1", 0)
     facts = Guarded(opened.getsockname()[1])
     ready = threading.Event()
-    process = ServingProcess(_application(facts), limits=limits, certificates=certificates, grace=5, on_ready=ready.set)
+    process = ServingProcess(
+        _application(facts), limits=limits, take=take, certificates=certificates, grace=5, on_ready=ready.set
+    )
+    facts.process = process
     thread = threading.Thread(target=process.run, args=([opened],))
     thread.start()
     try:

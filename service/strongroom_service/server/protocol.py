@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
@@ -22,6 +23,8 @@ from strongroom_service.http.exchange import Finish
 from strongroom_service.server.joining import JoiningTransport
 from strongroom_service.server.limits import Limits
 from strongroom_service.server.refusals import Refusal
+
+_log = logging.getLogger("strongroom.service")
 
 _LIST, _STAND_IN = b"LIST ", b"LINK "
 _BEGINNINGS = (b"L", b"LI", b"LIS", b"LIST")
@@ -223,12 +226,20 @@ class GuardedProtocol(HttpToolsProtocol):
     # -- answers
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if self._take is None or self.flow.write_paused or not self._take(cycle.scope, partial(self._finish, cycle)):
+        if self._take is None or self.flow.write_paused or not self._is_taken(self._take, cycle):
             super()._start_asgi_task(cycle, app)
 
+    def _is_taken(self, take: Take, cycle: RequestResponseCycle) -> bool:
+        try:
+            return take(cycle.scope, partial(self._finish, cycle))
+        except Exception as error:  # of which the parser would know only that it cannot go on
+            _log.error("a request could not be taken: %s", type(error).__name__)
+            return False
+
     def _finish(self, cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> None:
-        """Send a whole answer, as the cycle would."""
-        if cycle.disconnected:
+        """Send a whole answer, as the cycle would; to nobody, where the connection is gone: of a cycle with others
+        behind it uvicorn does not say so."""
+        if cycle.disconnected or cycle.response_started or self.transport.is_closing():
             return
         lines = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:
