@@ -96,16 +96,20 @@ class SealedApplication:
             return False
 
         def finished(status: int, head: bytes, body: bytes) -> None:
-            active.requests -= 1
-            finish(status, head, body)
-            if active.is_over and active.requests == 0:
-                self._threads.submit(_end, active)
+            try:
+                finish(status, head, body)
+            finally:
+                active.requests -= 1
+                if active.is_over and active.requests == 0:
+                    self._threads.submit(_end, active)
 
+        is_taken = False
         active.requests += 1
-        if active.application.take(scope, finished):
-            return True
-        active.requests -= 1
-        return False
+        try:
+            is_taken = active.application.take(scope, finished)
+        finally:
+            active.requests -= not is_taken
+        return is_taken
 
     async def _answer(self, active: _Active, scope: Scope, receive: Receive, send: Send) -> None:
         active.requests += 1
