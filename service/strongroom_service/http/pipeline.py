@@ -117,12 +117,22 @@ class Pipeline:
 
     def try_work(self, incoming: Incoming) -> Worked | None:
         """:meth:`work`, but None for what would have to wait, and is to be worked on where it may."""
+        if self._names_closed_workspace(incoming):
+            return None
         incoming.may_wait = False
         try:
             return self.work(incoming)
         except HasToWait:
             incoming.may_wait = incoming.is_again = True
             return None
+
+    def _names_closed_workspace(self, incoming: Incoming) -> bool:
+        """Whether whoever works on it has to open a workspace, for its audit if not for what is asked: that can take a
+        journey to where its key is."""
+        for name, value in zip(incoming.route.parameters, incoming.values, strict=True):
+            if name == "workspace":
+                return not self._service.workspaces.is_opened(value)
+        return False
 
     @contextmanager
     def _ahead(self, requests: Sequence[Incoming]) -> Iterator[None]:

@@ -16,6 +16,8 @@ from strongroom_service.http import loop_lane
 from strongroom_service.http.application import Application
 from strongroom_service.http.loop_lane import LoopLane
 from strongroom_service.http.pipeline import Worked
+from strongroom_service.http.stages.rate_limit import IdentityLimit, RateLimit
+from strongroom_service.identity.grant import Grant
 from strongroom_service.service import Service
 
 ALL = "/api/v1/workspaces/default/documents"
@@ -290,6 +292,38 @@ def test_a_moment_that_cannot_begin_keeps_nobody_waiting(
 
     monkeypatch.setattr(service.records, "begin_moment", fails)
     revealed(asked, 3)
+
+
+@pytest.mark.parametrize("name", ["absent", "closed"])
+def test_no_workspace_is_opened_on_the_loop(
+    asked: Asking, service: Service, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Its key may be far away: nobody is to wait for that because somebody names it, with a token or without."""
+    service.workspaces.add("closed").put("lake", type="t", schema="s", payload=b"payload")
+    service.workspaces._opened.pop("closed")
+    threads: list[str] = []
+    opening = service.workspaces._opening
+
+    def noted(name: str) -> object:
+        threads.append(threading.current_thread().name)
+        return opening(name)
+
+    nobody = service.tokens.issue(Grant(identity="user:nobody", policies=("none",))).token.text
+    monkeypatch.setattr(service.workspaces, "_opening", noted)
+    path = f"/api/v1/workspaces/{name}/documents"
+    for token, expected in ((nobody, 403), ("", 401), ("wrong", 401), (asked.token, 404 if name == "absent" else 200)):
+        answers = asked.answers(*[asked.take(f"{path}{more}", token=token) for more in ("/lake/payload", "/lake", "")])
+        assert [answer.status for answer in answers] == [expected] * 3
+    assert threads
+    assert all(thread.startswith("strongroom-request") for thread in threads)
+
+
+def test_who_names_a_workspace_that_is_not_open_is_counted_once(service: Service, hand: Hand) -> None:
+    limit = IdentityLimit(RateLimit(1.0, 3, hand))
+    with asking(Application(service, stages=(limit,)), service.tokens.make_root().token.text) as asked:
+        path = "/api/v1/workspaces/absent/documents/lake"
+        answers = asked.answers(*[asked.take(path) for _ in range(5)])
+        assert sorted(answer.status for answer in answers) == [404] * 3 + [429] * 2
 
 
 def test_what_is_owed_is_written_when_the_application_closes(
