@@ -219,6 +219,20 @@ def test_an_entry_that_could_not_be_written_is_not_there_twice_when_it_is_tried_
 # -- an older copy
 
 
+def ahead(registry: Registry) -> object:
+    with registry.ahead(["lake", "river"]):
+        return registry.get("lake")
+
+
+LOOKS: list[Callable[[Registry], object]] = [
+    lambda registry: registry.get("lake"),
+    ahead,
+    lambda registry: registry.head("lake"),
+    lambda registry: registry.revision(),
+]
+"""What is believed as soon as the state is one that is known."""
+
+
 @pytest.fixture
 def running(url: str, path: Path, tmp_path: Path) -> tuple[Registry, Callable[[], None]]:
     """A registry that has a document at hand, and what puts an older copy of it in its place."""
@@ -255,8 +269,9 @@ def test_entries_do_not_follow_an_older_copy(
         write(registry, "b", at_once=at_once)
     with sqlite3.connect(path) as there:
         assert there.execute("SELECT max(seq) FROM audit").fetchone() == (2,)
-    with pytest.raises(RollbackDetected):
-        registry.get("lake")
+    for look in LOOKS:
+        with pytest.raises(RollbackDetected):
+            look(registry)
 
 
 def test_a_state_of_ones_own_is_not_believed_again_once_another_one_was_seen(
@@ -272,10 +287,9 @@ def test_a_state_of_ones_own_is_not_believed_again_once_another_one_was_seen(
     with sqlite3.connect(path) as there:
         there.execute("UPDATE workspaces SET record = ?, mac = ? WHERE id = ?", own)
         there.execute("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)")
-    with pytest.raises(RollbackDetected):
-        registry.get("lake")
-    with pytest.raises(RollbackDetected), registry.ahead(["lake"]):
-        registry.get("lake")
+    for look in LOOKS:
+        with pytest.raises(RollbackDetected):
+            look(registry)
 
 
 def test_a_state_that_was_never_written_is_not_believed_in_the_place_of_the_one_that_was(
@@ -297,10 +311,23 @@ def test_a_state_that_was_never_written_is_not_believed_in_the_place_of_the_one_
         state = (unwritten.record, unwritten.mac, unwritten.id)
         there.execute("UPDATE workspaces SET record = ?, mac = ? WHERE id = ?", state)
         there.executemany("UPDATE audit SET record = ?2, mac = ?3 WHERE seq = ?1", entries)
-    with pytest.raises(RollbackDetected):
-        registry.get("lake")
-    with pytest.raises(RollbackDetected), registry.ahead(["lake"]):
-        registry.get("lake")
+    for look in LOOKS:
+        with pytest.raises(RollbackDetected):
+            look(registry)
+
+
+def test_what_others_change_is_another_revision_at_once(two: tuple[Registry, Registry]) -> None:
+    registry, other = two
+    seen = [registry.revision()]
+    for number in range(3):
+        saver(other)("lake", b"%d" % number, overwrite=True)
+        seen.append(registry.revision())
+        write(other, "a")
+        write(registry, "b")
+        assert (registry.revision(), other.revision()) == (seen[-1], seen[-1])
+        saver(registry)("river", b"%d" % number, overwrite=True)
+        seen.append(registry.revision())
+    assert len(set(seen)) == len(seen)
 
 
 # -- an anchor
@@ -352,6 +379,8 @@ def test_an_anchor_that_is_further_than_the_store_is_found_before_an_entry_is_wr
     url: str, path: Path, place: Path, at_once: bool
 ) -> None:
     with open_registry(url) as registry:
+        saver(registry)("lake")
+        assert registry.get("lake").payload == b"payload"
         write(registry, "a")
         with sqlite3.connect(path) as there:
             [before] = there.execute("SELECT record, mac, id FROM workspaces").fetchall()
@@ -360,6 +389,9 @@ def test_an_anchor_that_is_further_than_the_store_is_found_before_an_entry_is_wr
         with sqlite3.connect(path) as there:
             there.execute("UPDATE workspaces SET record = ?, mac = ? WHERE id = ?", before)
             there.execute("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)")
+        for look in LOOKS:
+            with pytest.raises(StoreRolledBack):
+                look(registry)
         with pytest.raises((StoreRolledBack, StoreBusy)):
             write(registry, "c", at_once=at_once)
         with pytest.raises(StoreRolledBack):

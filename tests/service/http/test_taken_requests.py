@@ -178,6 +178,8 @@ def test_a_document_that_is_read_while_others_have_to_wait_is_not_kept_from_anyb
     assert [len(json.loads(one.body)["documents"]) for one in (listed, globbed)] == [3, 1]
     again = asked.answers(*[asked.take(f"{ALL}?limit=3") for _ in range(3)])
     assert {answer.body for answer in again} == {listed.body}
+    views = [entry for entry in asked.application.service.registry("default").audit() if entry.action == "view"]
+    assert len(views) == 5
 
 
 def test_requests_of_many_turns_and_threads_are_all_in_the_audit(asked: Asking, filled: Service) -> None:
