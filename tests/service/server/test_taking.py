@@ -7,15 +7,19 @@ import asyncio
 import itertools
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from servers.certificates import certificate_in
 from servers.guarded import Guarded, everything, guarded
 from strongroom_service.http.exchange import Finish
+from strongroom_service.server.certificates import Certificates
 from strongroom_service.server.limits import Limits
 from strongroom_service.server.protocol import GuardedProtocol
 
@@ -202,6 +206,21 @@ def test_a_quick_answer_is_sent_as_another_one(server: Guarded, request_: bytes,
         answers.append(re.sub(rb"^[^\r]*", b"", first).replace(b"quick", b"other"))
         assert (b"connection: close\r\n" in first) is is_over
     assert answers[0] == answers[1]
+
+
+def test_over_tls_it_is_the_same(tmp_path: Path) -> None:
+    file = certificate_in(tmp_path)
+    context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    taker = Taker()
+    with guarded(LIMITS, Certificates(file, file), take=taker) as server:
+        server.go_on.set()
+        with context.wrap_socket(server.connect(), server_hostname="localhost") as connection:
+            connection.sendall(head("GET /quick/held") + head("GET /other") + head("GET /quick/large") + END)
+            taker.wait_for(1)
+            assert taker.let_go() == [""]
+            answered = everything(connection)
+    assert asked(answered) == ["GET /quick/held 0", "GET /other 0", "GET /quick/end 0"]
+    assert answered.count(b"x" * LARGE) == 1
 
 
 def test_a_connection_is_kept_for_one_after_the_other(server: Guarded) -> None:
