@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from strongroom.calls.call import Call as RunCall
 from strongroom.calls.call import enter_context, frames_of, leave_context
-from strongroom.control.interrupting import interruptible, nap
+from strongroom.control.interrupting import nap
+from strongroom.control.stint import run_loop
 from strongroom.errors import ExternalSignal, Pause
 from strongroom.rules import (
     Abandon,
@@ -78,13 +79,12 @@ def run_sync(call: RunCall) -> State[Any]:
     """Carry out a call of a synchronous function."""
     with _inside(call), _closing(call):
         course = _Course(call)
-        while (effect := course.effect) is not None:
+        while course.effect is not None:
             try:
-                reply = _do(call, effect)
-            except BaseException as error:
+                while (effect := course.effect) is not None:
+                    course.reply(_do(call, effect))
+            except BaseException as error:  # of an effect, or an interrupt between two of them
                 course.fail(call.meaning(error))
-            else:
-                course.reply(reply)
     return cast("State[Any]", course.state)
 
 
@@ -92,13 +92,12 @@ async def run_async(call: RunCall) -> State[Any]:
     """Carry out a call of an asynchronous function."""
     with _inside(call), _closing(call):
         course = _Course(call)
-        while (effect := course.effect) is not None:
+        while course.effect is not None:
             try:
-                reply = await _do_async(call, effect)
+                while (effect := course.effect) is not None:
+                    course.reply(await _do_async(call, effect))
             except BaseException as error:
                 course.fail(call.meaning(error))
-            else:
-                course.reply(reply)
     return cast("State[Any]", course.state)
 
 
@@ -157,7 +156,7 @@ async def run_async_generator(call: RunCall) -> AsyncGenerator[Any, Any]:
 
 def carry_out(call: RunCall) -> State[Any]:
     """Carry out any call from synchronous code, an asynchronous one in an event loop of its own; for task runners."""
-    return asyncio.run(interruptible(run_async(call))) if call.is_async else run_sync(call)
+    return run_loop(run_async(call)) if call.is_async else run_sync(call)
 
 
 def begin(call: RunCall) -> State[Any] | None:

@@ -363,6 +363,9 @@ class ExternalSignal(BaseException):
 class Cancellation(ExternalSignal):
     """Somebody asked for the end of the run."""
 
+    def __init__(self, message: str = "Somebody cancelled the run.", original: BaseException | None = None) -> None:
+        super().__init__(message, original)
+
 
 class TerminationSignal(ExternalSignal, SystemExit):
     """The process was told to end by SIGTERM. Where nobody catches it, it does, with the code 143 as shells have it."""

@@ -7,16 +7,16 @@ raises at its next step, so a call that waits outside of Python ends first; the 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import heapq
 import itertools
 import signal
-import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import ClassVar, TypeVar
+
+from strongroom.planting import plant, take_back
 
 R = TypeVar("R")
 
@@ -161,7 +161,7 @@ class _Planted:
             self.over = True
         _around.alarms.remove(self)
         if self._planted:
-            plant(self._thread, None)
+            take_back(self._thread)
 
     def rang(self, interrupt: BaseException) -> bool:
         self._caught = self._planted
@@ -177,28 +177,6 @@ class _Planted:
             if not self.over:
                 self._planted = True
                 plant(self._thread, TimeIsUp)
-
-
-def plant(thread: int, kind: type[BaseException] | None) -> None:
-    """Raise ``kind`` in a thread at its next step in Python; None takes back what was not raised yet."""
-    while kind is not None and _starts_another(thread):
-        time.sleep(0.001)
-    target = None if kind is None else ctypes.py_object(kind)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), target)
-
-
-def _starts_another(thread: int) -> bool:
-    """Whether a thread starts another one, which has the same number for a moment and would get the exception.
-
-    That one would not come up then, and the first would wait for it for ever.
-    """
-    frame = sys._current_frames().get(thread)
-    while frame is not None and frame.f_code is not _START:
-        frame = frame.f_back
-    return frame is not None
-
-
-_START = threading.Thread.start.__code__
 
 
 class _Watch:

@@ -23,7 +23,7 @@ from strongroom.concurrency.wishes import Wish, spending
 from strongroom.errors import AcquireConcurrencySlotTimeoutError as AcquireConcurrencySlotTimeoutError
 from strongroom.errors import ConcurrencySlotAcquisitionError as ConcurrencySlotAcquisitionError
 from strongroom.errors import LeaseLost
-from strongroom.timeouts import plant
+from strongroom.planting import plant, take_back
 
 
 @contextmanager
@@ -118,4 +118,4 @@ class _Loss:
         with self._lock:
             self._over = True
         if self.told:
-            plant(self._thread, None)
+            take_back(self._thread)

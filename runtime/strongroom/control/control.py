@@ -7,17 +7,17 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from strongroom import planting
 from strongroom.control import signals, watch
-from strongroom.control.interrupting import cancel, where
+from strongroom.control.interrupting import where
 from strongroom.errors import Cancellation, CancelledRun, ExternalSignal, Pause, TerminationSignal
 from strongroom.states import Cancelling, Crashed, State, Suspended
-from strongroom.timeouts import plant
 
 if TYPE_CHECKING:
     from strongroom.calls.flow_call import FlowCall
@@ -39,8 +39,8 @@ class Control:
     """
 
     __slots__ = (
-        "_answered", "_complained", "_struck_at", "_task", "_thread", "began", "call", "cancelling", "context",
-        "ending", "halting", "lock", "reason", "requests", "struck",
+        "_answered", "_complained", "_is_over", "_struck_at", "_task", "_thread", "began", "call", "cancelling",
+        "context", "ending", "halting", "lock", "reason", "requests", "struck",
     )  # fmt: skip
 
     def __init__(self, call: FlowCall) -> None:
@@ -51,7 +51,7 @@ class Control:
         self.halting: Pause | None = None
         self.cancelling: State[Any] | None = None
         self.requests = 0
-        self.ending = self.struck = self._answered = self._complained = False
+        self.ending = self.struck = self._answered = self._complained = self._is_over = False
         self._struck_at = 0.0
         self.context: Context | None = None
         self._thread = 0
@@ -95,6 +95,10 @@ class Control:
         """The run is over. One that something ended between two of its steps has no final state yet."""
         if self.began is None:
             return
+        with self.lock:
+            self._is_over = True
+            if self.reason is not None:
+                planting.let_be(self._thread, type(self.reason))
         state = self.call.flow_run.state
         if not state.is_final() and not state.is_paused():
             state = self.call.enter(Crashed(message="Execution was aborted."))
@@ -127,19 +131,19 @@ class Control:
         """Have the run end because its process does. Called by the handler of the signal, on the main thread."""
         if self.reason is None:
             self.reason = TerminationSignal()
-        if self._task is not None:
-            cancel(self._task)
+        self._ask_task()
 
     def strike(self) -> None:
         """Interrupt the flow's own code as well as can be. Called in any thread, again if the first time was no use."""
-        if self.reason is None:
-            return
-        self._struck_at = time.monotonic()
-        if self._task is not None and not self._answered:
-            cancel(self._task)
-            self._task.get_loop().call_soon_threadsafe(self._answer)
-        elif self._task is None and not (self._on_main_thread and self._signal()):
-            plant(self._thread, type(self.reason))
+        with self.lock:
+            if self.reason is None or self._is_over:
+                return
+            self._struck_at = time.monotonic()
+            if self._task is not None:
+                if not self._answered:
+                    self._ask_task()
+            elif not (self._on_main_thread and self._signal()):
+                planting.interrupt(self._thread, type(self.reason))
 
     def halt(self, until: datetime | None) -> None:
         """Have the run suspend itself before its next task. Called in any thread."""
@@ -181,8 +185,16 @@ class Control:
         if self._task is not None and not self._answered and self._on_main_thread:
             self._signal()
 
+    def _ask_task(self) -> None:
+        if (task := self._task) is not None:
+            with suppress(RuntimeError):  # the loop is closed: there is nothing to cancel any more
+                task.get_loop().call_soon_threadsafe(self._answer)
+
     def _answer(self) -> None:
+        """Called by the event loop. What its caller does after the run is not the run's."""
         self._answered = True
+        if self._task is not None:
+            self._task.cancel()
 
     def _signal(self) -> bool:
         if not signals.is_listening():

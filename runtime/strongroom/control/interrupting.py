@@ -1,60 +1,16 @@
-"""Interrupting code that runs in some thread, whether it is blocking or in an event loop."""
+"""Waits that an interrupt ends in any thread, and where a thread is that does not end."""
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import sys
 import threading
 import time
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any, TypeVar
-
-from strongroom.timeouts import plant
+from typing import TypeVar
 
 R = TypeVar("R")
 SLICE_SECONDS = 0.25
 """Waits of this package take at most so long at a time outside of the main thread, for no signal interrupts them."""
-
-_tasks: dict[int, asyncio.Task[Any]] = {}
-
-
-async def interruptible(coroutine: Coroutine[Any, Any, R]) -> R:
-    """Await ``coroutine`` so that :func:`interrupt_thread` cancels it."""
-    thread = threading.get_ident()
-    task = asyncio.current_task()
-    if task is not None:
-        _tasks[thread] = task
-    try:
-        return await coroutine
-    finally:
-        _tasks.pop(thread, None)
-
-
-def interrupt_thread(thread: int) -> None:
-    """Have the code that a thread runs end: a KeyboardInterrupt at its next step in Python, or a cancellation.
-
-    Code that waits in C, in ``time.sleep`` or for an answer of a database, ends when that does.
-    """
-    task = _tasks.get(thread)
-    if task is not None:
-        cancel(task)
-        if is_idle(thread):
-            return
-    plant(thread, KeyboardInterrupt)
-
-
-def cancel(task: asyncio.Task[Any]) -> None:
-    """Cancel an asynchronous task of any thread's event loop."""
-    with suppress(RuntimeError):  # the loop is closed: there is nothing to cancel any more
-        task.get_loop().call_soon_threadsafe(task.cancel)
-
-
-def is_idle(thread: int) -> bool:
-    """Whether the event loop of a thread waits for something to happen."""
-    frame = sys._current_frames().get(thread)
-    return frame is not None and frame.f_globals.get("__name__") == "selectors"
 
 
 def where(thread: int) -> str:

@@ -35,11 +35,12 @@ _LET_GO = "The Dask cluster let the task go: its scheduler cannot be reached any
 class DaskJob(Job):
     """A job that the dispatcher brings to the cluster."""
 
-    __slots__ = ("_over", "remote", "run", "unwanted", "upstream")
+    __slots__ = ("_over", "name", "remote", "run", "unwanted", "upstream")
 
     def __init__(self, call: TaskCall, dispatcher: DaskDispatcher, outstanding: dict[Any, None]) -> None:
         super().__init__(call, dispatcher, outstanding)
         self.run = RemoteRun(call)
+        self.name = ""
         self.remote: Any = None
         self.unwanted = False
         self.upstream = call.upstream
@@ -90,13 +91,15 @@ class DaskDispatcher:
         for job in chosen:
             job.unwanted = True
         waiting = [job.remote for job in chosen if job.remote is not None and not job.future.state.is_running()]
-        ids = [job.future.task_run_id for job in chosen]
-        with suppress(Exception):
-            self._client.cancel(waiting, force=True)
-            self._client.run(dask_worker.interrupt, ids, on_error="ignore")
+        self._stop(waiting, [job.name for job in chosen if job.name])
         timer = threading.Timer(GRACE_SECONDS, _give_up, (chosen,))
         timer.daemon = True
         timer.start()
+
+    def _stop(self, waiting: list[Any], names: list[str]) -> None:
+        with suppress(Exception):
+            self._client.cancel(waiting, force=True)
+            self._client.run(dask_worker.interrupt, names, on_error="ignore")
 
     def close(self) -> None:
         """End the thread, and have the scheduler forget what was said."""
@@ -170,7 +173,7 @@ class DaskDispatcher:
         while self._ready and len(self._flying) < self._limit:
             job = self._ready.popleft()
             if job.claim() and (begun := self._begun(job)) is not None:
-                name = f"{job.call.task.name}-{uuid4().hex}"
+                name = job.name = f"{job.call.task.name}-{uuid4().hex}"
                 self._flying[name] = job
                 body, kept = begun
                 if kept:
@@ -212,8 +215,8 @@ class DaskDispatcher:
         for name, job, future in zip(names, jobs, futures, strict=True):
             job.remote = future
             self._watch(name, future)
-            if job.unwanted:  # since a moment
-                future.cancel()
+        if late := [job for job in jobs if job.unwanted]:  # since a moment
+            self._stop([job.remote for job in late], [job.name for job in late])
 
 
 def _give_up(jobs: list[DaskJob]) -> None:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
+from strongroom.control.stint import Stint, interrupt_all
 from strongroom.task_runners import remote, travel
 from strongroom.task_runners.messages import Ending, Message, dumped, undumped
 
 SMALL = 8 * 1024
 """Outcomes of up to so many bytes are told like everything else; larger ones are fetched from the worker."""
+
+MOST_UNWANTED = 10_000
+"""So many names of calls are remembered that were to be interrupted here, and are not here, or not yet."""
+
+_lock = threading.Lock()
+_under_way: dict[str, Stint] = {}
+_unwanted: dict[str, None] = {}
 
 
 def carry_out(body: bytes, topic: str, name: str, *kept: bytes) -> bytes:
@@ -26,8 +35,9 @@ def carry_out(body: bytes, topic: str, name: str, *kept: bytes) -> bytes:
     def tell(message: Message | Ending) -> None:
         worker.log_event(topic, (name, dumped(message)))
 
-    call: remote.RemoteCall = travel.loads(body)
-    ending = call.carry_out(tell, f"{worker.address} ({remote.place()})", lambda n: _result(kept[n]))
+    with _known(name) as stint:
+        call: remote.RemoteCall = travel.loads(body)
+        ending = call.carry_out(tell, f"{worker.address} ({remote.place()})", lambda n: _result(kept[n]), stint)
     outcome = dumped(ending)
     if len(outcome) <= SMALL:
         tell(ending)
@@ -38,9 +48,32 @@ def _result(outcome: bytes) -> Any:
     return travel.loads(undumped(outcome).body)
 
 
-def interrupt(run_ids: list[UUID]) -> int:
-    """End those of these runs that this worker carries out; how many there were."""
-    return sum(remote.interrupt(run_id) for run_id in run_ids)
+@contextmanager
+def _known(name: str) -> Iterator[Stint]:
+    """What interrupts the call of this name in the block, where it is not unwanted already."""
+    stint = Stint()
+    with _lock:
+        _under_way[name] = stint
+        is_unwanted = name in _unwanted
+    if is_unwanted:
+        interrupt_all([stint])
+    try:
+        yield stint
+    finally:
+        with _lock:
+            del _under_way[name]
+
+
+def interrupt(names: list[str]) -> int:
+    """End those of these calls that this worker carries out; returns how many. Those that come later end at once."""
+    with _lock:
+        found = [_under_way[name] for name in names if name in _under_way]
+        _unwanted.update((name, None) for name in names if name not in _under_way)
+        for name in list(_unwanted)[:-MOST_UNWANTED]:
+            del _unwanted[name]
+    # The worker's event loop calls this, and does not wait.
+    threading.Thread(target=interrupt_all, args=(found,), name="strongroom-interrupt", daemon=True).start()
+    return len(found)
 
 
 def no_interrupts() -> Any:

@@ -12,7 +12,6 @@ import functools
 import os
 import platform
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -28,6 +27,7 @@ from strongroom import engine
 from strongroom.calls.call import frames_of
 from strongroom.calls.task_call import TaskCall
 from strongroom.context import current_tags, tags
+from strongroom.control.stint import Stint
 from strongroom.errors import CannotTravel, FailedRun
 from strongroom.fingerprints import fingerprint
 from strongroom.journal.current import using_journal
@@ -39,17 +39,12 @@ from strongroom.task_runners.relay import Relay
 from strongroom.task_runners.remote_flow import FlowAsTold, WorkerFlow
 from strongroom.task_runners.worker_logs import levels, lines_go_to
 from strongroom.telemetry import attached, carrier
-from strongroom.timeouts import plant
 
 if TYPE_CHECKING:
     from strongroom.journal.journal import Journal
     from strongroom.tasks import Task
 
 Outlet = Callable[[Message], None]
-
-_lock = threading.Lock()
-_under_way: dict[UUID, int] = {}
-"""The threads of this process that carry out runs for others."""
 
 
 def _registry() -> str:
@@ -103,11 +98,17 @@ class RemoteCall:
             _locks(call),
         )
 
-    def carry_out(self, outlet: Outlet, worker: str | None = None, here: Callable[[int], Any] | None = None) -> Ending:
+    def carry_out(
+        self,
+        outlet: Outlet,
+        worker: str | None = None,
+        here: Callable[[int], Any] | None = None,
+        stint: Stint | None = None,
+    ) -> Ending:
         """Run the task here; tells ``outlet`` what happens and returns how it ended. Never raises an ``Exception``.
 
         ``worker`` is what the run's record says of where it ran, ``pid@host`` if nothing is given; ``here`` gives the
-        inputs that came another way.
+        inputs that came another way; ``stint`` is what another thread may interrupt.
         """
         where, attempt = worker or place(), uuid4()
         relay = Relay(outlet, self.run.id, attempt)
@@ -126,20 +127,30 @@ class RemoteCall:
                 call = self._call(where, here)
             except Exception as error:
                 return Refused(_why(error), where)
-            _under_way[self.run.id] = threading.get_ident()
-            try:
-                state = engine.carry_out(call)
-            except KeyboardInterrupt as error:  # it came between two steps of the engine, or through an event loop
-                state = call.task_run.state if call.task_run.state.is_final() else call.crashed(error)
-            finally:
-                with _lock:
-                    _under_way.pop(self.run.id, None)
-                    plant(threading.get_ident(), None)  # an interrupt that comes too late is none
-                if flow is not None:
-                    flow.end(interrupt=call.task_run.state.is_crashed())
-                elif self.origin != place():
-                    shared.drain()
+            state = self._ended(call, flow, stint or Stint())
             return call.outcome(state, attempt)
+
+    def _ended(self, call: _WorkerCall, flow: WorkerFlow | None, stint: Stint) -> State[Any]:
+        """The task's final state, when what it submitted here is over too."""
+
+        def run() -> State[Any]:
+            state = engine.carry_out(call)
+            if flow is not None:
+                flow.end(interrupt=state.is_crashed())
+            elif self.origin != place():
+                shared.drain()
+            return state
+
+        stint.begin()
+        try:
+            state, error = stint.run(run)
+            if error is not None and flow is not None:
+                flow.end(interrupt=True)
+            if state is None:
+                state = call.task_run.state
+            return state if state.is_final() or error is None else call.crashed(error)
+        finally:
+            stint.end()
 
     def _call(self, worker: str, here: Callable[[int], Any] | None) -> _WorkerCall:
         if self.registry is not None and _registry() != self.registry:
@@ -164,15 +175,6 @@ def _locks(call: TaskCall) -> dict[str, str]:
     from strongroom.transactions.elsewhere import locks_around
 
     return locks_around(call)
-
-
-def interrupt(run_id: UUID) -> bool:
-    """End a run that this process carries out for another, at its next step in Python; False where it does not."""
-    with _lock:
-        thread = _under_way.get(run_id)
-        if thread is not None:
-            plant(thread, KeyboardInterrupt)
-    return thread is not None
 
 
 def _why(error: Exception) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from strongroom.control.interrupting import interrupt_thread
+from strongroom.control.stint import Stint, interrupt_all
 from strongroom.futures import has_seat
 from strongroom.states import State
 from strongroom.task_runners.jobs import Job, QueueingTaskRunner
 from strongroom.task_runners.seats import Seats, checked_limit, configured_limit
-from strongroom.timeouts import plant
 
 if TYPE_CHECKING:
     from strongroom.calls.task_call import TaskCall
@@ -53,11 +52,11 @@ class ThreadPoolTaskRunner(QueueingTaskRunner):
 
     def interrupt(self, job: Job) -> None:
         """Make running Python code end at its next step."""
-        if isinstance(job, _ThreadJob):
-            with _interrupting:
-                job.interrupted = True
-                if (thread := job.thread) is not None:
-                    interrupt_thread(thread)
+        self.interrupt_all([job])
+
+    def interrupt_all(self, jobs: Sequence[Job]) -> None:
+        """Make running Python code end at its next step, and what has been claimed end as it begins."""
+        interrupt_all(job.stint for job in jobs if isinstance(job, _ThreadJob))
 
     def close(self) -> None:
         """Send the threads home."""
@@ -68,55 +67,34 @@ ConcurrentTaskRunner = ThreadPoolTaskRunner
 """What Prefect called it before."""
 
 
-_interrupting = threading.Lock()
-
-
 class _ThreadJob(Job):
     """A job that is carried out in the thread that claims it."""
 
-    __slots__ = ("interrupted", "thread")
+    __slots__ = ("stint",)
 
     def __init__(self, call: TaskCall, seats: Seats, outstanding: dict[Any, None]) -> None:
         super().__init__(call, seats, outstanding)
-        self.thread: int | None = None
-        self.interrupted = False
+        self.stint = Stint()
         self.future.helper = self
 
     def carry_out(self) -> None:
         """Run the call, unless somebody else has it."""
-        if not self.claim():
+        if not self.stint.begin(self.claim):
             return
-        state: State[Any] | None = None
-        error: BaseException | None = None
-        has_left = False
-        while state is None or not has_left:  # an interrupt may come at any moment, also when all is done
-            try:
-                if state is None:
-                    state = self._ended() if error is None else self._crashed(error)
-                self._leave()
-                has_left = True
-            except BaseException as raised:
-                error = error or raised
-        self.settle(state)
+        try:
+            state, error = self.stint.run(self._ended)
+            self.settle(state if state is not None else self._crashed(error))
+        finally:
+            self.stint.end()
 
     def _ended(self) -> State[Any]:
         from strongroom.engine import carry_out
 
-        self.thread = threading.get_ident()
-        if self.interrupted:
-            raise KeyboardInterrupt  # it was claimed just before
         return self.context.run(carry_out, self.call)
 
-    def _crashed(self, error: BaseException) -> State[Any]:
+    def _crashed(self, error: BaseException | None) -> State[Any]:
         state = self.call.task_run.state
-        return state if state.is_final() else self.call.crashed(error)
-
-    def _leave(self) -> None:
-        """Nobody interrupts this thread from now on."""
-        self.thread = None
-        if self.interrupted:
-            with _interrupting:
-                plant(threading.get_ident(), None)
+        return state if state.is_final() or error is None else self.call.crashed(error)
 
     def __call__(self, _: object) -> None:
         """A runner's thread waits for this: it does the work itself where nobody has begun, dependencies first."""

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from strongroom.timeouts import plant
+from strongroom.planting import plant
 from strongroom_blocks.errors import CheckAbsent, CheckDenied, CheckFailed, CheckUnreachable, MissingExtra
 from strongroom_blocks.testing import DatabaseContract
 from strongroom_blocks.types import DuckDB

@@ -17,7 +17,7 @@ import pytest
 from canaries import Plant
 from psycopg_pool import PoolTimeout
 from servers.postgres import PostgresDatabase
-from strongroom.timeouts import plant
+from strongroom.planting import plant
 from strongroom_blocks import secret_from
 from strongroom_blocks.checking import check
 from strongroom_blocks.errors import BlockValidationError, MissingExtra

@@ -17,9 +17,9 @@ from servers.blocks import bucket_at, credentials_for
 from servers.breaking import Plan, breaking_server
 from servers.s3 import S3Server
 from strongroom import MissingExtra
+from strongroom.planting import plant
 from strongroom.stores import leave_if_failed
 from strongroom.testing import strongroom_test_harness
-from strongroom.timeouts import plant
 from strongroom_aws import AwsClientParameters, AwsCredentials, S3Bucket, S3WriteOptions, engine
 from strongroom_aws.errors import (
     CredentialsRejected,

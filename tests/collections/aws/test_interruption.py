@@ -13,8 +13,8 @@ from servers.s3 import S3Server
 from strongroom import flow
 from strongroom.artifacts import watch_progress
 from strongroom.artifacts.progress import Progress
+from strongroom.planting import plant
 from strongroom.stores import ObjectChanged
-from strongroom.timeouts import plant
 from strongroom_aws import S3Bucket
 from strongroom_aws.transfers import MIB
 
