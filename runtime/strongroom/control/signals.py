@@ -1,7 +1,8 @@
 """Ctrl-C and SIGTERM, while a flow runs on the main thread; and SIGURG, by which this process interrupts that thread.
 
 The first Ctrl-C or SIGTERM interrupts the flow, which ends its tasks and cleans up. A second one ends the process at
-once. Handlers that somebody else installed, and signals that are ignored, are left alone.
+once. Handlers that somebody else installed, and signals that are ignored, are left alone. A signal that comes where an
+exception would do harm, or be lost, comes again a moment later.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from strongroom.context import current_run
 from strongroom.errors import TerminationSignal
+from strongroom.planting import is_delicate
 
 if TYPE_CHECKING:
     from strongroom.control.control import Control
@@ -29,9 +31,13 @@ STRIKE = signal.SIGURG
 PATIENCE_SECONDS = 10.0
 """A second Ctrl-C within this time is one that means the same run, also where that has not begun to end."""
 
+_AGAIN_SECONDS = 0.001
+_MOST_AGAIN = 1000
+
 _listening: list[Control] = []
 _before: dict[int, Any] = {}
 _first: dict[int, float] = {}
+_again: dict[int, int] = {}
 
 
 def listen(control: Control) -> None:
@@ -87,13 +93,17 @@ def _on_interrupt(number: int, frame: FrameType | None) -> None:
     if _is_second(number):
         _end(number, "A second interrupt ended the process.")
         return
+    if _comes_again(number, frame):
+        return
     _first[number] = time.monotonic()
     if any(control.is_async and _is_inside(control) for control in _listening):
         raise KeyboardInterrupt
     _before[number](number, frame)
 
 
-def _on_strike(_number: int, _frame: FrameType | None) -> None:
+def _on_strike(number: int, frame: FrameType | None) -> None:
+    if _comes_again(number, frame):
+        return
     for control in _listening:
         if control.struck:
             control.struck = False
@@ -101,9 +111,11 @@ def _on_strike(_number: int, _frame: FrameType | None) -> None:
                 raise control.blow()
 
 
-def _on_termination(number: int, _frame: FrameType | None) -> None:
+def _on_termination(number: int, frame: FrameType | None) -> None:
     if _is_second(number):
         _end(number, "A second signal ended the process.")
+        return
+    if _comes_again(number, frame):
         return
     _first[number] = time.monotonic()
     for control in _listening:
@@ -117,6 +129,18 @@ def _end(number: int, message: str) -> None:
     from strongroom.control.last_words import end_process
 
     end_process(128 + number, message)
+
+
+def _comes_again(number: int, frame: FrameType | None) -> bool:
+    times = _again.pop(number, 0)
+    if times == _MOST_AGAIN or not is_delicate(frame):
+        return False
+    _again[number] = times + 1
+    thread = threading.main_thread().ident
+    timer = threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, (thread, number))
+    timer.daemon = True
+    timer.start()
+    return True
 
 
 def _is_second(number: int) -> bool:
@@ -143,6 +167,7 @@ def _leave_to_parent() -> None:
     """In a forked child: the runs are the parent's."""
     _listening.clear()
     _first.clear()
+    _again.clear()
     _give_back()
 
 
