@@ -319,8 +319,14 @@ class FlowCall(FlowPast):
         return kind is Recall or self._open_runner is not None
 
     def over(self) -> None:
-        """Close the task runner; of the outermost run, write the journal and let go of what only a resumption needs."""
+        """Close the task runner; of the outermost run, write the journal and let go of what only a resumption needs.
+
+        What interrupted the run where no rule noticed ends its tasks here.
+        """
         if self._open_runner is not None:
+            state = self.flow_run.state
+            if not (state.is_final() or state.is_paused()):
+                self._open_runner.abandon(interrupt=True)
             self._open_runner.close()
         if self.is_outermost:
             self.control.end()

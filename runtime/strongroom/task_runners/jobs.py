@@ -76,6 +76,7 @@ class QueueingTaskRunner(TaskRunner):
 
     def __init__(self) -> None:
         self._outstanding: dict[Job, None] = {}
+        self._endings: set[object] = set()
 
     @abstractmethod
     def job(self, call: TaskCall) -> Job:
@@ -91,9 +92,12 @@ class QueueingTaskRunner(TaskRunner):
             self.interrupt(job)
 
     def schedule(self, call: TaskCall) -> PrefectFuture[Any]:
-        """Queue the call, now or when its dependencies are over."""
+        """Queue the call, now or when its dependencies are over. While all is being ended, it is cancelled instead."""
         job = self.job(call)
         self._outstanding[job] = None
+        if self._endings and job.claim():  # an ending finds it among those outstanding, or it finds the ending
+            job.settle(call.cancelled())
+            return job.future
         for future in job.waits_for:
             future.add_done_callback(job.one_less)
         job.one_less()
@@ -120,6 +124,15 @@ class QueueingTaskRunner(TaskRunner):
 
     def abandon(self, *, interrupt: bool = False) -> None:
         """Cancel what waits, and wait for what runs; ``interrupt`` ends that too, as soon as it can be."""
+        ending = object()
+        if interrupt:
+            self._endings.add(ending)
+        try:
+            self._abandon(interrupt)
+        finally:
+            self._endings.discard(ending)
+
+    def _abandon(self, interrupt: bool) -> None:
         running = []
         for job in list(self._outstanding):
             if job.claim():

@@ -81,10 +81,10 @@ class WorkerProcess:
 
         ``unwanted`` says whether somebody wanted it interrupted before there was something to interrupt.
         """
-        with self._lock:
-            self._run = call.run.id
         try:
             self._send(call.run.id.bytes + travel.dumps(call))
+            with self._lock:
+                self._run = call.run.id
             if unwanted():
                 self.interrupt(call.run.id)
             while True:
@@ -102,14 +102,16 @@ class WorkerProcess:
                     self._timer = None
 
     def interrupt(self, run_id: UUID) -> None:
-        """Raise KeyboardInterrupt in the task of this run, if it is here; kill the process if that takes too long."""
+        """Raise KeyboardInterrupt in the task of this run, if it is here; kill the process if that takes too long.
+
+        It is raised once, for a second one would end the task's clean-up.
+        """
         with self._lock:
-            if self._run != run_id:
+            if self._run != run_id or self._timer is not None:
                 return
-            if self._timer is None:
-                self._timer = threading.Timer(GRACE_SECONDS, self.kill)
-                self._timer.daemon = True
-                self._timer.start()
+            self._timer = threading.Timer(GRACE_SECONDS, self.kill)
+            self._timer.daemon = True
+            self._timer.start()
         with suppress(OSError):
             self._send(run_id.bytes)
 

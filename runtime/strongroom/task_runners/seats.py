@@ -69,11 +69,13 @@ class Seats:
         """The thread goes on, once there is a seat again."""
         with self.lock:
             self._returning += 1
-            while self._free <= 0:
-                self._freed.wait()
-            self._returning -= 1
-            self._free -= 1
-            self._offer()
+            try:
+                while self._free <= 0:
+                    self._freed.wait()
+            finally:  # an interrupted thread takes the seat too, for it gives it up when it is done
+                self._returning -= 1
+                self._free -= 1
+                self._offer()
 
     def _offer(self) -> None:
         """Whoever comes back gets a free seat first, then a thread without a job, then a new thread."""
