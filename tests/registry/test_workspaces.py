@@ -112,7 +112,7 @@ BY_NAME: dict[str, Callable[[Registry, str], object]] = {
 
 WITHOUT_NAME = {
     "names", "verify", "verify_audit", "anchor", "check_anchor", "write_anchor", "keys", "add_key", "remove_key",
-    "recovery_kit", "check_keys", "rotate", "sealer", "watch", "close", "store_id", "workspace",
+    "recovery_kit", "check_keys", "rotate", "sealer", "watch", "close", "store_id", "workspace", "ahead",
     "record", "revision",
 }  # fmt: skip
 
