@@ -10,7 +10,7 @@ class Refusal(Enum):
     """A status, a code, a sentence and a remedy. None of them has a byte of the request in it."""
 
     MALFORMED = (400, "malformed_request", "This is no request of HTTP/1.1.", "Send one.")
-    METHOD = (501, "unknown_method", "The method is not known here.", "Use GET, PUT, POST, DELETE or LIST.")
+    METHOD = (400, "unknown_method", "The method is not known here.", "Use GET, PUT, POST, DELETE or LIST.")
     HOST = (400, "malformed_request", "The request has no Host header, or several.", "Send one.")
     SLOW = (408, "request_timeout", "The request took too long to arrive.", "Send it at once.")
     TARGET = (414, "target_too_long", "The path of the request is too long.", "Send values in the body.")
