@@ -251,3 +251,21 @@ def test_a_pod_logs_in(client: TestClient) -> None:
 @pytest.mark.parametrize("name", ["Alice", "al ice", "..", "a%2Fb", "-a", "x" * 200])
 def test_what_is_no_name_names_nobody(client: TestClient, name: str) -> None:
     assert client.put(f"{BASE}/users/{name}", json={}).status_code in (400, 404)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://[",
+        "https://a]b",
+        "https://x:port",
+        "https://",
+        "http://elsewhere.test",
+        "https://me@id.test",
+        "ftp://id.test",
+    ],
+)
+def test_an_issuer_that_is_no_address_is_refused(client: TestClient, issuer: str) -> None:
+    settings = {"type": "jwt", "issuer": issuer, "audiences": ["us"]}
+    answer = client.put("/api/v1/identities/providers/ci", json={"settings": settings})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_request")

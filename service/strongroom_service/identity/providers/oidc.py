@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from strongroom_service.errors import InvalidRequest, ProviderUnavailable
 from strongroom_service.identity.providers.claims import refused
 from strongroom_service.identity.providers.key_source import KeySource
-from strongroom_service.identity.providers.outward import as_object, fetched
+from strongroom_service.identity.providers.outward import as_object, fetched, scheme_and_host
 from strongroom_service.identity.providers.provider import OidcProvider
 from strongroom_service.identity.providers.signed_claims import check_claims
 from strongroom_service.state.records import Records
@@ -156,8 +156,9 @@ class Oidc:
 
     def _pages(self, provider: OidcProvider) -> Mapping[str, Any]:
         document = self._keys.discovered(provider.issuer, ca=provider.ca, now=self._records.now())
-        scheme = urlsplit(provider.issuer).scheme
-        if not all(urlsplit(str(document.get(page, ""))).scheme == scheme for page in _PAGES):
+        scheme, _ = scheme_and_host(provider.issuer)
+        pages = [scheme_and_host(str(document.get(page, ""))) for page in _PAGES]
+        if not all(of_page == scheme and host for of_page, host in pages):
             raise ProviderUnavailable("The identity provider does not say where its pages are.", "Look at its issuer.")
         return document
 

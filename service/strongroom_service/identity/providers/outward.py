@@ -27,12 +27,20 @@ def check_address(url: str) -> None:
 
     :raises InvalidRequest: it may not.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname and not parts.username:
-        return
-    if parts.scheme == "http" and not parts.username and is_loopback(parts.hostname or ""):
+    scheme, host = scheme_and_host(url)
+    if host and (scheme == "https" or (scheme == "http" and is_loopback(host))):
         return
     raise InvalidRequest("The address of a provider is not of https://.", "http:// is for this machine's own alone.")
+
+
+def scheme_and_host(url: str) -> tuple[str, str]:
+    """Two parts of an address; the host is empty where it has none, has a user besides, or is no address at all."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is looked at only now
+    except ValueError:
+        return "", ""
+    return parts.scheme, "" if parts.username else parts.hostname or ""
 
 
 def check_authorities(ca: str) -> None:
