@@ -35,7 +35,7 @@ def bare() -> int:
         ("import strongroom", 300),
         ("from strongroom import Block, Secret", 300),
         ("from strongroom import flow, task", 300),
-        ("from strongroom import Block, Secret, flow, get_run_logger, task", 355),  # 180 of them are pydantic's
+        ("from strongroom import Block, Secret, flow, get_run_logger, task", 357),  # 180 of them are pydantic's
     ],
 )
 def test_an_import_stays_small(statement: str, most: int) -> None:
